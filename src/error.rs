@@ -1,0 +1,204 @@
+//! Every way a verb can fail, named for whoever must act, and the one match that gives the answer's
+//! status and code. Never holds a secret, nor the text of an issuer's token answer.
+
+use axum::http::StatusCode;
+
+use crate::connection::state::Cause;
+use crate::limits::Limited;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("No API key was sent. Send one as a bearer token.")]
+    NotAuthed,
+    #[error("The API key is unknown or revoked. Ask the operator for a new one.")]
+    InvalidAuth,
+    #[error("Client authentication failed. Send the caller's id and one of its live API keys.")]
+    InvalidClient,
+    #[error("There is nothing at this address.")]
+    NotFound,
+    #[error("There is no such connection for this caller.")]
+    ConnectionNotFound,
+    #[error("There is no such app.")]
+    AppNotFound,
+    #[error("{0}")]
+    InvalidRequest(String),
+    #[error("The request's body is larger than this server reads.")]
+    TooLarge,
+    #[error("The request's body did not come in time. Send it again, all at once.")]
+    TooSlow,
+    #[error("This address does not answer to that method.")]
+    MethodNotAllowed,
+    #[error("{limit} Try again in {retry_after} seconds.")]
+    RateLimited { limit: Limited, retry_after: i64 },
+    #[error("More is asked at this moment than can be served. Try again in a second.")]
+    Overloaded,
+    #[error("The subject token is not one that is accepted here.")]
+    SubjectTokenRefused,
+    #[error("The bearer token is not one that is accepted here.")]
+    BearerRefused,
+    #[error("No environment by that resource or audience is open to this app and account.")]
+    InvalidTarget,
+    #[error("{0}")]
+    InvalidScope(String),
+    #[error("This grant type is not supported here.")]
+    UnsupportedGrantType,
+    #[error("The person must connect the app again: {}", .cause.sentence())]
+    ReconnectRequired { cause: Cause, connect_url: String },
+    #[error("The connection is paused.")]
+    Frozen,
+    #[error("{issuer} gives no token right now. Try again in {retry_after} seconds.")]
+    IssuerUnavailable { issuer: String, retry_after: i64 },
+    #[error(
+        "{issuer} refuses the client id or secret that it is asked with. The operator must correct them."
+    )]
+    Misconfigured { issuer: String },
+    #[error("The content platform gives no token right now. Try again in {retry_after} seconds.")]
+    PlatformUnavailable { retry_after: i64 },
+    #[error("Sign in to see this page.")]
+    SignInRequired,
+    #[error("This form was not sent from its own page, or the page was too old. Open it again.")]
+    ForgedRequest,
+    #[error("{0}")]
+    SignInFailed(String),
+    #[error("{0}")]
+    ConnectFailed(ConnectFault),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("The database did not answer as it should.")]
+    Database(#[from] sqlx::Error),
+    #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
+    Unwritten,
+    #[error("A stored secret could not be opened.")]
+    Vault(#[from] crate::vault::VaultError),
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// Why a consent ended without a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// The state is unknown, used, or expired.
+    StateUnknown,
+    /// Another person or another browser began this.
+    Foreign,
+    /// The person said no at the issuer.
+    Denied,
+    /// The app is not open for connecting.
+    AppClosed,
+    /// The identity at the issuer is not the one that was asked for.
+    OtherIdentity,
+    /// Another identity than the connection's own came back from a reconnect.
+    NotThePinnedIdentity,
+    /// The issuer granted other scopes than the app wants exactly.
+    ScopeMismatch,
+    /// The answer did not come from the issuer that was asked (RFC 9207).
+    WrongIssuer,
+    /// The issuer reported or did something else; the text is ours.
+    Issuer(String),
+}
+
+impl std::fmt::Display for ConnectFault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::StateUnknown => "This consent is too old, or it was already used. Nothing was changed.",
+            Self::Foreign => "This consent was begun by another person or in another browser. Nothing was stored.",
+            Self::Denied => "You declined, so nothing was connected.",
+            Self::AppClosed => "This app is not open for connecting right now.",
+            Self::OtherIdentity => "You consented with another account than the one you are signed in with. Nothing was stored.",
+            Self::NotThePinnedIdentity => "You consented with another account than this connection's. The connection was left as it was.",
+            Self::ScopeMismatch => "The permissions that were granted are not exactly those the app needs. Nothing was stored.",
+            Self::WrongIssuer => "The answer did not come from the service that was asked. Nothing was stored.",
+            Self::Issuer(sentence) => sentence,
+        })
+    }
+}
+
+impl Error {
+    /// The HTTP status and the machine-readable code of this failure: the one place that decides them.
+    /// A dialect may have words of its own for the same failure (Slack's, RFC 6749's).
+    #[must_use]
+    pub const fn answer(&self) -> (StatusCode, &'static str) {
+        match self {
+            Self::NotAuthed => (StatusCode::UNAUTHORIZED, "not_authed"),
+            Self::InvalidAuth => (StatusCode::UNAUTHORIZED, "invalid_auth"),
+            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::BearerRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::SignInRequired => (StatusCode::UNAUTHORIZED, "sign_in_required"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
+            Self::ConnectionNotFound => (StatusCode::NOT_FOUND, "connection_not_found"),
+            Self::AppNotFound => (StatusCode::NOT_FOUND, "app_not_found"),
+            Self::InvalidRequest(_) | Self::SubjectTokenRefused => {
+                (StatusCode::BAD_REQUEST, "invalid_request")
+            }
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too_slow"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
+            Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
+            Self::Frozen => (StatusCode::CONFLICT, "paused"),
+            Self::IssuerUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "issuer_unavailable"),
+            Self::PlatformUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "platform_unavailable"),
+            Self::Misconfigured { .. } => (StatusCode::BAD_GATEWAY, "misconfigured"),
+            Self::ForgedRequest => (StatusCode::FORBIDDEN, "forged_request"),
+            Self::SignInFailed(_) => (StatusCode::BAD_REQUEST, "sign_in_failed"),
+            Self::ConnectFailed(ConnectFault::Foreign) => (StatusCode::FORBIDDEN, "connect_failed"),
+            // To decline is no mistake of anybody's.
+            Self::ConnectFailed(ConnectFault::Denied) => (StatusCode::OK, "declined"),
+            Self::ConnectFailed(_) => (StatusCode::BAD_REQUEST, "connect_failed"),
+            Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
+            Self::Database(_) | Self::Unwritten | Self::Vault(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
+        }
+    }
+
+    /// Whether only the operator can mend it.
+    #[must_use]
+    pub const fn is_the_operators(&self) -> bool {
+        matches!(
+            self,
+            Self::Misconfigured { .. }
+                | Self::Database(_)
+                | Self::Unwritten
+                | Self::Vault(_)
+                | Self::Internal(_)
+        )
+    }
+
+    /// Writes a failure of ours to the log with its cause, which the answer does not tell. What a database says of
+    /// a statement names tables and constraints; values are bound, never part of it.
+    pub fn report(&self) {
+        match self {
+            Self::Database(cause) => tracing::error!(error = %self, %cause, "failed"),
+            Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
+            // Counted, not told one by one: a log that grows with each refusal would be a load of its own.
+            Self::Overloaded => {}
+            _ if self.answer().0.is_server_error() => tracing::error!(error = %self, "failed"),
+            _ => {}
+        }
+    }
+
+    /// Seconds after which the same request may succeed, for `Retry-After`.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<i64> {
+        match self {
+            Self::IssuerUnavailable { retry_after, .. }
+            | Self::PlatformUnavailable { retry_after }
+            | Self::RateLimited { retry_after, .. } => Some(*retry_after),
+            Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),
+            Self::Overloaded => Some(1),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConnectFault> for Error {
+    fn from(fault: ConnectFault) -> Self {
+        Self::ConnectFailed(fault)
+    }
+}
