@@ -1,0 +1,170 @@
+//! Time: the one place that reads the system clock. Everything else is given a `Timestamp`.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// A moment in whole Unix seconds, the form in which every time is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    #[must_use]
+    pub const fn from_unix(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
+    #[must_use]
+    pub const fn unix(self) -> i64 {
+        self.0
+    }
+
+    /// `seconds` later (or earlier, if negative); saturates instead of wrapping on absurd input.
+    #[must_use]
+    pub const fn plus(self, seconds: i64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// Whole seconds from `now` until this moment; negative when it has passed.
+    #[must_use]
+    pub const fn seconds_from(self, now: Self) -> i64 {
+        self.0.saturating_sub(now.0)
+    }
+
+    /// For people, as seen from `now`: "5 minutes ago", "in 1 hour", and beyond a week "1 April 2026". Reads well
+    /// after "Connected" and "Last used".
+    #[must_use]
+    pub fn human(self, now: Self) -> String {
+        let ahead = self.seconds_from(now);
+        let seconds = ahead.unsigned_abs();
+        // What is to come is rounded up: nobody is told that it is over before it is.
+        let whole = |unit: u64| if ahead > 0 { seconds.div_ceil(unit) } else { seconds / unit };
+        let (count, unit) = match (whole(60), whole(3_600), whole(86_400)) {
+            (0, ..) => return "just now".to_owned(),
+            (minutes @ ..60, ..) => (minutes, "minute"),
+            (_, hours @ ..24, _) => (hours, "hour"),
+            (.., days @ ..=7) => (days, "day"),
+            _ => {
+                return self
+                    .date_time()
+                    .format(format_description!("[day padding:none] [month repr:long] [year]"))
+                    .unwrap_or_default();
+            }
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        if ahead > 0 { format!("in {count} {unit}{plural}") } else { format!("{count} {unit}{plural} ago") }
+    }
+
+    /// `1 Apr 2026, 12:03 UTC`, for people who keep a record.
+    #[must_use]
+    pub fn exact(self) -> String {
+        let format = format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute] UTC");
+        self.date_time().format(format).unwrap_or_default()
+    }
+
+    /// `1 April`, UTC, where the year goes without saying.
+    #[must_use]
+    pub fn day(self) -> String {
+        self.date_time()
+            .format(format_description!("[day padding:none] [month repr:long]"))
+            .unwrap_or_default()
+    }
+
+    /// RFC 3339, for machines and for the title of a `<time>`.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        self.date_time().format(&Rfc3339).unwrap_or_default()
+    }
+
+    fn date_time(self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.rfc3339())
+    }
+}
+
+/// Where the system's monotonic time begins for us: nobody reads it but as a difference.
+static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// Where the time comes from: the system, or a hand that a test moves.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// A clock that stands still at `start` until it is advanced.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(start.unix())))
+    }
+
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the system clock")]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => {
+                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+            }
+            Self::Manual(seconds) => Timestamp(seconds.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// A finer time that never goes back, for how fast something happens; it is no time of day, and never stored.
+    /// By a manual clock its seconds.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        match self {
+            Self::System => BEGIN.elapsed(),
+            Self::Manual(_) => Duration::from_secs(u64::try_from(self.now().unix()).unwrap_or_default()),
+        }
+    }
+
+    /// Moves a manual clock; the system's clock is nobody's to move.
+    pub fn advance(&self, seconds: i64) {
+        if let Self::Manual(now) = self {
+            now.fetch_add(seconds, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_read_how_long_ago_or_how_soon() {
+        let now = Timestamp::from_unix(1_775_044_800);
+        let said = |seconds| now.plus(seconds).human(now);
+        assert_eq!(said(0), "just now");
+        assert_eq!(said(-59), "just now");
+        assert_eq!(said(-60), "1 minute ago");
+        assert_eq!(said(-3_599), "59 minutes ago");
+        assert_eq!(said(-7_200), "2 hours ago");
+        assert_eq!(said(-86_400 * 8 + 1), "7 days ago");
+        assert_eq!(said(-86_400 * 8), "24 March 2026");
+        assert_eq!(said(1), "in 1 minute");
+        assert_eq!(said(3_597), "in 1 hour");
+        assert_eq!(said(86_400 * 30), "1 May 2026");
+    }
+
+    #[test]
+    fn a_record_names_its_minute() {
+        let moment = Timestamp::from_unix(1_775_044_980);
+        assert_eq!(moment.exact(), "1 Apr 2026, 12:03 UTC");
+        assert_eq!(moment.day(), "1 April");
+    }
+}
