@@ -1,0 +1,309 @@
+//! Judges a configuration that has the right shape: references, secrets, URLs. Adds one fault per mistake.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use url::Url;
+
+use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
+use crate::app::logo::Logo;
+use crate::app::{self, IdentityRule};
+use crate::content::{AccountRule, AppRule, Strategy};
+use crate::issuer::ClientAuth;
+use crate::issuer::authorize::RESERVED_PARAMETERS;
+use crate::issuer::scope::Scopes;
+use crate::secret::Token;
+use crate::vault::MasterKey;
+
+type Faults = Vec<ConfigFault>;
+
+pub fn judge(config: &mut Config, faults: &mut Faults) {
+    judge_addresses(config, faults);
+    config.limits.judge(faults);
+    judge_vault(config, faults);
+    judge_sign_in(config, faults);
+    for (key, issuer) in &config.issuers {
+        judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
+    }
+    let mut apps = std::mem::take(&mut config.apps);
+    let mut clients = BTreeMap::new();
+    for (key, app) in &mut apps {
+        judge_app(key, app, config, faults);
+        if let Some(other) = clients.insert((app.issuer.clone(), app.client_id.clone()), key) {
+            let problem = format!("is the client of apps.{other} too; each app is a client of its own");
+            faults.push(ConfigFault::new(format!("apps.{key}.client_id"), problem));
+        }
+    }
+    config.apps = apps;
+    judge_environments(config, faults);
+}
+
+fn judge_addresses(config: &Config, faults: &mut Faults) {
+    let public = &config.public_url;
+    if !is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some() {
+        faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
+    } else if public.scheme() == "http" && !app::is_loopback(public) {
+        faults
+            .push(ConfigFault::new("public_url", "must be https, because cookies and codes travel over it"));
+    }
+    for (key, value) in
+        [("listen.address", &config.listen.address), ("listen.machine_room", &config.listen.machine_room)]
+    {
+        if value.parse::<SocketAddr>().is_err() {
+            faults.push(ConfigFault::new(key, "must be an IP address and a port, such as 127.0.0.1:8080"));
+        }
+    }
+    let url = config.database.url.expose();
+    if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        faults.push(ConfigFault::new("database.url", "must begin with sqlite:// or postgres://"));
+    }
+    if !(1..=4096).contains(&config.database.memory_megabytes) {
+        faults.push(ConfigFault::new("database.memory_megabytes", "must be between 1 and 4096"));
+    }
+    if config.database.connections == Some(0) {
+        faults.push(ConfigFault::new("database.connections", "must be at least 1"));
+    }
+    if !crate::log::is_directive(&config.log.level) {
+        faults.push(ConfigFault::new(
+            "log.level",
+            "must be a level, or target=level, such as info or attache=debug",
+        ));
+    }
+    if config.outbound.deadline_seconds == 0 || config.outbound.deadline_seconds > 60 {
+        faults.push(ConfigFault::new("outbound.deadline_seconds", "must be between 1 and 60"));
+    }
+}
+
+fn judge_vault(config: &mut Config, faults: &mut Faults) {
+    let key = "vault.master_key";
+    let cure = "make one with `attache vault new-key` and name its file in vault.master_key_file";
+    let vault = &mut config.vault;
+    if !read_secret(key, &mut vault.master_key, vault.master_key_file.as_deref(), faults) {
+        return;
+    }
+    match &vault.master_key {
+        None => {
+            faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
+        }
+        Some(secret) if MasterKey::parse(secret).is_err() => {
+            faults.push(ConfigFault::new(key, format!("is not 32 bytes in base64; {cure}")));
+        }
+        Some(_) => {}
+    }
+}
+
+fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
+    let sign_in = &mut config.sign_in;
+    let file = sign_in.client_secret_file.as_deref();
+    if read_secret("sign_in.client_secret", &mut sign_in.client_secret, file, faults) {
+        judge_client_auth("sign_in", sign_in.client_auth, sign_in.client_secret.as_ref(), faults);
+    }
+    match config.issuers.get(&sign_in.issuer) {
+        None => faults.push(ConfigFault::new("sign_in.issuer", "names no [issuers.…] of this file; add it")),
+        Some(issuer) if issuer.issuer.is_none() => faults.push(ConfigFault::new(
+            "sign_in.issuer",
+            "names an issuer without discovery, whose ID tokens cannot be judged; give that issuer an `issuer`",
+        )),
+        Some(_) => {}
+    }
+    if sign_in.client_id.is_empty() {
+        faults.push(ConfigFault::new(
+            "sign_in.client_id",
+            "is empty; set the client id that the issuer gave you",
+        ));
+    }
+    if !sign_in.scopes.iter().any(|scope| scope == "openid") {
+        faults.push(ConfigFault::new("sign_in.scopes", "must hold \"openid\", or there is no ID token"));
+    }
+}
+
+fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut Faults) {
+    match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
+        (Some(identifier), None, None) => match Url::parse(identifier) {
+            Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
+                judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
+            }
+            _ => faults.push(ConfigFault::new(
+                format!("{key}.issuer"),
+                "must be an https URL without query or fragment, exactly as the issuer writes it",
+            )),
+        },
+        (None, Some(_), Some(_)) => {}
+        _ => faults.push(ConfigFault::new(
+            key,
+            "needs either `issuer` (discovery) or both `authorization_url` and `token_url`",
+        )),
+    }
+    let urls = [
+        ("authorization_url", &issuer.authorization_url),
+        ("token_url", &issuer.token_url),
+        ("userinfo_url", &issuer.userinfo_url),
+        ("revocation_url", &issuer.revocation_url),
+        ("jwks_url", &issuer.jwks_url),
+    ];
+    for (name, url) in urls {
+        if let Some(url) = url {
+            judge_transport(&format!("{key}.{name}"), url, allowed, faults);
+        }
+    }
+}
+
+/// Anything that carries a code or a secret is https, unless its origin was named for development.
+fn judge_transport(key: &str, url: &Url, allowed: &[Url], faults: &mut Faults) {
+    let named = allowed.iter().any(|origin| origin.origin() == url.origin());
+    if url.scheme() != "https" && !named {
+        faults.push(ConfigFault::new(
+            key,
+            "must be https; for development name its origin in outbound.allow_origins",
+        ));
+    }
+}
+
+fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faults) {
+    let key = format!("apps.{name}");
+    let file = app.client_secret_file.as_deref();
+    if read_secret(&format!("{key}.client_secret"), &mut app.client_secret, file, faults) {
+        judge_client_auth(&key, app.client_auth, app.client_secret.as_ref(), faults);
+    }
+    if let Some(file) = &app.logo_file {
+        let read = std::fs::read(file).map_err(|error| format!("cannot be read ({error})"));
+        match read.and_then(|bytes| Logo::parse(&bytes).map_err(|fault| fault.to_string())) {
+            Ok(logo) => app.logo = Some(logo),
+            Err(why) => {
+                faults
+                    .push(ConfigFault::new(format!("{key}.logo_file"), format!("{} {why}", file.display())));
+            }
+        }
+    }
+    if !app::is_key(name) {
+        faults.push(ConfigFault::new(&key, "must be named by lower-case letters, digits, `-` and `_` only"));
+    }
+    if !config.issuers.contains_key(&app.issuer) {
+        faults.push(ConfigFault::new(format!("{key}.issuer"), "names no [issuers.…] of this file; add it"));
+    }
+    if app.identity == Some(IdentityRule::Same) && app.issuer != config.sign_in.issuer {
+        faults.push(ConfigFault::new(
+            format!("{key}.identity"),
+            "can be \"same\" only when the app's issuer is the one of [sign_in]; use \"any\"",
+        ));
+    }
+    if Scopes::parse(&app.scopes.join(" ")).is_err() || app.scopes.iter().any(|scope| scope.contains(' ')) {
+        faults
+            .push(ConfigFault::new(format!("{key}.scopes"), "must be scope tokens of RFC 6749 section 3.3"));
+    }
+    for extra in app.authorization_url_extras.keys() {
+        let ours =
+            RESERVED_PARAMETERS.contains(&extra.as_str()) || (extra == "audience" && app.audience.is_some());
+        if ours {
+            faults.push(ConfigFault::new(
+                format!("{key}.authorization_url_extras.{extra}"),
+                "is a parameter that Attaché sets itself; remove it",
+            ));
+        }
+    }
+    for uri in &app.redirect_uris {
+        if !app::is_redirect_uri(uri) {
+            faults.push(ConfigFault::new(
+                format!("{key}.redirect_uris"),
+                "must be https (or http on loopback, or a native app's own scheme) without a fragment",
+            ));
+        }
+    }
+    if let Some(home_page) = &app.home_page
+        && !is_web(home_page)
+    {
+        faults.push(ConfigFault::new(format!("{key}.home_page"), "must be a web address"));
+    }
+}
+
+fn judge_client_auth(key: &str, auth: Option<ClientAuth>, secret: Option<&Token>, faults: &mut Faults) {
+    match (auth, secret) {
+        (Some(ClientAuth::None), Some(_)) => faults.push(ConfigFault::new(
+            format!("{key}.client_auth"),
+            "is \"none\" although there is a client_secret; remove one",
+        )),
+        (Some(ClientAuth::Body | ClientAuth::Basic), None) => faults.push(ConfigFault::new(
+            format!("{key}.client_secret"),
+            "is missing; set it, or client_secret_file, or client_auth = \"none\" for a public client",
+        )),
+        _ => {}
+    }
+}
+
+fn judge_environments(config: &Config, faults: &mut Faults) {
+    let mut seen = BTreeSet::new();
+    let mut addresses = BTreeSet::new();
+    for (name, environment) in &config.environments {
+        let key = format!("environments.{name}");
+        judge_environment(&key, environment, config, faults);
+        if !seen.insert((&environment.project, &environment.environment)) {
+            faults.push(ConfigFault::new(&key, "has the project and environment of another one; merge them"));
+        }
+        if !addresses.insert(&environment.content_api_url) {
+            let problem =
+                "is that of another environment; each has its own, because it is its tokens' audience";
+            faults.push(ConfigFault::new(format!("{key}.content_api_url"), problem));
+        }
+    }
+}
+
+fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config, faults: &mut Faults) {
+    if environment.strategy == Strategy::Ask && environment.management_api_url.is_none() {
+        faults.push(ConfigFault::new(
+            format!("{key}.management_api_url"),
+            "is missing; the strategy \"ask\" asks there, or set strategy = \"mint\"",
+        ));
+    }
+    if let Some(url) = &environment.management_api_url {
+        judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
+    }
+    if !is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
+        faults.push(ConfigFault::new(
+            format!("{key}.content_api_url"),
+            "must be an absolute http(s) URL without fragment",
+        ));
+    }
+    if !(30..=86_400).contains(&environment.lifetime_seconds) {
+        faults.push(ConfigFault::new(format!("{key}.lifetime_seconds"), "must be between 30 and 86400"));
+    }
+    // Apps that were added by the command line are not in the file, so an unknown key is allowed here; a malformed one is not.
+    if let Some(AppRule::Keys(keys)) = &environment.apps
+        && !keys.iter().all(|key| app::is_key(key))
+    {
+        faults.push(ConfigFault::new(format!("{key}.apps"), "must be keys of apps, or \"any\""));
+    }
+    if let Some(AccountRule::Claim(rule)) = &environment.accounts
+        && !rule.can_be_read()
+    {
+        let problem = "must be a JSONPath (RFC 9535) into the claims, such as $.org_id";
+        faults.push(ConfigFault::new(format!("{key}.accounts.claim"), problem));
+    }
+}
+
+/// A secret comes as a value or as a file; the file's last line break is not part of it. False when there is a
+/// fault, so that nobody complains of what comes of it.
+fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults: &mut Faults) -> bool {
+    let before = faults.len();
+    match (file, value.is_some()) {
+        (Some(_), true) => {
+            faults.push(ConfigFault::new(key, format!("is given twice, here and as {key}_file; keep one")));
+        }
+        (Some(file), false) => match std::fs::read_to_string(file) {
+            Ok(text) => *value = Some(Token::new(text.trim_end_matches(['\r', '\n']))),
+            Err(error) => {
+                let problem = format!("{} cannot be read ({error}); name the secret's file", file.display());
+                faults.push(ConfigFault::new(format!("{key}_file"), problem));
+            }
+        },
+        (None, _) => {}
+    }
+    if value.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
+        faults.push(ConfigFault::new(key, "is empty; give it, or leave it out where none is needed"));
+    }
+    faults.len() == before
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http") && url.host().is_some()
+}

@@ -1,0 +1,63 @@
+//! `[limits]`: how much at one time, and how often. Judges its own numbers.
+
+use serde::Deserialize;
+
+use super::ConfigFault;
+
+/// A rate of 0 is no limit.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Connections open at one time.
+    pub connections: usize,
+    /// Seconds a connection is kept without a request. Longer than the proxy in front keeps it.
+    pub idle_seconds: u64,
+    /// Requests worked on at one time, without those that wait for an issuer or a content platform.
+    pub requests_at_once: usize,
+    /// Requests of one API key, in a second.
+    pub key_per_second: u32,
+    /// And that many at once after a pause.
+    pub key_burst: u32,
+    /// Refused credentials of one address, in a minute.
+    pub failures_per_minute: u32,
+    /// And that many at once after a pause.
+    pub failure_burst: u32,
+    /// Sign-ins begun from one address, in a minute.
+    pub sign_ins_per_minute: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            connections: 8192,
+            idle_seconds: 10,
+            requests_at_once: 512,
+            key_per_second: 2000,
+            key_burst: 4000,
+            failures_per_minute: 60,
+            failure_burst: 60,
+            sign_ins_per_minute: 60,
+        }
+    }
+}
+
+impl LimitsConfig {
+    /// Any other count of 0 would serve nobody.
+    pub(super) fn judge(&self, faults: &mut Vec<ConfigFault>) {
+        let mut within = |key: &str, value: u64, least: u64, most: u64| {
+            if !(least..=most).contains(&value) {
+                let problem = format!("must be between {least} and {most}");
+                faults.push(ConfigFault::new(format!("limits.{key}"), problem));
+            }
+        };
+        let count = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        within("connections", count(self.connections), 1, 1_000_000);
+        within("idle_seconds", self.idle_seconds, 1, 3600);
+        within("requests_at_once", count(self.requests_at_once), 1, 65_536);
+        within("key_per_second", self.key_per_second.into(), 0, 1_000_000);
+        within("key_burst", self.key_burst.into(), 1, 1_000_000);
+        within("failures_per_minute", self.failures_per_minute.into(), 0, 1_000_000);
+        within("failure_burst", self.failure_burst.into(), 1, 1_000_000);
+        within("sign_ins_per_minute", self.sign_ins_per_minute.into(), 0, 1_000_000);
+    }
+}
