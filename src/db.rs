@@ -1,0 +1,313 @@
+//! Opens the database and brings it up to date; says which of the two it is and what time a lease goes by.
+//!
+//! The rules of our SQL: `$1` placeholders, TEXT and BIGINT, one state change = one statement, and a
+//! transaction's first statement is the write that decides it. On SQLite whatever writes goes through [`write`]; the
+//! pool only reads.
+
+mod checkpoint;
+pub mod row_cache;
+pub mod snapshot;
+pub mod write;
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
+use sqlx::migrate::Migrator;
+use sqlx::query::Query;
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Row};
+
+use checkpoint::Checkpointer;
+use write::{Transaction, Writer};
+
+use crate::clock::{Clock, Timestamp};
+use crate::secret::Token;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// One of the two databases.
+#[derive(Clone, Debug)]
+pub struct Db {
+    /// For reading; SQLite's refuses to write.
+    pub pool: AnyPool,
+    pub kind: Kind,
+    alone: Option<Alone>,
+}
+
+/// What SQLite needs, where this process is the only one.
+#[derive(Clone, Debug)]
+struct Alone {
+    writer: Writer,
+    checkpointer: Arc<Checkpointer>,
+}
+
+/// What a connection to SQLite is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Reader,
+    Writer,
+    Checkpointer,
+}
+
+/// A turn at starting; see [`Db::take_turn`].
+pub struct Turn {
+    transaction: Option<sqlx::Transaction<'static, sqlx::Any>>,
+}
+
+impl Turn {
+    /// # Errors
+    /// When PostgreSQL does not answer; the turn has ended all the same.
+    pub async fn end(self) -> Result<(), sqlx::Error> {
+        match self.transaction {
+            Some(transaction) => transaction.commit().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a database could not be opened; for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("database.url is not one that is understood; use sqlite://path or postgres://…")]
+    Url,
+    #[error("the database cannot be opened: {0}")]
+    Open(#[from] sqlx::Error),
+    #[error("the database cannot be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Connects, brings the tables up to date, and sets what durability and secrecy need.
+///
+/// # Errors
+/// When the URL is not understood, the database does not answer, or a migration fails; what was done before it stays.
+pub async fn open(url: &Token, connections: Option<u32>) -> Result<Db, OpenError> {
+    sqlx::any::install_default_drivers();
+    match kind(url)? {
+        Kind::Sqlite => open_sqlite(url, connections.unwrap_or(4)).await,
+        Kind::Postgres => open_postgres(url, connections.unwrap_or(10)).await,
+    }
+}
+
+async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
+    let mut text = url.expose().to_owned();
+    if !text.contains("mode=") {
+        text.push(if text.contains('?') { '&' } else { '?' });
+        text.push_str("mode=rwc");
+    }
+    let options = AnyConnectOptions::from_str(&text).map_err(|_| OpenError::Url)?;
+    let connect = async |role| {
+        let mut connection = options.connect().await?;
+        set_pragmas(&mut connection, role).await?;
+        Ok::<_, OpenError>(connection)
+    };
+    let mut writing = connect(Role::Writer).await?;
+    MIGRATIONS.run(&mut writing).await?;
+    let mut log = sqlite_path(url).ok_or(OpenError::Url)?.into_os_string();
+    log.push("-wal");
+    let alone = Alone {
+        writer: Writer::start(writing, options.clone()),
+        checkpointer: Checkpointer::start(connect(Role::Checkpointer).await?, log.into()),
+    };
+    let pool = AnyPoolOptions::new()
+        .max_connections(readers.max(1))
+        .acquire_timeout(Duration::from_secs(10))
+        .test_before_acquire(false)
+        .after_connect(|connection, _| Box::pin(set_pragmas(connection, Role::Reader)))
+        .connect_with(options)
+        .await?;
+    Ok(Db { pool, kind: Kind::Sqlite, alone: Some(alone) })
+}
+
+async fn open_postgres(url: &Token, connections: u32) -> Result<Db, OpenError> {
+    let options = AnyConnectOptions::from_str(url.expose()).map_err(|_| OpenError::Url)?;
+    let pool = AnyPoolOptions::new()
+        // One is held through a start, see `take_turn`.
+        .max_connections(connections.max(2))
+        .acquire_timeout(Duration::from_secs(10))
+        // Only one that has lain idle may have been cut off unnoticed: asking each time costs a seventh of a hand-out.
+        .test_before_acquire(false)
+        .before_acquire(|connection, lain| {
+            Box::pin(async move {
+                if lain.idle_for < Duration::from_secs(1) {
+                    return Ok(true);
+                }
+                Ok(connection.ping().await.is_ok())
+            })
+        })
+        .connect_with(options)
+        .await?;
+    MIGRATIONS.run(&pool).await?;
+    Ok(Db { pool, kind: Kind::Postgres, alone: None })
+}
+
+fn kind(url: &Token) -> Result<Kind, OpenError> {
+    match url.expose().split(':').next() {
+        Some("sqlite") => Ok(Kind::Sqlite),
+        Some("postgres" | "postgresql") => Ok(Kind::Postgres),
+        _ => Err(OpenError::Url),
+    }
+}
+
+/// The file of a SQLite URL, beside which the lock and the socket are.
+#[must_use]
+pub fn sqlite_path(url: &Token) -> Option<PathBuf> {
+    let rest = url.expose().strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let path = rest.split('?').next()?;
+    Some(Path::new(path).to_path_buf())
+}
+
+/// FULL, because at a power cut WAL with NORMAL loses acknowledged commits. Asserted, not hoped for.
+async fn set_pragmas(connection: &mut AnyConnection, role: Role) -> Result<(), sqlx::Error> {
+    let pragmas = [
+        "PRAGMA busy_timeout = 10000",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA foreign_keys = ON",
+        "PRAGMA secure_delete = ON",
+        "PRAGMA wal_autocheckpoint = 0",
+    ];
+    for pragma in pragmas {
+        sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+    }
+    // 2 is FULL.
+    let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&mut *connection).await?.try_get(0)?;
+    let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
+    if synchronous != 2 || journal != "wal" {
+        let found = format!("synchronous is {synchronous} and the journal is {journal}, not FULL and WAL");
+        return Err(sqlx::Error::Configuration(found.into()));
+    }
+    if role == Role::Reader {
+        // A write that went past the writer would find the database locked, and what is held in memory wrong.
+        sqlx::raw_sql("PRAGMA query_only = ON").execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+impl Db {
+    /// Whether no other process changes this database, so that what was read of it can be kept in memory.
+    #[must_use]
+    pub const fn is_alone(&self) -> bool {
+        self.alone.is_some()
+    }
+
+    /// Begins a change of one or more statements, which ends by [`Transaction::commit`].
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        match &self.alone {
+            Some(alone) => alone.writer.begin().await,
+            None => Ok(Transaction::of_postgres(self.pool.begin().await?)),
+        }
+    }
+
+    /// A change of one statement; how many rows it changed.
+    ///
+    /// # Errors
+    /// When the database refuses or does not answer.
+    pub async fn execute(&self, statement: Query<'_, Any, AnyArguments>) -> Result<u64, sqlx::Error> {
+        if self.alone.is_none() {
+            return Ok(statement.execute(&self.pool).await?.rows_affected());
+        }
+        let mut transaction = self.begin().await?;
+        let done = statement.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The moment by which leases are judged. On PostgreSQL the database's own, so that replicas whose
+    /// clocks differ agree; a manual clock stands for both.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, sqlx::Error> {
+        if self.is_alone() || matches!(clock, Clock::Manual(_)) {
+            return Ok(clock.now());
+        }
+        let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Timestamp::from_unix(row.try_get(0)?))
+    }
+
+    /// Waits until no other process is starting on this database, and keeps the others waiting until the turn ends.
+    /// On SQLite the lock beside the database has seen to it already.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn take_turn(&self) -> Result<Turn, sqlx::Error> {
+        if self.is_alone() {
+            return Ok(Turn { transaction: None });
+        }
+        let mut transaction = self.pool.begin().await?;
+        // As text: the function's own type is none that a row can hold here.
+        let lock = "SELECT CAST(pg_advisory_xact_lock(4702111234474983745) AS TEXT)";
+        sqlx::query(lock).execute(&mut *transaction).await?;
+        Ok(Turn { transaction: Some(transaction) })
+    }
+
+    /// On SQLite, empties the log, in which a destroyed secret would otherwise stand until it is overwritten.
+    pub async fn truncate_log(&self) {
+        if let Some(alone) = &self.alone
+            && let Err(error) = alone.checkpointer.truncate().await
+        {
+            tracing::warn!(%error, "the log could not be truncated yet");
+        }
+    }
+
+    /// Lets go of the database; what is being changed is waited for.
+    pub async fn close(&self) {
+        self.pool.close().await;
+        self.truncate_log().await;
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
+    }
+}
+
+/// A column whose text names one of our enums.
+///
+/// # Errors
+/// When it names none.
+pub fn named<T: FromStr>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|_| undecodable(column, "is not a word that is known"))
+}
+
+/// A column that holds JSON.
+///
+/// # Errors
+/// When it does not hold what is asked for.
+pub fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    serde_json::from_str(&text).map_err(|_| undecodable(column, "is not the JSON that is expected"))
+}
+
+/// A nullable moment.
+///
+/// # Errors
+/// When the column is of another type.
+pub fn moment(row: &AnyRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix))
+}
+
+/// The stored text is of no use; it is not quoted, because it may be a secret.
+#[must_use]
+pub fn undecodable(column: &str, problem: &'static str) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: problem.into() }
+}

@@ -1,0 +1,56 @@
+//! A small table held in memory, whole. Exact only where this process alone changes the table: whoever does says so
+//! in [`super::write::Transaction::after_commit`]. On PostgreSQL nothing is held.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::Db;
+
+#[derive(Debug)]
+pub struct Snapshot<T> {
+    held: RwLock<Held<T>>,
+}
+
+#[derive(Debug)]
+struct Held<T> {
+    value: Option<Arc<T>>,
+    /// How often it was forgotten. What was read before the last time is not kept.
+    forgotten: u64,
+}
+
+impl<T> Default for Snapshot<T> {
+    fn default() -> Self {
+        Self { held: RwLock::new(Held { value: None, forgotten: 0 }) }
+    }
+}
+
+impl<T> Snapshot<T> {
+    /// What is held, or what `load` reads now.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub async fn get<E>(&self, db: &Db, load: impl AsyncFnOnce() -> Result<T, E>) -> Result<Arc<T>, E> {
+        if !db.is_alone() {
+            return Ok(Arc::new(load().await?));
+        }
+        let forgotten = {
+            let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(value) = &held.value {
+                return Ok(Arc::clone(value));
+            }
+            held.forgotten
+        };
+        let value = Arc::new(load().await?);
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if held.forgotten == forgotten {
+            held.value = Some(Arc::clone(&value));
+        }
+        Ok(value)
+    }
+
+    /// The table has changed.
+    pub fn forget(&self) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.value = None;
+        held.forgotten += 1;
+    }
+}

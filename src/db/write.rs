@@ -1,0 +1,252 @@
+//! Changes to the database. On PostgreSQL each is a transaction of its own. SQLite has one writer: changes take turns
+//! on its one connection and are committed together, one `fsync` for all that were waiting; each is answered after
+//! the commit that holds it. Nobody else writes, so nobody meets a locked database. Reads nothing for anybody.
+
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use sqlx::any::AnyConnectOptions;
+use sqlx::{Any, AnyConnection, ConnectOptions, Connection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+/// How many changes are committed together at the most: the first of them waits for the last.
+const BATCH: usize = 64;
+/// How long a change waits for its turn before its caller is told that the database is busy.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is to be done once the outcome stands, before anybody is answered.
+type AfterCommit = Box<dyn FnOnce() + Send>;
+
+/// A change that is being made. Dropped without [`Transaction::commit`], nothing of it was done.
+pub struct Transaction {
+    to: To,
+    after: Vec<AfterCommit>,
+}
+
+enum To {
+    Postgres(sqlx::Transaction<'static, Any>),
+    Sqlite(Turn),
+}
+
+impl Transaction {
+    pub(super) const fn of_postgres(transaction: sqlx::Transaction<'static, Any>) -> Self {
+        Self { to: To::Postgres(transaction), after: Vec::new() }
+    }
+
+    /// What this process holds in memory of the rows that change is dropped here: after the commit, before the
+    /// answer, and also when nobody waits for the answer any more.
+    pub fn after_commit(&mut self, forget: impl FnOnce() + Send + 'static) {
+        self.after.push(Box::new(forget));
+    }
+
+    /// Returns once the change is durable.
+    ///
+    /// # Errors
+    /// When the database does not say so; what was changed with it is not known to be.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self.to {
+            To::Postgres(transaction) => {
+                let committed = transaction.commit().await;
+                self.after.into_iter().for_each(|forget| forget());
+                committed
+            }
+            To::Sqlite(turn) => turn.end(self.after).await,
+        }
+    }
+}
+
+impl Deref for Transaction {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        match &self.to {
+            To::Postgres(transaction) => transaction,
+            To::Sqlite(turn) => turn,
+        }
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        match &mut self.to {
+            To::Postgres(transaction) => transaction,
+            To::Sqlite(turn) => turn,
+        }
+    }
+}
+
+/// The writer of a SQLite file, as those see it who want to change something.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    asked: mpsc::Sender<oneshot::Sender<Turn>>,
+}
+
+impl Writer {
+    /// Starts the writer on a connection of its own. It ends when the last [`Writer`] is dropped.
+    pub(super) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Self {
+        let (asked, turns) = mpsc::channel(1024);
+        tokio::spawn(write(connection, options, turns));
+        Self { asked }
+    }
+
+    /// # Errors
+    /// [`sqlx::Error::PoolTimedOut`] when the turn does not come in time.
+    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+        let (mine, turn) = oneshot::channel();
+        let turn = timeout(PATIENCE, async {
+            self.asked.send(mine).await.map_err(|_| sqlx::Error::PoolClosed)?;
+            turn.await.map_err(|_| sqlx::Error::PoolClosed)
+        });
+        let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        Ok(Transaction { to: To::Sqlite(turn), after: Vec::new() })
+    }
+}
+
+/// The writer's connection, lent to one change.
+struct Turn {
+    /// None once it was given back.
+    lent: Option<(AnyConnection, oneshot::Sender<Returned>)>,
+}
+
+/// How a turn ended.
+struct Returned {
+    connection: AnyConnection,
+    /// None when the change was abandoned.
+    waiting: Option<Waiting>,
+}
+
+/// A change whose statements have run, and who waits to hear of the commit.
+struct Waiting {
+    after: Vec<AfterCommit>,
+    told: oneshot::Sender<Result<(), sqlx::Error>>,
+}
+
+impl Turn {
+    async fn end(mut self, after: Vec<AfterCommit>) -> Result<(), sqlx::Error> {
+        let (told, outcome) = oneshot::channel();
+        let (connection, back) = self.lent.take().ok_or(sqlx::Error::PoolClosed)?;
+        if back.send(Returned { connection, waiting: Some(Waiting { after, told }) }).is_err() {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        outcome.await.map_err(|_| sqlx::Error::PoolClosed)?
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if let Some((connection, back)) = self.lent.take() {
+            let _ = back.send(Returned { connection, waiting: None });
+        }
+    }
+}
+
+impl Deref for Turn {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.lent.as_ref().expect("a turn holds the connection until it ends").0
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.lent.as_mut().expect("a turn holds the connection until it ends").0
+    }
+}
+
+/// Gives turns, one after another, and commits after those that were waiting have had theirs.
+async fn write(
+    mut connection: AnyConnection,
+    options: AnyConnectOptions,
+    mut turns: mpsc::Receiver<oneshot::Sender<Turn>>,
+) {
+    while let Some(first) = turns.recv().await {
+        // `batch` proves at the end that this is still the transaction that the changes were made in: SQLite ends
+        // one by itself when a disk is full.
+        let begun =
+            sqlx::raw_sql("BEGIN IMMEDIATE; SAVEPOINT batch; SAVEPOINT change").execute(&mut connection);
+        if let Err(error) = begun.await {
+            tracing::error!(%error, "a change could not be begun");
+            // The caller is told by the closed channel.
+            drop(first);
+            connection = mended(connection, &options).await;
+            continue;
+        }
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        let mut broken = None;
+        while let Some(asker) = next.take() {
+            let Some(returned) = lend(connection, asker).await else { return };
+            connection = returned.connection;
+            let then = match returned.waiting {
+                Some(change) => {
+                    waiting.push(change);
+                    "SAVEPOINT change"
+                }
+                None => "ROLLBACK TO change",
+            };
+            next = if waiting.len() < BATCH { turns.try_recv().ok() } else { None };
+            // An abandoned change is undone also when it was the last.
+            if (next.is_some() || then == "ROLLBACK TO change")
+                && let Err(error) = sqlx::raw_sql(then).execute(&mut connection).await
+            {
+                // What was given up may still be in there: then none of it is committed.
+                broken = Some(error);
+                next = None;
+            }
+        }
+        let committed = match broken {
+            Some(error) => Err(error),
+            None => sqlx::raw_sql("RELEASE batch; COMMIT").execute(&mut connection).await.map(drop),
+        };
+        if let Err(error) = &committed {
+            tracing::error!(%error, changes = waiting.len(), "changes could not be committed");
+            connection = mended(connection, &options).await;
+        }
+        for change in waiting {
+            change.after.into_iter().for_each(|forget| forget());
+            let _ = change.told.send(match &committed {
+                Ok(()) => Ok(()),
+                Err(error) => Err(sqlx::Error::Protocol(format!("the commit failed: {error}"))),
+            });
+        }
+    }
+    let _ = connection.close().await;
+}
+
+/// Lends the connection to one change until it ends. None when it does not come back, which happens only when the
+/// process is ending.
+async fn lend(connection: AnyConnection, asker: oneshot::Sender<Turn>) -> Option<Returned> {
+    let (back, returned) = oneshot::channel();
+    match asker.send(Turn { lent: Some((connection, back)) }) {
+        Ok(()) => {}
+        // Whoever asked has gone; dropping the turn gives the connection back.
+        Err(turn) => drop(turn),
+    }
+    returned.await.ok()
+}
+
+/// A connection without an open transaction: the same one, or another when it is broken.
+async fn mended(mut connection: AnyConnection, options: &AnyConnectOptions) -> AnyConnection {
+    // There may be none to roll back; what matters is that there is none afterwards.
+    let _ = sqlx::raw_sql("ROLLBACK").execute(&mut connection).await;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let works = async {
+            sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut connection).await?;
+            Ok::<_, sqlx::Error>(())
+        };
+        if works.await.is_ok() {
+            return connection;
+        }
+        if let Ok(mut other) = options.connect().await
+            && super::set_pragmas(&mut other, super::Role::Writer).await.is_ok()
+        {
+            connection = other;
+            continue;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
