@@ -1,0 +1,55 @@
+//! What this process holds in memory of its database, where it is alone with it (SQLite): exact at every moment,
+//! because whoever changes a row lets go of it between the commit and the answer. On PostgreSQL nothing is held. No
+//! secret is held in clear.
+
+use crate::account::Account;
+use crate::app::Apps;
+use crate::caller::Callers;
+use crate::connection::Connection;
+use crate::connection::freeze::Freeze;
+use crate::connection::held::{OfToken, USUAL};
+use crate::content::{Environment, KeptToken};
+use crate::db::row_cache::RowCache;
+use crate::db::snapshot::Snapshot;
+
+#[derive(Debug)]
+pub struct Held {
+    pub callers: Snapshot<Callers>,
+    pub apps: Snapshot<Apps>,
+    pub freezes: Snapshot<Vec<Freeze>>,
+    pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
+    pub accounts: RowCache<Account>,
+    pub connections: RowCache<Connection>,
+    pub by_access_token: RowCache<OfToken>,
+    pub content_tokens: RowCache<KeptToken>,
+}
+
+impl Held {
+    /// `megabytes` is the bound on what grows with the number of people.
+    #[must_use]
+    pub fn new(megabytes: u64) -> Self {
+        let sixteenth = megabytes * 1024 * 1024 / 16;
+        Self {
+            callers: Snapshot::default(),
+            apps: Snapshot::default(),
+            freezes: Snapshot::default(),
+            environments: Snapshot::default(),
+            accounts: RowCache::new(sixteenth, 1024),
+            connections: RowCache::new(sixteenth * 12, USUAL),
+            by_access_token: RowCache::new(sixteenth, 200),
+            content_tokens: RowCache::new(sixteenth * 2, 1500),
+        }
+    }
+
+    /// For whoever changed the database past every verb: a restore, a promise.
+    pub fn forget_all(&self) {
+        self.callers.forget();
+        self.apps.forget();
+        self.freezes.forget();
+        self.environments.forget();
+        self.accounts.forget_all();
+        self.connections.forget_all();
+        self.by_access_token.forget_all();
+        self.content_tokens.forget_all();
+    }
+}
