@@ -1,0 +1,100 @@
+//! Judges an access token that is a JWT of the issuer (RFC 9068, and Auth0's older form with `azp`).
+
+use std::sync::Arc;
+
+use super::jwt::{self, Claims, untrusted};
+use super::{Issuer, IssuerFault, Issuers};
+use crate::cache::Weigh;
+use crate::clock::Timestamp;
+use crate::secret::Token;
+
+/// An access token that may be believed.
+#[derive(Clone, Debug)]
+pub struct AccessTokenClaims {
+    pub claims: Claims,
+    pub subject: String,
+    pub expires_at: Timestamp,
+}
+
+/// One that was verified before, and until when that need not be done again.
+#[derive(Debug)]
+pub struct Believed {
+    claims: Arc<AccessTokenClaims>,
+    until: Timestamp,
+    weight: u64,
+}
+
+impl Weigh for Believed {
+    fn weight(&self) -> u64 {
+        self.weight
+    }
+}
+
+/// Bytes of memory for what was verified before, and for one of them.
+pub(super) const MEMORY: u64 = 4 * 1024 * 1024;
+pub(super) const USUAL: u64 = 2048;
+/// Seconds after which a token is verified again all the same: its issuer may have withdrawn the key.
+const BELIEVED_FOR: i64 = 600;
+
+/// As [`verify`], which is not done again for a token that was verified a short while ago and has not run out.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_once(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    token: &Token,
+    client_id: &str,
+) -> Result<Arc<AccessTokenClaims>, IssuerFault> {
+    let key = format!("{} {} {client_id}", token.hash().as_str(), issuer.external_name());
+    let now = issuers.clock.now();
+    if let Some(believed) = issuers.believed.find(&key).filter(|believed| believed.until > now) {
+        return Ok(Arc::clone(&believed.claims));
+    }
+    issuers.believed.forget(&key);
+    let load = async || {
+        let claims = Arc::new(verify(issuers, issuer, token.expose(), client_id).await?);
+        let until = claims.expires_at.min(now.plus(BELIEVED_FOR));
+        // The claims are about as long as the token that they come from, with what a map adds.
+        let weight = 500 + 3 * token.expose().len() as u64;
+        Ok::<_, IssuerFault>(Some(Believed { claims, until, weight }))
+    };
+    let believed = issuers.believed.get(&key, load).await?;
+    believed
+        .map(|believed| Arc::clone(&believed.claims))
+        .ok_or_else(|| untrusted("the token was not verified"))
+}
+
+/// Verifies that the issuer gave this token to `client_id`. Which audiences are good is the caller's to say.
+///
+/// # Errors
+/// [`IssuerFault::Untrusted`] with the reason; [`IssuerFault::Unavailable`] when no keys can be had.
+pub async fn verify(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    token: &str,
+    client_id: &str,
+) -> Result<AccessTokenClaims, IssuerFault> {
+    let identifier = issuer.identifier().ok_or_else(|| untrusted("the issuer has no identifier"))?;
+    let verified = jwt::verify(issuers, issuer, token).await?;
+    let claims = verified.claims;
+    if claims.get("iss").and_then(|iss| iss.as_str()) != Some(identifier) {
+        return Err(untrusted("the token was issued by another issuer"));
+    }
+    let expires = jwt::judge_dates(&claims, issuers.clock.now().unix())?;
+    if looks_like_an_id_token(&claims, verified.typ.as_deref()) {
+        return Err(untrusted("an ID token is not an access token"));
+    }
+    let party = |name: &str| claims.get(name).and_then(|party| party.as_str());
+    let parties: Vec<&str> = ["azp", "client_id"].into_iter().filter_map(party).collect();
+    if parties.is_empty() || parties.iter().any(|party| *party != client_id) {
+        return Err(untrusted("the token was issued to another client"));
+    }
+    let subject = jwt::subject(&claims)?.to_owned();
+    Ok(AccessTokenClaims { claims, subject, expires_at: Timestamp::from_unix(expires) })
+}
+
+/// RFC 9068 names access tokens by `typ`; without that, the claims that only ID tokens carry tell.
+fn looks_like_an_id_token(claims: &Claims, typ: Option<&str>) -> bool {
+    typ != Some("at+jwt") && (claims.contains_key("nonce") || claims.contains_key("at_hash"))
+}

@@ -1,0 +1,65 @@
+//! Writes the authorization URL. RFC 6749 section 4.1.1, RFC 7636 section 4.3.
+
+use std::collections::BTreeMap;
+
+use oauth2::basic::BasicClient;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use url::Url;
+
+use super::discovery::Endpoints;
+use super::profile::{AudienceParameter, Pkce};
+use super::scope::Scopes;
+use crate::secret::Token;
+
+/// Parameters that are ours to set; `authorization_url_extras` may not name them.
+pub const RESERVED_PARAMETERS: [&str; 11] = [
+    "response_type",
+    "response_mode",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "nonce",
+    "code_challenge",
+    "code_challenge_method",
+    "request",
+    "request_uri",
+];
+
+pub struct AuthorizationRequest<'a> {
+    pub client_id: &'a str,
+    pub redirect_uri: &'a Url,
+    pub scopes: &'a Scopes,
+    pub state: &'a Token,
+    pub nonce: &'a Token,
+    pub verifier: &'a Token,
+    pub pkce: Pkce,
+    pub audience: Option<(AudienceParameter, &'a str)>,
+    pub extras: &'a BTreeMap<String, String>,
+}
+
+#[must_use]
+pub fn authorization_url(endpoints: &Endpoints, request: &AuthorizationRequest<'_>) -> Url {
+    let client = BasicClient::new(ClientId::new(request.client_id.to_owned()))
+        .set_auth_uri(AuthUrl::from_url(endpoints.authorization.clone()))
+        .set_redirect_uri(RedirectUrl::from_url(request.redirect_uri.clone()));
+    let mut url = client
+        .authorize_url(|| CsrfToken::new(request.state.expose().to_owned()))
+        .add_scopes(request.scopes.iter().map(|scope| Scope::new(scope.to_owned())));
+    if request.pkce == Pkce::Always {
+        let verifier = PkceCodeVerifier::new(request.verifier.expose().to_owned());
+        url = url.set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier));
+    }
+    if request.scopes.contains("openid") {
+        url = url.add_extra_param("nonce", request.nonce.expose());
+    }
+    if let Some((parameter, audience)) = request.audience {
+        url = url.add_extra_param(parameter.name(), audience);
+    }
+    for (name, value) in request.extras {
+        if !RESERVED_PARAMETERS.contains(&name.as_str()) {
+            url = url.add_extra_param(name, value);
+        }
+    }
+    url.url().0
+}

@@ -1,0 +1,63 @@
+//! Exchanges the authorization code for tokens. RFC 6749 section 4.1.3, RFC 7636 section 4.5.
+
+use oauth2::basic::BasicClient;
+use oauth2::{AuthType, AuthorizationCode, ClientId, ClientSecret, PkceCodeVerifier, RedirectUrl, TokenUrl};
+use url::Url;
+
+use super::discovery::endpoints;
+use super::profile::Pkce;
+use super::token_answer::{TokenRequest, TokenSet};
+use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
+use crate::secret::Token;
+
+/// Sent once, never again by itself: a code is spent by its first use.
+///
+/// # Errors
+/// What the issuer said, or why it could not be asked.
+pub async fn exchange_code(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    client: &Client,
+    redirect_uri: &Url,
+    code: &Token,
+    verifier: &Token,
+    pkce: Pkce,
+) -> Result<TokenSet, IssuerFault> {
+    let endpoints = endpoints(issuers, issuer).await?;
+    let request = TokenRequest::new(&issuers.http, secrets(client, &[code, verifier]));
+    let oauth2 = oauth2_client(client, &endpoints.token);
+    let oauth2 = oauth2.set_redirect_uri(RedirectUrl::from_url(redirect_uri.clone()));
+    let mut exchange = oauth2.exchange_code(AuthorizationCode::new(code.expose().to_owned()));
+    if pkce == Pkce::Always {
+        exchange = exchange.set_pkce_verifier(PkceCodeVerifier::new(verifier.expose().to_owned()));
+    }
+    // What the crate makes of it is of no account: the answer was read by the carrier.
+    let _ = exchange.request_async(&request).await;
+    request.outcome()
+}
+
+/// A client of the crate that writes token requests in the way this issuer was promised.
+pub(super) fn oauth2_client(client: &Client, token_url: &Url) -> TokenClient {
+    let mut oauth2 = BasicClient::new(ClientId::new(client.id.clone()))
+        .set_token_uri(TokenUrl::from_url(token_url.clone()))
+        .set_auth_type(match client.auth {
+            ClientAuth::Basic => AuthType::BasicAuth,
+            ClientAuth::Body | ClientAuth::None => AuthType::RequestBody,
+        });
+    if let Some(secret) = client.secret.as_ref().filter(|_| client.auth != ClientAuth::None) {
+        oauth2 = oauth2.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+    }
+    oauth2
+}
+
+pub(super) type TokenClient = BasicClient<
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointSet,
+>;
+
+pub(super) fn secrets(client: &Client, others: &[&Token]) -> Vec<Token> {
+    client.secret.iter().chain(others.iter().copied()).cloned().collect()
+}

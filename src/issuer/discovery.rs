@@ -1,0 +1,214 @@
+//! The endpoints of an issuer: from its metadata (OpenID Connect Discovery 1.0, RFC 8414), judged and kept.
+//! The last good copy serves when a new one cannot be had.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+use url::Url;
+
+use super::key_set::CachedKeys;
+use super::{Issuer, IssuerFault, Issuers, Whereabouts};
+use crate::clock::Timestamp;
+
+/// Seconds after which the metadata is asked for again.
+const FRESH_FOR: i64 = 3600;
+/// Seconds after a failed attempt during which the last good copy is not asked for again.
+const RETRY_EVERY: i64 = 30;
+
+/// What is kept of one issuer between requests.
+#[derive(Debug, Default)]
+pub struct Known {
+    endpoints: Mutex<Option<(Arc<Endpoints>, Timestamp)>>,
+    /// One fetch at a time; the rest wait for it, and take its failure for theirs.
+    fetching: tokio::sync::Mutex<()>,
+    /// How many fetches have ended, and how the last one failed.
+    ended: Mutex<(u64, Option<IssuerFault>)>,
+    pub(super) keys: CachedKeys,
+    /// The last failure, for `/readyz`. None while all is well.
+    trouble: Mutex<Option<String>>,
+}
+
+/// Where an issuer is spoken to.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    pub identifier: Option<String>,
+    pub authorization: Url,
+    pub token: Url,
+    pub userinfo: Option<Url>,
+    pub revocation: Option<Url>,
+    pub jwks: Option<Url>,
+    pub end_session: Option<Url>,
+    /// It says that it sends `iss` with every authorization answer (RFC 9207).
+    pub sends_iss: bool,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: Url,
+    token_endpoint: Url,
+    userinfo_endpoint: Option<Url>,
+    revocation_endpoint: Option<Url>,
+    jwks_uri: Option<Url>,
+    end_session_endpoint: Option<Url>,
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+/// The endpoints of an issuer, from memory while they are fresh.
+///
+/// # Errors
+/// When there is no good copy and none can be had.
+pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoints>, IssuerFault> {
+    let identifier = match &issuer.whereabouts {
+        Whereabouts::Explicit(urls) => {
+            let urls = urls.as_ref().clone();
+            return Ok(Arc::new(Endpoints {
+                identifier: None,
+                authorization: urls.authorization,
+                token: urls.token,
+                userinfo: urls.userinfo,
+                revocation: urls.revocation,
+                jwks: urls.jwks,
+                end_session: None,
+                sends_iss: false,
+            }));
+        }
+        Whereabouts::Discovery { identifier } => identifier,
+    };
+    let known = issuers.known(identifier);
+    if let Some(fresh) = known.fresh(issuers.clock.now()) {
+        return Ok(fresh);
+    }
+    let began = known.ended().0;
+    let _one_at_a_time = known.fetching.lock().await;
+    if let Some(fresh) = known.fresh(issuers.clock.now()) {
+        return Ok(fresh);
+    }
+    // Another's fetch began and failed while we waited for it: asking once more would make a queue of deadlines.
+    if let (ended, Some(fault)) = known.ended()
+        && ended > began
+    {
+        return known.last_good().ok_or(fault);
+    }
+    match fetch(issuers, issuer, identifier).await {
+        Ok(endpoints) => {
+            known.keep(&endpoints, issuers.clock.now().plus(FRESH_FOR));
+            known.set_trouble(None);
+            known.end(None);
+            Ok(endpoints)
+        }
+        Err(fault) => {
+            known.set_trouble(Some(fault.to_string()));
+            known.end(Some(fault.clone()));
+            let last_good = known.last_good().ok_or(fault)?;
+            known.keep(&last_good, issuers.clock.now().plus(RETRY_EVERY));
+            Ok(last_good)
+        }
+    }
+}
+
+/// The endpoints if a good copy is already here; asks nobody.
+#[must_use]
+pub fn last_known(issuers: &Issuers, issuer: &Issuer) -> Option<Arc<Endpoints>> {
+    issuer.identifier().and_then(|identifier| issuers.known(identifier).last_good())
+}
+
+/// The issuer's last failure, if it is in trouble; asks nobody.
+#[must_use]
+pub fn trouble(issuers: &Issuers, issuer: &Issuer) -> Option<String> {
+    let known = issuers.known(issuer.identifier()?);
+    known.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl Known {
+    fn fresh(&self, now: Timestamp) -> Option<Arc<Endpoints>> {
+        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|(_, until)| *until > now).map(|(endpoints, _)| Arc::clone(endpoints))
+    }
+
+    fn last_good(&self) -> Option<Arc<Endpoints>> {
+        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(|(endpoints, _)| Arc::clone(endpoints))
+    }
+
+    fn keep(&self, endpoints: &Arc<Endpoints>, until: Timestamp) {
+        *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(endpoints), until));
+    }
+
+    fn ended(&self) -> (u64, Option<IssuerFault>) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn end(&self, fault: Option<IssuerFault>) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        *ended = (ended.0 + 1, fault);
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+}
+
+/// OpenID Connect Discovery 1.0 section 4 first, then RFC 8414 section 3.
+async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
+    let base = Url::parse(identifier).map_err(|_| IssuerFault::Odd("the issuer is no URL".to_owned()))?;
+    let openid = appended(&base, "/.well-known/openid-configuration");
+    let document = match issuers.http.get_json(&openid).await {
+        Ok(document) => document,
+        Err(first) => {
+            let oauth = inserted(&base, "/.well-known/oauth-authorization-server");
+            issuers.http.get_json(&oauth).await.map_err(|_| first)?
+        }
+    };
+    let metadata: Metadata = serde_json::from_value(document)
+        .map_err(|error| IssuerFault::Odd(format!("the issuer's metadata cannot be used: {error}")))?;
+    judge(issuer, identifier, &base, &metadata)?;
+    Ok(Arc::new(Endpoints {
+        identifier: Some(metadata.issuer),
+        authorization: metadata.authorization_endpoint,
+        token: metadata.token_endpoint,
+        userinfo: metadata.userinfo_endpoint,
+        revocation: metadata.revocation_endpoint,
+        jwks: metadata.jwks_uri,
+        end_session: metadata.end_session_endpoint,
+        sends_iss: metadata.authorization_response_iss_parameter_supported,
+    }))
+}
+
+fn judge(issuer: &Issuer, identifier: &str, base: &Url, metadata: &Metadata) -> Result<(), IssuerFault> {
+    if metadata.issuer != identifier {
+        return Err(IssuerFault::Untrusted(
+            "the metadata names another issuer than was configured".to_owned(),
+        ));
+    }
+    let optional = [
+        &metadata.userinfo_endpoint,
+        &metadata.revocation_endpoint,
+        &metadata.jwks_uri,
+        &metadata.end_session_endpoint,
+    ];
+    let required = [&metadata.authorization_endpoint, &metadata.token_endpoint];
+    for endpoint in required.into_iter().chain(optional.into_iter().flatten()) {
+        let named = issuer.profile.endpoint_origins.iter().any(|origin| origin.origin() == endpoint.origin());
+        if endpoint.origin() != base.origin() && !named {
+            let origin = endpoint.origin().ascii_serialization();
+            return Err(IssuerFault::Untrusted(format!(
+                "the metadata names an endpoint at {origin}, which is not the issuer's origin nor in endpoint_origins"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn appended(base: &Url, suffix: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{suffix}", base.path().trim_end_matches('/')));
+    url
+}
+
+fn inserted(base: &Url, prefix: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{prefix}{}", base.path().trim_end_matches('/')));
+    url
+}

@@ -1,0 +1,171 @@
+//! A compact JWS of an issuer (RFC 7515, RFC 7519): its header judged, its signature verified with the
+//! issuer's own keys. Judges no claim; keys named by the token itself are never used.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openidconnect::JsonWebKey;
+use openidconnect::core::{CoreJsonWebKey, CoreJwsSigningAlgorithm};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::key_set::key_set;
+use super::{Issuer, IssuerFault, Issuers};
+
+/// Seconds by which clocks may differ.
+pub const SKEW: i64 = 60;
+const LONGEST: usize = 32 * 1024;
+
+pub type Claims = Map<String, Value>;
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<Value>,
+}
+
+/// A token whose signature is the issuer's.
+pub struct Verified {
+    pub claims: Claims,
+    /// The `typ` of the header, lower case, without `application/`.
+    pub typ: Option<String>,
+    algorithm: CoreJwsSigningAlgorithm,
+    key: CoreJsonWebKey,
+}
+
+impl Verified {
+    /// The left half of the hash of an access token, by this token's algorithm. OpenID Connect Core 1.0
+    /// section 3.1.3.6.
+    #[must_use]
+    pub fn half_hash(&self, access_token: &str) -> Option<String> {
+        let hash = self.key.hash_bytes(access_token.as_bytes(), &self.algorithm).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(&hash[..hash.len() / 2]))
+    }
+}
+
+/// Verifies the signature with the issuer's published keys.
+///
+/// # Errors
+/// [`IssuerFault::Untrusted`] with the reason; [`IssuerFault::Unavailable`] when no keys can be had.
+pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<Verified, IssuerFault> {
+    if token.len() > LONGEST {
+        return Err(untrusted("the token is too long"));
+    }
+    let mut parts = token.split('.');
+    let (Some(header64), Some(payload64), Some(signature64), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(untrusted("the token is not a signed JWT"));
+    };
+    let header: Header = json(header64).ok_or_else(|| untrusted("the token's header cannot be read"))?;
+    if header.crit.is_some() {
+        return Err(untrusted("the token's header demands extensions that are not understood"));
+    }
+    let algorithm = allowed_algorithm(&header.alg)?;
+    let signature =
+        URL_SAFE_NO_PAD.decode(signature64).map_err(|_| untrusted("the signature cannot be read"))?;
+    let keys = key_set(issuers, issuer, header.kid.as_deref()).await?;
+    let message = &token[..header64.len() + 1 + payload64.len()];
+    let verifies = |key: &&CoreJsonWebKey| {
+        let named = header.kid.is_none() || key.key_id().map(|kid| kid.as_str()) == header.kid.as_deref();
+        named && key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok()
+    };
+    let Some(key) = keys.keys().iter().find(verifies).cloned() else {
+        return Err(untrusted("the signature is not of one of the issuer's keys"));
+    };
+    let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
+    let typ = header.typ.map(|typ| typ.to_lowercase().trim_start_matches("application/").to_owned());
+    Ok(Verified { claims, typ, algorithm, key })
+}
+
+/// Whether a text has the form of a signed JWT; says nothing about who signed it.
+#[must_use]
+pub fn looks_like_one(token: &str) -> bool {
+    let parts: Vec<&str> = token.split('.').collect();
+    parts.len() == 3 && json::<Header>(parts[0]).is_some() && json::<Claims>(parts[1]).is_some()
+}
+
+/// Asymmetric algorithms only: no `none` in any spelling, no HMAC.
+fn allowed_algorithm(name: &str) -> Result<CoreJwsSigningAlgorithm, IssuerFault> {
+    Ok(match name {
+        "RS256" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        "RS384" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+        "RS512" => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+        "PS256" => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        "PS384" => CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+        "PS512" => CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+        "ES256" => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        "ES384" => CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+        "EdDSA" => CoreJwsSigningAlgorithm::EdDsa,
+        _ => return Err(untrusted("the token's algorithm is not one that is accepted")),
+    })
+}
+
+fn json<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+#[must_use]
+pub fn untrusted(reason: &str) -> IssuerFault {
+    IssuerFault::Untrusted(reason.to_owned())
+}
+
+/// A `NumericDate`, as a number: text is refused. RFC 7519 section 2.
+///
+/// # Errors
+/// When it is there and no number.
+pub fn numeric_date(claims: &Claims, name: &str) -> Result<Option<i64>, IssuerFault> {
+    match claims.get(name) {
+        None => Ok(None),
+        Some(Value::Number(number)) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a saturating cast of an absurd date stays absurd"
+            )]
+            let seconds = number.as_i64().or_else(|| number.as_f64().map(|float| float as i64));
+            seconds.map(Some).ok_or_else(|| untrusted("a date is out of range"))
+        }
+        Some(_) => Err(untrusted("a date in the token is not a number")),
+    }
+}
+
+/// Judges `exp` (required), `nbf` and `iat` against `now`, both in Unix seconds.
+///
+/// # Errors
+/// [`IssuerFault::Untrusted`] with the reason.
+pub fn judge_dates(claims: &Claims, now: i64) -> Result<i64, IssuerFault> {
+    let expires = numeric_date(claims, "exp")?.ok_or_else(|| untrusted("the token has no expiry"))?;
+    if expires.saturating_add(SKEW) <= now {
+        return Err(untrusted("the token has expired"));
+    }
+    if numeric_date(claims, "nbf")?.is_some_and(|begins| begins > now + SKEW) {
+        return Err(untrusted("the token is not valid yet"));
+    }
+    if numeric_date(claims, "iat")?.is_some_and(|issued| issued > now + SKEW) {
+        return Err(untrusted("the token was issued in the future"));
+    }
+    Ok(expires)
+}
+
+/// The audiences: a text or a list of texts.
+#[must_use]
+pub fn audiences(claims: &Claims) -> Vec<&str> {
+    match claims.get("aud") {
+        Some(Value::String(one)) => vec![one],
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The subject: a text of 1 to 255 characters. OpenID Connect Core 1.0 section 2.
+///
+/// # Errors
+/// When it is absent, empty, too long, or no text.
+pub fn subject(claims: &Claims) -> Result<&str, IssuerFault> {
+    let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
+    if subject.is_empty() || subject.chars().count() > 255 || subject.contains(char::is_control) {
+        return Err(untrusted("the token has no subject that can be used"));
+    }
+    Ok(subject)
+}

@@ -1,0 +1,158 @@
+//! The protocol toward issuers (authorization servers): discovery, the authorization URL, code, refresh,
+//! revocation, ID tokens, userinfo. Knows no database and no axum.
+
+pub mod access_token;
+pub mod authorize;
+pub mod callback;
+pub mod code;
+pub mod discovery;
+pub mod http;
+pub mod id_token;
+pub mod identity;
+pub mod jwt;
+pub mod key_set;
+pub mod profile;
+pub mod refresh;
+pub mod revoke;
+pub mod scope;
+pub mod token_answer;
+pub mod userinfo;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::cache::Cache;
+use crate::clock::Clock;
+use crate::secret::Token;
+use discovery::Known;
+use profile::Profile;
+
+/// An authorization server or OpenID provider, and its habits.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    pub id: String,
+    pub key: String,
+    /// What people are shown.
+    pub name: String,
+    pub whereabouts: Whereabouts,
+    pub profile: Profile,
+    pub scope_descriptions: BTreeMap<String, String>,
+}
+
+/// How its endpoints are known.
+#[derive(Clone, Debug)]
+pub enum Whereabouts {
+    /// OpenID Connect Discovery 1.0 or RFC 8414, by the issuer identifier exactly as it is written.
+    Discovery { identifier: String },
+    /// Written down one by one; such an issuer has no identifier, and its ID tokens are not used.
+    Explicit(Box<ExplicitUrls>),
+}
+
+#[derive(Clone, Debug)]
+pub struct ExplicitUrls {
+    pub authorization: Url,
+    pub token: Url,
+    pub userinfo: Option<Url>,
+    pub revocation: Option<Url>,
+    pub jwks: Option<Url>,
+}
+
+impl Issuer {
+    /// What names the issuer beside an external subject: its identifier, or its URLs when it has none.
+    #[must_use]
+    pub fn external_name(&self) -> String {
+        match &self.whereabouts {
+            Whereabouts::Discovery { identifier } => identifier.clone(),
+            Whereabouts::Explicit(urls) => format!("{} {}", urls.authorization, urls.token),
+        }
+    }
+
+    #[must_use]
+    pub fn identifier(&self) -> Option<&str> {
+        match &self.whereabouts {
+            Whereabouts::Discovery { identifier } => Some(identifier),
+            Whereabouts::Explicit(_) => None,
+        }
+    }
+}
+
+/// Our registration at an issuer.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub id: String,
+    pub secret: Option<Token>,
+    pub auth: ClientAuth,
+}
+
+/// How a client authenticates at the token endpoint. RFC 6749 section 2.3.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// A public client: only its id, in the body.
+    None,
+    /// `client_secret_post`
+    Body,
+    /// `client_secret_basic`
+    Basic,
+}
+
+impl ClientAuth {
+    /// Body when there is a secret, unless something else was said.
+    #[must_use]
+    pub fn or_default(said: Option<Self>, secret: Option<&Token>) -> Self {
+        said.unwrap_or(if secret.is_some() { Self::Body } else { Self::None })
+    }
+}
+
+/// What we know of all issuers at run time: the HTTP client and the last good copies of their metadata.
+#[derive(Debug)]
+pub struct Issuers {
+    pub http: http::Http,
+    pub clock: Clock,
+    known: Mutex<HashMap<String, Arc<Known>>>,
+    /// Access tokens that were verified before.
+    pub(crate) believed: Cache<access_token::Believed>,
+}
+
+impl Issuers {
+    #[must_use]
+    pub fn new(http: http::Http, clock: Clock) -> Self {
+        let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
+        Self { http, clock, known: Mutex::new(HashMap::new()), believed }
+    }
+
+    /// One issuer's copies, each behind locks of its own, so that a hung issuer delays no other.
+    fn known(&self, name: &str) -> Arc<Known> {
+        let mut known = self.known.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(known.entry(name.to_owned()).or_default())
+    }
+}
+
+/// Why an issuer gave us nothing. Holds the issuer's error words, never its answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IssuerFault {
+    /// Not reached, or turned away (429, 503, a firewall): nothing was done there; try again.
+    #[error("{0}")]
+    Unavailable(String, Option<i64>),
+    /// The request went out and no whole answer came: it may have been carried out there.
+    #[error("{0}")]
+    Unanswered(String),
+    /// The grant is dead: `invalid_grant`, by its word and at any status.
+    #[error("the issuer says invalid_grant: {0}")]
+    InvalidGrant(String),
+    /// Our credentials are wrong: the operator's to mend.
+    #[error("the issuer refuses the client: {0}")]
+    InvalidClient(String),
+    /// Another OAuth error word.
+    #[error("the issuer says {error}: {description}")]
+    Refused { error: String, description: String },
+    /// It answered something that cannot be used.
+    #[error("{0}")]
+    Odd(String),
+    /// An identity answer that must not be believed.
+    #[error("{0}")]
+    Untrusted(String),
+}

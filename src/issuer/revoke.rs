@@ -1,0 +1,84 @@
+//! Tells the issuer that a token is no longer wanted. RFC 7009.
+
+use reqwest::Method;
+use url::form_urlencoded::byte_serialize;
+
+use super::discovery::endpoints;
+use super::profile::Reach;
+use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
+use crate::secret::Token;
+
+/// How the issuer took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// 200: it is dead there, or was not known.
+    Confirmed,
+    /// The issuer has no revocation endpoint.
+    Unsupported,
+    /// Not told, because another grant of the same person would end with it.
+    Withheld,
+}
+
+/// What is revoked. RFC 7009 section 2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    RefreshToken,
+    AccessToken,
+}
+
+impl Kind {
+    const fn hint(self) -> &'static str {
+        match self {
+            Self::RefreshToken => "refresh_token",
+            Self::AccessToken => "access_token",
+        }
+    }
+}
+
+/// Revokes a token at its issuer. The `oauth2` crate does this over https only and not for loopback,
+/// so the one form is written here.
+///
+/// # Errors
+/// [`IssuerFault::Unavailable`] when it may still be alive there; [`IssuerFault::InvalidClient`].
+pub async fn revoke(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    client: &Client,
+    token: &Token,
+    kind: Kind,
+) -> Result<Told, IssuerFault> {
+    if issuer.profile.revocation_reach == Reach::None {
+        return Ok(Told::Unsupported);
+    }
+    let endpoints = endpoints(issuers, issuer).await?;
+    let Some(url) = &endpoints.revocation else { return Ok(Told::Unsupported) };
+    let mut form = vec![("token", token.expose()), ("token_type_hint", kind.hint())];
+    let mut request = issuers.http.request(Method::POST, url)?;
+    match (client.auth, &client.secret) {
+        (ClientAuth::Basic, Some(secret)) => {
+            // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+            let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+            request = request.basic_auth(encode(&client.id), Some(encode(secret.expose())));
+        }
+        (ClientAuth::Body, Some(secret)) => {
+            form.push(("client_id", &client.id));
+            form.push(("client_secret", secret.expose()));
+        }
+        _ => form.push(("client_id", &client.id)),
+    }
+    let answer = issuers.http.send(request.form(&form)).await?;
+    match answer.status {
+        200..=299 => Ok(Told::Confirmed),
+        400 if says(&answer.body, "unsupported_token_type") => Ok(Told::Unsupported),
+        401 => Err(IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())),
+        status => {
+            let sentence = format!("the revocation endpoint answered with status {status}");
+            Err(IssuerFault::Unavailable(sentence, answer.retry_after))
+        }
+    }
+}
+
+fn says(body: &[u8], error: &str) -> bool {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    parsed.is_some_and(|value| value.get("error").and_then(|word| word.as_str()) == Some(error))
+}
