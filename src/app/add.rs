@@ -1,0 +1,221 @@
+//! Registers an app, or overwrites one of the same source.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::logo::Logo;
+use super::store::{self, Provenance};
+use super::{AppKind, AppStatus, IdentityRule, ScopeRule, Source, ThirdPartyApp};
+use crate::App;
+use crate::error::Error;
+use crate::issuer::authorize::RESERVED_PARAMETERS;
+use crate::issuer::identity::IdentityConfig;
+use crate::issuer::profile::Pkce;
+use crate::issuer::scope::Scopes;
+use crate::issuer::{ClientAuth, Issuer};
+use crate::secret::{Token, random_id};
+use crate::vault::Purpose;
+
+/// What an operator says of an app, whichever way they say it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewApp {
+    pub key: String,
+    pub name: String,
+    pub description: String,
+    pub logo: Option<Logo>,
+    pub kind: AppKind,
+    pub home_page: Option<Url>,
+    /// The key of an issuer that is known.
+    pub issuer: String,
+    pub client_id: String,
+    /// Travels through the operator's socket (mode 0600) only.
+    #[serde(with = "crate::secret::exposed_option")]
+    pub client_secret: Option<Token>,
+    pub client_auth: Option<ClientAuth>,
+    pub scopes: Vec<String>,
+    pub exact_scopes: bool,
+    pub audience: Option<String>,
+    pub authorization_url_extras: BTreeMap<String, String>,
+    pub pkce: Option<Pkce>,
+    pub identity: Option<IdentityRule>,
+    pub identity_config: Option<IdentityConfig>,
+    pub accepted_audiences: Vec<String>,
+    pub redirect_uris: Vec<Url>,
+    pub egress: Vec<String>,
+    pub slack_app_id: Option<String>,
+    pub provider_key: Option<String>,
+}
+
+/// Registers the app as approved; the operator who adds it has approved it.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] naming what is wrong; [`Error::Conflict`] when the key or the client is another's.
+pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp, Error> {
+    judge(&new)?;
+    let issuer = store::issuer_by_key(&app.db, &new.issuer).await?;
+    let issuer =
+        issuer.ok_or_else(|| Error::InvalidRequest(format!("There is no issuer `{}`.", new.issuer)))?;
+    let same_issuer = issuer.key == app.config.sign_in.issuer;
+    if new.identity == Some(IdentityRule::Same) && !same_issuer {
+        let sentence = "identity `same` needs the issuer where people sign in; use `any`.";
+        return Err(Error::InvalidRequest(sentence.to_owned()));
+    }
+    let mut existing = store::by_key(&app.db, &new.key).await?;
+    if existing.is_none() && source == Source::Config {
+        // The same client under another key in the file: renamed, not another app.
+        existing = store::by_client_at(&app.db, &issuer.id, &new.client_id).await?;
+    }
+    match existing {
+        None => insert(app, new, issuer, source).await,
+        Some(existing) if existing.source == source => update(app, existing, new, issuer).await,
+        Some(existing) => Err(Error::Conflict(format!(
+            "The app `{}` was made by {}; change it there.",
+            existing.key, existing.source
+        ))),
+    }
+}
+
+/// The tokens of connected people are the old issuer's and the old client's: they are not another's to see.
+pub(super) async fn refuse_to_move(
+    app: &App,
+    existing: &ThirdPartyApp,
+    client_id: &str,
+    issuer: &Issuer,
+) -> Result<(), Error> {
+    if existing.client_id == client_id && existing.issuer.external_name() == issuer.external_name() {
+        return Ok(());
+    }
+    let held = crate::connection::count_held(app, &existing.id).await?;
+    if held.is_none() {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "The app `{}` cannot move to another issuer or client id while {held} connections hold tokens of the old one; \
+         register it under a new key, or revoke them first.",
+        existing.key
+    )))
+}
+
+/// What can be said of an app before anything is looked up.
+pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
+    let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
+    if !super::is_key(&new.key) {
+        return refuse("An app's key holds only lower-case letters, digits, `-` and `_`.");
+    }
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
+        return refuse("An app's name has 1 to 100 characters.");
+    }
+    if new.client_id.is_empty() {
+        return refuse("An app needs the client id that its issuer gave it.");
+    }
+    if Scopes::parse(&new.scopes.join(" ")).is_err() {
+        return refuse("A scope may hold printable ASCII but no quotation mark and no backslash.");
+    }
+    if let Some(extra) =
+        new.authorization_url_extras.keys().find(|key| RESERVED_PARAMETERS.contains(&key.as_str()))
+    {
+        return Err(Error::InvalidRequest(format!("`{extra}` is a parameter that Attaché sets itself.")));
+    }
+    if new.identity_config.as_ref().is_some_and(|config| !config.can_be_read()) {
+        return refuse("`account_identifier` must be a JSONPath (RFC 9535) such as `$.sub`.");
+    }
+    if !new.redirect_uris.iter().all(super::is_redirect_uri) {
+        return refuse("A redirect URI must be https, http on loopback, or a native app's own scheme.");
+    }
+    if matches!(new.client_auth, Some(ClientAuth::Body | ClientAuth::Basic)) && new.client_secret.is_none() {
+        return refuse("A confidential client needs its client secret.");
+    }
+    Ok(())
+}
+
+async fn insert(app: &App, new: NewApp, issuer: Issuer, source: Source) -> Result<ThirdPartyApp, Error> {
+    let now = app.clock.now();
+    let id = format!("app_{}", random_id::<20>());
+    let (data_key, wrapped) = app.vault.new_data_key()?;
+    let place = ThirdPartyApp::secret_place(&id, &new.client_id);
+    let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
+    let (third_party, provenance) = assemble(app, id, new, issuer, source, sealed, wrapped.clone());
+    let mut transaction = app.db.begin().await?;
+    super::changed(app, &mut transaction);
+    crate::vault::insert(&mut transaction, &wrapped, Purpose::App, now).await?;
+    store::insert(&mut transaction, &third_party, &provenance, now).await.map_err(taken)?;
+    transaction.commit().await?;
+    Ok(third_party)
+}
+
+async fn update(
+    app: &App,
+    existing: ThirdPartyApp,
+    new: NewApp,
+    issuer: Issuer,
+) -> Result<ThirdPartyApp, Error> {
+    refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
+    let now = app.clock.now();
+    let data_key = app.vault.unwrap(&existing.data_key)?;
+    let place = ThirdPartyApp::secret_place(&existing.id, &new.client_id);
+    let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
+    let (third_party, provenance) =
+        assemble(app, existing.id, new, issuer, existing.source, sealed, existing.data_key);
+    let mut transaction = app.db.begin().await?;
+    super::changed(app, &mut transaction);
+    store::update(&mut transaction, &third_party, &provenance, now).await.map_err(taken)?;
+    transaction.commit().await?;
+    Ok(third_party)
+}
+
+fn assemble(
+    app: &App,
+    id: String,
+    new: NewApp,
+    issuer: Issuer,
+    source: Source,
+    client_secret: Option<crate::vault::Sealed>,
+    data_key: crate::vault::WrappedKey,
+) -> (ThirdPartyApp, Provenance) {
+    let same_issuer = issuer.key == app.config.sign_in.issuer;
+    let identity_rule =
+        new.identity.unwrap_or(if same_issuer { IdentityRule::Same } else { IdentityRule::Any });
+    let provenance = Provenance {
+        slack_app_id: new.slack_app_id,
+        provider_key: new.provider_key,
+        egress: new.egress,
+        logo: new.logo,
+    };
+    let third_party = ThirdPartyApp {
+        id,
+        key: new.key,
+        name: new.name,
+        description: new.description,
+        has_logo: provenance.logo.is_some(),
+        kind: new.kind,
+        home_page: new.home_page,
+        status: AppStatus::Approved,
+        issuer,
+        client_id: new.client_id,
+        client_auth: ClientAuth::or_default(new.client_auth, new.client_secret.as_ref()),
+        client_secret,
+        data_key,
+        scopes: Scopes::lenient(&new.scopes.join(" ")),
+        scope_rule: if new.exact_scopes { ScopeRule::Exact } else { ScopeRule::Union },
+        audience: new.audience,
+        authorization_url_extras: new.authorization_url_extras,
+        pkce: new.pkce,
+        identity_rule,
+        identity_config: new.identity_config,
+        accepted_audiences: new.accepted_audiences,
+        redirect_uris: new.redirect_uris,
+        source,
+    };
+    (third_party, provenance)
+}
+
+fn taken(error: sqlx::Error) -> Error {
+    match &error {
+        sqlx::Error::Database(database) if database.is_unique_violation() => Error::Conflict(
+            "Another app already has this key, or this client id at the same issuer.".to_owned(),
+        ),
+        _ => error.into(),
+    }
+}

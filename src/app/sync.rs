@@ -1,0 +1,141 @@
+//! Brings issuers and apps in line with the configuration file at boot. What is gone from the file is
+//! suspended, never deleted.
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+
+use super::add::{NewApp, add, refuse_to_move};
+use super::{AppStatus, Source, store};
+use crate::App;
+use crate::config::{AppConfig, IssuerConfig};
+use crate::error::Error;
+use crate::issuer::profile::Profile;
+use crate::issuer::{ExplicitUrls, Issuer, Whereabouts};
+use crate::secret::random_id;
+
+/// Written at once, so that they share a commit and the time to start does not grow with each.
+const AT_ONCE: usize = 8;
+
+/// How much of the file is carried over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// A server's start: everything.
+    Whole,
+    /// A command's: what the database does not have yet. Somebody's older file changes nothing.
+    OnlyNew,
+}
+
+/// # Errors
+/// When the database refuses, the command line already made an app or issuer of the same key, or an app or issuer
+/// would move away from its people's tokens.
+pub async fn sync(app: &App, extent: Extent) -> Result<(), Error> {
+    let issuers = app.config.issuers.iter().map(|(key, config)| sync_issuer(app, key, config, extent));
+    stream::iter(issuers).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    let apps = app.config.apps.iter().map(|(key, config)| sync_app(app, key, config, extent));
+    stream::iter(apps).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+    if extent == Extent::OnlyNew {
+        return Ok(());
+    }
+    for third_party in store::all(&app.db).await? {
+        let gone = third_party.source == Source::Config && !app.config.apps.contains_key(&third_party.key);
+        if gone && third_party.status != AppStatus::Suspended {
+            tracing::warn!(
+                app = third_party.key,
+                "the app is gone from the configuration file and is suspended"
+            );
+            super::suspend(app, &third_party.id).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn sync_issuer(app: &App, key: &str, config: &IssuerConfig, extent: Extent) -> Result<(), Error> {
+    let Some(issuer) = issuer(key, config) else { return Ok(()) };
+    let existing = store::issuer_by_key(&app.db, key).await?;
+    if existing.is_some() && extent == Extent::OnlyNew {
+        return Ok(());
+    }
+    if let Some(existing) = existing {
+        refuse_to_move_issuer(app, &existing, &issuer).await?;
+    }
+    if super::put_issuer(app, &issuer, Source::Config).await? {
+        Ok(())
+    } else {
+        Err(Error::Conflict(format!("The issuer `{key}` was already made by the command line.")))
+    }
+}
+
+async fn sync_app(app: &App, key: &str, config: &AppConfig, extent: Extent) -> Result<(), Error> {
+    if extent == Extent::Whole || store::by_key(&app.db, key).await?.is_none() {
+        add(app, new_app(key, config), Source::Config).await?;
+    }
+    Ok(())
+}
+
+/// An issuer that becomes another one takes its apps along, and their people's tokens are not its to see.
+async fn refuse_to_move_issuer(app: &App, existing: &Issuer, becomes: &Issuer) -> Result<(), Error> {
+    if existing.external_name() == becomes.external_name() {
+        return Ok(());
+    }
+    for third_party in store::at_issuer(&app.db, &existing.id).await? {
+        refuse_to_move(app, &third_party, &third_party.client_id, becomes).await?;
+    }
+    Ok(())
+}
+
+/// An issuer as the file has it. None only for a shape that the configuration's judge refuses.
+#[must_use]
+pub fn issuer(key: &str, config: &IssuerConfig) -> Option<Issuer> {
+    let whereabouts = match (&config.issuer, &config.authorization_url, &config.token_url) {
+        (Some(identifier), _, _) => Whereabouts::Discovery { identifier: identifier.clone() },
+        (None, Some(authorization), Some(token)) => Whereabouts::Explicit(Box::new(ExplicitUrls {
+            authorization: authorization.clone(),
+            token: token.clone(),
+            userinfo: config.userinfo_url.clone(),
+            revocation: config.revocation_url.clone(),
+            jwks: config.jwks_url.clone(),
+        })),
+        _ => return None,
+    };
+    let mut profile = Profile::of(config.profile);
+    profile.pkce = config.pkce.unwrap_or(profile.pkce);
+    profile.audience_parameter = config.audience_parameter.unwrap_or(profile.audience_parameter);
+    profile.revocation_reach = config.revocation_reach.unwrap_or(profile.revocation_reach);
+    profile.leeway_seconds = config.leeway_seconds;
+    profile.endpoint_origins = config.endpoint_origins.iter().cloned().collect();
+    Some(Issuer {
+        id: format!("is_{}", random_id::<20>()),
+        key: key.to_owned(),
+        name: config.name.clone().unwrap_or_else(|| key.to_owned()),
+        whereabouts,
+        profile,
+        scope_descriptions: config.scope_descriptions.clone(),
+    })
+}
+
+fn new_app(key: &str, config: &AppConfig) -> NewApp {
+    let config = config.clone();
+    NewApp {
+        key: key.to_owned(),
+        name: config.name,
+        description: config.description,
+        logo: config.logo,
+        kind: config.kind,
+        home_page: config.home_page,
+        issuer: config.issuer,
+        client_id: config.client_id,
+        client_secret: config.client_secret,
+        client_auth: config.client_auth,
+        scopes: config.scopes,
+        exact_scopes: false,
+        audience: config.audience,
+        authorization_url_extras: config.authorization_url_extras,
+        pkce: None,
+        identity: config.identity,
+        identity_config: None,
+        accepted_audiences: config.accepted_audiences,
+        redirect_uris: config.redirect_uris,
+        egress: config.egress,
+        slack_app_id: None,
+        provider_key: None,
+    }
+}
