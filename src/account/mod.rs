@@ -1,0 +1,97 @@
+//! Accounts: who is signed in, known by (issuer, subject).
+
+pub mod pages;
+pub mod sign_in;
+pub mod sign_out;
+mod store;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::App;
+use crate::cache::Weigh;
+use crate::error::Error;
+
+/// A person who signed in here.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: String,
+    pub issuer: String,
+    pub subject: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    /// The claims of the last sign-in, by which an environment may choose its accounts.
+    pub claims: Map<String, Value>,
+}
+
+impl Account {
+    /// What to call the person on a page.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        self.name.clone().or_else(|| self.email.clone()).unwrap_or_else(|| self.subject.clone())
+    }
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {
+    app.held.accounts.get(&app.db, id, async || store::by_id(&app.db, id).await).await
+}
+
+impl Weigh for Account {
+    fn weight(&self) -> u64 {
+        let texts = [
+            Some(&self.id),
+            Some(&self.issuer),
+            Some(&self.subject),
+            self.name.as_ref(),
+            self.email.as_ref(),
+        ];
+        let texts: usize = texts.into_iter().flatten().map(String::len).sum();
+        let claims: usize = self.claims.iter().map(|(name, value)| 64 + name.len() + weight(value)).sum();
+        (size_of::<Self>() + texts + claims) as u64
+    }
+}
+
+fn weight(claim: &Value) -> usize {
+    match claim {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(|value| 32 + weight(value)).sum(),
+        Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// The account of this id, or of this subject at the sign-in issuer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id_or_subject(app: &App, text: &str) -> Result<Option<Account>, Error> {
+    if is_id(text)
+        && let Some(account) = store::by_id(&app.db, text).await?
+    {
+        return Ok(Some(account));
+    }
+    // PostgreSQL refuses some of the texts that cannot be a subject.
+    if text.contains(char::is_control) {
+        return Ok(None);
+    }
+    let issuer = sign_in::issuer(app).await?;
+    Ok(store::by_subject(&app.db, issuer.identifier().unwrap_or_default(), text).await?)
+}
+
+/// Whether a text can be an account's id; anything else need not be looked for.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    let rest = text.strip_prefix("ac_");
+    rest.is_some_and(|rest| rest.len() <= 64 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// Deletes sign-ins that were never finished.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+    store::sweep(&app.db, app.clock.now()).await
+}

@@ -1,0 +1,111 @@
+//! The pages of signing in and out.
+
+use askama::Template;
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::Deserialize;
+
+use super::{sign_in, sign_out};
+use crate::App;
+use crate::edge::address::Address;
+use crate::error::Error;
+use crate::issuer::callback::Callback;
+use crate::ledger::{self, Action, Entry};
+use crate::web::failure::PageFailure;
+use crate::web::forms::{Asked, OwnForm};
+use crate::web::view::Page;
+use crate::web::{Browser, SignedInBrowser, encode, return_to, see_other, signed_in_html};
+
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/", get(front))
+        .route("/sign-in", get(start))
+        .route("/sign-in/callback", get(callback))
+        .route("/sign-out", post(leave))
+}
+
+/// What this place is, and the way in.
+#[derive(Debug, Template)]
+#[template(path = "home.html")]
+struct FrontPage {
+    page: Page,
+    /// Name of the issuer people sign in at.
+    sign_in_at: String,
+}
+
+async fn front(State(app): State<App>, browser: Browser) -> Result<Response, PageFailure> {
+    let issuer = sign_in::issuer(&app).await?;
+    let page = FrontPage { page: browser.page(""), sign_in_at: issuer.name };
+    Ok(signed_in_html(&app, &page, &[]).await)
+}
+
+#[derive(Deserialize)]
+struct SignIn {
+    return_to: Option<String>,
+}
+
+async fn start(
+    State(app): State<App>,
+    mut browser: Browser,
+    address: Address,
+    Asked(asked): Asked<SignIn>,
+) -> Result<Response, PageFailure> {
+    let return_to = return_to::parse(&app.config.public_url, asked.return_to.as_deref());
+    if browser.account.is_some() {
+        return Ok(see_other(&return_to));
+    }
+    app.limits.admit_sign_in(address)?;
+    let binding = browser.bind().await?;
+    let url = sign_in::start(&app, &binding, &return_to).await?;
+    Ok(see_other(url.as_str()))
+}
+
+/// GET only: a HEAD, as a link checker sends it, must not use up a state.
+async fn callback(
+    State(app): State<App>,
+    method: axum::http::Method,
+    mut browser: Browser,
+    RawQuery(query): RawQuery,
+) -> Result<Response, PageFailure> {
+    if method != axum::http::Method::GET {
+        return Err(Error::MethodNotAllowed.into());
+    }
+    let malformed =
+        |_| Error::SignInFailed("The answer was not one that a sign-in service gives.".to_owned());
+    let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
+    let elsewhere =
+        || Error::SignInFailed("This sign-in is too old, was already used, or began elsewhere.".to_owned());
+    let binding = browser.bound().ok_or_else(elsewhere)?;
+    let (account, return_to) = sign_in::complete(&app, &binding, &callback).await?;
+    browser.sign_in(&account).await?;
+    record(&app, Action::SignedIn, &account.id).await?;
+    Ok(see_other(&return_to))
+}
+
+#[derive(Deserialize)]
+struct SignOut {
+    return_to: Option<String>,
+}
+
+async fn leave(State(app): State<App>, form: OwnForm<SignOut>) -> Result<Response, PageFailure> {
+    let SignedInBrowser { browser, account, .. } = form.signed_in;
+    browser.sign_out().await?;
+    record(&app, Action::SignedOut, &account.id).await?;
+    if let Some(url) = sign_out::end_session_url(&app).await? {
+        return Ok(see_other(url.as_str()));
+    }
+    let then = form.fields.return_to.map(|path| return_to::parse(&app.config.public_url, Some(&path)));
+    Ok(see_other(
+        &then.map_or_else(|| "/".to_owned(), |path| format!("/sign-in?return_to={}", encode(&path))),
+    ))
+}
+
+async fn record(app: &App, action: Action, account_id: &str) -> Result<(), Error> {
+    let entry =
+        Entry { actor: account_id.to_owned(), account_id: Some(account_id.to_owned()), ..Entry::default() };
+    let mut transaction = app.db.begin().await?;
+    ledger::append(&mut transaction, &app.ledger, action, &entry, app.clock.now()).await?;
+    Ok(transaction.commit().await?)
+}

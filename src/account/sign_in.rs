@@ -1,0 +1,183 @@
+//! Sign-in at the one OIDC issuer: authorization code, PKCE S256, state, nonce. OpenID Connect Core 1.0
+//! section 3.1. Stores no token of the issuer.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::Account;
+use super::store::{self, Attempt, Profile};
+use crate::App;
+use crate::error::Error;
+use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::callback::{Answered, Callback};
+use crate::issuer::code::exchange_code;
+use crate::issuer::discovery::endpoints;
+use crate::issuer::id_token::{self, Expected};
+use crate::issuer::profile::Pkce;
+use crate::issuer::scope::Scopes;
+use crate::issuer::userinfo::userinfo;
+use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
+use crate::secret::{Token, TokenHash};
+use crate::vault::{Place, Sealed};
+
+/// Seconds a person has to sign in.
+const ATTEMPT_LIFETIME: i64 = 600;
+
+/// Begins a sign-in and says where to send the browser. `browser` is what binds the answer to it.
+///
+/// # Errors
+/// [`Error::IssuerUnavailable`] when the issuer is not known and does not answer.
+pub async fn start(app: &App, browser: &TokenHash, return_to: &str) -> Result<Url, Error> {
+    let issuer = issuer(app).await?;
+    let endpoints = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
+    let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
+    let hash = state.hash();
+    let sealed = app.house_key.seal(&verifier_place(&hash), &verifier)?;
+    let attempt =
+        Attempt { verifier: sealed.0, nonce: nonce.expose().to_owned(), return_to: return_to.to_owned() };
+    let now = app.clock.now();
+    store::sweep(&app.db, now).await?;
+    store::begin(&app.db, &hash, browser, &attempt, now.plus(ATTEMPT_LIFETIME)).await?;
+    let request = AuthorizationRequest {
+        client_id: &app.config.sign_in.client_id,
+        redirect_uri: &redirect_uri(app),
+        scopes: &Scopes::lenient(&app.config.sign_in.scopes.join(" ")),
+        state: &state,
+        nonce: &nonce,
+        verifier: &verifier,
+        pkce: Pkce::Always,
+        audience: None,
+        extras: &BTreeMap::new(),
+    };
+    Ok(authorization_url(&endpoints, &request))
+}
+
+/// Ends a sign-in: the account, and where the person wanted to go.
+///
+/// # Errors
+/// [`Error::SignInFailed`] with a sentence for the person; [`Error::IssuerUnavailable`].
+pub async fn complete(
+    app: &App,
+    browser: &TokenHash,
+    callback: &Callback,
+) -> Result<(Account, String), Error> {
+    let failed = |sentence: &str| Error::SignInFailed(sentence.to_owned());
+    let state =
+        callback.state().ok_or_else(|| failed("The answer came without the state that we sent along."))?;
+    let hash = state.hash();
+    let attempt = store::take(&app.db, &hash, browser, app.clock.now()).await?;
+    let attempt =
+        attempt.ok_or_else(|| failed("This sign-in is too old, was already used, or began elsewhere."))?;
+    let issuer = issuer(app).await?;
+    let known = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
+    let code = match callback.answered(&known) {
+        Answered::Code(code) => code,
+        Answered::WrongIssuer => {
+            return Err(failed("The answer did not come from the service that was asked."));
+        }
+        Answered::Denied => return Err(failed("You cancelled at the sign-in service.")),
+        Answered::Error(said) => return Err(Error::SignInFailed(format!("{} says: {said}", issuer.name))),
+        Answered::Nothing => return Err(failed("The answer held neither a code nor an error.")),
+    };
+    let verifier = app.house_key.open(&verifier_place(&hash), &Sealed(attempt.verifier))?;
+    let account = authenticate(app, &issuer, &code, &verifier, &attempt.nonce)
+        .await
+        .map_err(|fault| sign_in_fault(&issuer, fault))??;
+    Ok((account, attempt.return_to))
+}
+
+/// The outer failure is the issuer's, the inner ours.
+async fn authenticate(
+    app: &App,
+    issuer: &Issuer,
+    code: &Token,
+    verifier: &Token,
+    nonce: &str,
+) -> Result<Result<Account, Error>, IssuerFault> {
+    let client = client(app);
+    let tokens =
+        exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always)
+            .await?;
+    let id_token = tokens.id_token.as_ref();
+    let id_token = id_token.ok_or_else(|| IssuerFault::Odd("the issuer sent no ID token".to_owned()))?;
+    let expected = Expected { client_id: &client.id, nonce, access_token: tokens.access_token.as_ref() };
+    let mut claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
+    let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default().to_owned();
+    if let Some(access_token) = &tokens.access_token {
+        match userinfo(&app.issuers, issuer, access_token, &subject).await {
+            // The ID token's own claims stand; userinfo only adds.
+            Ok(Some(more)) => more.into_iter().for_each(|(name, value)| {
+                claims.entry(name).or_insert(value);
+            }),
+            Ok(None) => {}
+            Err(untrusted @ IssuerFault::Untrusted(_)) => return Err(untrusted),
+            // A name and a picture are not worth a refusal.
+            Err(fault) => tracing::info!(issuer = issuer.key, %fault, "userinfo was not had at sign-in"),
+        }
+    }
+    let shown = |name: &str| claims.get(name).and_then(|value| value.as_str()).and_then(as_data);
+    let (name, email, picture) = (shown("name"), shown("email"), shown("picture"));
+    let profile = Profile {
+        issuer: issuer.identifier().unwrap_or_default(),
+        subject: &subject,
+        name: name.as_deref(),
+        email: email.as_deref(),
+        picture: picture.as_deref(),
+        claims: &claims,
+    };
+    Ok(store::sign_in(app, &profile, app.clock.now()).await.map_err(Error::from))
+}
+
+/// A text of the issuer as it may stand on a page: bounded, on one line, without characters that turn the text
+/// around them. None when nothing is left.
+fn as_data(text: &str) -> Option<String> {
+    let turns =
+        |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let kept: String = text.chars().filter(|c| !c.is_control() && !turns(*c)).take(200).collect();
+    Some(kept.trim().to_owned()).filter(|kept| !kept.is_empty())
+}
+
+/// The one sign-in issuer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn issuer(app: &App) -> Result<Issuer, Error> {
+    let issuer = crate::app::issuer_by_key(app, &app.config.sign_in.issuer).await?;
+    issuer.ok_or_else(|| Error::Internal("The sign-in issuer is not in the database.".to_owned()))
+}
+
+/// Our own client at the sign-in issuer.
+#[must_use]
+pub fn client(app: &App) -> Client {
+    let sign_in = &app.config.sign_in;
+    Client {
+        id: sign_in.client_id.clone(),
+        secret: sign_in.client_secret.clone(),
+        auth: ClientAuth::or_default(sign_in.client_auth, sign_in.client_secret.as_ref()),
+    }
+}
+
+fn redirect_uri(app: &App) -> Url {
+    app.url("/sign-in/callback")
+}
+
+fn verifier_place(state: &TokenHash) -> Place {
+    Place::new("sign_in_attempts", "verifier", state.as_str(), &[])
+}
+
+fn sign_in_fault(issuer: &Issuer, fault: IssuerFault) -> Error {
+    tracing::warn!(issuer = issuer.key, %fault, "sign-in failed at the issuer");
+    let name = &issuer.name;
+    match fault {
+        IssuerFault::Unavailable(_, retry_after) => {
+            Error::IssuerUnavailable { issuer: name.clone(), retry_after: retry_after.unwrap_or(10) }
+        }
+        IssuerFault::Unanswered(_) => Error::IssuerUnavailable { issuer: name.clone(), retry_after: 10 },
+        IssuerFault::InvalidClient(_) => Error::Misconfigured { issuer: name.clone() },
+        IssuerFault::Untrusted(why) | IssuerFault::Odd(why) => {
+            Error::SignInFailed(format!("{name} gave an answer that cannot be believed: {why}."))
+        }
+        refused => Error::SignInFailed(format!("{name} did not accept the sign-in: {refused}.")),
+    }
+}

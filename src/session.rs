@@ -1,0 +1,155 @@
+//! Browser sessions in our database: the cookie's id is kept as a hash, the data sealed with the house key.
+//! Speaks to tower-sessions; nothing else writes the `sessions` table.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sqlx::Row;
+use time::OffsetDateTime;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::session::{Id, Record};
+use tower_sessions::session_store::{Error, Result};
+use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
+
+use crate::App;
+use crate::clock::{Clock, Timestamp};
+use crate::db::Db;
+use crate::secret::{Token, TokenHash};
+use crate::vault::{DataKey, Place, Sealed};
+
+/// Seconds from sign-in to the next one.
+pub const LIFETIME: i64 = 12 * 3600;
+/// The key in a session's data that names the signed-in account.
+pub const ACCOUNT: &str = "account";
+
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    db: Db,
+    clock: Clock,
+    house_key: Arc<DataKey>,
+}
+
+/// The cookie: `__Host-` on https, without the prefix on loopback http, where browsers refuse it.
+#[must_use]
+pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
+    let secure = app.config.public_url.scheme() == "https";
+    let store =
+        Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
+    SessionManagerLayer::new(store)
+        .with_name(if secure { "__Host-attache" } else { "attache" })
+        .with_secure(secure)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(time::Duration::seconds(LIFETIME)))
+}
+
+/// Ends every session of an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
+    db.execute(delete).await
+}
+
+/// Deletes what has expired.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.unix());
+    db.execute(delete).await
+}
+
+impl Sessions {
+    fn seal(&self, hash: &TokenHash, data: &HashMap<String, Value>) -> Result<String> {
+        let json = serde_json::to_string(data).map_err(|error| Error::Encode(error.to_string()))?;
+        let sealed = self.house_key.seal(&place(hash), &Token::new(json));
+        sealed.map(|sealed| sealed.0).map_err(|error| Error::Encode(error.to_string()))
+    }
+}
+
+fn hash(id: Id) -> TokenHash {
+    TokenHash::of(&id.to_string())
+}
+
+fn place(hash: &TokenHash) -> Place {
+    Place::new("sessions", "data", hash.as_str(), &[])
+}
+
+fn account(record: &Record) -> Option<String> {
+    record.data.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn backend(error: &sqlx::Error) -> Error {
+    Error::Backend(error.to_string())
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        // 128 random bits: another session with this id is not expected, and the primary key refuses it.
+        let hash = hash(record.id);
+        self.db
+            .execute(
+                sqlx::query(
+                    "INSERT INTO sessions (id_hash, account_id, data, expires_at) VALUES ($1, $2, $3, $4)",
+                )
+                .bind(hash.as_str())
+                .bind(account(record))
+                .bind(self.seal(&hash, &record.data)?)
+                .bind(self.clock.now().plus(LIFETIME).unix()),
+            )
+            .await
+            .map(drop)
+            .map_err(|error| backend(&error))
+    }
+
+    /// An update only: a session that was ended meanwhile does not come back.
+    async fn save(&self, record: &Record) -> Result<()> {
+        let hash = hash(record.id);
+        self.db
+            .execute(
+                sqlx::query(
+                    "UPDATE sessions SET account_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1",
+                )
+                .bind(hash.as_str())
+                .bind(account(record))
+                .bind(self.seal(&hash, &record.data)?)
+                .bind(self.clock.now().plus(LIFETIME).unix()),
+            )
+            .await
+            .map(drop)
+            .map_err(|error| backend(&error))
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let hash = hash(*id);
+        let row = sqlx::query("SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2")
+            .bind(hash.as_str())
+            .bind(self.clock.now().unix())
+            .fetch_optional(&self.db.pool)
+            .await
+            .map_err(|error| backend(&error))?;
+        let Some(row) = row else { return Ok(None) };
+        let sealed: String = row.try_get("data").map_err(|error| backend(&error))?;
+        let expires_at: i64 = row.try_get("expires_at").map_err(|error| backend(&error))?;
+        let opened = self.house_key.open(&place(&hash), &Sealed(sealed));
+        let json = opened.map_err(|error| Error::Decode(error.to_string()))?;
+        let data = serde_json::from_str(json.expose()).map_err(|error| Error::Decode(error.to_string()))?;
+        let expiry_date =
+            OffsetDateTime::from_unix_timestamp(expires_at).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.db
+            .execute(sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(hash(*id).as_str()))
+            .await
+            .map(drop)
+            .map_err(|error| backend(&error))
+    }
+}
