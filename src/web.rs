@@ -1,0 +1,202 @@
+//! The edge toward browsers: who is there, whether a form is our own, and how a page is answered. Pages of
+//! slices use it; no machine dialect does.
+
+pub mod assets;
+pub mod failure;
+pub mod forms;
+pub mod headers;
+pub mod return_to;
+pub mod view;
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use tower_sessions::Session;
+use url::Url;
+
+use crate::App;
+use crate::account::{self, Account};
+use crate::error::Error;
+use crate::secret::{Token, TokenHash};
+use crate::session::ACCOUNT;
+use failure::PageFailure;
+use view::{Page, SignedIn};
+
+/// The key in a session's data of the value that its forms repeat.
+const CSRF: &str = "csrf";
+
+/// The browser at the other end, with or without somebody signed in.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    pub session: Session,
+    pub csrf: Option<Token>,
+    pub account: Option<Account>,
+}
+
+impl FromRequestParts<App> for Browser {
+    type Rejection = PageFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageFailure> {
+        let session = <Session as FromRequestParts<App>>::from_request_parts(parts, app).await;
+        let session = session.map_err(|_| Error::Internal("There is no session layer.".to_owned()))?;
+        let csrf: Option<String> = session.get(CSRF).await.map_err(|error| broken(&error))?;
+        let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
+        let account = match account_id {
+            Some(id) => account::by_id(app, &id).await.map_err(Error::from)?.map(Arc::unwrap_or_clone),
+            None => None,
+        };
+        Ok(Self { session, csrf: csrf.map(Token::new), account })
+    }
+}
+
+impl OptionalFromRequestParts<App> for Browser {
+    type Rejection = PageFailure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, PageFailure> {
+        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+    }
+}
+
+fn broken(error: &tower_sessions::session::Error) -> Error {
+    tracing::error!(%error, "a session could not be read or written");
+    Error::Internal("The session could not be read.".to_owned())
+}
+
+impl Browser {
+    /// What binds an answer of an issuer to this browser; makes a session when there is none yet.
+    ///
+    /// # Errors
+    /// When the session cannot be written.
+    pub async fn bind(&mut self) -> Result<TokenHash, Error> {
+        let csrf = match &self.csrf {
+            Some(csrf) => csrf.clone(),
+            None => self.renew_csrf().await?,
+        };
+        Ok(binding(&csrf))
+    }
+
+    /// The same, if there is a session already.
+    #[must_use]
+    pub fn bound(&self) -> Option<TokenHash> {
+        self.csrf.as_ref().map(binding)
+    }
+
+    /// Signs a person in: a new session id, so that one planted before is worth nothing.
+    ///
+    /// # Errors
+    /// When the session cannot be written.
+    pub async fn sign_in(&mut self, account: &Account) -> Result<(), Error> {
+        self.session.cycle_id().await.map_err(|error| broken(&error))?;
+        self.renew_csrf().await?;
+        self.session.insert(ACCOUNT, &account.id).await.map_err(|error| broken(&error))
+    }
+
+    /// # Errors
+    /// When the session cannot be deleted.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        self.session.flush().await.map_err(|error| broken(&error))
+    }
+
+    async fn renew_csrf(&mut self) -> Result<Token, Error> {
+        let csrf = Token::random();
+        self.session.insert(CSRF, csrf.expose()).await.map_err(|error| broken(&error))?;
+        self.csrf = Some(csrf.clone());
+        Ok(csrf)
+    }
+
+    /// The frame of a page for whoever is there.
+    #[must_use]
+    pub fn page(&self, title: impl Into<String>) -> Page {
+        let page = Page::new(title);
+        match (&self.account, &self.csrf) {
+            (Some(account), Some(csrf)) => {
+                let person = SignedIn {
+                    name: account.display_name(),
+                    email: account.email.clone().unwrap_or_default(),
+                };
+                page.signed_in(person, csrf.expose())
+            }
+            _ => page,
+        }
+    }
+}
+
+/// Another text than the value in the forms, so that neither tells the other.
+fn binding(csrf: &Token) -> TokenHash {
+    TokenHash::of(&format!("browser binding of {}", csrf.expose()))
+}
+
+/// A browser with somebody signed in; anybody else is sent to sign in and back.
+#[derive(Clone, Debug)]
+pub struct SignedInBrowser {
+    pub browser: Browser,
+    pub account: Account,
+    /// What binds an answer of an issuer to this browser.
+    pub binding: TokenHash,
+}
+
+impl FromRequestParts<App> for SignedInBrowser {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
+        let browser = <Browser as FromRequestParts<App>>::from_request_parts(parts, app).await;
+        let browser = browser.map_err(IntoResponse::into_response)?;
+        match (browser.account.clone(), browser.bound()) {
+            (Some(account), Some(binding)) => Ok(Self { browser, account, binding }),
+            _ if parts.method.is_safe() && !parts.uri.path().ends_with("/callback") => {
+                let here = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+                Err(see_other(&format!("/sign-in?return_to={}", encode(here))))
+            }
+            _ => Err(PageFailure::from(Error::SignInRequired).into_response()),
+        }
+    }
+}
+
+/// Percent-encodes a text for a query.
+#[must_use]
+pub fn encode(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// 303, so that a form's body is never sent on. RFC 9700 section 4.12.
+#[must_use]
+pub fn see_other(to: &str) -> Response {
+    Redirect::to(to).into_response()
+}
+
+/// A page's answer. `form_target` is another origin to which a form of this page is redirected: without it in
+/// the policy, browsers block that redirect.
+#[must_use]
+pub fn html(status: StatusCode, page: &impl Template, form_targets: &[&Url]) -> Response {
+    match page.render() {
+        Ok(text) => {
+            let mut response = (status, Html(text)).into_response();
+            if let Some(policy) = headers::content_security_policy(form_targets) {
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+            }
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered");
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                [(header::CONTENT_TYPE, text)],
+                "This page could not be made.",
+            )
+                .into_response()
+        }
+    }
+}
+
+/// A page of a signed-in person. Its sign-out form leads to the sign-in issuer; `form_targets` are where its other
+/// forms lead.
+pub async fn signed_in_html(app: &App, page: &impl Template, form_targets: &[&Url]) -> Response {
+    let sign_out = account::sign_out::end_session_url(app).await.ok().flatten();
+    let targets: Vec<&Url> = form_targets.iter().copied().chain(&sign_out).collect();
+    html(StatusCode::OK, page, &targets)
+}

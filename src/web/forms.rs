@@ -1,0 +1,88 @@
+//! What browsers send: forms that may change something, proven to be our own, and the queries of pages.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use serde::de::DeserializeOwned;
+
+use super::failure::PageFailure;
+use super::{Browser, SignedInBrowser};
+use crate::App;
+use crate::error::Error;
+use crate::secret::same;
+
+/// A form of a signed-in person that is proven to be our own.
+pub struct OwnForm<T> {
+    pub signed_in: SignedInBrowser,
+    pub fields: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<App> for OwnForm<T> {
+    type Rejection = axum::response::Response;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
+        use axum::extract::FromRequestParts;
+        use axum::response::IntoResponse;
+        let (mut parts, body) = request.into_parts();
+        judge_origin(app, &parts.headers).map_err(|error| PageFailure::from(error).into_response())?;
+        let signed_in = SignedInBrowser::from_request_parts(&mut parts, app).await?;
+        let request = Request::from_parts(parts, body);
+        let fields = read(request, app, &signed_in.browser).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { signed_in, fields })
+    }
+}
+
+/// The query of a page. What cannot be read is a page that says so.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned> axum::extract::FromRequestParts<App> for Asked<T> {
+    type Rejection = PageFailure;
+
+    async fn from_request_parts(
+        parts: &mut axum::http::request::Parts,
+        _: &App,
+    ) -> Result<Self, PageFailure> {
+        let malformed =
+            |_| Error::InvalidRequest("The address holds something that cannot be read.".to_owned());
+        Ok(Self(fields(parts.uri.query().unwrap_or_default().as_bytes()).map_err(malformed)?))
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: Request, app: &App, browser: &Browser) -> Result<T, PageFailure> {
+    let form = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| {
+        value.to_str().is_ok_and(|text| text.starts_with("application/x-www-form-urlencoded"))
+    });
+    if !form {
+        return Err(Error::ForgedRequest.into());
+    }
+    let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
+    let mut sent =
+        url::form_urlencoded::parse(&body).filter(|(name, _)| name == "csrf").map(|(_, value)| value);
+    let (Some(sent_csrf), None, Some(csrf)) = (sent.next(), sent.next(), &browser.csrf) else {
+        return Err(Error::ForgedRequest.into());
+    };
+    if !same(&sent_csrf, csrf.expose()) {
+        return Err(Error::ForgedRequest.into());
+    }
+    let malformed = |_| Error::InvalidRequest("The form is not complete. Go back and try again.".to_owned());
+    Ok(fields(&body).map_err(malformed)?)
+}
+
+/// Every value is text; of two by one name the last counts.
+fn fields<T: DeserializeOwned>(body: &[u8]) -> Result<T, serde_json::Error> {
+    let fields: serde_json::Map<String, serde_json::Value> = url::form_urlencoded::parse(body)
+        .map(|(name, value)| (name.into_owned(), serde_json::Value::String(value.into_owned())))
+        .collect();
+    serde_json::from_value(serde_json::Value::Object(fields))
+}
+
+/// `Sec-Fetch-Site` first, which a page cannot forge; `Origin` where a browser does not send it.
+fn judge_origin(app: &App, headers: &HeaderMap) -> Result<(), Error> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(origin)) => origin == app.config.public_url.origin().ascii_serialization(),
+        (None, None) => false,
+    };
+    if own { Ok(()) } else { Err(Error::ForgedRequest) }
+}

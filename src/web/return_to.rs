@@ -1,0 +1,66 @@
+//! Where a person may be sent after signing in: a path of ours and nothing else.
+
+use url::Url;
+
+const LONGEST: usize = 2048;
+
+/// The path if it is one of ours, else the Connected apps page.
+#[must_use]
+pub fn parse(public_url: &Url, text: Option<&str>) -> String {
+    let fallback = "/account/connected-apps";
+    let Some(text) = text else { return fallback.to_owned() };
+    let plain = text.len() <= LONGEST
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+        && text.starts_with('/')
+        && !text.starts_with("//")
+        // Browsers take a backslash for a slash, also when it arrives encoded and is decoded on the way.
+        && !text.contains('\\')
+        && !text.to_ascii_lowercase().contains("%5c");
+    if !plain {
+        return fallback.to_owned();
+    }
+    // What a browser would make of it must be ours.
+    match public_url.join(text) {
+        Ok(url) if url.origin() == public_url.origin() && !url.path().starts_with("//") => {
+            let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
+            format!("{}{query}", url.path())
+        }
+        _ => fallback.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn only_paths_of_ours_survive_the_zoo() {
+        let public = "https://attache.example/".parse().expect("a URL");
+        for good in ["/connect/writer", "/account/connected-apps?q=a%20b", "/connect/writer?connection=Et1"] {
+            assert_eq!(parse(&public, Some(good)), good);
+        }
+        let long = format!("/{}", "a".repeat(8192));
+        let zoo = [
+            "//evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "/%5cevil.example",
+            "/%5C/evil.example",
+            "https://evil.example",
+            "javascript:alert(1)",
+            "/\u{2215}evil.example",
+            "/\tevil",
+            "/a\r\nb: c",
+            "",
+            "evil.example",
+            "/..//evil.example",
+            "/./%2e%2e//evil.example",
+            &long,
+            " /a",
+            "/\u{0}",
+        ];
+        for bad in zoo {
+            assert_eq!(parse(&public, Some(bad)), "/account/connected-apps", "{bad:?}");
+        }
+    }
+}
