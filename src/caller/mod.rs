@@ -1,0 +1,64 @@
+//! Callers: workflow functions and backends, each with API keys and the apps it may use.
+
+pub mod api_key;
+pub mod authenticate;
+pub mod create_key;
+pub mod revoke_key;
+mod store;
+
+pub use store::ListedKey;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::App;
+use crate::db::write::Transaction;
+use crate::error::Error;
+use crate::secret::TokenHash;
+
+/// A workflow function or backend that has shown a live key.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub id: String,
+    pub name: String,
+    /// The key it came with.
+    pub key_id: String,
+}
+
+/// Every active caller, by the hashes of its live keys, and the apps that each is allowed.
+#[derive(Debug, Default)]
+pub struct Callers {
+    by_key: HashMap<TokenHash, Arc<Caller>>,
+    apps: HashMap<String, HashSet<String>>,
+}
+
+/// Whether an active caller is allowed an app.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_allowed(app: &App, caller_id: &str, app_id: &str) -> Result<bool, Error> {
+    if !app.db.is_alone() {
+        return Ok(store::is_allowed(&app.db, caller_id, app_id).await?);
+    }
+    let callers = held(app).await?;
+    Ok(callers.apps.get(caller_id).is_some_and(|apps| apps.contains(app_id)))
+}
+
+/// Those that are held in memory; only where this process is alone.
+async fn held(app: &App) -> Result<Arc<Callers>, sqlx::Error> {
+    app.held.callers.get(&app.db, async || store::all(&app.db).await).await
+}
+
+/// Callers or keys are changed in this transaction.
+fn changed(app: &App, transaction: &mut Transaction) {
+    let app = app.clone();
+    transaction.after_commit(move || app.held.callers.forget());
+}
+
+/// Every key, for the operator.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_keys(app: &App) -> Result<Vec<ListedKey>, Error> {
+    Ok(store::list_keys(&app.db).await?)
+}

@@ -1,0 +1,147 @@
+//! The SQL of `callers`, `caller_apps` and `api_keys`.
+
+use std::sync::Arc;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row};
+
+use super::{Caller, Callers};
+use crate::app::Source;
+use crate::clock::Timestamp;
+use crate::db::{Db, moment};
+use crate::secret::TokenHash;
+
+pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, sqlx::Error> {
+    let select = "SELECT c.id, c.name, k.id AS key_id FROM api_keys k JOIN callers c ON c.id = k.caller_id \
+        WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND c.status = 'active'";
+    let row = sqlx::query(select).bind(hash.as_str()).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Every active caller with a live key.
+pub async fn all(db: &Db) -> Result<Callers, sqlx::Error> {
+    let mut callers = Callers::default();
+    let keys = "SELECT c.id, c.name, k.id AS key_id, k.key_hash FROM api_keys k JOIN callers c ON c.id = k.caller_id \
+        WHERE k.revoked_at IS NULL AND c.status = 'active'";
+    for row in sqlx::query(keys).fetch_all(&db.pool).await? {
+        let caller = read(&row)?;
+        callers.by_key.insert(TokenHash::stored(row.try_get("key_hash")?), Arc::new(caller));
+    }
+    let allowed = "SELECT allowed.caller_id, allowed.app_id FROM caller_apps allowed \
+        JOIN callers c ON c.id = allowed.caller_id WHERE c.status = 'active'";
+    for row in sqlx::query(allowed).fetch_all(&db.pool).await? {
+        callers.apps.entry(row.try_get("caller_id")?).or_default().insert(row.try_get("app_id")?);
+    }
+    Ok(callers)
+}
+
+fn read(row: &AnyRow) -> Result<Caller, sqlx::Error> {
+    Ok(Caller { id: row.try_get("id")?, name: row.try_get("name")?, key_id: row.try_get("key_id")? })
+}
+
+/// The id of the caller of that name, made when it is new.
+pub async fn put_caller(
+    transaction: &mut AnyConnection,
+    id: &str,
+    name: &str,
+    source: Source,
+    now: Timestamp,
+) -> Result<String, sqlx::Error> {
+    let upsert = "INSERT INTO callers (id, name, status, source, created_at) VALUES ($1, $2, 'active', $3, $4) \
+        ON CONFLICT (name) DO UPDATE SET status = 'active' RETURNING id";
+    sqlx::query(upsert)
+        .bind(id)
+        .bind(name)
+        .bind(<&str>::from(source))
+        .bind(now.unix())
+        .fetch_one(transaction)
+        .await?
+        .try_get("id")
+}
+
+pub async fn allow_app(
+    transaction: &mut AnyConnection,
+    caller_id: &str,
+    app_id: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO caller_apps (caller_id, app_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(caller_id)
+        .bind(app_id)
+        .execute(transaction)
+        .await
+        .map(drop)
+}
+
+/// Whether a caller is allowed an app.
+pub async fn is_allowed(db: &Db, caller_id: &str, app_id: &str) -> Result<bool, sqlx::Error> {
+    let select = "SELECT caller_id FROM caller_apps WHERE caller_id = $1 AND app_id = $2";
+    let row = sqlx::query(select).bind(caller_id).bind(app_id).fetch_optional(&db.pool).await?;
+    Ok(row.is_some())
+}
+
+/// False when `limit` keys are live already.
+pub async fn insert_key(
+    transaction: &mut AnyConnection,
+    id: &str,
+    caller_id: &str,
+    hash: &TokenHash,
+    limit: i64,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let insert = "INSERT INTO api_keys (id, caller_id, key_hash, created_at) \
+        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) \
+        WHERE (SELECT COUNT(*) FROM api_keys WHERE caller_id = $5 AND revoked_at IS NULL) < $6";
+    let done = sqlx::query(insert)
+        .bind(id)
+        .bind(caller_id)
+        .bind(hash.as_str())
+        .bind(now.unix())
+        .bind(caller_id)
+        .bind(limit)
+        .execute(transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The caller whose key it was; None when there is no such live key.
+pub async fn revoke_key(
+    transaction: &mut AnyConnection,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<String>, sqlx::Error> {
+    let update =
+        "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING caller_id";
+    let row = sqlx::query(update).bind(id).bind(now.unix()).fetch_optional(transaction).await?;
+    row.map(|row| row.try_get("caller_id")).transpose()
+}
+
+/// One key as the operator lists it.
+pub struct ListedKey {
+    pub id: String,
+    pub caller_id: String,
+    pub caller: String,
+    pub apps: String,
+    pub created_at: Timestamp,
+    pub revoked_at: Option<Timestamp>,
+}
+
+pub async fn list_keys(db: &Db) -> Result<Vec<ListedKey>, sqlx::Error> {
+    let keys = "SELECT k.id, k.caller_id, c.name, k.created_at, k.revoked_at FROM api_keys k \
+        JOIN callers c ON c.id = k.caller_id ORDER BY c.name, k.created_at";
+    let mut listed = Vec::new();
+    for row in sqlx::query(keys).fetch_all(&db.pool).await? {
+        let caller_id: String = row.try_get("caller_id")?;
+        let apps = "SELECT a.key FROM caller_apps ca JOIN apps a ON a.id = ca.app_id WHERE ca.caller_id = $1 ORDER BY a.key";
+        let rows = sqlx::query(apps).bind(&caller_id).fetch_all(&db.pool).await?;
+        let apps: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get("key")).collect();
+        listed.push(ListedKey {
+            id: row.try_get("id")?,
+            caller_id,
+            caller: row.try_get("name")?,
+            apps: apps?.join(","),
+            created_at: Timestamp::from_unix(row.try_get("created_at")?),
+            revoked_at: moment(&row, "revoked_at")?,
+        });
+    }
+    Ok(listed)
+}
