@@ -1,0 +1,114 @@
+//! Who may use a connection: whatever authorizes is judged here, anew for each request. Where this process is alone
+//! with its database, from what it holds in memory; else by one statement. Hands out nothing.
+
+pub(super) mod store;
+
+pub use store::{STANDS_FOR, authorized, caller, found, from_key};
+
+use std::sync::Arc;
+
+use super::freeze::{self, Use};
+use super::{Connection, held, is_id};
+use crate::App;
+use crate::app::{AppStatus, ThirdPartyApp};
+use crate::caller::{self, Caller, api_key, authenticate};
+use crate::error::Error;
+use crate::secret::{Token, TokenHash};
+
+/// A caller that has shown a live key, and the connection that it may use: live, of an approved app that it is
+/// allowed. Not there and not its own are the same answer.
+///
+/// # Errors
+/// [`Error::InvalidAuth`] before anything else; [`Error::ConnectionNotFound`]; [`Error::Frozen`].
+pub async fn by_key(app: &App, key: &Token, id: &str) -> Result<(Arc<Caller>, Arc<Connection>), Error> {
+    if app.db.is_alone() {
+        let caller = authenticate::by_key(app, key).await?;
+        let connection = for_caller(app, &caller.id, id).await?;
+        return Ok((caller, connection));
+    }
+    let hash = api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)?;
+    // What cannot be an id is looked for all the same, for the key is judged first.
+    let id = Some(id).filter(|id| is_id(id)).unwrap_or_default();
+    let (caller, found) =
+        store::by_key(&app.db, &hash, id, app.clock.now()).await?.ok_or(Error::InvalidAuth)?;
+    authenticate::admit(app, key, &caller)?;
+    Ok((Arc::new(caller), judge(found)?))
+}
+
+/// As [`by_key`], for a caller that is known already.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`]; [`Error::Frozen`].
+pub async fn for_caller(app: &App, caller_id: &str, id: &str) -> Result<Arc<Connection>, Error> {
+    if !is_id(id) {
+        return Err(Error::ConnectionNotFound);
+    }
+    if !app.db.is_alone() {
+        return judge(store::for_caller(&app.db, caller_id, id, app.clock.now()).await?);
+    }
+    let connection = held::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let allowed = caller::is_allowed(app, caller_id, &connection.app_id).await?;
+    if !allowed || !is_usable(app, &connection) {
+        return Err(Error::ConnectionNotFound);
+    }
+    refuse_frozen_to(app, &connection, Some(caller_id)).await?;
+    Ok(connection)
+}
+
+/// The live connection whose access token this is, current or previous, of an approved app. Some issuers give one
+/// access token twice: on the connections of two accounts it stands for neither. Freezes are not judged here.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_access_token(app: &App, hash: &TokenHash) -> Result<Option<Arc<Connection>>, Error> {
+    let now = app.clock.now();
+    if !app.db.is_alone() {
+        return Ok(store::by_access_token(&app.db, hash, now).await?.map(Arc::new));
+    }
+    for _ in 0..2 {
+        let Some(connection) = held::by_access_token(app, hash).await? else { return Ok(None) };
+        if connection.stands_for(hash, now) {
+            let good = is_usable(app, &connection) && approved(app, &connection).await?.is_some();
+            return Ok(Some(connection).filter(|_| good));
+        }
+        // It has another token by now; perhaps this one is another connection's.
+        app.held.by_access_token.forget(hash.as_str());
+    }
+    Ok(None)
+}
+
+/// Refuses a connection that a freeze covers, whoever uses it.
+///
+/// # Errors
+/// [`Error::Frozen`]
+pub async fn refuse_frozen(app: &App, connection: &Connection) -> Result<(), Error> {
+    if app.db.is_alone() {
+        return refuse_frozen_to(app, connection, None).await;
+    }
+    if store::is_frozen(&app.db, &connection.id).await? { Err(Error::Frozen) } else { Ok(()) }
+}
+
+fn judge(found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
+    match found {
+        None => Err(Error::ConnectionNotFound),
+        Some((_, true)) => Err(Error::Frozen),
+        Some((connection, false)) => Ok(Arc::new(connection)),
+    }
+}
+
+fn is_usable(app: &App, connection: &Connection) -> bool {
+    let consented = connection.consent_expires_at.is_none_or(|ends| ends > app.clock.now());
+    connection.is_live() && consented
+}
+
+async fn approved(app: &App, connection: &Connection) -> Result<Option<Arc<ThirdPartyApp>>, sqlx::Error> {
+    let third_party = crate::app::by_id(app, &connection.app_id).await?;
+    Ok(third_party.filter(|third_party| third_party.status == AppStatus::Approved))
+}
+
+/// Of an approved app, and not frozen.
+async fn refuse_frozen_to(app: &App, connection: &Connection, caller_id: Option<&str>) -> Result<(), Error> {
+    let third_party = approved(app, connection).await?.ok_or(Error::ConnectionNotFound)?;
+    let used = Use { connection, issuer_id: &third_party.issuer.id, caller_id };
+    if freeze::is_frozen(app, used).await? { Err(Error::Frozen) } else { Ok(()) }
+}

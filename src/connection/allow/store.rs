@@ -1,0 +1,162 @@
+//! The SQL of who may use a connection: one statement joins everything that decides it.
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::caller::Caller;
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::connection::freeze::Freeze;
+use crate::connection::store::{COLUMNS, FROM, LIVE, read};
+use crate::db::{Db, moment, named};
+use crate::secret::TokenHash;
+
+/// Whether a freeze covers connection `c`.
+const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f LEFT JOIN apps fa ON fa.id = c.app_id \
+    WHERE (f.issued_before IS NULL OR c.connected_at < f.issued_before) AND \
+    ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
+    OR (f.scope = 'issuer' AND f.target = fa.issuer_id) OR (f.scope = 'connection' AND f.target = c.id) \
+    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
+
+const CALLER_FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id) \
+    THEN 1 ELSE 0 END AS caller_frozen";
+
+/// What a caller may use, joined with everything that decides it in one statement.
+pub async fn for_caller(
+    db: &Db,
+    caller_id: &str,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<(Connection, bool)>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS}, {CALLER_FROZEN}, {FROZEN} {FROM} \
+         JOIN apps a ON a.id = c.app_id AND a.status = 'approved' \
+         JOIN caller_apps allowed ON allowed.app_id = a.id \
+         JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
+         WHERE c.id = $1 AND ca.id = $2 AND {LIVE} AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $3)"
+    ));
+    let row = sqlx::query(select).bind(id).bind(caller_id).bind(now.unix()).fetch_optional(&db.pool).await?;
+    let Some(row) = row else { return Ok(None) };
+    let frozen = flag(&row, "frozen")? || flag(&row, "caller_frozen")?;
+    Ok(Some((read(&row)?, frozen)))
+}
+
+/// What is selected of a key, its caller and the connection that it may use.
+#[must_use]
+pub fn authorized() -> String {
+    format!(
+        "k.id AS key_id, ca.id AS caller_id, ca.name AS caller_name, {COLUMNS}, {CALLER_FROZEN}, {FROZEN}"
+    )
+}
+
+/// Which connection's access token the hash `$2` is, at the moment `$3`.
+pub const STANDS_FOR: &str = "c.status <> 'needs_reconnect' AND \
+    ((c.access_token_hash = $2 AND (c.access_expires_at IS NULL OR c.access_expires_at > $3)) OR \
+     (c.previous_access_token_hash = $2 AND c.previous_access_expires_at > $3))";
+
+/// A key and its caller, and beside them the connection, `which` of those that it may use at the moment `$3`.
+#[must_use]
+pub fn from_key(which: &'static str) -> String {
+    format!(
+        "FROM api_keys k JOIN callers ca ON ca.id = k.caller_id AND ca.status = 'active' \
+         LEFT JOIN connections c ON {which} AND {LIVE} \
+             AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $3) \
+             AND EXISTS (SELECT 1 FROM caller_apps allowed JOIN apps ap ON ap.id = allowed.app_id \
+                 WHERE allowed.caller_id = ca.id AND allowed.app_id = c.app_id AND ap.status = 'approved') \
+         LEFT JOIN vault_keys v ON v.kid = c.data_kid"
+    )
+}
+
+/// As [`for_caller`], by a key instead: who it belongs to, and what that caller may use. None when the key is not a
+/// live one.
+pub async fn by_key(
+    db: &Db,
+    key_hash: &TokenHash,
+    id: &str,
+    now: Timestamp,
+) -> Result<Option<(Caller, Option<(Connection, bool)>)>, sqlx::Error> {
+    let from = from_key("c.id = $2");
+    let select = AssertSqlSafe(format!(
+        "SELECT {} {from} WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
+        authorized()
+    ));
+    let query = sqlx::query(select).bind(key_hash.as_str()).bind(id).bind(now.unix());
+    let Some(row) = query.fetch_optional(&db.pool).await? else { return Ok(None) };
+    Ok(Some((caller(&row)?, found(&row)?)))
+}
+
+/// The caller of [`authorized`].
+///
+/// # Errors
+/// When the row holds none.
+pub fn caller(row: &AnyRow) -> Result<Caller, sqlx::Error> {
+    Ok(Caller {
+        id: row.try_get("caller_id")?,
+        name: row.try_get("caller_name")?,
+        key_id: row.try_get("key_id")?,
+    })
+}
+
+/// The connection of [`authorized`], and whether a freeze covers its use; None when the caller may use none.
+///
+/// # Errors
+/// When the row cannot be read.
+pub fn found(row: &AnyRow) -> Result<Option<(Connection, bool)>, sqlx::Error> {
+    if row.try_get::<Option<String>, _>("id")?.is_none() {
+        return Ok(None);
+    }
+    let frozen = flag(row, "frozen")? || flag(row, "caller_frozen")?;
+    Ok(Some((read(row)?, frozen)))
+}
+
+/// Every freeze there is; they are few.
+pub async fn freezes(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
+    let rows = sqlx::query("SELECT scope, target, issued_before FROM freezes").fetch_all(&db.pool).await?;
+    let read = |row: &AnyRow| {
+        Ok(Freeze {
+            scope: named(row, "scope")?,
+            target: row.try_get("target")?,
+            issued_before: moment(row, "issued_before")?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, sqlx::Error> {
+    let select = AssertSqlSafe(format!("SELECT {FROZEN} FROM connections c WHERE c.id = $1"));
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    row.as_ref().map_or(Ok(true), |row| flag(row, "frozen"))
+}
+
+/// An integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.
+fn flag(row: &AnyRow, column: &str) -> Result<bool, sqlx::Error> {
+    row.try_get::<i32, _>(column).map(|value| value == 1).or_else(|_| Ok(row.try_get::<i64, _>(column)? == 1))
+}
+
+/// By the hash of an access token, current or previous, that has not run out; of an approved app.
+pub async fn by_access_token(
+    db: &Db,
+    hash: &TokenHash,
+    now: Timestamp,
+) -> Result<Option<Connection>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} {FROM} JOIN apps a ON a.id = c.app_id AND a.status = 'approved' \
+         WHERE {LIVE} AND c.status <> 'needs_reconnect' \
+         AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $1) AND \
+         ((c.access_token_hash = $2 AND (c.access_expires_at IS NULL OR c.access_expires_at > $3)) OR \
+          (c.previous_access_token_hash = $4 AND c.previous_access_expires_at > $5))"
+    ));
+    let rows = sqlx::query(select)
+        .bind(now.unix())
+        .bind(hash.as_str())
+        .bind(now.unix())
+        .bind(hash.as_str())
+        .bind(now.unix())
+        .fetch_all(&db.pool)
+        .await?;
+    // Some issuers give one access token twice. On the connections of two accounts it stands for neither.
+    match rows.as_slice() {
+        [row] => read(row).map(Some),
+        _ => Ok(None),
+    }
+}

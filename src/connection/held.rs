@@ -1,0 +1,70 @@
+//! Connections in memory, sealed as they are stored, where this process is alone with its database. Every change of a
+//! row says [`changed`] in its own transaction: so no request that begins after a change's answer meets the row of
+//! before.
+
+use std::sync::Arc;
+
+use super::{Connection, allow, store};
+use crate::App;
+use crate::cache::Weigh;
+use crate::db::write::Transaction;
+use crate::secret::TokenHash;
+
+impl Weigh for Connection {
+    fn weight(&self) -> u64 {
+        let texts = [
+            Some(self.id.len() + self.account_id.len() + self.app_id.len()),
+            Some(self.external.issuer.len() + self.external.subject.len()),
+            self.access_token.as_ref().map(|sealed| sealed.0.len()),
+            self.refresh_token.as_ref().map(|sealed| sealed.0.len()),
+            self.data_key.as_ref().map(|key| key.kid.len() + key.master_kid.len() + key.wrapped.len()),
+            self.granted_scopes.iter().map(|scope| scope.len() + 48).reduce(|sum, more| sum + more),
+        ];
+        let texts: usize = texts.into_iter().flatten().sum();
+        // The struct itself, two hashes, and what the allocator adds to each text.
+        (size_of::<Self>() + texts + 300) as u64
+    }
+}
+
+/// Which connection an access token stands for.
+#[derive(Debug)]
+pub struct OfToken(String);
+
+impl Weigh for OfToken {
+    fn weight(&self) -> u64 {
+        100
+    }
+}
+
+/// What a connection's row usually weighs, in bytes.
+pub const USUAL: u64 = 4096;
+
+pub(super) async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Connection>>, sqlx::Error> {
+    app.held.connections.get(&app.db, id, async || store::by_id(&app.db, id).await).await
+}
+
+/// By what was known of the token; whether the connection still stands for it is to be judged.
+pub(super) async fn by_access_token(
+    app: &App,
+    hash: &TokenHash,
+) -> Result<Option<Arc<Connection>>, sqlx::Error> {
+    let load = async || {
+        let found = allow::store::by_access_token(&app.db, hash, app.clock.now()).await?;
+        Ok::<_, sqlx::Error>(found.map(|connection| OfToken(connection.id)))
+    };
+    match app.held.by_access_token.get(&app.db, hash.as_str(), load).await? {
+        Some(found) => by_id(app, &found.0).await,
+        None => Ok(None),
+    }
+}
+
+/// The row is changed in this transaction; with it goes what was known of the access token that it now has.
+pub(super) fn changed(app: &App, transaction: &mut Transaction, id: &str, access_token: Option<&TokenHash>) {
+    let (app, id, hash) = (app.clone(), id.to_owned(), access_token.cloned());
+    transaction.after_commit(move || {
+        app.held.connections.forget(&id);
+        if let Some(hash) = hash {
+            app.held.by_access_token.forget(hash.as_str());
+        }
+    });
+}

@@ -1,0 +1,190 @@
+//! Connections, the product: connect, hand out, refresh, revoke. A connection is account x app x external
+//! identity; its row holds the sealed tokens, the lease with its fence, and the open intent.
+
+pub mod access;
+pub mod allow;
+pub mod complete;
+pub mod flight;
+pub mod freeze;
+pub mod held;
+pub mod pages;
+pub mod read;
+pub mod refresh;
+pub mod revoke;
+pub mod seal;
+pub mod start;
+pub mod state;
+mod store;
+
+use std::sync::Arc;
+
+use crate::App;
+use crate::account::Account;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::issuer::scope::Scopes;
+use crate::secret::TokenHash;
+use crate::vault::{Sealed, WrappedKey};
+use state::{Cause, Status};
+
+/// A connection as it is stored. Tokens are sealed; see [`seal`].
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// `Et…`, Slack's `external_token_id`.
+    pub id: String,
+    pub account_id: String,
+    pub app_id: String,
+    pub external: ExternalIdentity,
+    pub status: Status,
+    pub cause: Option<Cause>,
+    /// None once the secrets were destroyed.
+    pub data_key: Option<WrappedKey>,
+    pub access_token: Option<Sealed>,
+    /// None when the issuer did not say.
+    pub access_expires_at: Option<Timestamp>,
+    pub access_token_hash: Option<TokenHash>,
+    pub previous_access_token_hash: Option<TokenHash>,
+    pub previous_access_expires_at: Option<Timestamp>,
+    pub refresh_token: Option<Sealed>,
+    pub granted_scopes: Scopes,
+    /// When the person's consent runs out, if they said so.
+    pub consent_expires_at: Option<Timestamp>,
+    /// Grows by one with each stored set of tokens; sealed values and content tokens are bound to it.
+    pub generation: i64,
+    pub lease_until: Option<Timestamp>,
+    pub retry_at: Option<Timestamp>,
+    pub connected_at: Timestamp,
+    pub refreshed_at: Option<Timestamp>,
+    pub last_used_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
+    pub revoked_upstream_at: Option<Timestamp>,
+}
+
+/// Who consented, as the app's issuer names them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalIdentity {
+    pub issuer: String,
+    /// Empty when the issuer tells nobody's identity: then there is one connection per account and app.
+    pub subject: String,
+}
+
+/// What is stored of one token answer.
+#[derive(Clone, Debug)]
+pub struct SealedTokens {
+    pub access_token: Option<Sealed>,
+    pub access_token_hash: Option<TokenHash>,
+    pub access_expires_at: Option<Timestamp>,
+    pub refresh_token: Option<Sealed>,
+    pub granted_scopes: Scopes,
+}
+
+impl ExternalIdentity {
+    /// For the person, where the issuer tells an identity: by e-mail or name where it is their own.
+    #[must_use]
+    pub fn in_words(&self, account: &Account) -> Option<String> {
+        let own = (&self.issuer, &self.subject) == (&account.issuer, &account.subject);
+        let familiar = own.then(|| account.email.clone().or_else(|| account.name.clone())).flatten();
+        familiar.or_else(|| Some(self.subject.clone()).filter(|subject| !subject.is_empty()))
+    }
+}
+
+impl Connection {
+    /// Whether the access token lives for more than `margin` seconds from `now`.
+    #[must_use]
+    pub fn outlives(&self, now: Timestamp, margin: i64) -> bool {
+        let lives = self.access_expires_at.is_none_or(|expires| expires > now.plus(margin));
+        self.access_token.is_some() && lives
+    }
+
+    /// Whether an access token by its hash is this connection's, and has not run out.
+    #[must_use]
+    pub fn stands_for(&self, hash: &TokenHash, now: Timestamp) -> bool {
+        let current = self.access_token_hash.as_ref() == Some(hash)
+            && self.access_expires_at.is_none_or(|expires| expires > now);
+        let previous = self.previous_access_token_hash.as_ref() == Some(hash)
+            && self.previous_access_expires_at.is_some_and(|expires| expires > now);
+        (current || previous) && self.status != Status::NeedsReconnect
+    }
+
+    #[must_use]
+    pub const fn is_live(&self) -> bool {
+        self.status.is_live()
+    }
+}
+
+/// How many there are, counted no further than somebody who must act wants to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count(i64);
+
+impl Count {
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl std::fmt::Display for Count {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let more = if self.0 == store::COUNTED { " or more" } else { "" };
+        write!(formatter, "{}{more}", self.0)
+    }
+}
+
+/// Connections of an app that are not revoked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count_live(app: &App, app_id: &str) -> Result<Count, Error> {
+    Ok(Count(store::count(&app.db, app_id, Status::is_live).await?))
+}
+
+/// Connections of an app that still hold a token, those that are being revoked included.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn count_held(app: &App, app_id: &str) -> Result<Count, Error> {
+    Ok(Count(store::count(&app.db, app_id, |status| status != Status::Revoked).await?))
+}
+
+/// The live connections of an app with an external identity.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_identity(
+    app: &App,
+    app_id: &str,
+    identity: &ExternalIdentity,
+) -> Result<Vec<Connection>, Error> {
+    Ok(store::by_identity(&app.db, app_id, identity).await?)
+}
+
+/// Whether a text can be a connection's id; anything else need not be looked for.
+#[must_use]
+pub fn is_id(text: &str) -> bool {
+    text.len() <= 64 && text.starts_with("Et") && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// A connection as it is now, if it is still live.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`]
+pub async fn reread(app: &App, connection: &Connection) -> Result<Arc<Connection>, Error> {
+    let current = held::by_id(app, &connection.id).await?;
+    current.filter(|current| current.is_live()).ok_or(Error::ConnectionNotFound)
+}
+
+/// The ids of an app's live connections.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
+    Ok(store::live_ids(&app.db, app_id).await?)
+}
+
+/// Deletes consents that were never finished.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+    start::store::sweep(&app.db, app.clock.now()).await
+}

@@ -1,0 +1,46 @@
+//! `/connect/{app}/callback`: the app's one redirect URI at its issuer.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::Method;
+use axum::response::Response;
+
+use crate::App;
+use crate::connection::complete::complete;
+use crate::connection::start::app_to_connect;
+use crate::error::{ConnectFault, Error};
+use crate::issuer::callback::Callback;
+use crate::web::failure::PageFailure;
+use crate::web::{SignedInBrowser, see_other};
+
+/// GET only: a HEAD, as a link checker sends it, must not use up a state.
+pub async fn callback(
+    State(app): State<App>,
+    method: Method,
+    Path(key): Path<String>,
+    RawQuery(query): RawQuery,
+    signed_in: SignedInBrowser,
+) -> Result<Response, PageFailure> {
+    if method != Method::GET {
+        return Err(Error::MethodNotAllowed.into());
+    }
+    let third_party = app_to_connect(&app, &key).await?;
+    let malformed = |_| {
+        let sentence = "The answer was not one that an authorization service gives.".to_owned();
+        PageFailure::of_connecting(ConnectFault::Issuer(sentence).into(), &key)
+    };
+    let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
+    let completed = complete(&app, &signed_in.account, &signed_in.binding, third_party, &callback).await;
+    match completed {
+        Ok(completed) => Ok(match completed.return_to_app {
+            Some(back) => see_other(back.with("connection", &completed.connection_id).as_str()),
+            None => see_other(&format!("/account/connected-apps?connected={}", completed.connection_id)),
+        }),
+        Err(ended) => match (&ended.error, ended.return_to_app) {
+            // The app that sent the person learns that they declined, as an authorization server would tell it.
+            (Error::ConnectFailed(ConnectFault::Denied), Some(back)) => {
+                Ok(see_other(back.with("error", "access_denied").as_str()))
+            }
+            _ => Err(PageFailure::of_connecting(ended.error, &key)),
+        },
+    }
+}

@@ -1,0 +1,133 @@
+//! `/connect/{app}`: who asks for what, and the way to the issuer.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{home_page, permissions};
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::app::pages::face;
+use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
+use crate::content;
+use crate::error::Error;
+use crate::web::failure::PageFailure;
+use crate::web::forms::{Asked, OwnForm};
+use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
+use crate::web::{SignedInBrowser, encode, see_other, signed_in_html};
+
+/// Who asks for what. Shown only to a signed-in person.
+#[derive(Debug, Template)]
+#[template(path = "consent.html")]
+struct ConsentPage {
+    page: Page,
+    app: Face,
+    issuer: Face,
+    /// The app's own text, shown as theirs.
+    description: Option<String>,
+    home_page: Option<HomePage>,
+    permissions: Vec<Permission>,
+    /// May be empty: the row is then left out.
+    environments: Vec<Environment>,
+    /// When it ends by itself, if it does.
+    until: Option<Time>,
+    /// Since when a live connection of this person and app exists.
+    already: Option<Time>,
+    /// Where "Continue" posts to: `/connect/{app}`.
+    action: String,
+    /// More hidden fields of that form, by name and value.
+    hidden: Vec<(String, String)>,
+    /// Where "Cancel" leads.
+    cancel: String,
+    /// This page's own path and query: sent as `return_to` with "Not you? Sign out".
+    here: String,
+}
+
+/// What a connect link may say. RFC 6749 names, for the app's own return.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Link {
+    connection: Option<String>,
+    redirect_uri: Option<String>,
+    state: Option<String>,
+}
+
+impl Link {
+    fn wish(&self, third_party: &ThirdPartyApp) -> Result<Wish, Error> {
+        // RFC 6749 appendix A.5 has printable ASCII; people's letters are let through, and nothing is left out
+        // silently, because the app compares.
+        if self.state.as_ref().is_some_and(|state| state.len() > 2048 || state.contains(char::is_control)) {
+            let sentence = "The app's `state` is longer than 2048 bytes or holds control characters.";
+            return Err(Error::InvalidRequest(sentence.to_owned()));
+        }
+        let state = self.state.clone();
+        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(third_party, uri, state));
+        Ok(Wish { connection: self.connection.clone(), return_to_app: back.transpose()? })
+    }
+
+    fn fields(&self) -> Vec<(String, String)> {
+        let fields =
+            [("connection", &self.connection), ("redirect_uri", &self.redirect_uri), ("state", &self.state)];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        given.collect()
+    }
+
+    fn query(&self) -> String {
+        let pairs: Vec<String> =
+            self.fields().iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    }
+}
+
+pub async fn show(
+    State(app): State<App>,
+    Path(key): Path<String>,
+    Asked(link): Asked<Link>,
+    signed_in: SignedInBrowser,
+) -> Result<Response, PageFailure> {
+    let third_party = app_to_connect(&app, &key).await?;
+    let wish = link.wish(&third_party)?;
+    let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
+    let scopes = scopes_to_ask(&third_party, renewed.as_ref());
+    let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
+    let cancel = wish.return_to_app.as_ref().map(|back| back.with("error", "access_denied").to_string());
+    let page = ConsentPage {
+        page: signed_in.browser.page(format!("Connect {}", third_party.name)),
+        app: face(&third_party),
+        issuer: Face::named(&third_party.issuer.name),
+        description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
+        home_page: home_page(&third_party),
+        permissions: permissions(&third_party, &scopes),
+        environments: open
+            .into_iter()
+            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
+            .collect(),
+        until: None,
+        already: renewed.map(|connection| Time::of(connection.connected_at, app.clock.now())),
+        action: format!("/connect/{key}"),
+        hidden: link.fields(),
+        cancel: cancel.unwrap_or_else(|| "/account/connected-apps".to_owned()),
+        here: format!("/connect/{key}{}", link.query()),
+    };
+    // The form leads to the issuer, and its sign-out twin to the sign-in issuer.
+    let mut targets = Vec::new();
+    if let Ok(endpoints) = crate::issuer::discovery::endpoints(&app.issuers, &third_party.issuer).await {
+        targets.push(endpoints.authorization.clone());
+    }
+    // Browsers hold the whole chain of redirects to the policy, the app's own address at its end included.
+    targets.extend(wish.return_to_app.map(|back| back.uri));
+    Ok(signed_in_html(&app, &page, &targets.iter().collect::<Vec<_>>()).await)
+}
+
+pub async fn go_on(
+    State(app): State<App>,
+    Path(key): Path<String>,
+    form: OwnForm<Link>,
+) -> Result<Response, PageFailure> {
+    let SignedInBrowser { account, binding, .. } = form.signed_in;
+    let third_party = app_to_connect(&app, &key).await?;
+    let wish = form.fields.wish(&third_party)?;
+    let url = start(&app, &account, &binding, &third_party, &wish).await;
+    let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    Ok(see_other(url.as_str()))
+}

@@ -1,0 +1,340 @@
+//! `/account/connected-apps/{id}`: one connection: what it may do, what it did, how to stop it.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{home_page, permissions, state};
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::app::pages::face;
+use crate::clock::Timestamp;
+use crate::connection::state::{Cause, Status};
+use crate::connection::{self, Connection, store};
+use crate::content;
+use crate::error::Error;
+use crate::issuer::profile::Reach;
+use crate::ledger::{self, Action};
+use crate::ledger::{DayOfUse, Line};
+use crate::web::failure::PageFailure;
+use crate::web::forms::Asked;
+use crate::web::view::{Environment, Face, HomePage, Page, Permission, State as StateInWords, Time};
+use crate::web::{SignedInBrowser, signed_in_html};
+
+/// One connection: what it may do, what it did, how to stop it.
+#[derive(Debug, Template)]
+#[template(path = "connected_app.html")]
+struct ConnectedAppPage {
+    page: Page,
+    app: Face,
+    issuer_name: String,
+    state: StateInWords,
+    reconnect: Option<String>,
+    ending: Ending,
+    permissions: Vec<Permission>,
+    environments: Vec<Environment>,
+    identity: Option<String>,
+    connected: Time,
+    last_used: Option<Time>,
+    home_page: Option<HomePage>,
+    use_of_30_days: Use,
+    callers: Vec<Caller>,
+    /// Newest first.
+    activity: Vec<Event>,
+    /// Next page of activity by key.
+    older: Option<String>,
+    /// Back to the newest, when this is not where it is.
+    newest: Option<String>,
+    /// This page's own path, for "Look again" and "Keep access".
+    here: String,
+}
+
+/// Either it can be stopped, or here is what stopping did.
+#[derive(Debug, Clone)]
+enum Ending {
+    CanStop(Stop),
+    /// Oldest first.
+    Receipt(Vec<Step>),
+}
+
+impl Ending {
+    /// Whether access is over.
+    fn has_ended(&self) -> bool {
+        matches!(self, Self::Receipt(_))
+    }
+
+    /// Whether a step of the receipt is still to come.
+    fn is_waiting(&self) -> bool {
+        matches!(self, Self::Receipt(steps) if steps.iter().any(|step| step.at.is_none()))
+    }
+}
+
+/// What stopping would do.
+#[derive(Debug, Clone)]
+struct Stop {
+    /// `/account/connected-apps/{id}/revoke`
+    href: String,
+    /// When the last thing handed out ends by itself; `None` when nothing is out.
+    already_out: Option<Time>,
+    /// False where the issuer's profile knows no revocation.
+    issuer_is_told: bool,
+}
+
+/// One step of the receipt; `at` is absent while we wait for it.
+#[derive(Debug, Clone)]
+struct Step {
+    at: Option<Time>,
+    sentence: String,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+struct Event {
+    at: Time,
+    sentence: String,
+}
+
+/// A function that used the connection.
+#[derive(Debug, Clone)]
+struct Caller {
+    name: String,
+    /// In the last 30 days.
+    uses: u64,
+    last: Time,
+}
+
+impl Caller {
+    fn times(&self) -> String {
+        times(self.uses)
+    }
+}
+
+/// Thirty days as bars.
+#[derive(Debug, Clone)]
+struct Use {
+    total: u64,
+    /// Oldest first, the days without use included.
+    days: Vec<Day>,
+}
+
+/// One day's bar, in the chart's own units.
+#[derive(Debug, Clone)]
+struct Day {
+    label: String,
+    count: u64,
+    x: u64,
+    height: u64,
+}
+
+impl Use {
+    /// Height of the chart in its own units.
+    const HEIGHT: u64 = 60;
+    /// Width of one day, gap included.
+    const DAY: u64 = 10;
+
+    /// Scales (label, count) of each day, oldest first. A day with any use shows at least a sliver.
+    fn of(days: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let days: Vec<(String, u64)> = days.into_iter().collect();
+        let most = days.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+        let total = days.iter().map(|(_, count)| count).sum();
+        let days = (0..)
+            .zip(days)
+            .map(|(index, (label, count))| {
+                let height = count.saturating_mul(Self::HEIGHT) / most;
+                let height = if count == 0 { 0 } else { height.max(2) };
+                Day { label, count, x: index * Self::DAY, height }
+            })
+            .collect();
+        Self { total, days }
+    }
+
+    /// Width of the chart in its own units.
+    fn width(&self) -> usize {
+        // The last day ends with its bar, without a gap.
+        (self.days.len() * 10).saturating_sub(3)
+    }
+
+    /// Height of the chart in its own units.
+    const fn height() -> u64 {
+        Self::HEIGHT
+    }
+
+    /// "once", "214 times".
+    fn times(&self) -> String {
+        times(self.total)
+    }
+
+    /// When that was: the one day, or the day with the most.
+    fn busiest(&self) -> String {
+        let Some(day) = self.days.iter().max_by_key(|day| day.count) else { return String::new() };
+        match day.count {
+            count if count == self.total => format!("on {}", day.label),
+            count => format!("most often on {} ({count})", day.label),
+        }
+    }
+}
+
+impl Day {
+    /// Where the bar begins, counted from the top.
+    fn y(&self) -> u64 {
+        Use::HEIGHT - self.height
+    }
+}
+
+/// How many lines of activity a page shows.
+const LINES: i64 = 50;
+const DAYS: i64 = 30;
+
+#[derive(Deserialize)]
+pub struct Query {
+    /// The number of the last line of the activity before.
+    before: Option<String>,
+}
+
+pub async fn show(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Asked(asked): Asked<Query>,
+    signed_in: SignedInBrowser,
+) -> Result<Response, PageFailure> {
+    let account = &signed_in.account;
+    if !connection::is_id(&id) {
+        return Err(Error::ConnectionNotFound.into());
+    }
+    let before = asked.before.and_then(|before| before.parse().ok());
+    // Read before the connection, so that no activity is newer than the state and the receipt above it.
+    let mut lines = ledger::of_connection(&app, &id, before, LINES + 1).await?;
+    let shown = usize::try_from(LINES).unwrap_or(usize::MAX);
+    let more = lines.len() > shown;
+    lines.truncate(shown);
+    let last = lines.last().filter(|_| more).map(|line| line.seq);
+    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    let here = format!("/account/connected-apps/{}", connection.id);
+    let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
+    let now = app.clock.now();
+    let today = now.unix().div_euclid(86_400);
+    let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
+    let reconnect = connection.status == Status::NeedsReconnect;
+    let page = ConnectedAppPage {
+        page: signed_in.browser.page(third_party.name.clone()),
+        app: face(&third_party),
+        issuer_name: third_party.issuer.name.clone(),
+        state: state(connection.status, &third_party.issuer.name),
+        reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
+        ending: ending(&connection, &third_party, now),
+        permissions: permissions(&third_party, &connection.granted_scopes),
+        environments: content::open_environments(&app, &third_party.key, account)
+            .await?
+            .into_iter()
+            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
+            .collect(),
+        identity: connection.external.in_words(account),
+        connected: Time::of(connection.connected_at, now),
+        last_used: connection.last_used_at.map(|at| Time::of(at, now)),
+        home_page: home_page(&third_party),
+        use_of_30_days: by_day(&uses, today),
+        callers: callers(&uses, now),
+        activity: lines.iter().map(|line| event(line, &third_party.issuer.name, now)).collect(),
+        older: last.map(|seq| format!("{here}?before={seq}#activity")),
+        newest: before.map(|_| format!("{here}#activity")),
+        here,
+    };
+    Ok(signed_in_html(&app, &page, &[]).await)
+}
+
+fn ending(connection: &Connection, third_party: &ThirdPartyApp, now: Timestamp) -> Ending {
+    let time = |at| Time::of(at, now);
+    let issuer = &third_party.issuer;
+    if connection.is_live() {
+        return Ending::CanStop(Stop {
+            href: format!("/account/connected-apps/{}/revoke", connection.id),
+            already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
+            issuer_is_told: issuer.profile.revocation_reach != Reach::None,
+        });
+    }
+    let mut steps = vec![Step {
+        at: connection.revoked_at.map(time),
+        sentence: "Stopped here. It is given nothing more.".to_owned(),
+    }];
+    let told = match (connection.status, connection.revoked_upstream_at) {
+        (_, Some(at)) => Step { at: Some(time(at)), sentence: format!("{} confirmed.", issuer.name) },
+        (Status::Revoking, None) => Step { at: None, sentence: format!("{} is being told.", issuer.name) },
+        (_, None) if connection.cause == Some(Cause::SharedGrant) => Step {
+            at: connection.revoked_at.map(time),
+            sentence: format!(
+                "{} was not told: another connection of yours would have ended with this one.",
+                issuer.name
+            ),
+        },
+        (_, None) => Step {
+            at: connection.revoked_at.map(time),
+            sentence: format!("{} has no way for us to tell it; look there too.", issuer.name),
+        },
+    };
+    steps.push(told);
+    if let (Some(_), Some(ends)) = (connection.last_used_at, connection.access_expires_at) {
+        steps.push(Step {
+            at: Some(time(ends)),
+            sentence: format!("What {} handed out before ends by then.", issuer.name),
+        });
+    }
+    Ending::Receipt(steps)
+}
+
+fn by_day(uses: &[DayOfUse], today: i64) -> Use {
+    let mut times: BTreeMap<i64, u64> = (today - DAYS + 1..=today).map(|day| (day, 0)).collect();
+    for used in uses {
+        *times.entry(used.day).or_default() += u64::try_from(used.times).unwrap_or_default();
+    }
+    Use::of(times.into_iter().map(|(day, count)| (Timestamp::from_unix(day * 86_400).day(), count)))
+}
+
+fn callers(uses: &[DayOfUse], now: Timestamp) -> Vec<Caller> {
+    let mut callers: BTreeMap<String, (u64, Timestamp)> = BTreeMap::new();
+    for used in uses {
+        let name = used.caller.clone().unwrap_or_else(|| "The app itself".to_owned());
+        let (times, last) = callers.entry(name).or_insert((0, used.last_at));
+        *times += u64::try_from(used.times).unwrap_or_default();
+        *last = (*last).max(used.last_at);
+    }
+    let caller =
+        |(name, (uses, last)): (String, (u64, Timestamp))| Caller { name, uses, last: Time::of(last, now) };
+    callers.into_iter().map(caller).collect()
+}
+
+/// One line of activity, in a person's words.
+fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
+    let caller = line.caller.as_deref().unwrap_or("The app itself");
+    let sentence = match line.action {
+        Action::Connected => "You connected this app.".to_owned(),
+        Action::Reconnected => "You connected this app again.".to_owned(),
+        Action::HandOut if line.environment_id.is_some() => {
+            format!("{caller} was let into your content {}.", times(line.times))
+        }
+        Action::HandOut => format!("{caller} used this connection {}.", times(line.times)),
+        Action::Refreshed => format!("{issuer} renewed the access."),
+        Action::RefreshFailed => format!("{issuer} did not renew the access; it will be asked again."),
+        Action::NeedsReconnect => format!("{issuer} gives nothing more. Connect again to go on."),
+        Action::RevokeRequested => match &line.caller {
+            Some(caller) => format!("{caller} ended this connection."),
+            None => "You stopped this app.".to_owned(),
+        },
+        Action::RevokeConfirmed => format!("{issuer} confirmed that it is stopped."),
+        Action::ConnectRefused
+        | Action::SignedIn
+        | Action::SignedOut
+        | Action::KeyCreated
+        | Action::KeyRevoked => "Something about this connection changed.".to_owned(),
+    };
+    Event { at: Time::of(line.last_at, now), sentence }
+}
+
+fn times(times: impl Into<i128>) -> String {
+    match times.into() {
+        1 => "once".to_owned(),
+        times => format!("{times} times"),
+    }
+}

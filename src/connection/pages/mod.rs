@@ -1,0 +1,53 @@
+//! The pages of connections: the consent page and its callback, the list, one connection, and its revoke.
+
+mod callback;
+mod consent;
+mod detail;
+mod list;
+mod revoke;
+mod store;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::issuer::scope::{Scopes, describe};
+use crate::web::view::{HomePage, Permission, State};
+
+use super::state::Status;
+
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/connect/{app}", get(consent::show).post(consent::go_on))
+        .route("/connect/{app}/callback", get(callback::callback))
+        .route("/account/connected-apps", get(list::show))
+        .route("/account/connected-apps/{id}", get(detail::show))
+        .route("/account/connected-apps/{id}/revoke", post(revoke::revoke))
+}
+
+/// How a connection is, in a person's words.
+fn state(status: Status, issuer: &str) -> State {
+    let issuer = issuer.to_owned();
+    match status {
+        Status::Active | Status::Refreshing => State::Active,
+        Status::InDoubt | Status::Backoff => State::Checking { issuer },
+        Status::Misconfigured => State::OperatorsTurn,
+        Status::NeedsReconnect => State::NeedsYou { issuer },
+        Status::Revoking => State::Stopping { issuer },
+        Status::Revoked => State::Stopped,
+    }
+}
+
+/// Each scope as a line for people.
+fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes) -> Vec<Permission> {
+    let descriptions = &third_party.issuer.scope_descriptions;
+    let permission = |scope: &str| Permission { line: describe(scope, descriptions), name: scope.to_owned() };
+    scopes.gravest_first().map(permission).collect()
+}
+
+/// The home page, its host as it is on the wire.
+fn home_page(third_party: &ThirdPartyApp) -> Option<HomePage> {
+    let url = third_party.home_page.as_ref()?;
+    Some(HomePage { href: url.to_string(), host: url.host_str()?.to_owned() })
+}

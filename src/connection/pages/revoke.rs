@@ -1,0 +1,30 @@
+//! `POST /account/connected-apps/{id}/revoke`: the person stops an app.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use crate::App;
+use crate::connection::{self, store};
+use crate::error::Error;
+use crate::web::failure::PageFailure;
+use crate::web::forms::OwnForm;
+use crate::web::see_other;
+
+/// The form holds nothing but the value that proves it.
+#[derive(Deserialize)]
+pub struct Nothing {}
+
+pub async fn revoke(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    form: OwnForm<Nothing>,
+) -> Result<Response, PageFailure> {
+    let account = form.signed_in.account;
+    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    match connection::revoke::revoke(&app, &connection, &account.id).await {
+        // Pressed twice: it is stopped, which is what was asked.
+        Ok(()) | Err(Error::ConnectionNotFound) => Ok(see_other(&format!("/account/connected-apps/{id}"))),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,145 @@
+//! Begins a consent: an attempt for one person in one browser, and the issuer's authorization URL.
+
+pub(super) mod store;
+
+use url::Url;
+
+use self::store::Attempt;
+use super::Connection;
+use crate::App;
+use crate::account::Account;
+use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
+use crate::error::{ConnectFault, Error};
+use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::discovery::endpoints;
+use crate::issuer::scope::Scopes;
+use crate::secret::{Token, TokenHash};
+use crate::vault::Place;
+
+/// Seconds a person has to consent at the issuer.
+const ATTEMPT_LIFETIME: i64 = 600;
+
+/// What a link or form asks for beside the app itself.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    /// A connection of this person that is to be renewed.
+    pub connection: Option<String>,
+    /// Where the app wants the person back, and what it wants told.
+    pub return_to_app: Option<ReturnToApp>,
+}
+
+/// One of the app's registered redirect URIs and the app's own `state`.
+#[derive(Clone, Debug)]
+pub struct ReturnToApp {
+    pub uri: Url,
+    pub state: Option<String>,
+}
+
+impl ReturnToApp {
+    /// # Errors
+    /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter. RFC 9700 section 2.1.
+    pub fn parse(third_party: &ThirdPartyApp, uri: &str, state: Option<String>) -> Result<Self, Error> {
+        let registered = third_party.redirect_uris.iter().find(|registered| registered.as_str() == uri);
+        let uri = registered.cloned().ok_or_else(|| {
+            Error::InvalidRequest(
+                "The app asked to return to an address that it has not registered.".to_owned(),
+            )
+        })?;
+        Ok(Self { uri, state })
+    }
+
+    /// The address with an answer added. RFC 6749 section 4.1.2.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Url {
+        let mut uri = self.uri.clone();
+        uri.query_pairs_mut().append_pair(name, value);
+        if let Some(state) = &self.state {
+            uri.query_pairs_mut().append_pair("state", state);
+        }
+        uri
+    }
+}
+
+/// The app of a connect link, if it is open for connecting.
+///
+/// # Errors
+/// [`Error::AppNotFound`], or that it is closed.
+pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error> {
+    let third_party = crate::app::by_key(app, key).await?.ok_or(Error::AppNotFound)?;
+    if third_party.status != AppStatus::Approved {
+        return Err(ConnectFault::AppClosed.into());
+    }
+    Ok(third_party)
+}
+
+/// What will be asked for: the app's scopes, with those a renewed connection already has.
+#[must_use]
+pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>) -> Scopes {
+    match (third_party.scope_rule, renewed) {
+        (ScopeRule::Union, Some(connection)) => third_party.scopes.union(&connection.granted_scopes),
+        _ => third_party.scopes.clone(),
+    }
+}
+
+/// # Errors
+/// [`Error::ConnectionNotFound`] when the connection to renew is not this person's; [`Error::IssuerUnavailable`].
+pub async fn start(
+    app: &App,
+    account: &Account,
+    browser: &TokenHash,
+    third_party: &ThirdPartyApp,
+    wish: &Wish,
+) -> Result<Url, Error> {
+    let renewed = renewed(app, account, third_party, wish).await?;
+    let endpoints = endpoints(&app.issuers, &third_party.issuer)
+        .await
+        .map_err(|fault| super::complete::issuer_fault(third_party, fault))?;
+    let scopes = scopes_to_ask(third_party, renewed.as_ref());
+    let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
+    let hash = state.hash();
+    let now = app.clock.now();
+    let attempt = Attempt {
+        account_id: account.id.clone(),
+        app_id: third_party.id.clone(),
+        connection_id: renewed.map(|connection| connection.id),
+        verifier: app.house_key.seal(&verifier_place(&hash), &verifier)?,
+        nonce: nonce.expose().to_owned(),
+        scopes: scopes.clone(),
+        return_to_app: wish.return_to_app.clone(),
+    };
+    store::sweep(&app.db, now).await?;
+    store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
+    let audience = third_party.audience.as_deref();
+    let request = AuthorizationRequest {
+        client_id: &third_party.client_id,
+        redirect_uri: &third_party.callback(app),
+        scopes: &scopes,
+        state: &state,
+        nonce: &nonce,
+        verifier: &verifier,
+        pkce: third_party.pkce(),
+        audience: audience.map(|audience| (third_party.issuer.profile.audience_parameter, audience)),
+        extras: &third_party.authorization_url_extras,
+    };
+    Ok(authorization_url(&endpoints, &request))
+}
+
+/// The live connection that this consent renews: the one that was named, else none is foretold.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`] when it is not this person's, not live, or of another app.
+pub async fn renewed(
+    app: &App,
+    account: &Account,
+    third_party: &ThirdPartyApp,
+    wish: &Wish,
+) -> Result<Option<Connection>, Error> {
+    let Some(id) = &wish.connection else { return Ok(None) };
+    let connection = super::store::of_account(&app.db, &account.id, id).await?;
+    let connection = connection.filter(|found| found.is_live() && found.app_id == third_party.id);
+    connection.map(Some).ok_or(Error::ConnectionNotFound)
+}
+
+pub(super) fn verifier_place(state: &TokenHash) -> Place {
+    Place::new("connect_attempts", "verifier", state.as_str(), &[])
+}

@@ -1,0 +1,304 @@
+//! The SQL of `connections`. Each change of state is one statement; outbox and ledger rows follow it in the
+//! same transaction, and only if it changed its one row.
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+use strum::VariantArray;
+
+use super::held::changed;
+use super::state::{Cause, Status};
+use super::{Connection, ExternalIdentity, SealedTokens};
+use crate::App;
+use crate::clock::Timestamp;
+use crate::db::write::Transaction;
+use crate::db::{Db, moment, named};
+use crate::issuer::revoke::Told;
+use crate::issuer::scope::Scopes;
+use crate::ledger::{self, Action, Entry};
+use crate::secret::TokenHash;
+use crate::vault::{Sealed, WrappedKey};
+
+pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
+    c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
+    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.generation, c.lease_until, c.retry_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    v.kid, v.master_kid, v.wrapped";
+pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
+pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
+
+// Only constants of this file are joined into these texts.
+fn select(condition: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT {COLUMNS} {FROM} {condition}"))
+}
+
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, sqlx::Error> {
+    let row = sqlx::query(select("WHERE c.id = $1")).bind(id).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// A person's own connection, live or not.
+pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, sqlx::Error> {
+    if !super::is_id(id) {
+        return Ok(None);
+    }
+    let select = select("WHERE c.id = $1 AND c.account_id = $2");
+    let row = sqlx::query(select).bind(id).bind(account_id).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub async fn by_identity(
+    db: &Db,
+    app_id: &str,
+    who: &ExternalIdentity,
+) -> Result<Vec<Connection>, sqlx::Error> {
+    let condition = "WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
+        AND c.status NOT IN ('revoking', 'revoked')";
+    let rows = sqlx::query(select(condition))
+        .bind(app_id)
+        .bind(&who.issuer)
+        .bind(&who.subject)
+        .fetch_all(&db.pool)
+        .await?;
+    rows.iter().map(read).collect()
+}
+
+/// The live connection that a consent of this identity renews, if there is one.
+pub async fn live_of(
+    db: &Db,
+    account_id: &str,
+    app_id: &str,
+    who: &ExternalIdentity,
+) -> Result<Option<Connection>, sqlx::Error> {
+    let condition = "WHERE c.account_id = $1 AND c.app_id = $2 AND c.external_issuer = $3 \
+        AND c.external_subject = $4 AND c.status NOT IN ('revoking', 'revoked')";
+    let row = sqlx::query(select(condition))
+        .bind(account_id)
+        .bind(app_id)
+        .bind(&who.issuer)
+        .bind(&who.subject)
+        .fetch_optional(&db.pool)
+        .await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// The ids of an app's live connections.
+pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let select =
+        AssertSqlSafe(format!("SELECT c.id FROM connections c WHERE c.app_id = $1 AND {LIVE} ORDER BY c.id"));
+    let rows = sqlx::query(select).bind(app_id).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// Counted no further than this.
+pub(super) const COUNTED: i64 = 1_000;
+
+/// The connections of an app in these states, up to [`COUNTED`].
+pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, sqlx::Error> {
+    // Named one by one, each is a range of the index, and the many that may be revoked are none.
+    let statuses = Status::VARIANTS.iter().filter(|status| counted(**status));
+    let statuses: Vec<String> = statuses.map(|status| format!("'{status}'")).collect();
+    let select = AssertSqlSafe(format!(
+        "SELECT COUNT(*) AS counted FROM (SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.status IN ({}) \
+         LIMIT {COUNTED}) counted",
+        statuses.join(", ")
+    ));
+    sqlx::query(select).bind(app_id).fetch_one(&db.pool).await?.try_get("counted")
+}
+
+/// How many ranges one statement merges; SQLite takes at most 500.
+const MERGED: usize = 100;
+
+/// The first `limit` rows of several ranges in the order `across` them. Each range is a SELECT that one index answers
+/// in the order `within` it, and is read no further than the limit: the cost follows the page, and not the rows before
+/// or behind it.
+pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) -> String {
+    let parts: Vec<String> = if ranges.len() > MERGED {
+        ranges.chunks(MERGED).map(|some| merged(some, within, across, limit)).collect()
+    } else {
+        ranges.iter().map(|range| format!("{range} ORDER BY {within} LIMIT {limit}")).collect()
+    };
+    match parts.as_slice() {
+        [only] => only.clone(),
+        several => {
+            let several: Vec<String> =
+                several.iter().map(|part| format!("SELECT * FROM ({part}) part")).collect();
+            format!("{} ORDER BY {across} LIMIT {limit}", several.join(" UNION ALL "))
+        }
+    }
+}
+
+/// Stores a first consent. False when another live connection of the same identity was there first.
+pub async fn insert(
+    app: &App,
+    transaction: &mut Transaction,
+    connection: &Connection,
+    tokens: &SealedTokens,
+    requested: &Scopes,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    changed(app, transaction, &connection.id, tokens.access_token_hash.as_ref());
+    let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
+            data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
+            requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16) \
+        ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
+            WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
+    let insert = sqlx::query(insert)
+        .bind(&connection.id)
+        .bind(&connection.account_id)
+        .bind(&connection.app_id)
+        .bind(&connection.external.issuer)
+        .bind(&connection.external.subject)
+        .bind(connection.data_key.as_ref().map(|key| key.kid.clone()));
+    let done = bind_tokens(insert, tokens)
+        .bind(requested.to_string())
+        .bind(connection.generation)
+        .bind(now.unix())
+        .bind(now.unix())
+        .bind(now.unix())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
+/// and cannot be stored over it. False when the row has moved on since it was read.
+pub async fn renew(
+    app: &App,
+    transaction: &mut Transaction,
+    seen: &Connection,
+    tokens: &SealedTokens,
+    requested: &Scopes,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
+    let update = "UPDATE connections SET status = 'active', cause = NULL, \
+            previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
+            previous_refresh_token = refresh_token, \
+            access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
+            granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
+            lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
+            refreshed_at = NULL, updated_at = $9 \
+        WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
+    let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
+        .bind(requested.to_string())
+        .bind(now.unix())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
+/// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
+/// token, or the access token where that is all there is. False when it was not live.
+pub async fn begin_revoke(
+    app: &App,
+    transaction: &mut Transaction,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    changed(app, transaction, id, None);
+    // The lease stays: a refresh under way brings a token that the issuer must be told of too.
+    let update = "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
+            intent_generation = NULL, intent_at = NULL, retry_at = NULL, \
+            access_token = CASE WHEN refresh_token IS NULL THEN access_token ELSE NULL END, \
+            access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
+            previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
+        WHERE id = $1 AND status NOT IN ('revoking', 'revoked')";
+    let done =
+        sqlx::query(update).bind(id).bind(now.unix()).bind(now.unix()).execute(&mut **transaction).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
+pub async fn finish_revoke(
+    app: &App,
+    connection: &Connection,
+    told: Told,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
+            data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
+        WHERE id = $1 AND status = 'revoking'";
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction, &connection.id, None);
+    let done = sqlx::query(update)
+        .bind(&connection.id)
+        .bind((told == Told::Withheld).then(|| <&str>::from(Cause::SharedGrant)))
+        .bind((told == Told::Confirmed).then(|| now.unix()))
+        .bind(now.unix())
+        .execute(&mut *transaction)
+        .await?;
+    if done.rows_affected() != 1 {
+        return Ok(());
+    }
+    if let Some(key) = &connection.data_key {
+        crate::vault::destroy(&mut transaction, &key.kid).await?;
+    }
+    if told == Told::Confirmed {
+        ledger::append(&mut transaction, &app.ledger, Action::RevokeConfirmed, entry, now).await?;
+    }
+    transaction.commit().await
+}
+
+pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
+    let scopes: String = row.try_get("granted_scopes")?;
+    let kid: Option<String> = row.try_get("kid")?;
+    let data_key = match kid {
+        None => None,
+        Some(kid) => {
+            Some(WrappedKey { kid, master_kid: row.try_get("master_kid")?, wrapped: row.try_get("wrapped")? })
+        }
+    };
+    let cause: Option<String> = row.try_get("cause")?;
+    Ok(Connection {
+        id: row.try_get("id")?,
+        account_id: row.try_get("account_id")?,
+        app_id: row.try_get("app_id")?,
+        external: ExternalIdentity {
+            issuer: row.try_get("external_issuer")?,
+            subject: row.try_get("external_subject")?,
+        },
+        status: named::<Status>(row, "status")?,
+        cause: cause.and_then(|cause| cause.parse().ok()),
+        data_key,
+        access_token: row.try_get::<Option<String>, _>("access_token")?.map(Sealed),
+        access_expires_at: moment(row, "access_expires_at")?,
+        access_token_hash: hash(row, "access_token_hash")?,
+        previous_access_token_hash: hash(row, "previous_access_token_hash")?,
+        previous_access_expires_at: moment(row, "previous_access_expires_at")?,
+        refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
+        granted_scopes: Scopes::lenient(&scopes),
+        consent_expires_at: moment(row, "consent_expires_at")?,
+        generation: row.try_get("generation")?,
+        lease_until: moment(row, "lease_until")?,
+        retry_at: moment(row, "retry_at")?,
+        connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        refreshed_at: moment(row, "refreshed_at")?,
+        last_used_at: moment(row, "last_used_at")?,
+        revoked_at: moment(row, "revoked_at")?,
+        revoked_upstream_at: moment(row, "revoked_upstream_at")?,
+    })
+}
+
+fn hash(row: &AnyRow, column: &str) -> Result<Option<TokenHash>, sqlx::Error> {
+    Ok(row.try_get::<Option<String>, _>(column)?.map(TokenHash::stored))
+}
+
+pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
+/// The five columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
+/// granted scopes.
+pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
+    let hash = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
+    query
+        .bind(text(tokens.access_token.as_ref()))
+        .bind(hash)
+        .bind(tokens.access_expires_at.map(Timestamp::unix))
+        .bind(text(tokens.refresh_token.as_ref()))
+        .bind(tokens.granted_scopes.to_string())
+}
+
+pub(super) fn text(sealed: Option<&Sealed>) -> Option<String> {
+    sealed.map(|sealed| sealed.0.clone())
+}
