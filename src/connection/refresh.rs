@@ -1,0 +1,282 @@
+//! Carries out one refresh as its protocol says: a lease with a fence and a durable intent, the call, and a commit that
+//! counts only for the generation that was spent. Runs in a flight's task, never in a handler. Decides nothing; see
+//! [`protocol`].
+
+pub mod protocol;
+pub mod rescue;
+mod store;
+
+use std::time::{Duration, Instant};
+
+use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
+use super::seal::{Binding, data_key, open_refresh_token, seal};
+use super::state::{Setback, Status};
+use super::{Connection, SealedTokens, revoke};
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::connection;
+use crate::error::Error;
+use crate::issuer::discovery::Endpoints;
+use crate::issuer::revoke::Kind;
+use crate::issuer::token_answer::TokenSet;
+use crate::issuer::{self, Client, IssuerFault, discovery};
+use crate::ledger::{Action, Entry};
+use crate::secret::{Token, same};
+
+/// Seconds of a lease beside two calls to the issuer, so that a live holder is never overtaken.
+const LEASE_BESIDE_CALLS: i64 = 30;
+/// Seconds until an issuer whose endpoints cannot be found is looked for again.
+const UNREACHABLE_WAIT: i64 = 5;
+
+/// # Errors
+/// When the database does not answer, or a stored secret does not open; nothing was sent then.
+pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
+    let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
+    let client = crate::app::client(app, &third_party)?;
+    let Some(spent) = open_refresh_token(app, seen)? else { return Ok(Outcome::Done) };
+    if seen.external.issuer != third_party.issuer.external_name() {
+        // The app was moved to another issuer: this token is not that one's to see.
+        return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
+    }
+    // Whatever may take its time comes before the lease: only the calls stand between it and its end.
+    let endpoints = match discovery::endpoints(&app.issuers, &third_party.issuer).await {
+        Ok(endpoints) => endpoints,
+        Err(fault) => {
+            tracing::warn!(connection = seen.id, issuer = third_party.issuer.key, %fault, "an issuer is not to be found");
+            store::postpone(app, seen, app.clock.now(), UNREACHABLE_WAIT).await?;
+            return Ok(Outcome::Done);
+        }
+    };
+    let terms = Terms {
+        overlap: third_party.issuer.profile.leeway_seconds > 0,
+        reach: third_party.issuer.profile.revocation_reach,
+        live_for: seen.access_expires_at.map_or(0, |ends| ends.seconds_from(app.clock.now()).max(0)),
+    };
+    let mut refresh = Refresh {
+        app,
+        seen,
+        current: seen.clone(),
+        third_party: &third_party,
+        client: &client,
+        endpoints: &endpoints,
+        spent,
+        fence: 0,
+        leased: None,
+        tokens: None,
+        fault: None,
+        trouble: None,
+    };
+    let (mut state, mut effect) = begin();
+    loop {
+        let event = refresh.carry_out(effect).await;
+        match advance(state, &event, terms) {
+            Next::Go(next, then) => (state, effect) = (next, then),
+            Next::Over(Outcome::Failed) => {
+                let unknown = || Error::Internal("A refresh could not be begun.".to_owned());
+                return Err(refresh.trouble.unwrap_or_else(unknown));
+            }
+            Next::Over(outcome) => return Ok(outcome),
+        }
+    }
+}
+
+/// What the effects of one refresh work on.
+struct Refresh<'a> {
+    app: &'a App,
+    /// The row as it was when the refresh began.
+    seen: &'a Connection,
+    /// The row that the answer is to be stored on.
+    current: Connection,
+    third_party: &'a ThirdPartyApp,
+    client: &'a Client,
+    endpoints: &'a Endpoints,
+    /// The refresh token that the answer replaces.
+    spent: Token,
+    fence: i64,
+    /// Since when the lease runs, and for how long.
+    leased: Option<(Instant, Duration)>,
+    /// What the issuer gave.
+    tokens: Option<TokenSet>,
+    /// What it said instead.
+    fault: Option<IssuerFault>,
+    /// Why the last effect failed.
+    trouble: Option<Error>,
+}
+
+impl Refresh<'_> {
+    async fn carry_out(&mut self, effect: Effect) -> Event {
+        let done = match effect {
+            Effect::Lease => self.lease().await,
+            Effect::Ask => Ok(self.ask().await),
+            Effect::Read => self.read().await.map(Event::Row),
+            Effect::Pause(pause) => {
+                tokio::time::sleep(pause).await;
+                Ok(Event::Done)
+            }
+            Effect::Store => self.store().await,
+            Effect::Rescue => self.rescue().await,
+            Effect::Tidy => rescue::remove(self.app, &self.seen.id).await.map(|()| Event::Done),
+            Effect::KeepLate => self.keep_late().await,
+            Effect::RevokeLate => Ok(self.revoke_late().await),
+            Effect::SetBack(setback) => self.set_back(&setback).await,
+            Effect::Release => self.release().await,
+        };
+        done.unwrap_or_else(|error| {
+            tracing::error!(connection = self.seen.id, %error, "a step of a refresh failed");
+            self.trouble = Some(error);
+            Event::Failed
+        })
+    }
+
+    async fn lease(&mut self) -> Result<Event, Error> {
+        let app = self.app;
+        let deadline = i64::try_from(app.config.outbound.deadline_seconds).unwrap_or(60);
+        let now = app.db.lease_now(&app.clock).await?;
+        let lasts = 2 * deadline + LEASE_BESIDE_CALLS;
+        // Counted from before it is written, so that this process never takes it for longer than others do.
+        let at = Instant::now();
+        if let Some(lease) = store::lease(app, self.seen, now, now.plus(lasts)).await? {
+            self.fence = lease.fence;
+            self.leased = Some((at, Duration::from_secs(lasts.unsigned_abs())));
+            return Ok(Event::Leased(lease));
+        }
+        let current = connection::store::by_id(&app.db, &self.seen.id).await?;
+        let held = current.is_some_and(|current| {
+            current.generation == self.seen.generation && current.lease_until.is_some_and(|until| until > now)
+        });
+        Ok(if held { Event::Held } else { Event::Done })
+    }
+
+    async fn ask(&mut self) -> Event {
+        let deadline = Duration::from_secs(self.app.config.outbound.deadline_seconds);
+        if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
+            // Another process may hold the lease by now, and present the same token.
+            let late = IssuerFault::Unavailable(
+                "the lease had run out before the issuer was asked".to_owned(),
+                None,
+            );
+            self.fault = Some(late.clone());
+            return Event::Refused(late);
+        }
+        // From here on the issuer may rotate at any moment.
+        let answer =
+            issuer::refresh::refresh(&self.app.issuers, self.endpoints, self.client, &self.spent).await;
+        match answer {
+            Ok(tokens) => {
+                self.app.metrics.refresh("ok");
+                self.tokens = Some(tokens);
+                Event::Answered
+            }
+            Err(fault) => {
+                self.app.metrics.refresh("failed");
+                self.fault = Some(fault.clone());
+                Event::Refused(fault)
+            }
+        }
+    }
+
+    /// The row as it is now, which the answer is stored on if it still holds the spent token.
+    async fn read(&mut self) -> Result<Row, Error> {
+        let Some(row) = connection::store::by_id(&self.app.db, &self.seen.id).await? else {
+            return Ok(Row::Gone);
+        };
+        if row.is_live() {
+            let held = open_refresh_token(self.app, &row)?;
+            let holds = |token: &Token| held.as_ref().is_some_and(|held| same(held.expose(), token.expose()));
+            if self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref()).is_some_and(holds) {
+                return Ok(Row::HoldsOurs);
+            }
+            if holds(&self.spent) {
+                self.current = row;
+                return Ok(Row::HoldsTheSpent);
+            }
+            return Ok(if row.refreshed_at.is_some() { Row::Refreshed } else { Row::Renewed });
+        }
+        if row.status != Status::Revoking || row.generation != self.seen.generation {
+            return Ok(Row::Gone);
+        }
+        self.current = row;
+        Ok(Row::Revoking)
+    }
+
+    async fn store(&mut self) -> Result<Event, Error> {
+        let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
+        let (entry, now) = (Entry::of(self.seen, "attache"), self.app.clock.now());
+        if store::commit_refresh(self.app, &self.current, self.fence, &sealed, &entry, now).await? {
+            return Ok(Event::Stored);
+        }
+        self.read().await.map(Event::Row)
+    }
+
+    async fn rescue(&mut self) -> Result<Event, Error> {
+        let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
+        rescue::append(self.app, &self.current, self.fence, &sealed).await?;
+        tracing::error!(
+            connection = self.seen.id,
+            "a refreshed grant is in the rescue journal until it can be stored"
+        );
+        Ok(Event::Done)
+    }
+
+    /// The answer, sealed for the generation after the row's.
+    fn seal(&self) -> Result<Option<SealedTokens>, Error> {
+        let Some(tokens) = &self.tokens else { return Ok(None) };
+        let (app, current) = (self.app, &self.current);
+        let binding = Binding { generation: current.generation + 1, ..current.binding() };
+        let key = data_key(app, current)?;
+        let sealed =
+            seal(&key, binding, tokens, Some(&self.spent), &current.granted_scopes, app.clock.now())?;
+        Ok(Some(sealed))
+    }
+
+    /// Kept in the row, so that the outbox revokes it until the issuer confirms.
+    async fn keep_late(&mut self) -> Result<Event, Error> {
+        tracing::warn!(connection = self.seen.id, "a refresh came back after its connection was revoked");
+        let late = self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+        let sealed = if late.is_some() { self.seal()? } else { None };
+        let late = sealed.as_ref().and_then(|sealed| sealed.refresh_token.as_ref());
+        if store::keep_late(self.app, &self.current, late).await? {
+            revoke::tell_in_a_task(self.app, self.seen.id.clone());
+            return Ok(Event::Done);
+        }
+        self.read().await.map(Event::Row)
+    }
+
+    async fn revoke_late(&mut self) -> Event {
+        tracing::warn!(connection = self.seen.id, "a refresh came back after its connection had moved on");
+        let issuer = &self.third_party.issuer;
+        let late = self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
+        if let Some(late) = late
+            && let Err(fault) =
+                issuer::revoke::revoke(&self.app.issuers, issuer, self.client, late, Kind::RefreshToken).await
+        {
+            tracing::warn!(connection = self.seen.id, %fault, "a token that came too late could not be revoked");
+        }
+        Event::Done
+    }
+
+    async fn set_back(&mut self, setback: &Setback) -> Result<Event, Error> {
+        let said = self.fault.as_ref().map(ToString::to_string).unwrap_or_default();
+        tracing::warn!(
+            connection = self.seen.id,
+            issuer = self.third_party.issuer.key,
+            status = %setback.status,
+            fault = said,
+            "a refresh failed"
+        );
+        let dead = setback.status == Status::NeedsReconnect;
+        let action = if dead { Action::NeedsReconnect } else { Action::RefreshFailed };
+        let entry = Entry::of(self.seen, "attache").saying(&said);
+        store::fail_refresh(self.app, self.seen, self.fence, setback, action, &entry, self.app.clock.now())
+            .await?;
+        Ok(Event::Done)
+    }
+
+    /// A revoke waits for a refresh that was under way; now there is nothing to wait for.
+    async fn release(&mut self) -> Result<Event, Error> {
+        if store::keep_late(self.app, self.seen, None).await? {
+            revoke::tell_in_a_task(self.app, self.seen.id.clone());
+        }
+        Ok(Event::Done)
+    }
+}
