@@ -1,0 +1,76 @@
+//! Asks a content platform's management API for a content token, by the `_viewer` query and with the person's
+//! own access token.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::environment::Environment;
+use super::subject::Subject;
+use crate::App;
+use crate::clock::Timestamp;
+use crate::connection::access;
+use crate::error::Error;
+use crate::issuer::IssuerFault;
+use crate::secret::Token;
+
+/// A platform does not say how long its tokens live: they are kept five minutes at the most.
+const KEPT_AT_MOST: i64 = 300;
+const RETRY_AFTER: i64 = 5;
+
+const QUERY: &str = "query Viewer($project: ID!, $environment: String!) { _viewer { ... on UserViewer { id \
+    project(id: $project) { environment(id: $environment) { authToken } } } } }";
+
+/// # Errors
+/// [`Error::PlatformUnavailable`]; [`Error::InvalidTarget`] when the platform knows no such environment for the
+/// person; the connection's own, when it has no token to ask with.
+pub async fn ask(
+    app: &App,
+    subject: &Subject,
+    environment: &Environment,
+) -> Result<(Token, Timestamp), Error> {
+    let access_token = access::fresh_token(app, &subject.connection).await?;
+    let url = environment.management_api_url.as_ref();
+    let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;
+    let variables = json!({ "project": environment.project, "environment": environment.environment });
+    let unavailable = |fault: IssuerFault| {
+        tracing::warn!(environment = environment.key, %fault, "the management API gave no answer");
+        Error::PlatformUnavailable { retry_after: RETRY_AFTER }
+    };
+    let request = app.issuers.http.request(Method::POST, url).map_err(unavailable)?;
+    let request =
+        request.bearer_auth(access_token.expose()).json(&json!({ "query": QUERY, "variables": variables }));
+    let answer = app.issuers.http.send(request).await.map_err(unavailable)?;
+    if matches!(answer.status, 401 | 403) {
+        tracing::warn!(
+            environment = environment.key,
+            answer.status,
+            "the management API refuses the access token"
+        );
+        return Err(Error::InvalidTarget);
+    }
+    if answer.status != 200 {
+        tracing::warn!(
+            environment = environment.key,
+            answer.status,
+            "the management API does not answer as it should"
+        );
+        return Err(Error::PlatformUnavailable { retry_after: answer.retry_after.unwrap_or(RETRY_AFTER) });
+    }
+    let body: Value = serde_json::from_slice(&answer.body)
+        .map_err(|_| Error::PlatformUnavailable { retry_after: RETRY_AFTER })?;
+    let token = body.pointer("/data/_viewer/project/environment/authToken").and_then(Value::as_str);
+    let token = token.filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
+    let token = Token::new(token.ok_or(Error::InvalidTarget)?);
+    let now = app.clock.now();
+    let ends = expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));
+    Ok((token, ends.min(now.plus(KEPT_AT_MOST))))
+}
+
+/// The `exp` of a token that happens to be a JWT. Not verified: it only shortens how long we keep it.
+fn expiry(token: &str) -> Option<Timestamp> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("exp").and_then(Value::as_i64).map(Timestamp::from_unix)
+}

@@ -1,0 +1,236 @@
+//! The exchange: a subject becomes a content token for one environment, from the cache while it is fresh.
+
+use std::sync::Arc;
+
+use super::environment::{Environment, Strategy};
+use super::store::{self, Key};
+use super::subject::Subject;
+use super::{ask, mint};
+use crate::App;
+use crate::cache::Weigh;
+use crate::clock::Timestamp;
+use crate::connection::{self, Connection};
+use crate::error::Error;
+use crate::issuer::scope::Scopes;
+use crate::ledger::hand_out::{self, HandOut};
+use crate::secret::{Token, random_id};
+use crate::vault::{Place, Sealed};
+
+/// Seconds before its end at which a content token is not handed out again.
+pub(super) const MARGIN: i64 = 30;
+/// The scopes there are, and what is given when nothing was asked.
+pub const SCOPES: &str = "content:read content:write";
+/// Stands where a caller's id would, when the access token itself asked.
+const BEARER: &str = "bearer";
+
+/// A content token on its way out.
+#[derive(Debug)]
+pub struct ContentToken {
+    pub token: Token,
+    /// Seconds.
+    pub expires_in: i64,
+    /// None when the platform decides (strategy `ask`).
+    pub scope: Option<Scopes>,
+    pub is_jwt: bool,
+}
+
+/// The environment by `project/environment` or by content API URL, if it is open to the subject.
+///
+/// # Errors
+/// [`Error::InvalidTarget`], the same for unknown and closed.
+pub async fn target(app: &App, subject: &Subject, target: Target<'_>) -> Result<Arc<Environment>, Error> {
+    open(find(app, target).await?, subject)
+}
+
+/// As [`target`], of an environment that was looked for already.
+///
+/// # Errors
+/// [`Error::InvalidTarget`]
+pub fn open(found: Option<Arc<Environment>>, subject: &Subject) -> Result<Arc<Environment>, Error> {
+    let open = found.filter(|environment| environment.is_open_to(&subject.app_key, &subject.account));
+    open.ok_or(Error::InvalidTarget)
+}
+
+pub(super) async fn find(app: &App, target: Target<'_>) -> Result<Option<Arc<Environment>>, sqlx::Error> {
+    if !app.db.is_alone() {
+        return Ok(read(app, target).await?.map(Arc::new));
+    }
+    Ok(super::all(app).await?.iter().find(|environment| target.names(environment)).cloned())
+}
+
+/// How an environment is named. RFC 8693 section 2.1.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// `project/environment`
+    Audience(&'a str),
+    /// The content API URL.
+    Resource(&'a str),
+    Named {
+        project: &'a str,
+        environment: &'a str,
+    },
+}
+
+impl Target<'_> {
+    fn names(&self, environment: &Environment) -> bool {
+        match *self {
+            Self::Audience(audience) => audience.split_once('/').is_some_and(|(project, name)| {
+                project == environment.project && name == environment.environment
+            }),
+            Self::Resource(url) => url == environment.content_api_url.as_str(),
+            Self::Named { project, environment: name } => {
+                project == environment.project && name == environment.environment
+            }
+        }
+    }
+}
+
+async fn read(app: &App, target: Target<'_>) -> Result<Option<Environment>, sqlx::Error> {
+    match target {
+        // PostgreSQL stores no NUL, and no environment is named with one.
+        Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
+        Target::Named { project, environment }
+            if project.contains(char::is_control) || environment.contains(char::is_control) =>
+        {
+            Ok(None)
+        }
+        Target::Audience(audience) => match audience.split_once('/') {
+            Some((project, environment)) => store::by_name(&app.db, project, environment).await,
+            None => Ok(None),
+        },
+        Target::Resource(url) => store::by_content_api_url(&app.db, url).await,
+        Target::Named { project, environment } => store::by_name(&app.db, project, environment).await,
+    }
+}
+
+/// A content token as it is kept, sealed, until shortly before its end.
+#[derive(Clone, Debug)]
+pub struct KeptToken {
+    /// Where it is sealed to.
+    pub id: String,
+    pub token: Sealed,
+    pub expires_at: Timestamp,
+}
+
+/// What is known of a token that was made before for the same.
+#[derive(Debug)]
+pub enum Kept {
+    Unknown,
+    Nothing,
+    Token(KeptToken),
+}
+
+impl Weigh for KeptToken {
+    fn weight(&self) -> u64 {
+        (size_of::<Self>() + self.id.len() + self.token.0.len() + 250) as u64
+    }
+}
+
+/// Parses what was asked for against what there is.
+///
+/// # Errors
+/// [`Error::InvalidScope`]
+pub fn scopes(asked: Option<&str>, environment: &Environment) -> Result<Scopes, Error> {
+    let all = Scopes::lenient(SCOPES);
+    let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else { return Ok(all) };
+    if environment.strategy == Strategy::Ask {
+        let sentence = "This environment's own platform gives its tokens, and they cannot be narrowed; leave out `scope`.";
+        return Err(Error::InvalidScope(sentence.to_owned()));
+    }
+    let asked = Scopes::parse(asked).map_err(|fault| Error::InvalidScope(format!("In `scope`, {fault}.")))?;
+    if asked.is_subset(&all) {
+        Ok(asked)
+    } else {
+        Err(Error::InvalidScope(format!("The scopes of a content token are `{SCOPES}`.")))
+    }
+}
+
+/// # Errors
+/// Those of the connection when the platform must be asked; [`Error::PlatformUnavailable`].
+pub async fn exchange(
+    app: &App,
+    subject: &Subject,
+    caller_id: Option<&str>,
+    environment: &Environment,
+    scopes: &Scopes,
+    known: Kept,
+) -> Result<ContentToken, Error> {
+    let scope = scopes.to_string();
+    let asker = caller_id.unwrap_or(BEARER);
+    let connection = &subject.connection;
+    let key = Key {
+        connection_id: &connection.id,
+        environment_id: &environment.id,
+        caller_id: asker,
+        scope: &scope,
+        generation: connection.generation,
+    };
+    let now = app.clock.now();
+    let known = match known {
+        Kept::Unknown => kept(app, &key, now.plus(MARGIN)).await?,
+        Kept::Nothing => None,
+        Kept::Token(kept) => Some(Arc::new(kept)),
+    };
+    let (token, expires_at) = match known {
+        Some(kept) => {
+            let place = place(connection, &kept.id);
+            (connection::seal::data_key(app, connection)?.open(&place, &kept.token)?, kept.expires_at)
+        }
+        None => make(app, subject, caller_id, environment, &key, scopes).await?,
+    };
+    let handed = HandOut::of(connection, asker, Some(&environment.id), now);
+    hand_out::record(app, &handed).await?;
+    app.metrics.exchange(environment.strategy.into());
+    Ok(ContentToken {
+        is_jwt: environment.strategy == Strategy::Mint,
+        token,
+        expires_in: expires_at.seconds_from(now).max(0),
+        scope: (environment.strategy == Strategy::Mint).then(|| scopes.clone()),
+    })
+}
+
+/// A token that was made before and lives beyond `lives_until`. What the memory holds is of the generation that it was
+/// made for, and so as good as the connection that was just judged.
+async fn kept(
+    app: &App,
+    key: &Key<'_>,
+    lives_until: Timestamp,
+) -> Result<Option<Arc<KeptToken>>, sqlx::Error> {
+    let name = key.to_string();
+    let load = async || store::kept(&app.db, key, lives_until).await;
+    let kept = app.held.content_tokens.get(&app.db, &name, load).await?;
+    if kept.as_ref().is_some_and(|kept| kept.expires_at <= lives_until) {
+        app.held.content_tokens.forget(&name);
+        return Ok(None);
+    }
+    Ok(kept)
+}
+
+async fn make(
+    app: &App,
+    subject: &Subject,
+    caller_id: Option<&str>,
+    environment: &Environment,
+    key: &Key<'_>,
+    scopes: &Scopes,
+) -> Result<(Token, Timestamp), Error> {
+    let id = format!("ct_{}", random_id::<20>());
+    let (token, expires_at) = match environment.strategy {
+        Strategy::Mint => mint::mint(app, subject, caller_id, environment, &id, scopes),
+        Strategy::Ask => ask::ask(app, subject, environment).await?,
+    };
+    // Asking may have refreshed the connection: what is kept is bound to the generation it was made from.
+    let current = connection::reread(app, &subject.connection).await?;
+    let sealed = connection::seal::data_key(app, &current)?.seal(&place(&current, &id), &token)?;
+    let kept = KeptToken { id, token: sealed, expires_at };
+    let key = Key { generation: current.generation, ..key.clone() };
+    if !store::keep(&app.db, &key, &kept, app.clock.now()).await? {
+        // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
+        return Err(Error::SubjectTokenRefused);
+    }
+    Ok((token, expires_at))
+}
+
+fn place(connection: &Connection, id: &str) -> Place {
+    Place::new("content_tokens", "token", id, &[&connection.id, &connection.account_id, &connection.app_id])
+}

@@ -1,0 +1,51 @@
+//! Mints a content token: a JWT signed with our key, for one environment and one person. RFC 9068, with the
+//! actor of RFC 8693 section 4.1 and the subject identifier of RFC 9493.
+
+use serde_json::{Value, json};
+
+use super::environment::Environment;
+use super::subject::Subject;
+use crate::App;
+use crate::clock::Timestamp;
+use crate::issuer::scope::Scopes;
+use crate::secret::Token;
+
+/// The token and the moment it ends. `id` becomes its `jti`.
+#[must_use]
+pub fn mint(
+    app: &App,
+    subject: &Subject,
+    caller_id: Option<&str>,
+    environment: &Environment,
+    id: &str,
+    scopes: &Scopes,
+) -> (Token, Timestamp) {
+    let now = app.clock.now();
+    let expires_at = now.plus(environment.lifetime);
+    let mut claims = json!({
+        "iss": app.issuer_identifier(),
+        "aud": environment.content_api_url.as_str(),
+        "sub": subject.account.id,
+        "client_id": subject.connection.app_id,
+        "scope": scopes.to_string(),
+        "iat": now.unix(),
+        "exp": expires_at.unix(),
+        "jti": id,
+    });
+    if let Some(caller_id) = caller_id {
+        claims["act"] = json!({ "sub": caller_id });
+    }
+    claims["sub_id"] = subject_identifier(subject);
+    (app.signing_keys.sign(&claims), expires_at)
+}
+
+/// How the platform knows the person: their identity at the app's issuer, or at sign-in when that names nobody.
+fn subject_identifier(subject: &Subject) -> Value {
+    let external = &subject.connection.external;
+    let (iss, sub) = if external.subject.is_empty() {
+        (&subject.account.issuer, &subject.account.subject)
+    } else {
+        (&external.issuer, &external.subject)
+    };
+    json!({ "format": "iss_sub", "iss": iss, "sub": sub })
+}

@@ -1,0 +1,48 @@
+//! Content tokens: short-lived bearers for one environment of a content platform, attributable to the account.
+//! Mints them, or asks the platform's management API for them, and keeps them until shortly before expiry.
+
+pub mod ask;
+pub mod environment;
+pub mod exchange;
+pub mod mint;
+pub mod sight;
+pub mod signing_key;
+mod store;
+pub mod subject;
+pub mod sync;
+
+pub use environment::{AccountRule, AppRule, Environment, Strategy};
+pub use exchange::KeptToken;
+pub use store::{forget, sweep};
+
+use std::sync::Arc;
+
+use crate::App;
+use crate::account::Account;
+use crate::db::write::Transaction;
+use crate::error::Error;
+
+/// The environments that an app may reach for an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_environments(
+    app: &App,
+    app_key: &str,
+    account: &Account,
+) -> Result<Vec<Arc<Environment>>, Error> {
+    let all = all(app).await?;
+    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account)).cloned().collect())
+}
+
+/// Every environment there is; they are few.
+async fn all(app: &App) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
+    let load = async || Ok(store::all(&app.db).await?.into_iter().map(Arc::new).collect());
+    app.held.environments.get(&app.db, load).await
+}
+
+/// Environments are changed in this transaction.
+fn changed(app: &App, transaction: &mut Transaction) {
+    let app = app.clone();
+    transaction.after_commit(move || app.held.environments.forget());
+}

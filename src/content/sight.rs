@@ -1,0 +1,97 @@
+//! Everything that decides an exchange for a client, seen at once: from memory where this process is alone with its
+//! database, else by one statement. Decides nothing about the environment; see [`super::exchange`].
+
+mod store;
+
+use std::sync::Arc;
+
+use self::store::By;
+use super::exchange::{self, Kept, Target};
+use super::subject::{self, Subject, SubjectToken, by_jwt};
+use super::{Environment, KeptToken};
+use crate::App;
+use crate::caller::{Caller, api_key, authenticate};
+use crate::connection::is_id;
+use crate::connection::state::Status;
+use crate::error::Error;
+use crate::issuer::scope::Scopes;
+use crate::secret::{Token, same};
+
+pub struct Sight {
+    pub caller: Arc<Caller>,
+    pub subject: Subject,
+    pub environment: Option<Arc<Environment>>,
+    pub kept: Kept,
+}
+
+/// For a client by its caller's id and one of its keys (RFC 6749 section 2.3.1).
+///
+/// # Errors
+/// [`Error::InvalidClient`] before anything else; [`Error::SubjectTokenRefused`], the same for every reason;
+/// [`Error::Frozen`].
+pub async fn of_client(
+    app: &App,
+    client_id: &str,
+    client_secret: &Token,
+    token: &SubjectToken,
+    target: Option<Target<'_>>,
+    scope: Option<&str>,
+) -> Result<Sight, Error> {
+    if app.db.is_alone() {
+        let caller = authenticate::by_client(app, client_id, client_secret).await?;
+        let subject = subject::for_caller(app, &caller, token).await?;
+        let environment = match target {
+            Some(target) => exchange::find(app, target).await?,
+            None => None,
+        };
+        return Ok(Sight { caller, subject, environment, kept: Kept::Unknown });
+    }
+    let key = api_key::recognise(client_secret.expose()).ok_or(Error::InvalidClient)?;
+    // What is malformed is refused later; it names no token that was kept.
+    let scopes = Scopes::parse(scope.unwrap_or(exchange::SCOPES)).unwrap_or_default();
+    let look = async |by: By<'_>| {
+        let seen = store::look(app, &key, by, target, &scopes).await?;
+        seen.filter(|seen| same(&seen.caller.id, client_id)).ok_or(Error::InvalidClient)
+    };
+    let seen = match token {
+        SubjectToken::Connection(id) => look(By::Id(Some(id.as_str()).filter(|id| is_id(id)))).await?,
+        SubjectToken::AccessToken(token) => {
+            let seen = look(By::AccessToken(&token.hash())).await?;
+            match seen.found {
+                Some(_) => seen,
+                None => match by_jwt(app, token).await? {
+                    Some(connection) => look(By::Id(Some(&connection.id))).await?,
+                    None => return Err(Error::SubjectTokenRefused),
+                },
+            }
+        }
+    };
+    authenticate::admit(app, client_secret, &seen.caller)?;
+    let found = seen.found.ok_or(Error::SubjectTokenRefused)?;
+    if found.frozen {
+        return Err(Error::Frozen);
+    }
+    if found.subject.connection.status == Status::NeedsReconnect {
+        return Err(Error::SubjectTokenRefused);
+    }
+    Ok(Sight {
+        caller: Arc::new(seen.caller),
+        subject: found.subject,
+        environment: found.environment.map(Arc::new),
+        kept: found.kept.map_or(Kept::Nothing, Kept::Token),
+    })
+}
+
+/// What one statement brings.
+struct Seen {
+    caller: Caller,
+    /// None when the caller may use no such connection.
+    found: Option<Found>,
+}
+
+struct Found {
+    subject: Subject,
+    frozen: bool,
+    environment: Option<Environment>,
+    kept: Option<KeptToken>,
+}

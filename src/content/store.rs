@@ -1,0 +1,275 @@
+//! The SQL of `environments`, `content_tokens` and `signing_keys`.
+
+use std::fmt;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use url::Url;
+
+use super::{Environment, KeptToken};
+use crate::clock::Timestamp;
+use crate::db::{self, Db, named};
+use crate::vault::Sealed;
+
+const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
+    lifetime_seconds";
+
+fn select(condition: &str) -> AssertSqlSafe<String> {
+    // Only constants of this file are joined here.
+    AssertSqlSafe(format!("SELECT {COLUMNS} FROM environments WHERE status = 'active' {condition}"))
+}
+
+pub async fn all(db: &Db) -> Result<Vec<Environment>, sqlx::Error> {
+    let rows = sqlx::query(select("ORDER BY project, environment")).fetch_all(&db.pool).await?;
+    rows.iter().map(read).collect()
+}
+
+pub async fn by_name(db: &Db, project: &str, environment: &str) -> Result<Option<Environment>, sqlx::Error> {
+    let select = select("AND project = $1 AND environment = $2");
+    let row = sqlx::query(select).bind(project).bind(environment).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub async fn by_content_api_url(db: &Db, url: &str) -> Result<Option<Environment>, sqlx::Error> {
+    let row = sqlx::query(select("AND content_api_url = $1")).bind(url).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// Writes an environment, which is one (project, environment) whatever its key in the file. Tokens that were made
+/// for another address of it are dropped.
+pub async fn put(
+    transaction: &mut AnyConnection,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let strategy = <&str>::from(environment.strategy);
+    // Asked first: no index leads from an environment to its tokens, and one moves hardly ever.
+    let moved = "SELECT id FROM environments WHERE project = $1 AND environment = $2 \
+        AND (content_api_url <> $3 OR strategy <> $4)";
+    let moved = sqlx::query(moved)
+        .bind(&environment.project)
+        .bind(&environment.environment)
+        .bind(environment.content_api_url.as_str())
+        .bind(strategy)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if let Some(moved) = moved {
+        drop_tokens(transaction, moved.try_get("id")?).await?;
+    }
+    let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
+            strategy, apps, accounts, lifetime_seconds, status, source, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $12) \
+        ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
+            content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
+            strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
+            lifetime_seconds = excluded.lifetime_seconds, status = 'active', updated_at = excluded.updated_at";
+    sqlx::query(upsert)
+        .bind(&environment.id)
+        .bind(&environment.key)
+        .bind(&environment.project)
+        .bind(&environment.environment)
+        .bind(environment.content_api_url.as_str())
+        .bind(environment.management_api_url.as_ref().map(Url::to_string))
+        .bind(strategy)
+        .bind(environment.apps.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
+        .bind(environment.accounts.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
+        .bind(environment.lifetime)
+        .bind(now.unix())
+        .bind(now.unix())
+        .execute(&mut *transaction)
+        .await
+        .map(drop)
+}
+
+/// Suspends the environments that are not among these (project, environment) pairs, and drops what was cached
+/// for them.
+pub async fn suspend_all_but(
+    transaction: &mut AnyConnection,
+    kept: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let active = "SELECT id, project, environment FROM environments WHERE status = 'active'";
+    for row in sqlx::query(active).fetch_all(&mut *transaction).await? {
+        let (project, environment): (String, String) = (row.try_get("project")?, row.try_get("environment")?);
+        if kept.contains(&(&project, &environment)) {
+            continue;
+        }
+        let id: String = row.try_get("id")?;
+        sqlx::query("UPDATE environments SET status = 'suspended', updated_at = $2 WHERE id = $1")
+            .bind(&id)
+            .bind(now.unix())
+            .execute(&mut *transaction)
+            .await?;
+        drop_tokens(transaction, &id).await?;
+    }
+    Ok(())
+}
+
+async fn drop_tokens(transaction: &mut AnyConnection, environment_id: &str) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM content_tokens WHERE environment_id = $1").bind(environment_id);
+    delete.execute(transaction).await.map(drop)
+}
+
+/// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
+pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_key, e.project, e.environment, \
+    e.content_api_url, e.management_api_url, e.strategy, e.apps AS environment_apps, \
+    e.accounts AS environment_accounts, e.lifetime_seconds";
+
+/// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
+pub fn aliased(row: &AnyRow) -> Result<Option<Environment>, sqlx::Error> {
+    if row.try_get::<Option<String>, _>("environment_id")?.is_none() {
+        return Ok(None);
+    }
+    read_as(row, ["environment_id", "environment_key", "environment_apps", "environment_accounts"]).map(Some)
+}
+
+fn read(row: &AnyRow) -> Result<Environment, sqlx::Error> {
+    read_as(row, ["id", "key", "apps", "accounts"])
+}
+
+fn read_as(row: &AnyRow, [id, key, apps, accounts]: [&str; 4]) -> Result<Environment, sqlx::Error> {
+    let url =
+        |column: &str, text: String| Url::parse(&text).map_err(|_| db::undecodable(column, "is no URL"));
+    let management: Option<String> = row.try_get("management_api_url")?;
+    Ok(Environment {
+        id: row.try_get(id)?,
+        key: row.try_get(key)?,
+        project: row.try_get("project")?,
+        environment: row.try_get("environment")?,
+        content_api_url: url("content_api_url", row.try_get("content_api_url")?)?,
+        management_api_url: management.map(|text| url("management_api_url", text)).transpose()?,
+        strategy: named(row, "strategy")?,
+        apps: rule(row, apps)?,
+        accounts: rule(row, accounts)?,
+        lifetime: row.try_get("lifetime_seconds")?,
+    })
+}
+
+/// A rule that cannot be read is no rule, and no rule means nobody.
+fn rule<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, sqlx::Error> {
+    let text: Option<String> = row.try_get(column)?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// For whom and for what a content token was made.
+#[derive(Clone, Debug)]
+pub struct Key<'a> {
+    pub connection_id: &'a str,
+    pub environment_id: &'a str,
+    /// A caller's id, or `bearer` when the access token itself asked.
+    pub caller_id: &'a str,
+    pub scope: &'a str,
+    pub generation: i64,
+}
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { connection_id, environment_id, caller_id, scope, generation } = self;
+        write!(formatter, "{connection_id}/{generation}/{environment_id}/{caller_id}/{scope}")
+    }
+}
+
+pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Option<KeptToken>, sqlx::Error> {
+    let select = "SELECT id, token, expires_at FROM content_tokens WHERE connection_id = $1 AND environment_id = $2 \
+        AND caller_id = $3 AND scope = $4 AND generation = $5 AND expires_at > $6";
+    let row = sqlx::query(select)
+        .bind(key.connection_id)
+        .bind(key.environment_id)
+        .bind(key.caller_id)
+        .bind(key.scope)
+        .bind(key.generation)
+        .bind(lives_until.unix())
+        .fetch_optional(&db.pool)
+        .await?;
+    row.map(|row| {
+        Ok(KeptToken {
+            id: row.try_get("id")?,
+            token: Sealed(row.try_get("token")?),
+            expires_at: Timestamp::from_unix(row.try_get("expires_at")?),
+        })
+    })
+    .transpose()
+}
+
+/// Keeps a content token, only while the connection is live and of the generation that it was made for: a
+/// revoke or a refresh in between is not undone. False then.
+pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> Result<bool, sqlx::Error> {
+    let upsert = "INSERT INTO content_tokens (id, connection_id, environment_id, caller_id, generation, scope, token, \
+            issued_at, expires_at) \
+        SELECT CAST($1 AS TEXT), c.id, CAST($2 AS TEXT), CAST($3 AS TEXT), c.generation, CAST($4 AS TEXT), \
+            CAST($5 AS TEXT), CAST($6 AS BIGINT), CAST($7 AS BIGINT) \
+        FROM connections c WHERE c.id = $8 AND c.generation = $9 AND c.status NOT IN ('revoking', 'revoked') \
+        ON CONFLICT (connection_id, environment_id, caller_id, scope) DO UPDATE SET id = excluded.id, \
+            generation = excluded.generation, token = excluded.token, issued_at = excluded.issued_at, \
+            expires_at = excluded.expires_at";
+    let done = db
+        .execute(
+            sqlx::query(upsert)
+                .bind(&kept.id)
+                .bind(key.environment_id)
+                .bind(key.caller_id)
+                .bind(key.scope)
+                .bind(&kept.token.0)
+                .bind(now.unix())
+                .bind(kept.expires_at.unix())
+                .bind(key.connection_id)
+                .bind(key.generation),
+        )
+        .await?;
+    Ok(done == 1)
+}
+
+/// Drops every content token of a connection.
+pub async fn forget(transaction: &mut AnyConnection, connection_id: &str) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM content_tokens WHERE connection_id = $1").bind(connection_id);
+    delete.execute(transaction).await.map(drop)
+}
+
+/// Drops what has run out.
+pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
+    db.execute(delete).await.map(drop)
+}
+
+/// A signing key as it is stored.
+pub struct StoredKey {
+    pub kid: String,
+    pub public_key: String,
+    pub private_key: Sealed,
+}
+
+pub async fn signing_keys(db: &Db) -> Result<Vec<StoredKey>, sqlx::Error> {
+    let select = "SELECT kid, public_key, private_key FROM signing_keys WHERE status = 'active' \
+        ORDER BY created_at DESC, kid";
+    let rows = sqlx::query(select).fetch_all(&db.pool).await?;
+    let read = |row: &AnyRow| {
+        Ok(StoredKey {
+            kid: row.try_get("kid")?,
+            public_key: row.try_get("public_key")?,
+            private_key: Sealed(row.try_get("private_key")?),
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+/// Adds the first signing key; another replica's is kept if it was there before.
+pub async fn insert_first_signing_key(
+    db: &Db,
+    key: &StoredKey,
+    data_kid: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let insert = "INSERT INTO signing_keys (kid, algorithm, public_key, data_kid, private_key, status, created_at) \
+        SELECT CAST($1 AS TEXT), 'EdDSA', CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), 'active', \
+            CAST($5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM signing_keys)";
+    db.execute(
+        sqlx::query(insert)
+            .bind(&key.kid)
+            .bind(&key.public_key)
+            .bind(data_kid)
+            .bind(&key.private_key.0)
+            .bind(now.unix()),
+    )
+    .await
+    .map(drop)
+}

@@ -1,0 +1,127 @@
+//! Whom a subject token stands for: always a live connection, which gives account and app. Without one there
+//! is nothing, so a revoke ends every kind of subject token.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use crate::App;
+use crate::account::Account;
+use crate::app::AppStatus;
+use crate::caller::Caller;
+use crate::connection::state::Status;
+use crate::connection::{self, Connection, ExternalIdentity, allow};
+use crate::error::Error;
+use crate::issuer::{access_token, jwt};
+use crate::secret::Token;
+
+/// A connection with the account and the app that it gives.
+pub struct Subject {
+    pub connection: Arc<Connection>,
+    pub account: Arc<Account>,
+    pub app_key: String,
+}
+
+/// What stands for a person in an exchange.
+#[derive(Debug)]
+pub enum SubjectToken {
+    AccessToken(Token),
+    /// A connection's id.
+    Connection(String),
+}
+
+/// By an access token: one that we stored, or a JWT of an app's issuer for one of the app's audiences.
+///
+/// # Errors
+/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
+pub async fn by_access_token(app: &App, token: &Token) -> Result<Subject, Error> {
+    let subject = complete(app, find(app, token).await?).await?;
+    allow::refuse_frozen(app, &subject.connection).await?;
+    Ok(subject)
+}
+
+/// For a caller that must be allowed the connection's app. To one that is not, a frozen connection is no other than a
+/// missing one.
+///
+/// # Errors
+/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
+pub async fn for_caller(app: &App, caller: &Caller, token: &SubjectToken) -> Result<Subject, Error> {
+    let found;
+    let id = match token {
+        SubjectToken::Connection(id) => id,
+        SubjectToken::AccessToken(token) => {
+            found = find(app, token).await?;
+            &found.id
+        }
+    };
+    let connection = match allow::for_caller(app, &caller.id, id).await {
+        Err(Error::ConnectionNotFound) => return Err(Error::SubjectTokenRefused),
+        other => other?,
+    };
+    complete(app, connection).await
+}
+
+async fn find(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
+    match allow::by_access_token(app, &token.hash()).await? {
+        Some(connection) => Ok(connection),
+        None => by_jwt(app, token).await?.ok_or(Error::SubjectTokenRefused),
+    }
+}
+
+async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Error> {
+    if connection.status == Status::NeedsReconnect {
+        return Err(Error::SubjectTokenRefused);
+    }
+    let third_party = crate::app::by_id(app, &connection.app_id).await?;
+    let third_party = third_party.filter(|found| found.status == AppStatus::Approved);
+    let account = crate::account::by_id(app, &connection.account_id).await?;
+    match (third_party, account) {
+        (Some(third_party), Some(account)) => {
+            Ok(Subject { connection, account, app_key: third_party.key.clone() })
+        }
+        _ => Err(Error::SubjectTokenRefused),
+    }
+}
+
+/// The two claims by which a token says whose it is; believed only after its signature.
+#[derive(Deserialize)]
+struct Claimed {
+    iss: String,
+    azp: Option<String>,
+    client_id: Option<String>,
+}
+
+pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connection>>, Error> {
+    let Some(claimed) = peek(token.expose()) else { return Ok(None) };
+    let Some(client_id) = claimed.azp.or(claimed.client_id) else { return Ok(None) };
+    let mut found = Vec::new();
+    for third_party in crate::app::by_client(app, &claimed.iss, &client_id).await? {
+        let issuer = &third_party.issuer;
+        let verified = access_token::verify_once(&app.issuers, issuer, token, &client_id).await;
+        let verified = match verified {
+            Ok(verified) => verified,
+            Err(fault) => {
+                tracing::debug!(issuer = issuer.key, %fault, "a subject token was refused");
+                continue;
+            }
+        };
+        let audiences = jwt::audiences(&verified.claims);
+        if !third_party.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
+            continue;
+        }
+        let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
+        found.extend(connection::by_identity(app, &third_party.id, &identity).await?);
+    }
+    // Two accounts may have connected the same identity: then the token does not say for which it stands.
+    if found.len() == 1 { Ok(found.pop().map(Arc::new)) } else { Ok(None) }
+}
+
+fn peek(token: &str) -> Option<Claimed> {
+    let payload = token.split('.').nth(1)?;
+    let claimed: Claimed = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let texts = [Some(&claimed.iss), claimed.azp.as_ref(), claimed.client_id.as_ref()];
+    let odd = texts.into_iter().flatten().any(|text| text.contains(char::is_control));
+    (!odd).then_some(claimed)
+}

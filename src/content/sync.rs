@@ -1,0 +1,34 @@
+//! Brings the environments in line with the configuration file at boot. What is gone from the file is
+//! suspended, never deleted.
+
+use super::{Environment, store};
+use crate::App;
+use crate::error::Error;
+use crate::secret::random_id;
+
+/// # Errors
+/// When the database refuses.
+pub async fn sync(app: &App) -> Result<(), Error> {
+    let now = app.clock.now();
+    let named = app.config.environments.values();
+    let kept: Vec<_> = named.map(|config| (config.project.as_str(), config.environment.as_str())).collect();
+    let mut transaction = app.db.begin().await?;
+    super::changed(app, &mut transaction);
+    store::suspend_all_but(&mut transaction, &kept, now).await?;
+    for (key, config) in &app.config.environments {
+        let environment = Environment {
+            id: format!("en_{}", random_id::<20>()),
+            key: key.clone(),
+            project: config.project.clone(),
+            environment: config.environment.clone(),
+            content_api_url: config.content_api_url.clone(),
+            management_api_url: config.management_api_url.clone(),
+            strategy: config.strategy,
+            apps: config.apps.clone(),
+            accounts: config.accounts.clone(),
+            lifetime: config.lifetime_seconds,
+        };
+        store::put(&mut transaction, &environment, now).await?;
+    }
+    Ok(transaction.commit().await?)
+}
