@@ -1,0 +1,218 @@
+//! The management wire of the content platform: the `_viewer` query. A bad bearer is 401 with `errors`, too large a
+//! body 413, too slow a one 408, too many requests 429, overload 503; every other fault is 200 with `errors`, as
+//! GraphQL clients expect.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, EmptyMutation, EmptySubscription, ID, Object, Schema, SimpleObject, Union};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::json;
+
+use crate::App;
+use crate::content::exchange::{self, Kept, Target};
+use crate::content::subject::{self, Subject};
+use crate::edge::mark::Mark;
+use crate::error::Error;
+
+pub type ManagementSchema = Schema<Query, EmptyMutation, EmptySubscription>;
+
+/// Depth and size far above the real query and far below what would cost anything.
+#[must_use]
+pub fn schema() -> ManagementSchema {
+    Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(12).limit_complexity(200).finish()
+}
+
+pub fn router() -> Router<App> {
+    Router::new().route("/graphql", post(graphql))
+}
+
+async fn graphql(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let subject = match authenticate(&app, &headers).await {
+        Ok(subject) => subject,
+        Err(error) => return refuse(&error),
+    };
+    let Ok(body) = body else { return refuse(&Error::TooLarge) };
+    let Ok(request) = serde_json::from_slice::<async_graphql::Request>(&body) else {
+        let sentence = "The body must be JSON with a `query`.".to_owned();
+        return refuse(&Error::InvalidRequest(sentence));
+    };
+    let schema = app.management_schema.clone();
+    let response = schema.execute(request.data(app).data(subject)).await;
+    axum::Json(response).into_response()
+}
+
+async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Subject, Error> {
+    let token = super::bearer::token(headers).ok_or(Error::BearerRefused)?;
+    let subject = subject::by_access_token(app, &token).await.map_err(|error| match error {
+        Error::SubjectTokenRefused => Error::BearerRefused,
+        other => other,
+    })?;
+    app.limits.know(&token);
+    Ok(subject)
+}
+
+pub fn refuse(error: &Error) -> Response {
+    error.report();
+    let (status, code) = error.answer();
+    let body =
+        json!({ "data": null, "errors": [{ "message": error.to_string(), "extensions": { "code": code } }] });
+    let status = match status {
+        StatusCode::UNAUTHORIZED
+        | StatusCode::METHOD_NOT_ALLOWED
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::PAYLOAD_TOO_LARGE
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::SERVICE_UNAVAILABLE => status,
+        _ => StatusCode::OK,
+    };
+    let mut response = (status, axum::Json(body)).into_response();
+    Mark::put(error, &mut response);
+    if let Some(seconds) = error.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// The failure as one entry of `errors`, its code beside it.
+fn graphql_error(error: &Error) -> async_graphql::Error {
+    let (_, code) = error.answer();
+    error.report();
+    let mut failure = async_graphql::Error::new(error.to_string());
+    let mut extensions = async_graphql::ErrorExtensionValues::default();
+    extensions.set("code", code);
+    if let Error::ReconnectRequired { connect_url, .. } = error {
+        extensions.set("connectUrl", connect_url.as_str());
+    }
+    failure.extensions = Some(extensions);
+    failure
+}
+
+/// A field without a value, and why: the library would leave out the field, and clients expect a null.
+fn null<T>(context: &Context<'_>, error: &Error) -> Option<T> {
+    let failure = graphql_error(error).into_server_error(context.item.pos);
+    context.add_error(context.set_error_path(failure));
+    None
+}
+
+pub struct Query;
+
+#[Object]
+impl Query {
+    /// Who is asking.
+    #[graphql(name = "_viewer")]
+    async fn viewer(&self) -> Viewer {
+        Viewer::User(UserViewer)
+    }
+}
+
+/// Whoever may ask; here always a person.
+#[derive(Union)]
+enum Viewer {
+    User(UserViewer),
+}
+
+struct UserViewer;
+
+#[Object]
+#[expect(clippy::unused_async, reason = "async-graphql's resolvers are async")]
+impl UserViewer {
+    async fn id(&self, context: &Context<'_>) -> async_graphql::Result<ID> {
+        Ok(ID(context.data::<Subject>()?.account.id.clone()))
+    }
+
+    async fn user(&self, context: &Context<'_>) -> async_graphql::Result<User> {
+        let account = &context.data::<Subject>()?.account;
+        let profile = Profile { email: account.email.clone(), name: account.name.clone() };
+        Ok(User { id: ID(account.id.clone()), profile })
+    }
+
+    /// Null with an error when the project is not one that this app may reach for this person.
+    async fn project(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Project>> {
+        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
+        let open = crate::content::open_environments(app, &subject.app_key, &subject.account).await;
+        Ok(match open {
+            Ok(open) if open.iter().any(|environment| environment.project == *id) => Some(Project { id }),
+            Ok(_) => null(context, &Error::InvalidTarget),
+            Err(error) => null(context, &error),
+        })
+    }
+}
+
+#[derive(SimpleObject)]
+struct User {
+    id: ID,
+    profile: Profile,
+}
+
+#[derive(SimpleObject)]
+struct Profile {
+    email: Option<String>,
+    name: Option<String>,
+}
+
+struct Project {
+    id: ID,
+}
+
+#[Object]
+impl Project {
+    async fn id(&self) -> &ID {
+        &self.id
+    }
+
+    /// By the environment's id or name, such as `master`.
+    async fn environment(
+        &self,
+        context: &Context<'_>,
+        id: Option<ID>,
+        name: Option<String>,
+    ) -> async_graphql::Result<Option<Environment>> {
+        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
+        let name = id.map(|id| id.0).or(name).unwrap_or_default();
+        let target = Target::Named { project: &self.id, environment: &name };
+        Ok(match exchange::target(app, subject, target).await {
+            Ok(environment) => Some(Environment(environment)),
+            Err(error) => null(context, &error),
+        })
+    }
+}
+
+struct Environment(Arc<crate::content::Environment>);
+
+#[Object]
+impl Environment {
+    async fn id(&self) -> ID {
+        ID(self.0.environment.clone())
+    }
+
+    async fn name(&self) -> &str {
+        &self.0.environment
+    }
+
+    /// A content token for this environment, attributable to the person. One in a query: each costs a signature
+    /// or a call, whatever names it is given.
+    #[graphql(complexity = 120)]
+    async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
+        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
+        let minted = async {
+            let scopes = exchange::scopes(None, &self.0)?;
+            exchange::exchange(app, subject, None, &self.0, &scopes, Kept::Unknown).await
+        };
+        let token = minted.await.map_err(|error| graphql_error(&error))?;
+        Ok(token.token.expose().to_owned())
+    }
+}

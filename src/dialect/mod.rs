@@ -1,0 +1,73 @@
+//! The machine wire formats. Each is a thin file over the verbs of the slices: it parses, calls one verb, and
+//! answers in its own form.
+
+pub mod bearer;
+pub mod graphql;
+pub mod oauth;
+pub mod slack;
+pub mod v1;
+
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+
+use crate::error::Error;
+use crate::web::failure::PageFailure;
+
+/// Which wire an address belongs to: what a failure looks like there, before any verb is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    Slack,
+    OAuth,
+    /// What anybody may read about us, answered like OAuth.
+    WellKnown,
+    GraphQl,
+    V1,
+    Pages,
+}
+
+impl Wire {
+    #[must_use]
+    pub fn of(path: &str) -> Self {
+        if path.starts_with("/api/") {
+            Self::Slack
+        } else if path.starts_with("/oauth/") {
+            Self::OAuth
+        } else if path.starts_with("/.well-known/") {
+            Self::WellKnown
+        } else if path == "/graphql" {
+            Self::GraphQl
+        } else if path.starts_with("/v1/") {
+            Self::V1
+        } else {
+            Self::Pages
+        }
+    }
+
+    /// Whether each request brings a credential of its own.
+    #[must_use]
+    pub const fn authenticates(self) -> bool {
+        matches!(self, Self::Slack | Self::OAuth | Self::GraphQl | Self::V1)
+    }
+}
+
+/// A failure that no verb met, in the wire's own form; a page for people.
+#[must_use]
+pub fn refuse(wire: Wire, error: Error) -> Response {
+    match wire {
+        Wire::Slack => slack::refuse(error),
+        Wire::OAuth | Wire::WellKnown => oauth::refuse(error),
+        Wire::GraphQl => graphql::refuse(&error),
+        Wire::V1 => v1::refuse(error),
+        Wire::Pages => PageFailure::from(error).into_response(),
+    }
+}
+
+/// For an address that nothing answers to.
+pub async fn not_found(uri: Uri) -> Response {
+    refuse(Wire::of(uri.path()), Error::NotFound)
+}
+
+/// For a method that an address does not answer to.
+pub async fn method_not_allowed(uri: Uri) -> Response {
+    refuse(Wire::of(uri.path()), Error::MethodNotAllowed)
+}

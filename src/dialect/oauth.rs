@@ -1,0 +1,159 @@
+//! The standard OAuth surface: the token endpoint with token exchange (RFC 8693), the metadata (RFC 8414) and
+//! the key set (RFC 7517).
+
+mod token_request;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, extract::rejection::BytesRejection};
+use serde_json::{Value, json};
+
+use self::token_request::TokenRequest;
+use crate::App;
+use crate::caller::authenticate;
+use crate::content::exchange::{self, ContentToken, Target};
+use crate::content::sight::{self, Sight};
+use crate::content::signing_key::KEY_SET_LIFETIME;
+use crate::edge::mark::Mark;
+use crate::error::Error;
+
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/oauth/token", post(token))
+        .route("/.well-known/oauth-authorization-server", get(metadata))
+        .route("/.well-known/jwks.json", get(key_set))
+}
+
+/// A failure in the words of RFC 6749 section 5.2.
+struct Refusal {
+    error: Error,
+    /// The client came by HTTP Basic, so it is answered with a challenge.
+    by_basic: bool,
+}
+
+#[must_use]
+pub fn refuse(error: Error) -> Response {
+    Refusal { error, by_basic: false }.into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.error.report();
+        let (mut status, mut code) = self.error.answer();
+        if matches!(
+            self.error,
+            Error::IssuerUnavailable { .. }
+                | Error::PlatformUnavailable { .. }
+                | Error::Database(_)
+                | Error::Unwritten
+                | Error::Vault(_)
+                | Error::RateLimited { .. }
+                | Error::Overloaded
+        ) {
+            code = "temporarily_unavailable";
+        }
+        if matches!(self.error, Error::NotFound | Error::MethodNotAllowed | Error::TooSlow) {
+            code = "invalid_request";
+        }
+        if matches!(
+            self.error,
+            Error::ReconnectRequired { .. }
+                | Error::Frozen
+                | Error::Misconfigured { .. }
+                | Error::ConnectionNotFound
+        ) {
+            (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
+        }
+        if matches!(self.error, Error::Internal(_)) {
+            code = "server_error";
+        }
+        let mut body = json!({ "error": code, "error_description": self.error.to_string() });
+        if let Error::ReconnectRequired { connect_url, .. } = &self.error {
+            body["connect_url"] = json!(connect_url);
+        }
+        let mut response = (status, Json(body)).into_response();
+        Mark::put(&self.error, &mut response);
+        if self.by_basic && status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Basic realm=\"attache\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.error.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// RFC 8693 section 2.
+async fn token(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let by_basic = headers.contains_key(header::AUTHORIZATION);
+    let answer = async {
+        let body = body.map_err(|_| Error::TooLarge)?;
+        let request = TokenRequest::parse(&headers, &body)?;
+        let (id, secret) = (request.client_id.clone(), request.client_secret.clone());
+        let request = match request.judge() {
+            Ok(request) => request,
+            // Who asks is judged before what is asked.
+            Err(error) => {
+                authenticate::by_client(&app, &id, &secret).await?;
+                return Err(error);
+            }
+        };
+        let target = match (&request.resource, &request.audience) {
+            (Some(resource), None) => Some(Target::Resource(resource)),
+            (None, Some(audience)) => Some(Target::Audience(audience)),
+            (Some(_), Some(_)) | (None, None) => None,
+        };
+        let Sight { caller, subject, environment, kept } =
+            sight::of_client(&app, &id, &secret, &request.subject, target, request.scope.as_deref()).await?;
+        let environment = exchange::open(environment, &subject)?;
+        let scopes = exchange::scopes(request.scope.as_deref(), &environment)?;
+        exchange::exchange(&app, &subject, Some(&caller.id), &environment, &scopes, kept).await
+    };
+    let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
+    Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())
+}
+
+/// RFC 8693 section 2.2.1.
+fn success(content_token: &ContentToken) -> Value {
+    let mut body = json!({
+        "access_token": content_token.token.expose(),
+        "issued_token_type": if content_token.is_jwt { JWT } else { ACCESS_TOKEN },
+        "token_type": "Bearer",
+        "expires_in": content_token.expires_in,
+    });
+    if let Some(scope) = &content_token.scope {
+        body["scope"] = json!(scope.to_string());
+    }
+    body
+}
+
+async fn metadata(State(app): State<App>) -> Json<Value> {
+    Json(json!({
+        "issuer": app.issuer_identifier(),
+        "token_endpoint": app.url("/oauth/token"),
+        "jwks_uri": app.url("/.well-known/jwks.json"),
+        // RFC 8414 section 2 requires the member; we have no authorization endpoint of our own.
+        "response_types_supported": [],
+        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "scopes_supported": exchange::SCOPES.split(' ').collect::<Vec<_>>(),
+    }))
+}
+
+/// With a lifetime that verifiers are told: some refetch never, others every second, when they are told nothing.
+async fn key_set(State(app): State<App>) -> Response {
+    let lifetime = format!("public, max-age={KEY_SET_LIFETIME}, must-revalidate");
+    ([(header::CACHE_CONTROL, lifetime)], Json(app.signing_keys.key_set())).into_response()
+}

@@ -1,0 +1,98 @@
+//! The parameters of a token exchange (RFC 8693 section 2.1), parsed once.
+
+use std::collections::BTreeMap;
+
+use axum::http::{HeaderMap, header};
+
+use super::{ACCESS_TOKEN, JWT};
+use crate::content::subject::SubjectToken;
+use crate::dialect::bearer;
+use crate::error::Error;
+use crate::secret::Token;
+
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
+
+/// Who says it is asking, and the rest still unjudged: a client is authenticated before anything else is told.
+pub struct TokenRequest {
+    pub client_id: String,
+    pub client_secret: Token,
+    parameters: BTreeMap<String, String>,
+}
+
+/// A token exchange that makes sense.
+pub struct Exchange {
+    pub subject: SubjectToken,
+    pub resource: Option<String>,
+    pub audience: Option<String>,
+    pub scope: Option<String>,
+}
+
+impl TokenRequest {
+    pub fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Error> {
+        let form =
+            headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|text| {
+                text.split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+            });
+        if !form {
+            return Err(refuse("The request must be a form (application/x-www-form-urlencoded)."));
+        }
+        let mut parameters = BTreeMap::new();
+        for (name, value) in url::form_urlencoded::parse(body) {
+            // RFC 6749 section 3.2: a parameter without a value is as if it were left out.
+            if value.is_empty() {
+                continue;
+            }
+            if parameters.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+                return Err(match &*name {
+                    // RFC 8693 allows several; we give a token for one environment at a time.
+                    "resource" | "audience" => Error::InvalidTarget,
+                    _ => refuse("A parameter stands twice."),
+                });
+            }
+        }
+        let by_header = bearer::basic(headers);
+        let (named, secret) = (parameters.remove("client_id"), parameters.remove("client_secret"));
+        let (client_id, client_secret) = match (by_header, named, secret.map(Token::new)) {
+            (Some(_), _, Some(_)) => return Err(refuse("The client authenticates twice; use one way.")),
+            (Some((id, _)), Some(named), None) if id != named => {
+                return Err(refuse("`client_id` names another client than the one that authenticates."));
+            }
+            (Some(by_header), _, None) => by_header,
+            (None, Some(id), Some(secret)) => (id, secret),
+            (None, _, None) | (None, None, Some(_)) => return Err(Error::InvalidClient),
+        };
+        Ok(Self { client_id, client_secret, parameters })
+    }
+
+    pub fn judge(mut self) -> Result<Exchange, Error> {
+        let mut take = |name: &str| self.parameters.remove(name);
+        match take("grant_type").as_deref() {
+            Some(TOKEN_EXCHANGE) => {}
+            Some(_) => return Err(Error::UnsupportedGrantType),
+            None => return Err(refuse("`grant_type` is missing.")),
+        }
+        let token = take("subject_token").ok_or_else(|| refuse("`subject_token` is missing."))?;
+        let kind = take("subject_token_type").ok_or_else(|| refuse("`subject_token_type` is missing."))?;
+        let subject = match kind.as_str() {
+            ACCESS_TOKEN | JWT => SubjectToken::AccessToken(Token::new(token)),
+            CONNECTION => SubjectToken::Connection(token),
+            _ => return Err(refuse("That `subject_token_type` is not one that is accepted here.")),
+        };
+        if take("actor_token").is_some() || take("actor_token_type").is_some() {
+            return Err(refuse("The actor is the authenticated client; leave out `actor_token`."));
+        }
+        if !matches!(take("requested_token_type").as_deref(), None | Some(ACCESS_TOKEN | JWT)) {
+            return Err(refuse("That `requested_token_type` is not one that is given here."));
+        }
+        Ok(Exchange { subject, resource: take("resource"), audience: take("audience"), scope: take("scope") })
+    }
+}
+
+fn refuse(sentence: &str) -> Error {
+    Error::InvalidRequest(sentence.to_owned())
+}

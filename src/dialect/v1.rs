@@ -1,0 +1,138 @@
+//! The JSON surface for backends.
+
+mod connections;
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::caller::{Caller, authenticate};
+use crate::connection::access::{self, AccessToken, DEFAULT_MIN_TTL};
+use crate::connection::read;
+use crate::connection::state::Demand;
+use crate::edge::mark::Mark;
+use crate::error::Error;
+
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/v1/connections", get(connections::list))
+        .route("/v1/connections/{id}", get(connections::one))
+        .route("/v1/connections/{id}/token", post(token))
+}
+
+/// A failure as JSON: `{"error", "message"}` and what helps to go on.
+struct Refusal(Error);
+
+impl<E: Into<Error>> From<E> for Refusal {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+#[must_use]
+pub fn refuse(error: Error) -> Response {
+    Refusal(error).into_response()
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, code) = self.0.answer();
+        self.0.report();
+        let mut body = json!({ "error": code, "message": self.0.to_string() });
+        if let Error::ReconnectRequired { connect_url, cause } = &self.0 {
+            body["connect_url"] = json!(connect_url);
+            body["cause"] = json!(<&str>::from(*cause));
+        }
+        if let Some(seconds) = self.0.retry_after() {
+            body["retry_after"] = json!(seconds);
+        }
+        let mut response = (status, Json(body)).into_response();
+        Mark::put(&self.0, &mut response);
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.0.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// What a backend may ask of a token.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TokenDemand {
+    /// Seconds of life it must have at least, 0 to 86400.
+    min_ttl: i64,
+    force_refresh: bool,
+}
+
+impl Default for TokenDemand {
+    fn default() -> Self {
+        Self { min_ttl: DEFAULT_MIN_TTL, force_refresh: false }
+    }
+}
+
+/// `POST /v1/connections/{id}/token`: a hand-out with its true life.
+async fn token(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<Value>, Refusal> {
+    let key = super::bearer::token(&headers).ok_or(Error::NotAuthed)?;
+    let demand = match body.map_err(|_| Error::TooLarge).and_then(|body| demand(&body)) {
+        Ok(demand) => demand,
+        // Who asks is judged before what is asked.
+        Err(error) => {
+            authenticate::by_key(&app, &key).await?;
+            return Err(error.into());
+        }
+    };
+    let handed = access::access_token(&app, &key, &id, demand).await?;
+    Ok(Json(answer(&handed)))
+}
+
+fn demand(body: &[u8]) -> Result<Demand, Error> {
+    let asked = if body.is_empty() { TokenDemand::default() } else { parse(body)? };
+    if !(0..=86_400).contains(&asked.min_ttl) {
+        return Err(Error::InvalidRequest("`min_ttl` must be between 0 and 86400 seconds.".to_owned()));
+    }
+    Ok(Demand { min_ttl: asked.min_ttl, force_refresh: asked.force_refresh })
+}
+
+fn parse(body: &[u8]) -> Result<TokenDemand, Error> {
+    // An object only: serde would take a list for a struct too. Its own words quote what they found.
+    let members = serde_json::from_slice::<serde_json::Map<String, Value>>(body).ok();
+    let demand = members.and_then(|members| serde_json::from_value(Value::Object(members)).ok());
+    let sentence = "The body must be a JSON object; its members may be `min_ttl`, a whole number of seconds, and \
+        `force_refresh`, true or false.";
+    demand.ok_or_else(|| Error::InvalidRequest(sentence.to_owned()))
+}
+
+fn answer(handed: &AccessToken) -> Value {
+    let mut body = json!({
+        "access_token": handed.token.expose(),
+        "token_type": "Bearer",
+        "scope": handed.connection.granted_scopes.to_string(),
+        "state": read::State::from(handed.connection.status).word(),
+    });
+    if let Some(expires_in) = handed.expires_in {
+        body["expires_in"] = json!(expires_in);
+    }
+    body
+}
+
+async fn caller(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+    let key = super::bearer::token(headers).ok_or(Error::NotAuthed)?;
+    authenticate::by_key(app, &key).await
+}

@@ -1,0 +1,150 @@
+//! `GET /v1/connections` and `GET /v1/connections/{id}`: what a backend may know of connections. Never a token.
+
+use axum::Json;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::{Refusal, caller};
+use crate::App;
+use crate::connection::is_id;
+use crate::connection::read::{self, Filter, Place, Readable};
+use crate::connection::state::Status;
+use crate::error::Error;
+
+/// Connections on a page, where the caller says nothing, and at most.
+const DEFAULT_LIMIT: i64 = 50;
+const LIMIT: i64 = 200;
+
+/// What a list is asked for.
+struct Asked {
+    filter: Filter,
+    limit: i64,
+    after: Option<Place>,
+}
+
+pub async fn list(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let caller = caller(&app, &headers).await?;
+    let Asked { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
+    // One more tells whether there are more.
+    let mut found = read::list(&app, &caller.id, &filter, after.as_ref(), limit + 1).await?;
+    let shown = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > shown;
+    found.truncate(shown);
+    let items: Vec<Value> = found.iter().map(|readable| item(&app, readable)).collect();
+    let mut body = json!({ "connections": items });
+    if let Some(last) = found.last().filter(|_| more) {
+        body["next_cursor"] = json!(cursor(&Place::of(last)));
+    }
+    Ok(Json(body))
+}
+
+pub async fn one(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let caller = caller(&app, &headers).await?;
+    if query.is_some_and(|query| !query.is_empty()) {
+        return Err(Error::InvalidRequest("A connection is asked for without parameters.".to_owned()).into());
+    }
+    let readable = read::one(&app, &caller.id, &id).await?;
+    Ok(Json(item(&app, &readable)))
+}
+
+fn parse(query: &str) -> Result<Asked, Error> {
+    let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
+    let mut asked = Asked { filter: Filter::default(), limit: DEFAULT_LIMIT, after: None };
+    let mut seen = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if seen.contains(&name) {
+            return refuse("A parameter stands twice.");
+        }
+        match name.as_ref() {
+            "app" => asked.filter.app = Some(value.into_owned()),
+            "account" => asked.filter.account = Some(value.into_owned()),
+            "state" => match value.parse() {
+                Ok(state) => asked.filter.state = Some(state),
+                Err(_) => {
+                    return refuse(
+                        "`state` must be `active`, `in_doubt`, `backoff`, `misconfigured`, `needs_reconnect`, \
+                         `revoking` or `revoked`.",
+                    );
+                }
+            },
+            "limit" => match value.parse() {
+                Ok(limit) if (1..=LIMIT).contains(&limit) => asked.limit = limit,
+                _ => return refuse("`limit` must be a whole number from 1 to 200."),
+            },
+            "cursor" => match place(&value) {
+                Some(place) => asked.after = Some(place),
+                None => return refuse("`cursor` must be the `next_cursor` of a page, as it was given."),
+            },
+            _ => {
+                return refuse(
+                    "There is a parameter that is not known; there are `app`, `account`, `state`, `limit` and \
+                     `cursor`.",
+                );
+            }
+        }
+        seen.push(name);
+    }
+    Ok(asked)
+}
+
+/// Ids hold no dot.
+fn cursor(place: &Place) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}.{}", place.account_id, place.id))
+}
+
+fn place(cursor: &str) -> Option<Place> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let (account_id, id) = text.split_once('.')?;
+    (crate::account::is_id(account_id) && is_id(id))
+        .then(|| Place { account_id: account_id.to_owned(), id: id.to_owned() })
+}
+
+/// What is not known is not there.
+fn item(app: &App, readable: &Readable) -> Value {
+    let external = &readable.external;
+    let mut identity = json!({ "issuer": external.issuer });
+    if !external.subject.is_empty() {
+        identity["subject"] = json!(external.subject);
+    }
+    let mut item = Map::new();
+    let mut put = |name: &str, value: Value| item.insert(name.to_owned(), value);
+    put("id", json!(readable.id));
+    put("app", json!(readable.app_key));
+    put("account", json!({ "id": readable.account_id, "subject": readable.account_subject }));
+    put("external_identity", identity);
+    put("state", json!(read::State::from(readable.status).word()));
+    if let Some(cause) = readable.cause {
+        put("cause", json!(<&str>::from(cause)));
+    }
+    if readable.status == Status::NeedsReconnect {
+        let path = format!("/connect/{}?connection={}", readable.app_key, readable.id);
+        put("connect_url", json!(app.url(&path)));
+    }
+    put("scope", json!(readable.granted_scopes.to_string()));
+    let times = [
+        ("connected_at", Some(readable.connected_at)),
+        ("last_used_at", readable.last_used_at),
+        ("refreshed_at", readable.refreshed_at),
+        ("access_expires_at", readable.access_expires_at),
+        ("revoked_at", readable.revoked_at),
+        ("revoked_upstream_at", readable.revoked_upstream_at),
+    ];
+    for (name, at) in times {
+        if let Some(at) = at {
+            put(name, json!(at.rfc3339()));
+        }
+    }
+    Value::Object(item)
+}
