@@ -1,0 +1,167 @@
+//! How much is being worked on at one time, and when it is enough. A request holds a place while it is served;
+//! whoever waits for somebody else's server, or for the client itself, gives the place back meanwhile. Knows no HTTP.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// For each place, so many requests may wait for somebody else's server: that costs memory only, but not none.
+const WAITING_PER_PLACE: usize = 16;
+
+tokio::task_local! {
+    static PLACE: Place;
+}
+
+/// The places of a process. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Load {
+    places: usize,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    working: AtomicUsize,
+    waiting: AtomicUsize,
+    /// Not capped: else one client that opens many slow requests would turn away all others.
+    receiving: AtomicUsize,
+}
+
+/// What a request is doing.
+#[derive(Clone, Copy, Debug)]
+enum Doing {
+    Working,
+    /// It waits for an issuer or a content platform.
+    Waiting,
+    /// It waits for its own client to send the body.
+    Receiving,
+}
+
+impl Counts {
+    const fn of(&self, doing: Doing) -> &AtomicUsize {
+        match doing {
+            Doing::Working => &self.working,
+            Doing::Waiting => &self.waiting,
+            Doing::Receiving => &self.receiving,
+        }
+    }
+}
+
+impl Load {
+    #[must_use]
+    pub fn new(places: usize) -> Self {
+        Self { places, counts: Arc::default() }
+    }
+
+    /// None when everything is taken: whoever comes now is told to come back, rather than slow down all the others.
+    #[must_use]
+    pub fn enter(&self) -> Option<Place> {
+        // Counted before it is judged, so that no two take the last place; a refusal's own count ends with `place`.
+        let others = self.counts.working.fetch_add(1, Relaxed);
+        let place =
+            Place { counts: Arc::clone(&self.counts), doing: Cell::new(Doing::Working), waits: Cell::new(0) };
+        let waiting = self.counts.waiting.load(Relaxed);
+        (others < self.places && waiting < self.places.saturating_mul(WAITING_PER_PLACE)).then_some(place)
+    }
+
+    /// To be held while the request of this task waits for an issuer or a content platform, or for another task
+    /// that does: that is no work of ours, so it takes no place. In a task that serves no request it does nothing.
+    /// Calls through [`crate::issuer::http`] do it themselves.
+    ///
+    /// ```text
+    /// let _waiting = app.load.waiting();
+    /// landed.wait_for(|landed| *landed).await
+    /// ```
+    pub fn waiting(&self) -> Waiting {
+        let ours = PLACE.try_with(|place| Arc::ptr_eq(&place.counts, &self.counts)).unwrap_or(false);
+        if ours { waiting() } else { Waiting { counted: false } }
+    }
+
+    /// Requests that are worked on now.
+    #[must_use]
+    pub fn working_now(&self) -> usize {
+        self.counts.working.load(Relaxed)
+    }
+
+    /// Requests that wait for somebody else's server now.
+    #[must_use]
+    pub fn waiting_now(&self) -> usize {
+        self.counts.waiting.load(Relaxed)
+    }
+
+    /// Requests whose body is waited for now.
+    #[must_use]
+    pub fn receiving_now(&self) -> usize {
+        self.counts.receiving.load(Relaxed)
+    }
+}
+
+/// A request's place, given back when it is dropped.
+#[derive(Debug)]
+pub struct Place {
+    counts: Arc<Counts>,
+    doing: Cell<Doing>,
+    /// How many waits are open; several when one request asks for several things at once.
+    waits: Cell<usize>,
+}
+
+impl Place {
+    /// Serves a request in this place.
+    pub async fn serve<F: Future>(self, request: F) -> F::Output {
+        PLACE.scope(self, request).await
+    }
+
+    fn turn_to(&self, doing: Doing) {
+        let before = self.doing.replace(doing);
+        self.counts.of(before).fetch_sub(1, Relaxed);
+        self.counts.of(doing).fetch_add(1, Relaxed);
+    }
+
+    fn leave(&self, doing: Doing) {
+        self.waits.set(self.waits.get() + 1);
+        if self.waits.get() == 1 {
+            self.turn_to(doing);
+        }
+    }
+
+    /// Back without being asked whether there is room: what was begun is brought to its end.
+    fn come_back(&self) {
+        let open = self.waits.get();
+        self.waits.set(open.saturating_sub(1));
+        if open == 1 {
+            self.turn_to(Doing::Working);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.counts.of(self.doing.get()).fetch_sub(1, Relaxed);
+    }
+}
+
+/// A wait for somebody else; it ends when this is dropped, in the task that began it.
+#[derive(Debug)]
+#[must_use = "the wait ends when this is dropped"]
+pub struct Waiting {
+    counted: bool,
+}
+
+/// As [`Load::waiting`], for those who know no [`crate::App`].
+pub fn waiting() -> Waiting {
+    Waiting { counted: PLACE.try_with(|place| place.leave(Doing::Waiting)).is_ok() }
+}
+
+/// While the request of this task waits for its own client.
+pub fn receiving() -> Waiting {
+    Waiting { counted: PLACE.try_with(|place| place.leave(Doing::Receiving)).is_ok() }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.counted {
+            // A wait that was carried to another task ends with its own request's place.
+            let _ = PLACE.try_with(Place::come_back);
+        }
+    }
+}

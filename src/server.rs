@@ -1,0 +1,214 @@
+//! The accept loop: a cap on connections, deadlines that no client evades by sending or taking a little now and then,
+//! HTTP/1.1 and HTTP/2, and a drain that lets running requests and refreshes end. `axum::serve` has none of these.
+//! Knows no route: what a request gets is the router's.
+
+mod answer;
+pub mod body;
+pub mod descriptors;
+mod full;
+mod patience;
+mod stream;
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
+
+use self::answer::Streams;
+use self::full::Refuser;
+use self::patience::Patience;
+use self::stream::Stream;
+use crate::App;
+use crate::config::LimitsConfig;
+use crate::edge::address::Peer;
+use crate::ledger::hand_out;
+
+/// How long a client may take, and how many there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From the connection, or from the first byte of a later request, to the whole head. Of a later request over
+    /// HTTP/2, whose pings look alike, `idle` counts.
+    pub header: Duration,
+    /// For the whole body of a request.
+    pub body: Duration,
+    /// For the client to take the whole answer, or 16 KiB of it and then the next.
+    pub answer: Duration,
+    /// From the end of the last request to the next one, pings or no pings.
+    pub idle: Duration,
+    /// From the whole head of a request to its answer.
+    pub request: Duration,
+    /// Connections open at one time.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of(&LimitsConfig::default())
+    }
+}
+
+impl Limits {
+    #[must_use]
+    pub fn of(config: &LimitsConfig) -> Self {
+        Self {
+            header: Duration::from_secs(10),
+            body: Duration::from_secs(10),
+            answer: Duration::from_secs(10),
+            idle: Duration::from_secs(config.idle_seconds),
+            // Longer than the longest call to an issuer.
+            request: Duration::from_secs(75),
+            connections: config.connections,
+        }
+    }
+}
+
+/// Longer than the longest call to an issuer, so that no refresh is cut off.
+const DRAIN: Duration = Duration::from_secs(75);
+/// The largest head of a request; also what one connection may make us keep.
+const HEAD: usize = 64 * 1024;
+/// What one client may send over HTTP/2 before somebody reads it: a whole body on one stream, some on all of them.
+const WINDOW: u32 = 64 * 1024;
+const ALL_WINDOWS: u32 = 256 * 1024;
+
+/// Serves until `draining` is cancelled, then lets running requests end.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, draining: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
+    let refuser = Refuser::default();
+    let connections = TaskTracker::new();
+    let builder = builder(limits);
+    loop {
+        let (tcp, peer) = tokio::select! {
+            () = draining.cancelled() => break,
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    // Out of file descriptors, most likely: a pause lets some go.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+        };
+        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+            refuser.refuse(tcp);
+            continue;
+        };
+        let (builder, router, draining) = (builder.clone(), router.clone(), draining.clone());
+        connections.spawn(async move {
+            if let Err(error) = converse(&builder, tcp, peer, router, limits, draining).await {
+                tracing::debug!(%error, "a connection ended early");
+            }
+            drop(slot);
+        });
+    }
+    drop(listener);
+    connections.close();
+    let _ = timeout(DRAIN, connections.wait()).await;
+}
+
+fn builder(limits: Limits) -> Builder<Streams> {
+    let mut builder = Builder::new(Streams { taken_within: limits.answer });
+    // The head's deadline is ours: hyper's would count the idle time before it too.
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        // Finds out who is gone while a request runs.
+        .keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(limits.header)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(ALL_WINDOWS)
+        .max_concurrent_streams(128);
+    builder
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// One connection, from its first byte to its last.
+async fn converse(
+    builder: &Builder<Streams>,
+    tcp: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    limits: Limits,
+    draining: CancellationToken,
+) -> Ended {
+    let _ = tcp.set_nodelay(true);
+    let patience = Arc::new(Patience::new(limits));
+    let stream = Stream::new(tcp, Arc::clone(&patience), limits.answer);
+    let service = service_fn(|request| answer(router.clone(), Arc::clone(&patience), peer, limits, request));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        biased;
+        ended = connection.as_mut() => return ended,
+        () = draining.cancelled() => {}
+        () = patience.runs_out() => {}
+    }
+    if patience.lacks_a_head() {
+        return Ok(());
+    }
+    // Over HTTP/1 this ends an idle connection; over HTTP/2 the client is asked to end it.
+    connection.as_mut().graceful_shutdown();
+    patience.say_farewell();
+    tokio::select! {
+        biased;
+        ended = connection => ended,
+        () = patience.runs_out() => Ok(()),
+    }
+}
+
+async fn answer(
+    mut router: Router,
+    patience: Arc<Patience>,
+    peer: SocketAddr,
+    limits: Limits,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let running = patience.begin(request.version());
+    let mut request = request.map(|incoming| {
+        let is_empty = incoming.is_end_stream();
+        if is_empty { Body::empty() } else { Body::new(body::Body::new(incoming, limits.body)) }
+    });
+    request.extensions_mut().insert(Peer(peer));
+    let response = match timeout(limits.request, router.call(request)).await {
+        Ok(Ok(response)) => response,
+        Err(_) => too_late(),
+    };
+    drop(running);
+    answer::begin();
+    Ok(response)
+}
+
+fn too_late() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+/// Waits for what outlives its request, such as a refresh, and writes the ledger's last counters.
+pub async fn drain(app: &App) {
+    app.tasks.close();
+    if timeout(DRAIN, app.tasks.wait()).await.is_err() {
+        tracing::error!("some work did not end in time; its connections will be in doubt");
+    }
+    if let Err(error) = hand_out::flush(app).await {
+        tracing::error!(%error, "the ledger's last counters are lost");
+    }
+    app.db.close().await;
+}
