@@ -1,0 +1,77 @@
+//! The second listener, for the operator's machines: `/healthz`, `/readyz`, `/metrics`. Tells no secret.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::App;
+use crate::issuer::{Issuer, discovery};
+
+/// A probe is answered quickly, however slow an issuer is.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(app)
+}
+
+/// 503 only for the database and draining; a vault that does not open never starts. An issuer in trouble is 200 with `degraded`: other
+/// issuers' connections and live tokens go on.
+async fn ready(State(app): State<App>) -> Response {
+    if app.draining.is_cancelled() {
+        return not_ready("draining", "the server is shutting down");
+    }
+    if let Err(error) = app.db.ping().await {
+        tracing::error!(%error, "the database does not answer");
+        return not_ready("database", "the database does not answer");
+    }
+    let Ok(issuers) = crate::app::issuers(&app).await else {
+        return not_ready("database", "the database does not answer");
+    };
+    let mut probes = JoinSet::new();
+    for issuer in issuers {
+        let app = app.clone();
+        probes.spawn(async move {
+            let trouble = trouble(&app, &issuer).await;
+            (issuer.key, trouble)
+        });
+    }
+    let mut degraded = serde_json::Map::new();
+    for (key, trouble) in probes.join_all().await {
+        if let Some(trouble) = trouble {
+            degraded.insert(key, json!(trouble));
+        }
+    }
+    let status = if degraded.is_empty() { "ready" } else { "degraded" };
+    Json(json!({ "status": status, "issuers": degraded })).into_response()
+}
+
+/// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.
+async fn trouble(app: &App, issuer: &Issuer) -> Option<String> {
+    match timeout(PATIENCE, discovery::endpoints(&app.issuers, issuer)).await {
+        Err(_) => Some("no answer came in time".to_owned()),
+        Ok(Err(fault)) => Some(fault.to_string()),
+        Ok(Ok(_)) => discovery::trouble(&app.issuers, issuer),
+    }
+}
+
+fn not_ready(what: &str, why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "not_ready", "what": what, "why": why })))
+        .into_response()
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    app.metrics.load(&app.load);
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, openmetrics)], app.metrics.text()).into_response()
+}
