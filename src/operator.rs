@@ -1,0 +1,109 @@
+//! What the operator's commands do. On SQLite a running server does it for the command line, over a socket
+//! beside the database, so that whatever it holds in memory stays exact.
+
+pub mod lock;
+pub mod socket;
+
+use serde::{Deserialize, Serialize};
+
+use crate::App;
+use crate::app::add::{NewApp, add};
+use crate::app::import::{Import, import};
+use crate::app::{Source, ThirdPartyApp, remove};
+use crate::caller::{create_key, revoke_key};
+use crate::error::Error;
+use crate::secret::Token;
+
+/// A command, as it travels.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Command {
+    AddApp(Box<NewApp>),
+    ImportManifest(Import),
+    ListApps,
+    RemoveApp { key: String },
+    CreateKey { caller: String, apps: Vec<String> },
+    ListKeys,
+    RevokeKey { id: String },
+}
+
+/// What the command line prints.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// For people, on standard error, or on standard output when there is no secret.
+    pub lines: Vec<String>,
+    /// For a pipe: alone on standard output.
+    #[serde(with = "crate::secret::exposed_option")]
+    pub secret: Option<Token>,
+}
+
+impl Answer {
+    fn line(line: String) -> Self {
+        Self { lines: vec![line], secret: None }
+    }
+}
+
+/// # Errors
+/// The verb's own.
+pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
+    match command {
+        Command::AddApp(new) => {
+            let added = add(app, *new, Source::Cli).await?;
+            Ok(Answer { lines: registered(app, &added), secret: None })
+        }
+        Command::ImportManifest(asked) => {
+            let imported = import(app, asked).await?;
+            Ok(Answer {
+                lines: imported.iter().flat_map(|added| registered(app, added)).collect(),
+                secret: None,
+            })
+        }
+        Command::ListApps => list_apps(app).await,
+        Command::RemoveApp { key } => {
+            remove::remove(app, &key).await?;
+            Ok(Answer::line(format!("The app {key} is out of use.")))
+        }
+        Command::CreateKey { caller, apps } => {
+            let created = create_key::create_key(app, &caller, &apps).await?;
+            let lines = vec![
+                format!("caller {} ({caller})", created.caller_id),
+                format!("key    {}", created.key_id),
+                "The key is shown once; keep it where secrets are kept.".to_owned(),
+            ];
+            Ok(Answer { lines, secret: Some(created.key) })
+        }
+        Command::ListKeys => list_keys(app).await,
+        Command::RevokeKey { id } => {
+            revoke_key::revoke_key(app, &id).await?;
+            Ok(Answer::line(format!("The key {id} is revoked.")))
+        }
+    }
+}
+
+fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
+    vec![
+        format!("{} {} is registered.", third_party.id, third_party.key),
+        format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
+        format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
+    ]
+}
+
+async fn list_apps(app: &App) -> Result<Answer, Error> {
+    let apps = crate::app::all(app).await?;
+    let line = |third_party: &ThirdPartyApp| {
+        let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
+        format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
+    };
+    Ok(Answer { lines: apps.iter().map(line).collect(), secret: None })
+}
+
+async fn list_keys(app: &App) -> Result<Answer, Error> {
+    let keys = crate::caller::list_keys(app).await?;
+    let line = |key: &crate::caller::ListedKey| {
+        let state = key.revoked_at.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"));
+        format!(
+            "{}\t{}\t{}\t{}\tmade {}\t{state}",
+            key.id, key.caller_id, key.caller, key.apps, key.created_at
+        )
+    };
+    Ok(Answer { lines: keys.iter().map(line).collect(), secret: None })
+}
