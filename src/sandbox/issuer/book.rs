@@ -1,0 +1,226 @@
+//! What the issuer remembers: sessions, consents, codes, and the families of refresh tokens. Every method is
+//! one step that nobody can see half done. Decides nothing about HTTP.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::clock::Timestamp;
+use crate::secret::random_text;
+
+/// A person's signed-in browser.
+#[derive(Clone)]
+pub(super) struct Session {
+    pub subject: String,
+    pub signed_in_at: Timestamp,
+}
+
+/// What a person allowed a client.
+#[derive(Clone)]
+pub(super) struct Grant {
+    pub client: String,
+    pub subject: String,
+    pub scope: BTreeSet<String>,
+    pub audience: Option<String>,
+    pub nonce: Option<String>,
+    pub signed_in_at: Timestamp,
+}
+
+impl Grant {
+    pub(super) fn has(&self, scope: &str) -> bool {
+        self.scope.contains(scope)
+    }
+}
+
+/// An authorization code.
+pub(super) struct Code {
+    pub grant: Grant,
+    pub redirect_uri: String,
+    pub challenge: String,
+    pub expires_at: Timestamp,
+    /// The family that it was exchanged for.
+    pub used_for: Option<usize>,
+}
+
+/// All that descends from one authorization code.
+struct Family {
+    grant: Grant,
+    generation: u32,
+    superseded_at: Timestamp,
+    expires_at: Timestamp,
+    live: bool,
+}
+
+/// An access token that was issued.
+#[derive(Clone)]
+pub(super) struct Access {
+    pub grant: Grant,
+    pub expires_at: Timestamp,
+    family: usize,
+}
+
+/// What came of presenting a refresh token.
+pub(super) struct Refreshed {
+    pub family: usize,
+    pub grant: Grant,
+    /// The new refresh token, when there is one.
+    pub token: Option<String>,
+}
+
+/// The issuer's memory.
+#[derive(Default)]
+pub(super) struct Book {
+    pub sessions: HashMap<String, Session>,
+    pub codes: HashMap<String, Code>,
+    pub issued: Vec<String>,
+    pub exchanges: u64,
+    pub refreshes: u64,
+    pub revocations: u64,
+    pub key_set_requests: u64,
+    consents: Vec<Grant>,
+    families: Vec<Family>,
+    refresh_tokens: HashMap<String, (usize, u32)>,
+    access_tokens: HashMap<String, Access>,
+}
+
+impl Book {
+    /// Whether the person has already allowed the client all of this.
+    pub(super) fn consented(&self, asked: &Grant) -> bool {
+        self.consents.iter().any(|given| {
+            given.client == asked.client
+                && given.subject == asked.subject
+                && given.audience == asked.audience
+                && given.scope.is_superset(&asked.scope)
+        })
+    }
+
+    pub(super) fn consent(&mut self, grant: &Grant) {
+        if !self.consented(grant) {
+            self.consents.push(grant.clone());
+        }
+    }
+
+    /// A new code for what was allowed.
+    pub(super) fn code(&mut self, code: Code) -> String {
+        let text = random_text::<24>();
+        self.issued.push(text.clone());
+        self.codes.insert(text.clone(), code);
+        text
+    }
+
+    /// Begins a family; with a first refresh token if `offline`.
+    pub(super) fn begin(&mut self, grant: Grant, now: Timestamp, expires_at: Timestamp) -> Refreshed {
+        let family = self.families.len();
+        let offline = grant.has("offline_access");
+        self.families.push(Family {
+            grant: grant.clone(),
+            generation: 0,
+            superseded_at: now,
+            expires_at,
+            live: true,
+        });
+        let token = offline.then(|| self.refresh_token(family, 0));
+        Refreshed { family, grant, token }
+    }
+
+    /// Spends a refresh token. A superseded one ends its family, unless it is the previous one and superseded at
+    /// most `leeway` seconds ago.
+    pub(super) fn refresh(
+        &mut self,
+        client: &str,
+        token: &str,
+        now: Timestamp,
+        rotates: bool,
+        leeway: i64,
+    ) -> Option<Refreshed> {
+        let (index, generation) = *self.refresh_tokens.get(token)?;
+        let family = self.families.get_mut(index)?;
+        if !family.live || family.grant.client != client || family.expires_at <= now {
+            return None;
+        }
+        let grant = family.grant.clone();
+        let is_previous = generation + 1 == family.generation;
+        let in_leeway = leeway > 0 && now.seconds_from(family.superseded_at) <= leeway;
+        let next = if generation == family.generation {
+            if !rotates {
+                return Some(Refreshed { family: index, grant, token: None });
+            }
+            family.generation += 1;
+            family.superseded_at = now;
+            family.generation
+        } else if is_previous && in_leeway {
+            family.generation
+        } else {
+            family.live = false;
+            return None;
+        };
+        let token = Some(self.refresh_token(index, next));
+        Some(Refreshed { family: index, grant, token })
+    }
+
+    fn refresh_token(&mut self, family: usize, generation: u32) -> String {
+        let token = format!("v1.{}", random_text::<33>());
+        self.issued.push(token.clone());
+        self.refresh_tokens.insert(token.clone(), (family, generation));
+        token
+    }
+
+    pub(super) fn keep_access(&mut self, token: &str, family: usize, grant: Grant, expires_at: Timestamp) {
+        self.issued.push(token.to_owned());
+        self.access_tokens.insert(token.to_owned(), Access { grant, expires_at, family });
+    }
+
+    /// What an access token is good for, unless it has ended.
+    pub(super) fn access(&self, token: &str, now: Timestamp) -> Option<Access> {
+        self.access_tokens.get(token).filter(|access| access.expires_at > now).cloned()
+    }
+
+    /// Ends a refresh token's family. `None`: the token is another client's.
+    pub(super) fn revoke(&mut self, client: &str, token: &str, whole_grant: bool) -> Option<()> {
+        let Some(&(index, _)) = self.refresh_tokens.get(token) else { return Some(()) };
+        let grant = self.families[index].grant.clone();
+        if grant.client != client {
+            return None;
+        }
+        self.families[index].live = false;
+        if whole_grant {
+            let same = |other: &Grant| other.client == grant.client && other.subject == grant.subject;
+            self.families
+                .iter_mut()
+                .filter(|family| same(&family.grant))
+                .for_each(|family| family.live = false);
+            self.consents.retain(|given| !same(given));
+        }
+        Some(())
+    }
+
+    /// Ends all that came of one code, access tokens included.
+    pub(super) fn end_family(&mut self, index: usize) {
+        self.families[index].live = false;
+        self.access_tokens.retain(|_, access| access.family != index);
+    }
+
+    /// Ends all that a person ever allowed.
+    pub(super) fn end_all_of(&mut self, subject: &str) {
+        let theirs = |grant: &Grant| grant.subject == subject;
+        self.families
+            .iter_mut()
+            .filter(|family| theirs(&family.grant))
+            .for_each(|family| family.live = false);
+        self.consents.retain(|given| !theirs(given));
+        self.access_tokens.retain(|_, access| !theirs(&access.grant));
+        self.codes.retain(|_, code| !theirs(&code.grant));
+    }
+
+    /// Whether a refresh token would be accepted without any leeway.
+    pub(super) fn is_live(&self, token: &str, now: Timestamp) -> bool {
+        self.refresh_tokens.get(token).is_some_and(|place| self.is_current(*place, now))
+    }
+
+    pub(super) fn live_refresh_tokens(&self, now: Timestamp) -> usize {
+        self.refresh_tokens.values().filter(|place| self.is_current(**place, now)).count()
+    }
+
+    fn is_current(&self, (index, generation): (usize, u32), now: Timestamp) -> bool {
+        let family = &self.families[index];
+        family.live && family.generation == generation && family.expires_at > now
+    }
+}
