@@ -1,0 +1,115 @@
+//! The commands. Each file reads its arguments, calls verbs, and prints; only here is anything printed.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to whoever typed it")]
+
+mod app;
+mod check;
+#[cfg(feature = "sandbox")]
+mod demo;
+mod key;
+mod logging;
+mod migrate;
+mod operate;
+mod serve;
+mod vault;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use attache::config::{Config, ConfigFault};
+use clap::{Args, Parser, Subcommand};
+
+/// A self-hosted OAuth2/OIDC third-party connection broker.
+#[derive(Debug, Parser)]
+#[command(name = "attache", version, about)]
+pub struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on loopback, with a sandbox issuer and content platform; nothing to configure
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Demo),
+    /// Serve
+    Serve(ConfigFile),
+    /// Say what is wrong with the configuration or an issuer
+    Check(ConfigFile),
+    /// Bring the database up to date
+    Migrate(ConfigFile),
+    /// Third-party apps
+    #[command(subcommand)]
+    App(app::App),
+    /// API keys of callers
+    #[command(subcommand)]
+    Key(key::Key),
+    /// The vault's master key
+    #[command(subcommand)]
+    Vault(vault::Vault),
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub struct ConfigFile {
+    /// The configuration file
+    #[arg(long, env = "ATTACHE_CONFIG", default_value = "attache.toml")]
+    config: PathBuf,
+}
+
+/// Why a command ended, as the exit code tells it.
+pub enum Failure {
+    /// 2: the configuration is wrong; nothing was started.
+    Config(Vec<ConfigFault>),
+    /// 1: anything else, in one sentence.
+    Sentence(String),
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Sentence(error.to_string())
+    }
+}
+
+impl ConfigFile {
+    fn load(&self) -> Result<Config, Failure> {
+        Config::load(&self.config).map_err(Failure::Config)
+    }
+}
+
+pub fn run(command_line: CommandLine) -> ExitCode {
+    let outcome = match command_line.command {
+        // Needs neither configuration nor runtime.
+        Command::Vault(command) => vault::run(&command),
+        other => runtime().and_then(|runtime| runtime.block_on(dispatch(other))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config(faults)) => {
+            for fault in faults {
+                eprintln!("{fault}");
+            }
+            ExitCode::from(2)
+        }
+        Err(Failure::Sentence(sentence)) => {
+            eprintln!("{sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+async fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        #[cfg(feature = "sandbox")]
+        Command::Demo(demo) => demo::run(demo).await,
+        Command::Serve(file) => serve::run(&file).await,
+        Command::Check(file) => check::run(&file).await,
+        Command::Migrate(file) => migrate::run(&file).await,
+        Command::App(command) => app::run(command).await,
+        Command::Key(command) => key::run(command).await,
+        Command::Vault(command) => vault::run(&command),
+    }
+}

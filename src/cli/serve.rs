@@ -1,0 +1,72 @@
+//! `attache serve`: the lock, the two listeners, the operator's socket, and a drain at the end.
+
+use attache::clock::Clock;
+use attache::config::Config;
+use attache::operator::lock::{self, Lock};
+use attache::operator::socket;
+use attache::server::{Limits, descriptors, drain, serve};
+use attache::{App, db, machine_room, router, start};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigFile, Failure, logging};
+
+pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
+    let config = file.load()?;
+    logging::init(&config.log)?;
+    let lock = hold_lock(&config)?;
+    let listener = bind("listen.address", &config.listen.address).await?;
+    let machine_room = bind("listen.machine_room", &config.listen.machine_room).await?;
+    let app = start::start(config, Clock::System).await?;
+    serve_until_told(app, listener, machine_room).await?;
+    drop(lock);
+    Ok(())
+}
+
+/// On SQLite one process at a time; PostgreSQL needs none.
+pub fn hold_lock(config: &Config) -> Result<Option<Lock>, Failure> {
+    match db::sqlite_path(&config.database.url) {
+        None => Ok(None),
+        Some(path) => Ok(Some(lock::acquire(&path)?)),
+    }
+}
+
+pub async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
+    let cure = |error| Failure::Sentence(format!("{key}: {address} cannot be listened on: {error}"));
+    TcpListener::bind(address).await.map_err(cure)
+}
+
+/// Serves until SIGTERM or SIGINT, then drains.
+pub async fn serve_until_told(
+    app: App,
+    listener: TcpListener,
+    machine_room: TcpListener,
+) -> Result<(), Failure> {
+    if let Some(path) = db::sqlite_path(&app.config.database.url) {
+        let socket = lock::beside(&path, "sock");
+        tokio::spawn(socket::listen(app.clone(), &socket)?);
+    }
+    let house = tokio::spawn(start::keep_house(app.clone()));
+    let probes = machine_room::router(app.clone());
+    // Probes are answered while the rest drains.
+    tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
+    let draining = app.draining.clone();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("draining");
+        draining.cancel();
+    });
+    tracing::info!(address = %app.config.listen.address, public_url = %app.config.public_url, "serving");
+    let limits = Limits::of(&app.config.limits);
+    let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
+    serve(listener, router(app.clone()), limits, app.draining.clone()).await;
+    // What it was counting is written before the last counters are.
+    let _ = house.await;
+    drain(&app).await;
+    tracing::info!("drained");
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! Attaché, a self-hosted third-party connection broker. This is the map.
+//!
+//! A person signs in ([`account`]) at the one sign-in issuer, and connects third-party apps ([`app`]) to their
+//! account by consent in the browser. A *connection* ([`connection`]) is the stored grant: account x app x
+//! external identity, its tokens sealed ([`vault`]). *Callers* ([`caller`]) are workflow functions and backends
+//! with API keys; they are handed fresh access tokens, and *content tokens* for one environment of a content
+//! platform ([`content`]). Everything that was done or handed out is in the [`ledger`].
+//!
+//! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
+//! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
+//! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
+//!   [`cache`] how. On PostgreSQL nothing is held.
+//! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
+//! * [`operator`] is what the command line does; [`machine_room`] is for probes.
+//! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
+//!
+//! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
+//! other's verbs, never each other's store. Verbs are plain functions over one [`App`] value.
+
+pub mod account;
+pub mod app;
+pub mod cache;
+pub mod caller;
+pub mod clock;
+pub mod config;
+pub mod connection;
+pub mod content;
+pub mod db;
+pub mod dialect;
+pub mod edge;
+pub mod error;
+pub mod held;
+pub mod issuer;
+pub mod ledger;
+pub mod limits;
+pub mod load;
+pub mod log;
+pub mod machine_room;
+pub mod metrics;
+pub mod operator;
+pub mod request_id;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod secret;
+pub mod server;
+pub mod session;
+pub mod start;
+pub mod vault;
+pub mod web;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::get;
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceBuilder;
+use url::Url;
+
+use clock::Clock;
+use config::Config;
+use connection::flight::Flights;
+use content::signing_key::SigningKeys;
+use db::Db;
+use dialect::graphql::ManagementSchema;
+use held::Held;
+use issuer::Issuers;
+use ledger::Ledger;
+use limits::RateLimits;
+use load::Load;
+use metrics::Metrics;
+use vault::{DataKey, Vault};
+
+/// The one value that every verb is given. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What the process is made of.
+pub struct Parts {
+    pub config: Config,
+    pub db: Db,
+    pub held: Held,
+    pub clock: Clock,
+    pub vault: Vault,
+    /// Seals what belongs to no app and no connection: sessions, attempts, signing keys.
+    pub house_key: Arc<DataKey>,
+    pub issuers: Issuers,
+    pub signing_keys: SigningKeys,
+    pub ledger: Ledger,
+    pub flights: Flights,
+    pub load: Load,
+    pub limits: RateLimits,
+    pub metrics: Metrics,
+    pub management_schema: ManagementSchema,
+    /// Work that must outlive the request that began it; waited for at shutdown.
+    pub tasks: TaskTracker,
+    /// Cancelled when the process is to end.
+    pub draining: CancellationToken,
+    pub events: broadcast::Sender<Event>,
+}
+
+/// What other parts of the process may want to hear of.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Connected { connection_id: String },
+}
+
+/// The largest request body that is read, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// An address of ours. Built from the configuration, never from a request's headers.
+    #[must_use]
+    pub fn url(&self, path_and_query: &str) -> Url {
+        self.config.public_url.join(path_and_query).unwrap_or_else(|_| self.config.public_url.clone())
+    }
+
+    /// Our own issuer identifier (RFC 8414 section 2): the public URL's origin, without a slash at its end.
+    #[must_use]
+    pub fn issuer_identifier(&self) -> String {
+        self.config.public_url.origin().ascii_serialization()
+    }
+}
+
+/// Everything that is served, and the only place where routes are merged.
+pub fn router(app: App) -> Router {
+    let pages = Router::new()
+        .merge(account::pages::router())
+        .merge(app::pages::router())
+        .merge(connection::pages::router())
+        .layer(session::layer(&app))
+        .layer(middleware::from_fn(web::failure::dress));
+    let machines = Router::new()
+        .merge(dialect::slack::router())
+        .merge(dialect::oauth::router())
+        .merge(dialect::graphql::router())
+        .merge(dialect::v1::router());
+    Router::new()
+        .merge(pages)
+        .merge(machines)
+        .route(web::view::STYLESHEET, get(web::assets::stylesheet))
+        .route("/favicon.ico", get(web::assets::icon))
+        .fallback(dialect::not_found)
+        .method_not_allowed_fallback(dialect::method_not_allowed)
+        // One layer to axum, because each costs every request.
+        .layer(ServiceBuilder::new().layer(edge::layer(&app)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
+        .with_state(app)
+}

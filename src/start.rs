@@ -1,0 +1,137 @@
+//! Puts the process together: database, vault, keys, and what the configuration file says. Serves nothing yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::app::sync::Extent;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::connection::flight::Flights;
+use crate::connection::refresh::rescue;
+use crate::content::signing_key;
+use crate::db::{self, OpenError};
+use crate::error::Error;
+use crate::held::Held;
+use crate::issuer::Issuers;
+use crate::issuer::http::{Egress, Http};
+use crate::ledger::{Ledger, hand_out};
+use crate::limits::RateLimits;
+use crate::load::Load;
+use crate::metrics::Metrics;
+use crate::secret::Token;
+use crate::vault::{self, MasterKey, Vault, VaultError};
+use crate::{App, Parts, account, content, dialect, session};
+
+/// Why the process does not start; for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("vault.master_key: {0}; see docs/configuration.md")]
+    Vault(#[from] VaultError),
+    #[error("database.url: {0}")]
+    Database(#[from] OpenError),
+    #[error("{0}")]
+    Other(Error),
+}
+
+impl From<Error> for StartError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Vault(fault) => Self::Vault(fault),
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// Opens everything and brings the database in line with the file, as a server does. An issuer that is down keeps
+/// nothing from starting.
+///
+/// # Errors
+/// [`StartError`]; a wrong master key never starts.
+pub async fn start(config: Config, clock: Clock) -> Result<App, StartError> {
+    open(config, clock, Extent::Whole).await
+}
+
+/// Opens everything, and carries over as much of the file as is said.
+///
+/// # Errors
+/// [`StartError`]; a wrong master key never starts.
+pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, StartError> {
+    let master_key = config.vault.master_key.clone().unwrap_or_else(|| Token::new(""));
+    let vault = Vault::new(MasterKey::parse(&master_key)?);
+    let db = db::open(&config.database.url, config.database.connections).await?;
+    // Replicas that start at once take turns: what one makes, the next one finds.
+    let turn = db.take_turn().await.map_err(Error::from)?;
+    let house_key = Arc::new(vault::unlock(&db, &vault, clock.now()).await?);
+    let signing_keys = signing_key::open(&db, &house_key, clock.now()).await?;
+    let egress = Egress::new(config.outbound.allow_origins.clone());
+    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds));
+    let (events, _) = broadcast::channel(64);
+    let app = App::new(Parts {
+        issuers: Issuers::new(http, clock.clone()),
+        held: Held::new(config.database.memory_megabytes),
+        load: Load::new(config.limits.requests_at_once),
+        limits: RateLimits::new(&config.limits, clock.clone()),
+        config,
+        db,
+        clock,
+        vault,
+        house_key,
+        signing_keys,
+        ledger: Ledger::default(),
+        flights: Flights::default(),
+        metrics: Metrics::default(),
+        management_schema: dialect::graphql::schema(),
+        tasks: TaskTracker::new(),
+        draining: CancellationToken::new(),
+        events,
+    });
+    crate::app::sync::sync(&app, extent).await?;
+    if extent == Extent::Whole {
+        content::sync::sync(&app).await?;
+        // Before anybody asks: a grant that is in the journal is newer than its row.
+        rescue::replay(&app).await?;
+    }
+    turn.end().await.map_err(Error::from)?;
+    Ok(app)
+}
+
+/// The housekeeping of a server: the ledger's counters every second, issuers that are still to be told and addresses
+/// that need not be remembered every five seconds, what has expired every ten minutes. Ends when the server drains.
+pub async fn keep_house(app: App) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
+    let mut ten_minutes = tokio::time::interval(Duration::from_mins(10));
+    loop {
+        tokio::select! {
+            () = app.draining.cancelled() => return,
+            _ = second.tick() => {
+                if let Err(error) = hand_out::flush(&app).await {
+                    tracing::error!(%error, "the ledger's counters could not be written; they are kept");
+                }
+            }
+            _ = five_seconds.tick() => {
+                app.limits.sweep();
+                if let Err(error) = crate::connection::revoke::tell_again(&app).await {
+                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
+                }
+            }
+            _ = ten_minutes.tick() => {
+                if let Err(error) = sweep(&app).await {
+                    tracing::error!(%error, "what has expired could not be removed");
+                }
+            }
+        }
+    }
+}
+
+async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+    let now = app.clock.now();
+    session::sweep(&app.db, now).await?;
+    account::sweep(app).await?;
+    crate::connection::sweep(app).await?;
+    content::sweep(&app.db, now).await
+}
