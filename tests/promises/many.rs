@@ -1,0 +1,74 @@
+//! Many connections without as many consents: copies of one that a person made.
+
+use crate::world::World;
+
+/// What is particular to a copy; the rest is the original's.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    pub id: String,
+    pub app: String,
+    pub status: &'static str,
+    /// None: never used, and so listed by when it was connected.
+    pub used_at: Option<i64>,
+}
+
+impl Copy {
+    /// `Et`, the number in a text that sorts as it does, and characters that make it as long as a real one.
+    pub fn new(number: usize, app: &str) -> Self {
+        Self { id: format!("Et{number:020}"), app: app.to_owned(), status: "active", used_at: None }
+    }
+
+    pub fn used(self, at: i64) -> Self {
+        Self { used_at: Some(at), ..self }
+    }
+
+    pub fn in_state(self, status: &'static str) -> Self {
+        Self { status, ..self }
+    }
+}
+
+/// Puts copies of a connection beside it, of the same account; each is of an external identity of its own.
+pub async fn copy(world: &World, original: &str, copies: &[Copy]) {
+    let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
+            granted_scopes, requested_scopes, generation, fence, failures, connected_at, listed_at, last_used_at, updated_at) \
+        SELECT CAST($1 AS TEXT), c.account_id, a.id, c.external_issuer, CAST($2 AS TEXT), CAST($3 AS TEXT), \
+            c.granted_scopes, c.requested_scopes, 1, 0, 0, c.connected_at, COALESCE(CAST($4 AS BIGINT), c.connected_at), \
+            CAST($5 AS BIGINT), c.updated_at FROM connections c, apps a WHERE c.id = $6 AND a.key = $7";
+    let mut transaction = world.app.db.begin().await.expect("a transaction");
+    for copy in copies {
+        let insert = sqlx::query(insert)
+            .bind(&copy.id)
+            .bind(&copy.id)
+            .bind(copy.status)
+            .bind(copy.used_at)
+            .bind(copy.used_at)
+            .bind(original)
+            .bind(&copy.app);
+        let done = insert.execute(&mut *transaction).await.expect("a copy");
+        assert_eq!(done.rows_affected(), 1, "{copy:?}");
+    }
+    transaction.commit().await.expect("a commit");
+}
+
+/// Lines of a connection's ledger, one a minute up to now, newest last.
+pub async fn note(world: &World, connection: &str, lines: i64) {
+    let insert = "INSERT INTO ledger (seq, at, action, actor, connection_id, times, last_at) \
+        VALUES ($1, $2, 'refreshed', 'attache', $3, 1, $4)";
+    let now = world.app.clock.now().unix();
+    for line in 0..lines {
+        let at = now - (lines - line) * 60;
+        let insert = sqlx::query(insert).bind(at << 30).bind(at).bind(connection).bind(at);
+        world.app.db.execute(insert).await.expect("a line");
+    }
+}
+
+/// The configuration of more apps at the sandbox issuer.
+pub fn more_apps(apps: &[(&str, &str)]) -> String {
+    let app = |(key, name): &(&str, &str)| {
+        format!(
+            "[apps.{key}]\nname = \"{name}\"\ndescription = \"Another app\"\nkind = \"web\"\nissuer = \"sandbox\"\n\
+             client_id = \"{key}\"\nclient_secret = \"s3cret-of-{key}\"\nscopes = [\"openid\"]\n"
+        )
+    };
+    apps.iter().map(app).collect()
+}

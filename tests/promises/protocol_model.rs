@@ -1,0 +1,380 @@
+//! A model of the row, of a rotating issuer and of two processes, in which the real refresh protocol takes the
+//! decisions. It says what may happen next, and judges what came of it.
+
+use std::collections::BTreeSet;
+
+use attache::connection::refresh::protocol::{
+    Event, Lease, Next, Outcome, Row, State, Terms, advance, begin,
+};
+use attache::issuer::IssuerFault;
+use attache::issuer::profile::Reach;
+
+use crate::protocol_effect::{Do, Reached, Step};
+use crate::protocol_issuer::Issuer;
+
+/// The row, as far as a refresh cares. Tokens are numbers, in the order in which the issuer made them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Stored {
+    generation: u8,
+    token: u8,
+    fence: u8,
+    leased: bool,
+    intent: bool,
+    doubted: bool,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Flight {
+    state: State,
+    effect: Do,
+    /// Generation and token that were seen when it began.
+    seen: (u8, u8),
+    current: u8,
+    fence: u8,
+    answer: Option<u8>,
+    leased: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    terms: (bool, Reached),
+    row: Stored,
+    issuer: Issuer,
+    flights: [Option<Flight>; 2],
+    /// Generation, fence and token of each answer that could not be stored.
+    journals: [Vec<(u8, u8, u8)>; 2],
+    /// A lease ran out under its holder.
+    overtaken: bool,
+    /// How much may still go wrong, and how many refreshes may still begin.
+    faults: u8,
+    begins: u8,
+}
+
+impl World {
+    pub fn new(overlap: bool, reach: Reached, faults: u8, begins: u8) -> Self {
+        Self {
+            terms: (overlap, reach),
+            row: Stored {
+                generation: 1,
+                token: 1,
+                fence: 0,
+                leased: false,
+                intent: false,
+                doubted: false,
+                status: "active",
+            },
+            issuer: Issuer { live: BTreeSet::from([1]), overlap: None, dead: false, made: 1, unread: false },
+            flights: [None, None],
+            journals: [Vec::new(), Vec::new()],
+            overtaken: false,
+            faults,
+            begins,
+        }
+    }
+
+    fn terms(&self) -> Terms {
+        let reach = match self.terms.1 {
+            Reached::Token => Reach::Token,
+            Reached::Family => Reach::Family,
+        };
+        Terms { overlap: self.terms.0, live_for: 0, reach }
+    }
+
+    fn is_live(&self) -> bool {
+        !matches!(self.row.status, "revoking" | "revoked")
+    }
+
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (process, flight) in self.flights.iter().enumerate() {
+            match flight {
+                None => {
+                    let due = matches!(self.row.status, "active" | "refreshing" | "in_doubt" | "backoff");
+                    if self.begins > 0 && due {
+                        steps.push(Step::Begin(process));
+                    }
+                }
+                Some(flight) => {
+                    steps.push(Step::Well(process));
+                    if self.faults == 0 {
+                        continue;
+                    }
+                    steps.push(Step::Crash(process));
+                    if matches!(flight.effect, Do::Pause) {
+                        continue;
+                    }
+                    steps.push(Step::Fails(process));
+                    if matches!(flight.effect, Do::Ask) {
+                        steps.push(Step::TurnedAway(process));
+                    }
+                    if matches!(flight.effect, Do::Ask | Do::Store | Do::SetBack { .. } | Do::Lease) {
+                        steps.push(Step::Unheard(process));
+                    }
+                }
+            }
+        }
+        if self.row.leased && self.faults > 0 {
+            steps.push(Step::LeaseEnds);
+        }
+        if self.issuer.overlap.is_some() && self.faults > 0 {
+            steps.push(Step::OverlapEnds);
+        }
+        if self.is_live() && self.faults > 0 {
+            steps.push(Step::Revoke);
+        }
+        steps
+    }
+
+    pub fn take(&mut self, step: Step) {
+        if !matches!(step, Step::Begin(_) | Step::Well(_)) {
+            self.faults -= 1;
+        }
+        match step {
+            Step::Begin(process) => {
+                self.begins -= 1;
+                let (state, effect) = begin();
+                self.flights[process] = Some(Flight {
+                    state,
+                    effect: Do::from(&effect),
+                    seen: (self.row.generation, self.row.token),
+                    current: self.row.generation,
+                    fence: 0,
+                    answer: None,
+                    leased: false,
+                });
+            }
+            Step::Well(process) => {
+                let event = self.carry_out(process);
+                self.tell(process, &event);
+            }
+            Step::Fails(process) => {
+                let event = match self.flight(process).effect {
+                    Do::Ask => Event::Refused(IssuerFault::Unanswered(String::new())),
+                    _ => Event::Failed,
+                };
+                self.tell(process, &event);
+            }
+            Step::Unheard(process) => {
+                let asked = self.flight(process).effect == Do::Ask;
+                self.carry_out(process);
+                let event = if asked {
+                    self.flights[process].as_mut().expect("a flight").answer = None;
+                    self.issuer.unread = true;
+                    Event::Refused(IssuerFault::Unanswered(String::new()))
+                } else {
+                    Event::Failed
+                };
+                self.tell(process, &event);
+            }
+            Step::TurnedAway(process) => {
+                let away = IssuerFault::Unavailable(String::new(), None);
+                self.tell(process, &Event::Refused(away));
+            }
+            Step::Crash(process) => {
+                if let Some(flight) = self.flights[process].take()
+                    && flight.answer.is_some_and(|answer| !self.is_kept(process, answer))
+                {
+                    // It died with the answer in its hands.
+                    self.issuer.unread = true;
+                }
+                self.replay(process);
+            }
+            Step::LeaseEnds => {
+                self.row.leased = false;
+                // Its holder may be about to come back, and another may ask before that.
+                self.overtaken = true;
+                for flight in self.flights.iter_mut().flatten() {
+                    flight.leased = false;
+                }
+            }
+            Step::OverlapEnds => self.issuer.overlap = None,
+            Step::Revoke => {
+                self.row.status = "revoking";
+                self.row.fence += 1;
+                self.row.intent = false;
+            }
+        }
+    }
+
+    fn flight(&self, process: usize) -> &Flight {
+        self.flights[process].as_ref().expect("a flight")
+    }
+
+    fn is_kept(&self, process: usize, answer: u8) -> bool {
+        self.row.token >= answer || self.journals[process].iter().any(|(_, _, token)| *token == answer)
+    }
+
+    /// What a start does with the journal.
+    fn replay(&mut self, process: usize) {
+        for (generation, fence, token) in std::mem::take(&mut self.journals[process]) {
+            if self.row.generation == generation && self.is_live() {
+                self.store(token, fence);
+            }
+        }
+    }
+
+    fn store(&mut self, token: u8, by: u8) {
+        let Stored { generation, fence, .. } = self.row;
+        let unrivalled = fence == by;
+        self.row = Stored {
+            generation: generation + 1,
+            token,
+            fence: fence + 1,
+            // A rival may still ask: nobody else is to begin before its lease is over.
+            leased: self.row.leased && !unrivalled,
+            intent: !unrivalled,
+            doubted: false,
+            status: if unrivalled { "active" } else { "in_doubt" },
+        };
+    }
+
+    fn row_for(&self, flight: &Flight) -> Row {
+        match self.row.status {
+            "revoking" if self.row.generation == flight.seen.0 => Row::Revoking,
+            "revoking" | "revoked" => Row::Gone,
+            _ if Some(self.row.token) == flight.answer => Row::HoldsOurs,
+            _ if self.row.token == flight.seen.1 => Row::HoldsTheSpent,
+            _ => Row::Refreshed,
+        }
+    }
+
+    /// What the answer is stored on moves along only with a row that still holds the spent token.
+    fn read(&self, flight: &mut Flight) -> Row {
+        let row = self.row_for(flight);
+        if matches!(row, Row::HoldsTheSpent | Row::Revoking) {
+            flight.current = self.row.generation;
+        }
+        row
+    }
+
+    fn carry_out(&mut self, process: usize) -> Event {
+        let mut flight = self.flight(process).clone();
+        let event = match flight.effect {
+            Do::Lease => {
+                let free = !self.row.leased && self.row.generation == flight.seen.0;
+                if free && self.is_live() && self.row.status != "dead" {
+                    self.row.doubted = self.row.intent;
+                    self.row.fence += 1;
+                    (self.row.leased, self.row.intent, self.row.status) = (true, true, "refreshing");
+                    (flight.fence, flight.leased) = (self.row.fence, true);
+                    Event::Leased(Lease { fence: 0, doubted: self.row.doubted, failures: 0 })
+                } else if self.row.leased && self.row.generation == flight.seen.0 {
+                    Event::Held
+                } else {
+                    Event::Done
+                }
+            }
+            Do::Ask => {
+                let others_hold = self.row.leased && self.row.fence != flight.fence && self.is_live();
+                let rivals = others_hold && self.row.generation == flight.seen.0;
+                if !flight.leased {
+                    // Its own clock tells it that the lease has run out.
+                    return Event::Refused(IssuerFault::Unavailable(String::new(), None));
+                }
+                assert!(!rivals, "two ask at one time: {self:?}");
+                match self.issuer.present(flight.seen.1, self.terms.0) {
+                    Some(token) => {
+                        flight.answer = Some(token);
+                        Event::Answered
+                    }
+                    None => Event::Refused(IssuerFault::InvalidGrant(String::new())),
+                }
+            }
+            Do::Read => Event::Row(self.read(&mut flight)),
+            Do::Pause | Do::Tidy => {
+                if flight.effect == Do::Tidy {
+                    self.journals[process].clear();
+                }
+                Event::Done
+            }
+            Do::Store => {
+                let token = flight.answer.expect("an answer");
+                if self.row.generation == flight.current && self.is_live() {
+                    self.store(token, flight.fence);
+                    Event::Stored
+                } else {
+                    Event::Row(self.read(&mut flight))
+                }
+            }
+            Do::Rescue => {
+                self.journals[process].push((
+                    flight.current,
+                    flight.fence,
+                    flight.answer.expect("an answer"),
+                ));
+                Event::Done
+            }
+            Do::KeepLate => {
+                if self.row.status == "revoking" && self.row.generation == flight.seen.0 {
+                    self.row.token = flight.answer.expect("an answer");
+                    self.row.generation += 1;
+                    self.row.leased = false;
+                    Event::Done
+                } else {
+                    Event::Row(self.row_for(&flight))
+                }
+            }
+            Do::RevokeLate => {
+                match self.terms.1 {
+                    Reached::Token => {
+                        self.issuer.live.remove(&flight.answer.expect("an answer"));
+                    }
+                    Reached::Family => self.issuer.live.clear(),
+                }
+                Event::Done
+            }
+            Do::SetBack { status, open } => {
+                if self.row.fence == flight.fence && self.row.status == "refreshing" {
+                    (self.row.status, self.row.intent, self.row.leased) = (status, open, false);
+                }
+                Event::Done
+            }
+            Do::Release => {
+                if self.row.status == "revoking" && self.row.generation == flight.seen.0 {
+                    self.row.leased = false;
+                }
+                Event::Done
+            }
+        };
+        self.flights[process] = Some(flight);
+        event
+    }
+
+    fn tell(&mut self, process: usize, event: &Event) {
+        let flight = self.flight(process).clone();
+        match advance(flight.state, event, self.terms()) {
+            Next::Go(state, effect) => {
+                self.flights[process] = Some(Flight { state, effect: Do::from(&effect), ..flight });
+            }
+            Next::Over(outcome) => {
+                self.flights[process] = None;
+                if let (Outcome::Done, Some(answer)) = (outcome, flight.answer) {
+                    let nobody_needs_it = !self.is_live() || self.row.token != flight.seen.1;
+                    assert!(
+                        self.is_kept(process, answer) || nobody_needs_it,
+                        "an answer that reached us was dropped: {self:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    pub fn judge(&self) {
+        if !self.is_live() || self.flights.iter().any(Option::is_some) {
+            return;
+        }
+        let rescued =
+            self.journals.iter().flatten().any(|(generation, _, _)| *generation == self.row.generation);
+        let usable = !self.issuer.dead && self.issuer.would_take(self.row.token);
+        if usable || rescued {
+            assert_ne!(self.row.status, "dead", "a grant that works is called dead: {self:?}");
+            return;
+        }
+        // Lost only with an answer that was lost or that came after its lease, and never silently.
+        let excused = self.issuer.unread || self.overtaken;
+        assert!(excused, "a grant was lost though every answer arrived in time: {self:?}");
+        let named = self.row.intent || matches!(self.row.status, "in_doubt" | "dead");
+        assert!(named, "a grant is lost and nobody says so: {self:?}");
+    }
+}
