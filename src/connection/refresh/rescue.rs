@@ -78,8 +78,8 @@ pub(super) async fn append(
         let _turn = turn(&path)?;
         let new = !path.exists();
         let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-        // A line that a crash cut short must not swallow this one.
-        writeln!(file, "\n{line}")?;
+        // A line that a crash cut short must not swallow this one; in one write, so that nobody reads half of it.
+        file.write_all(format!("\n{line}\n").as_bytes())?;
         file.sync_data()?;
         if new { sync_directory(&path) } else { Ok(()) }
     })
