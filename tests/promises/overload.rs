@@ -160,7 +160,7 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
             tokio::time::sleep(SHORT / 20).await;
         }
     };
-    tokio::time::timeout(PATIENCE, all_wait).await.expect("six hundred that wait");
+    tokio::time::timeout(PATIENCE * 2, all_wait).await.expect("six hundred that wait");
     assert_eq!(world.app.load.working_now(), 0);
     for _ in 0..50 {
         let key_set = world.http.get(format!("{url}/.well-known/jwks.json"));
