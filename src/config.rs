@@ -2,6 +2,7 @@
 //! Faults are collected, one line each with its key and its cure; nothing starts before there are none.
 
 mod environment;
+mod issuer;
 mod judge;
 mod limits;
 
@@ -18,9 +19,9 @@ use crate::app::{AppKind, IdentityRule};
 use crate::content::{AccountRule, AppRule, Strategy};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
-use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Reach};
 use crate::secret::Token;
 
+pub use issuer::IssuerConfig;
 pub use limits::LimitsConfig;
 
 /// Everything an operator can say.
@@ -142,35 +143,6 @@ pub struct SignIn {
 
 fn sign_in_scopes() -> Vec<String> {
     ["openid", "profile", "email"].map(str::to_owned).to_vec()
-}
-
-/// `[issuers.KEY]`: by discovery (`issuer`) or by explicit URLs.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IssuerConfig {
-    /// What people are shown.
-    pub name: Option<String>,
-    /// The issuer identifier, exactly as it stands in the metadata: the trailing slash counts.
-    pub issuer: Option<String>,
-    pub authorization_url: Option<Url>,
-    pub token_url: Option<Url>,
-    pub userinfo_url: Option<Url>,
-    pub revocation_url: Option<Url>,
-    pub jwks_url: Option<Url>,
-    /// Origins other than the issuer's own that its metadata may name as endpoints.
-    #[serde(default)]
-    pub endpoint_origins: Vec<Url>,
-    #[serde(default)]
-    pub profile: Preset,
-    pub pkce: Option<Pkce>,
-    pub audience_parameter: Option<AudienceParameter>,
-    pub revocation_reach: Option<Reach>,
-    /// Seconds for which it takes a spent refresh token once more.
-    #[serde(default)]
-    pub leeway_seconds: u32,
-    /// What each scope lets an app do, in human words.
-    #[serde(default)]
-    pub scope_descriptions: BTreeMap<String, String>,
 }
 
 /// `[apps.KEY]`: a third-party app, which is one OAuth client at one issuer.

@@ -57,6 +57,10 @@ pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp
     let issuer = store::issuer_by_key(&app.db, &new.issuer).await?;
     let issuer =
         issuer.ok_or_else(|| Error::InvalidRequest(format!("There is no issuer `{}`.", new.issuer)))?;
+    let scopes = Scopes::lenient(&new.scopes.join(" "));
+    if let Some(sentence) = issuer.profile.refuses(&scopes, &new.authorization_url_extras) {
+        return Err(Error::InvalidRequest(sentence));
+    }
     let same_issuer = issuer.key == app.config.sign_in.issuer;
     if new.identity == Some(IdentityRule::Same) && !same_issuer {
         let sentence = "identity `same` needs the issuer where people sign in; use `any`.";

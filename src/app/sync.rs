@@ -8,7 +8,6 @@ use super::{AppStatus, Source, store};
 use crate::App;
 use crate::config::{AppConfig, IssuerConfig};
 use crate::error::Error;
-use crate::issuer::profile::Profile;
 use crate::issuer::{ExplicitUrls, Issuer, Whereabouts};
 use crate::secret::random_id;
 
@@ -96,18 +95,12 @@ pub fn issuer(key: &str, config: &IssuerConfig) -> Option<Issuer> {
         })),
         _ => return None,
     };
-    let mut profile = Profile::of(config.profile);
-    profile.pkce = config.pkce.unwrap_or(profile.pkce);
-    profile.audience_parameter = config.audience_parameter.unwrap_or(profile.audience_parameter);
-    profile.revocation_reach = config.revocation_reach.unwrap_or(profile.revocation_reach);
-    profile.leeway_seconds = config.leeway_seconds;
-    profile.endpoint_origins = config.endpoint_origins.iter().cloned().collect();
     Some(Issuer {
         id: format!("is_{}", random_id::<20>()),
         key: key.to_owned(),
         name: config.name.clone().unwrap_or_else(|| key.to_owned()),
         whereabouts,
-        profile,
+        profile: config.profile(),
         scope_descriptions: config.scope_descriptions.clone(),
     })
 }

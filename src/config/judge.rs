@@ -147,6 +147,7 @@ fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut 
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
     }
+    issuer.judge_habits(key, faults);
 }
 
 /// Anything that carries a code or a secret is https, unless its origin was named for development.

@@ -48,7 +48,7 @@ pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
         }
     };
     let terms = Terms {
-        overlap: third_party.issuer.profile.leeway_seconds > 0,
+        overlap: third_party.issuer.profile.has_overlap(),
         reach: third_party.issuer.profile.revocation_reach,
         live_for: seen.access_expires_at.map_or(0, |ends| ends.seconds_from(app.clock.now()).max(0)),
     };
@@ -158,9 +158,11 @@ impl Refresh<'_> {
             self.fault = Some(late.clone());
             return Event::Refused(late);
         }
+        let profile = &self.third_party.issuer.profile;
         // From here on the issuer may rotate at any moment.
         let answer =
-            issuer::refresh::refresh(&self.app.issuers, self.endpoints, self.client, &self.spent).await;
+            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, &self.spent)
+                .await;
         match answer {
             Ok(tokens) => {
                 self.app.metrics.refresh("ok");

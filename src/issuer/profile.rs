@@ -1,16 +1,20 @@
-//! The habits of an issuer, as values that an operator can override one by one.
+//! The habits of an issuer, as values that an operator can override one by one. `attache check --issuer` finds them out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::scope::Scopes;
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Preset {
     #[default]
     Generic,
     Auth0,
+    /// Auth0 as it treats third-party apps since April 2026: no OpenID scopes, no userinfo, known parameters only.
+    Auth0Strict,
 }
 
 /// Whether authorization requests carry a code challenge (RFC 7636, S256). There is no fallback between the two.
@@ -53,35 +57,127 @@ pub enum Reach {
     None,
 }
 
-/// All habits of one issuer.
+/// Whether a refresh token is replaced when it is used. RFC 9700 section 4.14.2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rotation {
+    /// Each use may spend it.
+    Rotating,
+    /// It stays good, so asking again after a lost answer harms nothing.
+    Reusable,
+}
+
+/// All habits of one issuer. What an older row does not say is as if nothing was known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     pub preset: Preset,
     pub pkce: Pkce,
     pub audience_parameter: AudienceParameter,
     pub revocation_reach: Reach,
+    #[serde(default = "rotating")]
+    pub rotation: Rotation,
     /// Seconds for which the issuer takes a spent refresh token once more (Auth0's leeway); 0 when it never does.
     #[serde(default)]
     pub leeway_seconds: u32,
+    /// Seconds after which a refresh token that was not used is dead.
+    #[serde(default)]
+    pub refresh_idle_seconds: Option<u32>,
+    /// Seconds from the consent after which no refresh token is good any more, however often it was used.
+    #[serde(default)]
+    pub refresh_life_seconds: Option<u32>,
+    /// Refresh tokens that one person can have alive for one client; the issuer ends the oldest one beyond.
+    #[serde(default)]
+    pub live_refresh_tokens: Option<u32>,
+    /// The issuer's own words for a dead grant, beside `invalid_grant`.
+    #[serde(default)]
+    pub dead_words: BTreeSet<String>,
+    /// Refreshes that are asked of it at one time.
+    #[serde(default = "calls_at_once")]
+    pub calls_at_once: u16,
     /// Origins other than the issuer's own that its metadata may name as endpoints.
     #[serde(default)]
     pub endpoint_origins: BTreeSet<Url>,
 }
 
+const fn rotating() -> Rotation {
+    Rotation::Rotating
+}
+
+const fn calls_at_once() -> u16 {
+    16
+}
+
+/// Auth0's defaults for a token that expires, both.
+const THIRTY_DAYS: u32 = 30 * 86_400;
+/// Of one person and client, at Auth0.
+const AUTH0_LIVE_REFRESH_TOKENS: u32 = 200;
+/// The scopes of OpenID Connect Core 1.0 section 5.4, which Auth0 refuses to third-party apps.
+const OPENID_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
+/// What Auth0 takes from a third-party app beside what Attaché sets itself, and beside `ext-…`.
+const AUTH0_STRICT_PARAMETERS: [&str; 12] = [
+    "acr_values",
+    "audience",
+    "authorization_details",
+    "connection",
+    "correlation_id",
+    "display",
+    "dpop_jkt",
+    "login_hint",
+    "max_age",
+    "prompt",
+    "resource",
+    "ui_locales",
+];
+
 impl Profile {
     #[must_use]
-    pub const fn of(preset: Preset) -> Self {
-        let (audience_parameter, revocation_reach) = match preset {
-            Preset::Generic => (AudienceParameter::Resource, Reach::Token),
-            Preset::Auth0 => (AudienceParameter::Audience, Reach::Family),
-        };
-        Self {
+    pub fn of(preset: Preset) -> Self {
+        let generic = Self {
             preset,
             pkce: Pkce::Always,
-            audience_parameter,
-            revocation_reach,
+            audience_parameter: AudienceParameter::Resource,
+            revocation_reach: Reach::Token,
+            rotation: rotating(),
             leeway_seconds: 0,
+            refresh_idle_seconds: None,
+            refresh_life_seconds: None,
+            live_refresh_tokens: None,
+            dead_words: BTreeSet::new(),
+            calls_at_once: calls_at_once(),
             endpoint_origins: BTreeSet::new(),
+        };
+        match preset {
+            Preset::Generic => generic,
+            Preset::Auth0 | Preset::Auth0Strict => Self {
+                audience_parameter: AudienceParameter::Audience,
+                revocation_reach: Reach::Family,
+                refresh_idle_seconds: Some(THIRTY_DAYS),
+                refresh_life_seconds: Some(THIRTY_DAYS),
+                live_refresh_tokens: Some(AUTH0_LIVE_REFRESH_TOKENS),
+                ..generic
+            },
         }
+    }
+
+    /// Whether asking once more heals a lost answer.
+    #[must_use]
+    pub fn has_overlap(&self) -> bool {
+        self.rotation == Rotation::Reusable || self.leeway_seconds > 0
+    }
+
+    /// Why the issuer would refuse every authorization request of an app with these scopes and parameters.
+    #[must_use]
+    pub fn refuses(&self, scopes: &Scopes, extras: &BTreeMap<String, String>) -> Option<String> {
+        if self.preset != Preset::Auth0Strict {
+            return None;
+        }
+        if let Some(scope) = OPENID_SCOPES.into_iter().find(|scope| scopes.contains(scope)) {
+            return Some(format!(
+                "The profile `auth0-strict` grants no `{scope}` to third-party apps; leave the scope out."
+            ));
+        }
+        let known = |name: &str| AUTH0_STRICT_PARAMETERS.contains(&name) || name.starts_with("ext-");
+        let extra = extras.keys().find(|name| !known(name))?;
+        Some(format!("The profile `auth0-strict` refuses requests with `{extra}`; leave the parameter out."))
     }
 }

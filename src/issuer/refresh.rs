@@ -4,6 +4,7 @@ use oauth2::RefreshToken;
 
 use super::code::{oauth2_client, secrets};
 use super::discovery::Endpoints;
+use super::profile::Profile;
 use super::token_answer::{TokenRequest, TokenSet};
 use super::{Client, IssuerFault, Issuers};
 use crate::secret::Token;
@@ -16,6 +17,7 @@ use crate::secret::Token;
 pub async fn refresh(
     issuers: &Issuers,
     endpoints: &Endpoints,
+    profile: &Profile,
     client: &Client,
     refresh_token: &Token,
 ) -> Result<TokenSet, IssuerFault> {
@@ -24,5 +26,16 @@ pub async fn refresh(
     let token = RefreshToken::new(refresh_token.expose().to_owned());
     // What the crate makes of it is of no account: the answer was read by the carrier.
     let _ = oauth2.exchange_refresh_token(&token).request_async(&request).await;
-    request.outcome()
+    request.outcome().map_err(|fault| in_its_own_words(fault, profile))
+}
+
+/// Some issuers have a word of their own for a dead grant, which only the operator can know.
+fn in_its_own_words(fault: IssuerFault, profile: &Profile) -> IssuerFault {
+    match fault {
+        IssuerFault::Refused { error, description } if profile.dead_words.contains(&error) => {
+            let said = if description.is_empty() { error } else { format!("{error}, {description}") };
+            IssuerFault::InvalidGrant(said)
+        }
+        other => other,
+    }
 }
