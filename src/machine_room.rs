@@ -58,6 +58,10 @@ async fn ready(State(app): State<App>) -> Response {
 
 /// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.
 async fn trouble(app: &App, issuer: &Issuer) -> Option<String> {
+    if let Some(closed) = app.issuers.calls.closed_for(issuer) {
+        let seconds = closed.retry_after;
+        return Some(format!("refreshes failed in a row; it is left alone for {seconds} s"));
+    }
     match timeout(PATIENCE, discovery::endpoints(&app.issuers, issuer)).await {
         Err(_) => Some("no answer came in time".to_owned()),
         Ok(Err(fault)) => Some(fault.to_string()),

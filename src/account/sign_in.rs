@@ -96,9 +96,10 @@ async fn authenticate(
     nonce: &str,
 ) -> Result<Result<Account, Error>, IssuerFault> {
     let client = client(app);
+    let (outcome, transcript) =
+        exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always).await;
     let tokens =
-        exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always)
-            .await?;
+        outcome.inspect_err(|_| tracing::warn!(%transcript, "a sign-in's code brought no tokens"))?;
     let id_token = tokens.id_token.as_ref();
     let id_token = id_token.ok_or_else(|| IssuerFault::Odd("the issuer sent no ID token".to_owned()))?;
     let expected = Expected { client_id: &client.id, nonce, access_token: tokens.access_token.as_ref() };

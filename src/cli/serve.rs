@@ -2,6 +2,7 @@
 
 use attache::clock::Clock;
 use attache::config::Config;
+use attache::connection::early;
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
 use attache::server::{Limits, descriptors, drain, serve};
@@ -47,6 +48,7 @@ pub async fn serve_until_told(
         tokio::spawn(socket::listen(app.clone(), &socket)?);
     }
     let house = tokio::spawn(start::keep_house(app.clone()));
+    let early = tokio::spawn(early::run(app.clone()));
     let probes = machine_room::router(app.clone());
     // Probes are answered while the rest drains.
     tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
@@ -65,7 +67,7 @@ pub async fn serve_until_told(
     let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
-    let _ = house.await;
+    let _ = tokio::join!(house, early);
     drain(&app).await;
     tracing::info!("drained");
     Ok(())

@@ -8,6 +8,7 @@ use super::state::{Cause, Demand, Status, Step, decide};
 use super::{Connection, allow, flight, reread};
 use crate::App;
 use crate::error::Error;
+use crate::issuer::Issuer;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::secret::Token;
 
@@ -101,7 +102,14 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
         Status::Misconfigured => Error::Misconfigured { issuer: third_party.issuer.name.clone() },
         _ => Error::IssuerUnavailable {
             issuer: third_party.issuer.name.clone(),
-            retry_after: connection.retry_at.map_or(5, |at| at.seconds_from(now)).max(1),
+            retry_after: retry_after(app, connection, &third_party.issuer),
         },
     }
+}
+
+/// Seconds: what the connection waits for, or else its issuer.
+fn retry_after(app: &App, connection: &Connection, issuer: &Issuer) -> i64 {
+    let own = connection.retry_at.map(|at| at.seconds_from(app.clock.now()));
+    let left_alone = app.issuers.calls.closed_for(issuer).map(|closed| closed.retry_after);
+    own.max(left_alone).unwrap_or(5).max(1)
 }

@@ -6,10 +6,12 @@ use tracing::Instrument;
 use super::seal::{Binding, data_key, seal};
 use super::start::store::{Attempt, Claimant};
 use super::start::{ReturnToApp, verifier_place};
+use super::store::Consented;
 use super::{Connection, ExternalIdentity, start, store};
 use crate::App;
 use crate::account::Account;
 use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
+use crate::clock::Timestamp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
@@ -19,6 +21,7 @@ use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::Kind;
 use crate::issuer::token_answer::TokenSet;
+use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
 use crate::secret::{Token, TokenHash, random_id};
@@ -79,8 +82,15 @@ pub async fn complete(
         }
     };
     let verifier = app.house_key.open(&verifier_place(&hash), &attempt.verifier)?;
-    let consent =
-        Consent { app: app.clone(), account: account.clone(), third_party, attempt, code, verifier };
+    let consent = Consent {
+        app: app.clone(),
+        account: account.clone(),
+        third_party,
+        attempt,
+        code,
+        verifier,
+        transcript: Transcript::default(),
+    };
     let stored = app.tasks.spawn(consent.spend().in_current_span()).await;
     let stored = stored.map_err(|_| Error::Internal("The consent could not be completed.".to_owned()))?;
     let connection_id = stored.map_err(ended)?;
@@ -95,15 +105,17 @@ struct Consent {
     attempt: Attempt,
     code: Token,
     verifier: Token,
+    /// What was asked for the code, and answered.
+    transcript: Transcript,
 }
 
 impl Consent {
     /// The id of the stored connection.
-    async fn spend(self) -> Result<String, Error> {
+    async fn spend(mut self) -> Result<String, Error> {
         let (app, third_party) = (&self.app, &self.third_party);
         let client = crate::app::client(app, third_party)?;
         let redirect_uri = third_party.callback(app);
-        let tokens = exchange_code(
+        let (outcome, transcript) = exchange_code(
             &app.issuers,
             &third_party.issuer,
             &client,
@@ -112,8 +124,17 @@ impl Consent {
             &self.verifier,
             third_party.pkce(),
         )
-        .await
-        .map_err(|fault| issuer_fault(third_party, fault))?;
+        .await;
+        let tokens = match outcome {
+            Ok(tokens) => tokens,
+            Err(fault) => {
+                let error = issuer_fault(third_party, fault);
+                tracing::warn!(app = third_party.key, %transcript, "a code brought no tokens");
+                self.record_refusal(&self.entry(None).recording(&transcript)).await;
+                return Err(error);
+            }
+        };
+        self.transcript = transcript;
         match self.judge_and_store(&tokens).await {
             Ok(id) => Ok(id),
             // The commit may have been carried out though its answer was lost: then the grant is in use.
@@ -213,6 +234,7 @@ impl Consent {
             generation: 1,
             lease_until: None,
             retry_at: None,
+            refresh_expires_at: None,
             connected_at: now,
             refreshed_at: None,
             last_used_at: None,
@@ -221,15 +243,39 @@ impl Consent {
         };
         let sealed = seal(&key, connection.binding(), tokens, None, &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
-        if !store::insert(app, &mut transaction, &connection, &sealed, &self.attempt.scopes, now).await? {
+        let consent = self.consent(tokens, now);
+        if !store::insert(app, &mut transaction, &connection, &sealed, &consent, now).await? {
             return Ok(None);
         }
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
-        let entry = self.entry(Some(&id));
+        let entry = self.entry(Some(&id)).recording(&self.transcript);
         ledger::append(&mut transaction, &app.ledger, Action::Connected, &entry, now).await?;
         transaction.commit().await?;
         let _ = app.events.send(crate::Event::Connected { connection_id: id.clone() });
+        self.tell_of_the_cap(identity).await?;
         Ok(Some(id))
+    }
+
+    /// Beyond its cap the issuer ends the oldest grant without a word: whoever wonders later finds why in the log.
+    async fn tell_of_the_cap(&self, identity: &ExternalIdentity) -> Result<(), Error> {
+        let issuer = &self.third_party.issuer;
+        let Some(most) = issuer.profile.live_refresh_tokens else { return Ok(()) };
+        let live = store::by_identity(&self.app.db, &self.third_party.id, identity).await?.len();
+        if u32::try_from(live).is_ok_and(|live| live >= most) {
+            let (app, issuer) = (&self.third_party.key, &issuer.key);
+            tracing::warn!(app, issuer, live, "one identity has as many grants as its issuer keeps alive");
+        }
+        Ok(())
+    }
+
+    fn consent(&self, tokens: &TokenSet, now: Timestamp) -> Consented<'_> {
+        let life = self.third_party.issuer.profile.refresh_life_seconds;
+        // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
+        let life = life.filter(|_| tokens.refresh_token.is_some());
+        Consented {
+            requested: &self.attempt.scopes,
+            refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
+        }
     }
 
     async fn renew(&self, live: &Connection, tokens: &TokenSet) -> Result<Option<String>, Error> {
@@ -241,10 +287,11 @@ impl Consent {
         // Some issuers give a refresh token only with the first consent; then the old one is still the one.
         let sealed = seal(&key, binding, tokens, superseded.as_ref(), &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
-        if !store::renew(app, &mut transaction, live, &sealed, &self.attempt.scopes, now).await? {
+        let consent = self.consent(tokens, now);
+        if !store::renew(app, &mut transaction, live, &sealed, &consent, now).await? {
             return Ok(None);
         }
-        let entry = self.entry(Some(&live.id));
+        let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         ledger::append(&mut transaction, &app.ledger, Action::Reconnected, &entry, now).await?;
         transaction.commit().await?;
         if let (Some(old), Some(new)) = (&superseded, &tokens.refresh_token)
@@ -259,18 +306,22 @@ impl Consent {
     /// A grant that was given and is not kept must not live on at the issuer.
     async fn refuse(&self, tokens: &TokenSet, error: &Error) {
         tracing::warn!(app = self.third_party.key, %error, "a consent was refused");
-        let entry = self.entry(None).saying(&error.to_string());
+        self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
+        if let Some(unwanted) = &tokens.refresh_token {
+            self.revoke_unwanted(unwanted).await;
+        }
+    }
+
+    /// Best effort: that it cannot be written changes nothing for the person.
+    async fn record_refusal(&self, entry: &Entry) {
         let now = self.app.clock.now();
         let written = async {
             let mut transaction = self.app.db.begin().await?;
-            ledger::append(&mut transaction, &self.app.ledger, Action::ConnectRefused, &entry, now).await?;
+            ledger::append(&mut transaction, &self.app.ledger, Action::ConnectRefused, entry, now).await?;
             transaction.commit().await
         };
         if let Err(error) = written.await {
             tracing::error!(%error, "a refused consent is not in the ledger");
-        }
-        if let Some(unwanted) = &tokens.refresh_token {
-            self.revoke_unwanted(unwanted).await;
         }
     }
 

@@ -12,6 +12,7 @@ use super::refresh;
 use super::refresh::protocol::Outcome;
 use super::{Connection, store};
 use crate::App;
+use crate::issuer::calls::Call;
 
 /// How often another process's refresh is looked at; one poller for all waiters of this process.
 const POLL_EVERY: Duration = Duration::from_millis(100);
@@ -24,27 +25,47 @@ pub struct Flights {
 /// Waits until the connection's refresh, begun by this or an earlier call, has ended one way or the other.
 /// What came of it is in the row.
 pub async fn join(app: &App, connection: &Connection) {
-    let mut landed = {
-        let mut running = app.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(receiver) = running.get(&connection.id) {
-            receiver.clone()
-        } else {
-            let (sender, receiver) = watch::channel(false);
-            running.insert(connection.id.clone(), receiver.clone());
-            let landing = Landing { app: app.clone(), id: connection.id.clone(), sender };
-            let (app, connection) = (app.clone(), connection.clone());
-            let tasks = app.tasks.clone();
-            let flight = async move {
-                fly(&app, &connection).await;
-                drop(landing);
-            };
-            tasks.spawn(flight.in_current_span());
-            receiver
-        }
-    };
+    let mut landed = board(app, connection).unwrap_or_else(|slot| slot.take_off(app, connection, None));
     let _waiting = app.load.waiting();
     // An error means that the flight is over without a word, which is over all the same.
     let _ = landed.wait_for(|landed| *landed).await;
+}
+
+/// Begins a refresh that nobody waits for yet, unless one is under way.
+pub fn begin(app: &App, connection: &Connection, place: Call) {
+    if let Err(slot) = board(app, connection) {
+        slot.take_off(app, connection, Some(place));
+    }
+}
+
+/// The flight under way, or the place on the board for another one.
+fn board(app: &App, connection: &Connection) -> Result<watch::Receiver<bool>, Slot> {
+    let mut running = app.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(receiver) = running.get(&connection.id) {
+        return Ok(receiver.clone());
+    }
+    let (sender, receiver) = watch::channel(false);
+    running.insert(connection.id.clone(), receiver.clone());
+    Err(Slot { sender, receiver })
+}
+
+struct Slot {
+    sender: watch::Sender<bool>,
+    receiver: watch::Receiver<bool>,
+}
+
+impl Slot {
+    fn take_off(self, app: &App, connection: &Connection, place: Option<Call>) -> watch::Receiver<bool> {
+        let landing = Landing { app: app.clone(), id: connection.id.clone(), sender: self.sender };
+        let (app, connection) = (app.clone(), connection.clone());
+        let tasks = app.tasks.clone();
+        let flight = async move {
+            fly(&app, &connection, place).await;
+            drop(landing);
+        };
+        tasks.spawn(flight.in_current_span());
+        self.receiver
+    }
 }
 
 /// Takes the flight off the board and tells the waiters, also when the task panics.
@@ -61,8 +82,8 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(app: &App, connection: &Connection) {
-    match refresh::refresh(app, connection).await {
+async fn fly(app: &App, connection: &Connection, place: Option<Call>) {
+    match refresh::refresh(app, connection, place).await {
         Ok(Outcome::Done | Outcome::Failed) => {}
         Ok(Outcome::HeldElsewhere) => wait_for_the_holder(app, connection).await,
         Err(error) => {

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod allow;
 pub mod complete;
+pub mod early;
 pub mod flight;
 pub mod freeze;
 pub mod held;
@@ -53,6 +54,8 @@ pub struct Connection {
     pub generation: i64,
     pub lease_until: Option<Timestamp>,
     pub retry_at: Option<Timestamp>,
+    /// When every refresh token of this consent has ended, where the issuer's profile says so.
+    pub refresh_expires_at: Option<Timestamp>,
     pub connected_at: Timestamp,
     pub refreshed_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,

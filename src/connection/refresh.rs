@@ -14,11 +14,15 @@ use super::state::{Setback, Status};
 use super::{Connection, SealedTokens, revoke};
 use crate::App;
 use crate::app::ThirdPartyApp;
+use crate::clock::Timestamp;
 use crate::connection;
 use crate::error::Error;
+use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
+use crate::issuer::profile::Profile;
 use crate::issuer::revoke::Kind;
 use crate::issuer::token_answer::TokenSet;
+use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
 use crate::ledger::{Action, Entry};
 use crate::secret::{Token, same};
@@ -28,9 +32,11 @@ const LEASE_BESIDE_CALLS: i64 = 30;
 /// Seconds until an issuer whose endpoints cannot be found is looked for again.
 const UNREACHABLE_WAIT: i64 = 5;
 
+/// `place` is one at the issuer, for whoever has one already; else it is waited for.
+///
 /// # Errors
 /// When the database does not answer, or a stored secret does not open; nothing was sent then.
-pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
+pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Result<Outcome, Error> {
     let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
     let client = crate::app::client(app, &third_party)?;
     let Some(spent) = open_refresh_token(app, seen)? else { return Ok(Outcome::Done) };
@@ -39,9 +45,18 @@ pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
         return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
     }
     // Whatever may take its time comes before the lease: only the calls stand between it and its end.
+    let mut call = match place {
+        Some(call) => call,
+        None => match app.issuers.calls.enter(&third_party.issuer).await {
+            Ok(call) => call,
+            // Nothing was sent and nothing is known: the row stays as it is.
+            Err(TurnedAway { .. }) => return Ok(Outcome::Done),
+        },
+    };
     let endpoints = match discovery::endpoints(&app.issuers, &third_party.issuer).await {
         Ok(endpoints) => endpoints,
         Err(fault) => {
+            call.report(&Err::<(), _>(fault.clone()));
             tracing::warn!(connection = seen.id, issuer = third_party.issuer.key, %fault, "an issuer is not to be found");
             store::postpone(app, seen, app.clock.now(), UNREACHABLE_WAIT).await?;
             return Ok(Outcome::Done);
@@ -50,6 +65,7 @@ pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
     let terms = Terms {
         overlap: third_party.issuer.profile.has_overlap(),
         reach: third_party.issuer.profile.revocation_reach,
+        run_out: has_run_out(seen, &third_party.issuer.profile, app.clock.now()),
         live_for: seen.access_expires_at.map_or(0, |ends| ends.seconds_from(app.clock.now()).max(0)),
     };
     let mut refresh = Refresh {
@@ -59,10 +75,13 @@ pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
         third_party: &third_party,
         client: &client,
         endpoints: &endpoints,
+        call,
+        asked: false,
         spent,
         fence: 0,
         leased: None,
         tokens: None,
+        transcript: None,
         fault: None,
         trouble: None,
     };
@@ -80,6 +99,13 @@ pub async fn refresh(app: &App, seen: &Connection) -> Result<Outcome, Error> {
     }
 }
 
+/// Whether the issuer would have ended the refresh token by itself: it is too old, or was not used for too long.
+fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
+    let used_at = seen.refreshed_at.unwrap_or(seen.connected_at);
+    let idle = profile.refresh_idle_seconds.is_some_and(|idle| used_at.plus(i64::from(idle)) <= now);
+    idle || seen.refresh_expires_at.is_some_and(|ends| ends <= now)
+}
+
 /// What the effects of one refresh work on.
 struct Refresh<'a> {
     app: &'a App,
@@ -90,6 +116,10 @@ struct Refresh<'a> {
     third_party: &'a ThirdPartyApp,
     client: &'a Client,
     endpoints: &'a Endpoints,
+    /// The place at the issuer.
+    call: Call,
+    /// Whether the issuer was asked before.
+    asked: bool,
     /// The refresh token that the answer replaces.
     spent: Token,
     fence: i64,
@@ -97,6 +127,8 @@ struct Refresh<'a> {
     leased: Option<(Instant, Duration)>,
     /// What the issuer gave.
     tokens: Option<TokenSet>,
+    /// What was asked last, and answered.
+    transcript: Option<Transcript>,
     /// What it said instead.
     fault: Option<IssuerFault>,
     /// Why the last effect failed.
@@ -158,11 +190,19 @@ impl Refresh<'_> {
             self.fault = Some(late.clone());
             return Event::Refused(late);
         }
+        if std::mem::replace(&mut self.asked, true) && !self.call.may_repeat() {
+            // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
+            let later = IssuerFault::Unavailable("too much was asked of the issuer twice".to_owned(), None);
+            self.fault = Some(later.clone());
+            return Event::Refused(later);
+        }
         let profile = &self.third_party.issuer.profile;
         // From here on the issuer may rotate at any moment.
-        let answer =
+        let (answer, transcript) =
             issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, &self.spent)
                 .await;
+        self.call.report(&answer);
+        self.transcript = Some(transcript);
         match answer {
             Ok(tokens) => {
                 self.app.metrics.refresh("ok");
@@ -203,7 +243,7 @@ impl Refresh<'_> {
 
     async fn store(&mut self) -> Result<Event, Error> {
         let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
-        let (entry, now) = (Entry::of(self.seen, "attache"), self.app.clock.now());
+        let (entry, now) = (self.entry(), self.app.clock.now());
         if store::commit_refresh(self.app, &self.current, self.fence, &sealed, &entry, now).await? {
             return Ok(Event::Stored);
         }
@@ -218,6 +258,16 @@ impl Refresh<'_> {
             "a refreshed grant is in the rescue journal until it can be stored"
         );
         Ok(Event::Done)
+    }
+
+    fn entry(&self) -> Entry {
+        let entry = Entry::of(self.seen, "attache");
+        let said = self.fault.as_ref().map(ToString::to_string);
+        match (&self.transcript, said) {
+            (Some(transcript), _) => entry.recording(transcript),
+            (None, Some(said)) => entry.saying(&said),
+            (None, None) => entry,
+        }
     }
 
     /// The answer, sealed for the generation after the row's.
@@ -268,7 +318,7 @@ impl Refresh<'_> {
         );
         let dead = setback.status == Status::NeedsReconnect;
         let action = if dead { Action::NeedsReconnect } else { Action::RefreshFailed };
-        let entry = Entry::of(self.seen, "attache").saying(&said);
+        let entry = self.entry();
         store::fail_refresh(self.app, self.seen, self.fence, setback, action, &entry, self.app.clock.now())
             .await?;
         Ok(Event::Done)

@@ -58,6 +58,8 @@ pub enum Cause {
     RevokedUpstream,
     /// The answer that carried the successor of a rotating refresh token never reached us.
     RotationLost,
+    /// The grant had run out at the issuer: it was too old, or unused for too long.
+    Expired,
     /// The issuer never gave a refresh token, and the access token has run out.
     NoRefreshToken,
     /// The issuer refuses the app's client id or secret.
@@ -73,6 +75,7 @@ impl Cause {
         match self {
             Self::RevokedUpstream => "the permission was ended at the other service.",
             Self::RotationLost => "an answer of the other service was lost on its way.",
+            Self::Expired => "the permission had run out at the other service.",
             Self::NoRefreshToken => "the other service gave a permission that has run out.",
             Self::SharedGrant => "another connection holds the same permission.",
             Self::ClientRefused => {

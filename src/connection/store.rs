@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
+use super::early;
 use super::held::changed;
 use super::state::{Cause, Status};
 use super::{Connection, ExternalIdentity, SealedTokens};
@@ -20,7 +21,7 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.generation, c.lease_until, c.retry_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -126,20 +127,28 @@ pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) 
     }
 }
 
+/// What is stored of a consent beside its tokens.
+pub struct Consented<'a> {
+    pub requested: &'a Scopes,
+    /// The end of every refresh token that comes of it, where the issuer has one.
+    pub refresh_expires_at: Option<Timestamp>,
+}
+
 /// Stores a first consent. False when another live connection of the same identity was there first.
 pub async fn insert(
     app: &App,
     transaction: &mut Transaction,
     connection: &Connection,
     tokens: &SealedTokens,
-    requested: &Scopes,
+    consent: &Consented<'_>,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, &connection.id, tokens.access_token_hash.as_ref());
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
-            requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16) \
+            requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
+            refresh_expires_at) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -150,11 +159,13 @@ pub async fn insert(
         .bind(&connection.external.subject)
         .bind(connection.data_key.as_ref().map(|key| key.kid.clone()));
     let done = bind_tokens(insert, tokens)
-        .bind(requested.to_string())
+        .bind(consent.requested.to_string())
         .bind(connection.generation)
         .bind(now.unix())
         .bind(now.unix())
         .bind(now.unix())
+        .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
+        .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -167,7 +178,7 @@ pub async fn renew(
     transaction: &mut Transaction,
     seen: &Connection,
     tokens: &SealedTokens,
-    requested: &Scopes,
+    consent: &Consented<'_>,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
@@ -177,11 +188,13 @@ pub async fn renew(
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
-            refreshed_at = NULL, updated_at = $9 \
+            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
-        .bind(requested.to_string())
+        .bind(consent.requested.to_string())
         .bind(now.unix())
+        .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -199,7 +212,7 @@ pub async fn begin_revoke(
     changed(app, transaction, id, None);
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
     let update = "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
-            intent_generation = NULL, intent_at = NULL, retry_at = NULL, \
+            intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
             access_token = CASE WHEN refresh_token IS NULL THEN access_token ELSE NULL END, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
@@ -273,6 +286,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         generation: row.try_get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,
+        refresh_expires_at: moment(row, "refresh_expires_at")?,
         connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,

@@ -6,14 +6,13 @@ use url::Url;
 
 use super::discovery::endpoints;
 use super::profile::Pkce;
-use super::token_answer::{TokenRequest, TokenSet};
-use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
+use super::token_answer::{TokenRequest, Told};
+use super::transcript::Transcript;
+use super::{Client, ClientAuth, Issuer, Issuers};
 use crate::secret::Token;
 
-/// Sent once, never again by itself: a code is spent by its first use.
-///
-/// # Errors
-/// What the issuer said, or why it could not be asked.
+/// Sent once, never again by itself: a code is spent by its first use. Beside the tokens, or what the issuer said
+/// instead, is the record of it.
 pub async fn exchange_code(
     issuers: &Issuers,
     issuer: &Issuer,
@@ -22,8 +21,11 @@ pub async fn exchange_code(
     code: &Token,
     verifier: &Token,
     pkce: Pkce,
-) -> Result<TokenSet, IssuerFault> {
-    let endpoints = endpoints(issuers, issuer).await?;
+) -> Told {
+    let endpoints = match endpoints(issuers, issuer).await {
+        Ok(endpoints) => endpoints,
+        Err(fault) => return (Err(fault), Transcript::default()),
+    };
     let request = TokenRequest::new(&issuers.http, secrets(client, &[code, verifier]));
     let oauth2 = oauth2_client(client, &endpoints.token);
     let oauth2 = oauth2.set_redirect_uri(RedirectUrl::from_url(redirect_uri.clone()));

@@ -4,6 +4,8 @@
 pub mod access_token;
 pub mod authorize;
 pub mod callback;
+pub mod calls;
+mod circuit;
 pub mod code;
 pub mod discovery;
 pub mod http;
@@ -16,6 +18,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod scope;
 pub mod token_answer;
+pub mod transcript;
 pub mod userinfo;
 
 use std::collections::{BTreeMap, HashMap};
@@ -112,6 +115,7 @@ impl ClientAuth {
 pub struct Issuers {
     pub http: http::Http,
     pub clock: Clock,
+    pub calls: calls::Calls,
     known: Mutex<HashMap<String, Arc<Known>>>,
     /// Access tokens that were verified before.
     pub(crate) believed: Cache<access_token::Believed>,
@@ -121,7 +125,8 @@ impl Issuers {
     #[must_use]
     pub fn new(http: http::Http, clock: Clock) -> Self {
         let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
-        Self { http, clock, known: Mutex::new(HashMap::new()), believed }
+        let calls = calls::Calls::new(clock.clone());
+        Self { http, clock, calls, known: Mutex::new(HashMap::new()), believed }
     }
 
     /// One issuer's copies, each behind locks of its own, so that a hung issuer delays no other.

@@ -5,28 +5,27 @@ use oauth2::RefreshToken;
 use super::code::{oauth2_client, secrets};
 use super::discovery::Endpoints;
 use super::profile::Profile;
-use super::token_answer::{TokenRequest, TokenSet};
+use super::token_answer::{TokenRequest, Told};
 use super::{Client, IssuerFault, Issuers};
 use crate::secret::Token;
 
 /// Sent once, never again by itself: a rotating issuer may take a second use for theft. The endpoints are known
 /// before, so that nothing but this one call stands between a lease and its answer.
-///
-/// # Errors
-/// What the issuer said, or why it could not be asked.
+/// Beside the tokens, or what the issuer said instead, is the record of it.
 pub async fn refresh(
     issuers: &Issuers,
     endpoints: &Endpoints,
     profile: &Profile,
     client: &Client,
     refresh_token: &Token,
-) -> Result<TokenSet, IssuerFault> {
+) -> Told {
     let request = TokenRequest::new(&issuers.http, secrets(client, &[refresh_token]));
     let oauth2 = oauth2_client(client, &endpoints.token);
     let token = RefreshToken::new(refresh_token.expose().to_owned());
     // What the crate makes of it is of no account: the answer was read by the carrier.
     let _ = oauth2.exchange_refresh_token(&token).request_async(&request).await;
-    request.outcome().map_err(|fault| in_its_own_words(fault, profile))
+    let (outcome, transcript) = request.outcome();
+    (outcome.map_err(|fault| in_its_own_words(fault, profile)), transcript)
 }
 
 /// Some issuers have a word of their own for a dead grant, which only the operator can know.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
 use oauth2::http::HeaderValue;
-use oauth2::http::header::CONTENT_TYPE;
+use oauth2::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -15,6 +15,7 @@ use url::Url;
 use super::IssuerFault;
 use super::http::{Answer, Http};
 use super::scope::Scopes;
+use super::transcript::Transcript;
 use crate::secret::Token;
 
 const LONGEST_TOKEN: usize = 16 * 1024;
@@ -41,7 +42,11 @@ pub(super) struct TokenRequest {
     /// Secrets of the request, blotted out of whatever the issuer says about it.
     secrets: Vec<Token>,
     outcome: Mutex<Option<Result<TokenSet, IssuerFault>>>,
+    transcript: Mutex<Transcript>,
 }
+
+/// The outcome of a token request, and what was asked and answered.
+pub type Told = (Result<TokenSet, IssuerFault>, Transcript);
 
 impl<'c> AsyncHttpClient<'c> for TokenRequest {
     type Error = IssuerFault;
@@ -54,7 +59,7 @@ impl<'c> AsyncHttpClient<'c> for TokenRequest {
 
 impl TokenRequest {
     pub fn new(http: &Http, secrets: Vec<Token>) -> Self {
-        Self { http: http.clone(), secrets, outcome: Mutex::new(None) }
+        Self { http: http.clone(), secrets, outcome: Mutex::default(), transcript: Mutex::default() }
     }
 
     /// Tells the crate only whether it went well; what came of it is in the outcome.
@@ -71,20 +76,26 @@ impl TokenRequest {
         Ok(response)
     }
 
-    /// What the issuer answered, as we read it.
-    pub fn outcome(self) -> Result<TokenSet, IssuerFault> {
+    /// What the issuer answered, as we read it, and the record of it.
+    pub fn outcome(self) -> Told {
         let outcome = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcome.unwrap_or_else(|| Err(IssuerFault::Odd("the request could not be written".to_owned())))
+        let outcome =
+            outcome.unwrap_or_else(|| Err(IssuerFault::Odd("the request could not be written".to_owned())));
+        (outcome, self.transcript.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn send(&self, request: HttpRequest) -> Result<TokenSet, IssuerFault> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| IssuerFault::Odd("the token endpoint is no URL".to_owned()))?;
         let (parts, body) = request.into_parts();
+        let mut transcript = Transcript::of(url.as_str(), parts.headers.contains_key(AUTHORIZATION), &body);
         let outgoing = self.http.request(Method::POST, &url)?.headers(parts.headers).body(body);
-        let answer = self.http.send(outgoing).await?;
+        let answer = self.http.send(outgoing).await;
         let secrets: Vec<&str> = self.secrets.iter().map(Token::expose).collect();
-        read(&answer, &secrets)
+        let outcome = answer.as_ref().map_err(Clone::clone).and_then(|answer| read(answer, &secrets));
+        transcript.note(answer.as_ref().ok(), &outcome);
+        *self.transcript.lock().unwrap_or_else(PoisonError::into_inner) = transcript;
+        outcome
     }
 }
 

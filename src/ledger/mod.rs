@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::issuer::transcript::Transcript;
 use crate::secret::random_bytes;
 use hand_out::{Firsts, HandOutLine, Repeats};
 pub use store::{DayOfUse, Line, append};
@@ -66,6 +67,12 @@ impl Entry {
     #[must_use]
     pub fn saying(self, said: &str) -> Self {
         Self { detail: Some(json!({ "said": said })), ..self }
+    }
+
+    /// With the record of what an issuer was asked and answered.
+    #[must_use]
+    pub fn recording(self, transcript: &Transcript) -> Self {
+        Self { detail: serde_json::to_value(transcript).ok(), ..self }
     }
 }
 

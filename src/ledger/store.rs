@@ -136,11 +136,17 @@ pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
     transaction.commit().await
 }
 
+/// Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due.
+const ASLEEP: &str = "status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
+    AND access_expires_at > used.column2 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at)";
+
 async fn tell_rows(connection: &mut AnyConnection, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
     let values = rows(used.len(), 2, |at| format!("(CAST(${at} AS TEXT), CAST(${} AS BIGINT))", at + 1));
     // Both databases call the columns of a list of values so. Only numbers of parameters are joined in.
     let update = sqlx::AssertSqlSafe(format!(
-        "UPDATE connections SET last_used_at = used.column2, listed_at = used.column2 FROM (VALUES {values}) AS used \
+        "UPDATE connections SET last_used_at = used.column2, listed_at = used.column2, \
+            refresh_due_at = CASE WHEN {ASLEEP} THEN used.column2 ELSE refresh_due_at END \
+         FROM (VALUES {values}) AS used \
          WHERE connections.id = used.column1 \
             AND (connections.last_used_at IS NULL OR connections.last_used_at < used.column2)"
     ));
@@ -166,6 +172,8 @@ pub struct Line {
     /// The name of the caller, when one was involved and still exists.
     pub caller: Option<String>,
     pub environment_id: Option<String>,
+    /// What was recorded beside it.
+    pub detail: Option<Value>,
 }
 
 /// What happened to a connection before the entry of this number, newest first.
@@ -175,7 +183,7 @@ pub async fn of_connection(
     before: i64,
     limit: i64,
 ) -> Result<Vec<Line>, sqlx::Error> {
-    let select = "SELECT l.seq, l.at, l.action, l.times, l.last_at, l.environment_id, c.name FROM ledger l \
+    let select = "SELECT l.seq, l.at, l.action, l.times, l.last_at, l.environment_id, l.detail, c.name FROM ledger l \
         LEFT JOIN callers c ON c.id = l.caller_id WHERE l.connection_id = $1 AND l.seq < $2 \
         ORDER BY l.seq DESC LIMIT $3";
     let rows = sqlx::query(select).bind(connection_id).bind(before).bind(limit).fetch_all(&db.pool).await?;
@@ -188,6 +196,9 @@ pub async fn of_connection(
             last_at: Timestamp::from_unix(row.try_get("last_at")?),
             caller: row.try_get("name")?,
             environment_id: row.try_get("environment_id")?,
+            detail: row
+                .try_get::<Option<String>, _>("detail")?
+                .and_then(|detail| serde_json::from_str(&detail).ok()),
         })
     };
     rows.iter().map(read).collect()

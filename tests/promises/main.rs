@@ -13,6 +13,7 @@ mod connect_answer;
 mod connect_clients;
 mod connect_identity;
 mod documentation;
+mod early;
 mod elsewhere;
 mod environments;
 mod exchange;

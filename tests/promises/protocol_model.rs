@@ -78,7 +78,7 @@ impl World {
             Reached::Token => Reach::Token,
             Reached::Family => Reach::Family,
         };
-        Terms { overlap: self.terms.0, live_for: 0, reach }
+        Terms { overlap: self.terms.0, live_for: 0, reach, run_out: false }
     }
 
     fn is_live(&self) -> bool {

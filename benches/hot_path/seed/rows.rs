@@ -72,6 +72,7 @@ pub const CONNECTIONS: Table = Table {
         "connected_at",
         "updated_at",
         "listed_at",
+        "refresh_due_at",
     ],
 };
 
@@ -175,6 +176,8 @@ impl Makings<'_> {
             connected_at.into(),
             connected_at.into(),
             connected_at.into(),
+            // Nothing is due while it is measured.
+            expires.unix().into(),
         ];
         Ok((vault_key, connection))
     }

@@ -15,7 +15,7 @@
 
 use std::time::Duration;
 
-use crate::connection::state::{Setback, set_back};
+use crate::connection::state::{Cause, Setback, Status, set_back};
 use crate::issuer::IssuerFault;
 use crate::issuer::profile::Reach;
 
@@ -28,6 +28,8 @@ pub struct Terms {
     pub live_for: i64,
     /// What dies there when one refresh token is revoked.
     pub reach: Reach,
+    /// By the issuer's habits the refresh token has run out, so that no word of it being dead is a surprise.
+    pub run_out: bool,
 }
 
 /// The right to refresh one generation, as it was written before the first byte.
@@ -234,6 +236,9 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
     if setback.in_doubt && !terms.overlap {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
+    }
+    if terms.run_out && setback.status == Status::NeedsReconnect {
+        setback.cause = Some(Cause::Expired);
     }
     Next::Go(State::SettingBack, Effect::SetBack(setback))
 }

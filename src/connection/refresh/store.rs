@@ -6,6 +6,7 @@ use sqlx::Row;
 use super::protocol::Lease;
 use crate::App;
 use crate::clock::Timestamp;
+use crate::connection::early;
 use crate::connection::held::changed;
 use crate::connection::state::Setback;
 use crate::connection::store::{bind_tokens, text};
@@ -14,7 +15,8 @@ use crate::ledger::{self, Action, Entry};
 use crate::vault::Sealed;
 
 /// Lease, fence and intent in one statement, durable before the first byte goes out. None when another holds
-/// it or the row has moved on. A lease that ran out with its intent open leaves doubt behind.
+/// it or the row has moved on. A lease that ran out with its intent open leaves doubt behind; should this one, it is
+/// looked at as soon as asking again does no harm any more: when the access token has run out too.
 pub async fn lease(
     app: &App,
     seen: &Connection,
@@ -23,7 +25,8 @@ pub async fn lease(
 ) -> Result<Option<Lease>, sqlx::Error> {
     let update = "UPDATE connections SET status = 'refreshing', \
             cause = CASE WHEN intent_generation = generation THEN 'rotation_lost' ELSE NULL END, \
-            fence = fence + 1, lease_until = $3, intent_generation = generation, intent_at = $4, updated_at = $5 \
+            fence = fence + 1, lease_until = $3, intent_generation = generation, intent_at = $4, updated_at = $5, \
+            refresh_due_at = CASE WHEN access_expires_at > $8 THEN access_expires_at ELSE $9 END \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
             AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $6) \
             AND (retry_at IS NULL OR retry_at <= $7) \
@@ -38,6 +41,8 @@ pub async fn lease(
         .bind(now.unix())
         .bind(now.unix())
         .bind(now.unix())
+        .bind(until.unix())
+        .bind(until.unix())
         .fetch_optional(&mut *transaction)
         .await?;
     // A commit of its own: an UPDATE that returns rows hides a commit that failed.
@@ -74,7 +79,7 @@ pub async fn commit_refresh(
             lease_until = CASE WHEN fence = $13 THEN NULL ELSE lease_until END, \
             intent_generation = CASE WHEN fence = $11 THEN NULL ELSE generation + 1 END, \
             intent_at = CASE WHEN fence = $12 THEN NULL ELSE intent_at END, \
-            retry_at = NULL, failures = 0, refreshed_at = $8, updated_at = $9 \
+            retry_at = NULL, failures = 0, refreshed_at = $8, updated_at = $9, refresh_due_at = $14 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
@@ -85,6 +90,7 @@ pub async fn commit_refresh(
         .bind(fence)
         .bind(fence)
         .bind(fence)
+        .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .execute(&mut *transaction)
         .await?;
     if done.rows_affected() != 1 {
@@ -108,8 +114,9 @@ pub async fn fail_refresh(
     let update = "UPDATE connections SET status = $3, cause = $4, lease_until = NULL, \
             intent_generation = CASE WHEN $5 = 'open' THEN generation ELSE NULL END, \
             intent_at = CASE WHEN $6 = 'open' THEN intent_at ELSE NULL END, \
-            retry_at = $7, failures = failures + 1, updated_at = $8 \
+            retry_at = $7, refresh_due_at = $8, failures = failures + 1, updated_at = $9 \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
+    let again_at = setback.wait.map(|seconds| now.plus(seconds).unix());
     let intent = if setback.in_doubt { "open" } else { "closed" };
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
@@ -120,7 +127,8 @@ pub async fn fail_refresh(
         .bind(setback.cause.map(<&str>::from))
         .bind(intent)
         .bind(intent)
-        .bind(setback.wait.map(|seconds| now.plus(seconds).unix()))
+        .bind(again_at)
+        .bind(again_at)
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;

@@ -1,0 +1,69 @@
+//! The SQL of what is due: one probe of an index for each app, however many connections there are.
+
+use sqlx::Row;
+
+use crate::clock::Timestamp;
+use crate::db::Db;
+
+/// Seconds for which a connection that was picked is no other process's: longer than a flight lasts.
+const CLAIM: i64 = 180;
+
+/// A connection whose time has come.
+pub struct Due {
+    pub id: String,
+    /// False when nobody uses it: it was put off until somebody does, or until the issuer would end it.
+    pub wanted: bool,
+}
+
+/// The apps with connections that are due, the one that has waited longest first.
+pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT due.id FROM (SELECT a.id, \
+            (SELECT MIN(c.refresh_due_at) FROM connections c WHERE c.app_id = a.id AND c.refresh_due_at <= $1) AS since \
+        FROM apps a WHERE a.status = 'approved') AS due WHERE due.since IS NOT NULL ORDER BY due.since";
+    let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// Picks up to `limit` of an app, for this process alone. `idle` is after how many seconds without a refresh one is
+/// wanted though nobody uses it.
+pub async fn claim(
+    db: &Db,
+    app_id: &str,
+    limit: usize,
+    idle: Option<i64>,
+    now: Timestamp,
+) -> Result<Vec<Due>, sqlx::Error> {
+    let update = "UPDATE connections SET refresh_due_at = CASE WHEN \
+                status NOT IN ('needs_reconnect', 'revoking', 'revoked') AND refresh_token IS NOT NULL \
+                AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
+                AND (intent_generation IS NOT NULL OR last_used_at >= COALESCE(refreshed_at, connected_at) \
+                    OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $3) \
+            THEN $4 \
+            WHEN COALESCE(refreshed_at, connected_at) + CAST($5 AS BIGINT) > $6 \
+            THEN COALESCE(refreshed_at, connected_at) + CAST($7 AS BIGINT) ELSE NULL END \
+        WHERE app_id = $8 AND refresh_due_at <= $9 AND id IN (SELECT c.id FROM connections c \
+            WHERE c.app_id = $10 AND c.refresh_due_at <= $11 ORDER BY c.refresh_due_at LIMIT $12) \
+        RETURNING id, CASE WHEN refresh_due_at = $13 THEN 'yes' ELSE 'no' END AS wanted";
+    let mut transaction = db.begin().await?;
+    let rows = sqlx::query(update)
+        .bind(now.unix())
+        .bind(idle)
+        .bind(now.unix())
+        .bind(now.plus(CLAIM).unix())
+        .bind(idle)
+        .bind(now.unix())
+        .bind(idle)
+        .bind(app_id)
+        .bind(now.unix())
+        .bind(app_id)
+        .bind(now.unix())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(now.plus(CLAIM).unix())
+        .fetch_all(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    let read = |row: &sqlx::any::AnyRow| {
+        Ok(Due { id: row.try_get("id")?, wanted: row.try_get::<String, _>("wanted")? == "yes" })
+    };
+    rows.iter().map(read).collect()
+}

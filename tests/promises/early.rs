@@ -1,0 +1,259 @@
+//! Early refresh: whoever uses a connection does not wait for its issuer; what nobody uses, what is frozen and what
+//! the issuer keeps anyway is left alone.
+
+use attache::connection::early;
+use attache::ledger::hand_out;
+use attache::sandbox::fault::Fault;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, open};
+
+/// By then every connection is due.
+const FOUR_FIFTHS: i64 = LIFETIME * 4 / 5;
+
+/// What the housekeeping does, and then all that it began.
+async fn early(world: &World) -> usize {
+    let begun = early::begin_due(&world.app).await.expect("what is due");
+    world.settle().await;
+    begun
+}
+
+/// A connection whose token was handed out, as the row knows by now.
+async fn used(world: &World) -> String {
+    let connection = world.connection().await;
+    world.access_token(&connection).await;
+    hand_out::flush(&world.app).await.expect("a flush");
+    connection
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_used_is_refreshed_before_anybody_has_to_wait(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = used(&world).await;
+    world.clock.advance(LIFETIME * 3 / 5 - 1);
+    assert_eq!(early(&world).await, 0, "before three fifths nothing is due");
+    world.clock.advance(FOUR_FIFTHS - LIFETIME * 3 / 5 + 1);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1));
+    assert_eq!(early(&world).await, 0, "once");
+    // The first token has run out by now, and the issuer is away: nobody notices.
+    world.issuer.faults().token.always(Fault::Hang);
+    world.clock.advance(LIFETIME - FOUR_FIFTHS + 1);
+    world.access_token(&connection).await;
+    assert_eq!(world.status(&connection).await, "active");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_nobody_uses_is_left_alone_until_somebody_does(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    world.clock.advance(FOUR_FIFTHS);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 0));
+    world.access_token(&connection).await;
+    hand_out::flush(&world.app).await.expect("a flush");
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1), "it is late already");
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_its_issuer_would_end_for_want_of_use_is_kept_alive(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\nrefresh_idle_seconds = 86400\n")];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    let connection = world.connection().await;
+    world.clock.advance(FOUR_FIFTHS);
+    assert_eq!(early(&world).await, 0, "it is not used, and not idle for long");
+    world.clock.advance(86_400 * 4 / 5 - FOUR_FIFTHS - 1);
+    assert_eq!(early(&world).await, 0);
+    world.clock.advance(1);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1));
+    assert_eq!(world.status(&connection).await, "active");
+    // And so on, from refresh to refresh.
+    world.clock.advance(FOUR_FIFTHS);
+    assert_eq!(early(&world).await, 0);
+    world.clock.advance(86_400 * 4 / 5 - FOUR_FIFTHS);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 2));
+}
+
+#[rstest]
+#[case::account("account", "SELECT account_id FROM connections WHERE id = $1")]
+#[case::app("app", "SELECT app_id FROM connections WHERE id = $1")]
+#[tokio::test]
+async fn a_freeze_burns_no_refresh_token(
+    #[values(Sqlite, Postgres)] database: Database,
+    #[case] scope: &str,
+    #[case] target: &'static str,
+) {
+    let world = World::new(database).await;
+    let connection = used(&world).await;
+    world.freeze(scope, target, &connection).await;
+    world.clock.advance(FOUR_FIFTHS);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 0));
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_answer_that_was_lost_is_named_without_anybody_asking(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = used(&world).await;
+    world.clock.advance(FOUR_FIFTHS);
+    world.issuer.faults().token.next(Fault::DropAfterProcessing);
+    assert_eq!(early(&world).await, 1);
+    assert_eq!(world.status(&connection).await, "in_doubt");
+    world.access_token(&connection).await;
+    assert_eq!(early(&world).await, 0, "a strict issuer is not asked twice while the token lives");
+    world.clock.advance(LIFETIME - FOUR_FIFTHS + 1);
+    assert_eq!(early(&world).await, 1);
+    let cause = world.column("SELECT cause FROM connections WHERE id = $1", &connection).await;
+    assert_eq!(
+        (world.status(&connection).await.as_str(), cause.as_deref()),
+        ("needs_reconnect", Some("rotation_lost"))
+    );
+    assert_eq!(early(&world).await, 0);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_a_revoke_ended_is_never_due(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::new(database).await;
+    let connection = used(&world).await;
+    world.slack("delete", &[("external_token_id", &connection)]).await;
+    world.clock.advance(LIFETIME);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 0));
+}
+
+#[tokio::test]
+async fn two_processes_begin_what_is_due_once() {
+    let world = World::new(Postgres).await;
+    let connection = used(&world).await;
+    let other = open(&world.config, &world.clock).await;
+    world.clock.advance(FOUR_FIFTHS);
+    let (one, two) = tokio::join!(early::begin_due(&world.app), early::begin_due(&other));
+    assert_eq!(one.expect("one") + two.expect("two"), 1);
+    world.settle().await;
+    other.tasks.close();
+    other.tasks.wait().await;
+    assert_eq!((world.issuer.refreshes(), world.status(&connection).await.as_str()), (1, "active"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Postgres)] database: Database) {
+    let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\ncalls_at_once = 2\n")];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    for person in [EDITOR, READER] {
+        let connection = world.signed_in(person).await.connect(APP).await;
+        world.access_token(&connection).await;
+    }
+    hand_out::flush(&world.app).await.expect("a flush");
+    world.clock.advance(FOUR_FIFTHS);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1));
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 2));
+    assert_eq!(early(&world).await, 0);
+}
+
+/// Asks until the issuer has failed five times in a row. It goes on failing.
+async fn let_it_fail(world: &World, connection: &str) {
+    world.issuer.faults().token.always(Fault::status(503));
+    for round in 0..5 {
+        if round > 0 {
+            // Beyond whatever this connection waits for.
+            world.clock.advance(301);
+        }
+        assert_eq!(world.get(connection).await["error"], "access_token_exchange_failed");
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_issuer_that_failed_five_times_in_a_row_is_left_alone_and_then_asked_by_one(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let (one, other) = (world.connection().await, world.signed_in(READER).await.connect(APP).await);
+    world.clock.advance(LIFETIME);
+    let_it_fail(&world, &one).await;
+    // It is well again, which nobody knows yet.
+    world.issuer.faults().token.clear();
+    let refused = world.get(&other).await;
+    assert_eq!(
+        (refused["error"].as_str(), &refused["retry_after"]),
+        (Some("access_token_exchange_failed"), &json!(2))
+    );
+    assert_eq!(
+        (world.issuer.refreshes(), world.status(&other).await.as_str()),
+        (0, "active"),
+        "nothing was sent"
+    );
+    let ready = world.http.get(format!("{}/readyz", world.machine_room)).send().await.expect("an answer");
+    let ready: Value = ready.json().await.expect("JSON");
+    let said = ready["issuers"]["sandbox"].as_str().expect("a sentence");
+    assert!(said.contains("left alone for 2 s"), "{ready}");
+    world.clock.advance(2);
+    world.access_token(&other).await;
+    world.clock.advance(301);
+    world.access_token(&one).await;
+    assert_eq!(world.issuer.refreshes(), 2);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_issuer_that_is_left_alone_takes_no_live_token_from_anybody(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let dead = world.signed_in(READER).await.connect(APP).await;
+    world.clock.advance(LIFETIME + 1);
+    let token = world.access_token(&connection).await;
+    let_it_fail(&world, &dead).await;
+    let forced = [("external_token_id", connection.as_str()), ("force_refresh", "true")];
+    assert_eq!(world.slack("get", &forced).await["external_token"], token.as_str());
+    assert_eq!(world.status(&connection).await, "active", "force_refresh leaves it as it was");
+}
+
+#[rstest]
+#[case::own_word("[issuers.sandbox]\ndead_words = [\"token_revoked\"]\n", "needs_reconnect")]
+#[case::unknown_word("[issuers.sandbox]\n", "backoff")]
+#[tokio::test]
+async fn only_a_word_that_the_operator_named_ends_a_grant_beside_the_standards(
+    #[values(Sqlite, Postgres)] database: Database,
+    #[case] section: &'static str,
+    #[case] status: &str,
+) {
+    let replace = vec![("[issuers.sandbox]\n", section)];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    let connection = world.connection().await;
+    world.clock.advance(LIFETIME);
+    world.issuer.faults().token.always(Fault::oauth(400, "token_revoked"));
+    world.get(&connection).await;
+    assert_eq!(world.status(&connection).await, status);
+}
+
+#[rstest]
+#[case::too_old("refresh_life_seconds = 1000000\nrefresh_idle_seconds = 0\n")]
+#[case::unused("refresh_life_seconds = 0\nrefresh_idle_seconds = 1000000\n")]
+#[tokio::test]
+async fn a_grant_that_ran_out_by_its_issuers_habits_is_said_to_have_run_out(
+    #[values(Sqlite, Postgres)] database: Database,
+    #[case] habits: &str,
+) {
+    let section: &'static str = Box::leak(format!("[issuers.sandbox]\n{habits}").into_boxed_str());
+    let replace = vec![("[issuers.sandbox]\n", section)];
+    let issuer: fn(&mut attache::sandbox::issuer::Settings) =
+        |settings| settings.refresh_lifetime = 1_000_000;
+    let world = World::planned(database, Plan { replace, issuer: Some(issuer), ..Plan::default() }).await;
+    let connection = world.connection().await;
+    world.clock.advance(1_000_000);
+    let refused = world.get(&connection).await;
+    assert_eq!(refused["state"], "reconnect_required", "{refused}");
+    let cause = world.column("SELECT cause FROM connections WHERE id = $1", &connection).await;
+    assert_eq!(cause.as_deref(), Some("expired"));
+}
