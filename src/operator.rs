@@ -2,6 +2,7 @@
 //! beside the database, so that whatever it holds in memory stays exact.
 
 pub mod lock;
+mod show;
 pub mod socket;
 
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,7 @@ pub enum Command {
     CreateKey { caller: String, apps: Vec<String> },
     ListKeys,
     RevokeKey { id: String },
+    ShowConnection { id: String },
 }
 
 /// What the command line prints.
@@ -76,6 +78,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             revoke_key::revoke_key(app, &id).await?;
             Ok(Answer::line(format!("The key {id} is revoked.")))
         }
+        Command::ShowConnection { id } => show::show(app, &id).await,
     }
 }
 

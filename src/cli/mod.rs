@@ -3,6 +3,7 @@
 
 mod app;
 mod check;
+mod connection;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod key;
@@ -40,6 +41,9 @@ enum Command {
     /// Third-party apps
     #[command(subcommand)]
     App(app::App),
+    /// Connections
+    #[command(subcommand)]
+    Connection(connection::Connection),
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
@@ -109,6 +113,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check(file) => check::run(&file).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::App(command) => app::run(command).await,
+        Command::Connection(command) => connection::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::Vault(command) => vault::run(&command),
     }

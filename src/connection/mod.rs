@@ -167,6 +167,14 @@ pub fn is_id(text: &str) -> bool {
     text.len() <= 64 && text.starts_with("Et") && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
+/// A connection as it is stored, live or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id(app: &App, id: &str) -> Result<Option<Connection>, Error> {
+    Ok(store::by_id(&app.db, id).await?)
+}
+
 /// A connection as it is now, if it is still live.
 ///
 /// # Errors

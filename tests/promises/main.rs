@@ -50,6 +50,7 @@ mod sign_in_metadata;
 mod slack_manifest;
 mod slow_clients;
 mod sockets;
+mod transcripts;
 mod v1_connections;
 mod vault;
 mod world;

@@ -150,7 +150,10 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     let world = crowded(Sqlite, 64).await;
     let hang = tokio_util::sync::CancellationToken::new();
     let waiting = elsewhere(&world.app, &hang).layer(edge::layer(&world.app));
-    let limits = Limits { request: PATIENCE * 3, idle: PATIENCE, connections: 1000, ..short() };
+    // Long enough for six hundred to be heard on a busy machine.
+    let long = PATIENCE * 3;
+    let limits =
+        Limits { header: long, body: long, answer: long, idle: long, request: long, connections: 1000 };
     let served = served(waiting.merge(router(world.app.clone())), limits).await;
     let url = format!("http://{}", served.address);
     let all: Vec<_> =

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{home_page, permissions, state};
+use super::{home_page, permissions, state, trouble};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
@@ -32,6 +32,8 @@ struct ConnectedAppPage {
     app: Face,
     issuer_name: String,
     state: StateInWords,
+    /// What is wrong, if something is.
+    trouble: Option<String>,
     reconnect: Option<String>,
     ending: Ending,
     permissions: Vec<Permission>,
@@ -39,6 +41,8 @@ struct ConnectedAppPage {
     identity: Option<String>,
     connected: Time,
     last_used: Option<Time>,
+    /// When the issuer ends it whatever happens, where it does.
+    good_until: Option<Time>,
     home_page: Option<HomePage>,
     use_of_30_days: Use,
     callers: Vec<Caller>,
@@ -223,6 +227,7 @@ pub async fn show(
         app: face(&third_party),
         issuer_name: third_party.issuer.name.clone(),
         state: state(connection.status, &third_party.issuer.name),
+        trouble: trouble::sentence(&connection, &third_party.issuer.name, now),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
         ending: ending(&connection, &third_party, now),
         permissions: permissions(&third_party, &connection.granted_scopes),
@@ -234,6 +239,10 @@ pub async fn show(
         identity: connection.external.in_words(account),
         connected: Time::of(connection.connected_at, now),
         last_used: connection.last_used_at.map(|at| Time::of(at, now)),
+        good_until: connection
+            .refresh_expires_at
+            .filter(|_| connection.is_live())
+            .map(|at| Time::of(at, now)),
         home_page: home_page(&third_party),
         use_of_30_days: by_day(&uses, today),
         callers: callers(&uses, now),

@@ -6,6 +6,7 @@ mod detail;
 mod list;
 mod revoke;
 mod store;
+mod trouble;
 
 use axum::Router;
 use axum::routing::{get, post};

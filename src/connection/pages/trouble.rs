@@ -1,0 +1,33 @@
+//! What is wrong with a connection, in one sentence for the person: who is at fault, and what happens next.
+
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::connection::state::{Cause, Status};
+
+/// None when nothing is.
+#[must_use]
+pub fn sentence(connection: &Connection, issuer: &str, now: Timestamp) -> Option<String> {
+    let again = connection.retry_at.filter(|at| *at > now);
+    let again = again.map_or_else(|| "when an app needs it".to_owned(), |at| at.human(now));
+    let meanwhile = if connection.outlives(now, 0) {
+        "Until then apps use what they were given before; nothing is lost."
+    } else {
+        "Until then apps are told to wait; nothing is lost."
+    };
+    match connection.status {
+        Status::Active | Status::Refreshing | Status::Revoking | Status::Revoked => None,
+        Status::InDoubt => Some(format!(
+            "{issuer} was asked to renew the access, and its answer did not reach us. It is asked again {again}. {meanwhile}"
+        )),
+        Status::Backoff => Some(format!(
+            "{issuer} could not renew the access just now. It is asked again {again}. {meanwhile}"
+        )),
+        Status::Misconfigured => Some(format!(
+            "{issuer} refuses the app’s credentials. That is not yours to mend: whoever runs this site must correct them."
+        )),
+        Status::NeedsReconnect => {
+            let cause = connection.cause.unwrap_or(Cause::RevokedUpstream).sentence();
+            Some(format!("{issuer} gives nothing more: {cause} Reconnect to go on; the app keeps its place."))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What an operator is told of one connection: how it is, and the record of each request about it, newest first. Opens no
+//! secret.
+
+use super::Answer;
+use crate::App;
+use crate::clock::Timestamp;
+use crate::connection::{self, Connection};
+use crate::error::Error;
+use crate::issuer::transcript::Transcript;
+use crate::ledger::{self, Line};
+
+/// Entries of the ledger that are shown.
+const ENTRIES: i64 = 30;
+
+/// # Errors
+/// [`Error::InvalidRequest`] for what is no connection's id; [`Error::ConnectionNotFound`].
+pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
+    if !connection::is_id(id) {
+        return Err(Error::InvalidRequest(format!("`{id}` is no connection's id; those begin with Et.")));
+    }
+    let connection = connection::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let third_party = crate::app::by_id(app, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
+    let mut lines = vec![format!("{id}: {} at {}", third_party.key, third_party.issuer.key)];
+    let facts = facts(&connection, app.clock.now());
+    lines.extend(facts.into_iter().map(|(name, value)| format!("  {name:<14} {value}")));
+    lines.push(String::new());
+    for entry in ledger::of_connection(app, id, None, ENTRIES).await? {
+        lines.extend(told(&entry));
+    }
+    Ok(Answer { lines, secret: None })
+}
+
+fn facts(connection: &Connection, now: Timestamp) -> Vec<(&'static str, String)> {
+    let moment = |at: Timestamp| format!("{at} ({})", at.human(now));
+    let or_none = |at: Option<Timestamp>, none: &str| at.map_or_else(|| none.to_owned(), moment);
+    let cause = connection.cause.map(|cause| format!(", {}", <&str>::from(cause))).unwrap_or_default();
+    let subject = Some(connection.external.subject.as_str()).filter(|subject| !subject.is_empty());
+    let access = match (&connection.access_token, connection.access_expires_at) {
+        (None, _) => "none".to_owned(),
+        (Some(_), None) => "held; the issuer did not say until when".to_owned(),
+        (Some(_), Some(ends)) => format!("held until {}", moment(ends)),
+    };
+    let refresh = match (&connection.refresh_token, connection.refresh_expires_at) {
+        (None, _) => "none".to_owned(),
+        (Some(_), None) => "held".to_owned(),
+        (Some(_), Some(ends)) => format!("held until {} at the latest", moment(ends)),
+    };
+    vec![
+        ("status", format!("{}{cause}", connection.status)),
+        ("account", connection.account_id.clone()),
+        ("identity", format!("{} at {}", subject.unwrap_or("not pinned"), connection.external.issuer)),
+        ("scopes", connection.granted_scopes.to_string()),
+        ("access token", access),
+        ("refresh token", refresh),
+        ("generation", connection.generation.to_string()),
+        ("lease", or_none(connection.lease_until, "none")),
+        ("asked again", or_none(connection.retry_at, "when somebody needs it")),
+        ("connected", moment(connection.connected_at)),
+        ("refreshed", or_none(connection.refreshed_at, "never")),
+        ("last used", or_none(connection.last_used_at, "never")),
+        ("revoked", or_none(connection.revoked_at, "no")),
+    ]
+}
+
+/// One entry: its line, and what was recorded beside it.
+fn told(entry: &Line) -> Vec<String> {
+    let times = if entry.times > 1 { format!(", {} times", entry.times) } else { String::new() };
+    let by = entry.caller.as_ref().map(|caller| format!(" by {caller}")).unwrap_or_default();
+    let mut lines = vec![format!("{} {}{by}{times}", entry.last_at, <&str>::from(entry.action))];
+    let Some(detail) = &entry.detail else { return lines };
+    if let Ok(transcript) = serde_json::from_value::<Transcript>(detail.clone()) {
+        let status = transcript.status.map(|status| format!("{status}, ")).unwrap_or_default();
+        lines.push(format!("  asked     {}", transcript.asked));
+        lines.push(format!("  answered  {status}{}", transcript.answered));
+        lines.extend(transcript.hint.map(|hint| format!("  hint      {hint}")));
+    } else if let Some(said) = detail["said"].as_str() {
+        lines.push(format!("  said      {said}"));
+    }
+    lines
+}
