@@ -124,7 +124,7 @@ pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
             let execute = if last == 0 { "asked".to_owned() } else { format!("asked({nulls})") };
             // As it plans for large tables, which those of a promise are not.
             let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
-                SET enable_hashjoin = off; SET enable_mergejoin = off";
+                SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off";
             sqlx::raw_sql(settings).execute(&mut *connection).await.expect("settings");
             let prepare = AssertSqlSafe(format!("PREPARE asked AS {statement}"));
             sqlx::raw_sql(prepare).execute(&mut *connection).await.expect("a statement");
