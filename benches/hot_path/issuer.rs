@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use attache::clock::Clock;
 use attache::secret::random_text;
@@ -33,12 +34,23 @@ pub struct Issuer(Arc<Inner>);
 struct Inner {
     key: Ed25519KeyPair,
     refreshes: AtomicU64,
+    /// Milliseconds that it takes over a refresh.
+    thinks: AtomicU64,
+    /// Refreshes that it is asked for at this moment, and at the most since it was told how long to think.
+    inside: AtomicU64,
+    most: AtomicU64,
 }
 
 impl Issuer {
     /// Serves on the runtime it is called in.
     pub async fn start() -> Result<Self, Fault> {
-        let issuer = Self(Arc::new(Inner { key: Ed25519KeyPair::generate()?, refreshes: AtomicU64::new(0) }));
+        let issuer = Self(Arc::new(Inner {
+            key: Ed25519KeyPair::generate()?,
+            refreshes: AtomicU64::default(),
+            thinks: AtomicU64::default(),
+            inside: AtomicU64::default(),
+            most: AtomicU64::default(),
+        }));
         let listener = TcpListener::bind(ADDRESS).await.map_err(|error| {
             format!("{ADDRESS} cannot be listened on ({error}); is another run going on?")
         })?;
@@ -55,6 +67,13 @@ impl Issuer {
     /// How many refreshes were asked for.
     pub fn refreshes(&self) -> u64 {
         self.0.refreshes.load(Ordering::Relaxed)
+    }
+
+    /// Takes so long over each refresh from now on. Returns how many there were at one time until now.
+    pub fn think(&self, time: Duration) -> u64 {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or_default();
+        self.0.thinks.store(milliseconds, Ordering::Relaxed);
+        self.0.most.swap(0, Ordering::Relaxed)
     }
 
     /// An access token (RFC 9068) that nobody has seen, of about 700 bytes.
@@ -102,6 +121,13 @@ async fn key_set(State(Issuer(inner)): State<Issuer>) -> Json<Value> {
 
 async fn token(State(Issuer(inner)): State<Issuer>) -> Response {
     let count = inner.refreshes.fetch_add(1, Ordering::Relaxed);
+    let inside = inner.inside.fetch_add(1, Ordering::Relaxed) + 1;
+    inner.most.fetch_max(inside, Ordering::Relaxed);
+    let thinks = inner.thinks.load(Ordering::Relaxed);
+    if thinks > 0 {
+        tokio::time::sleep(Duration::from_millis(thinks)).await;
+    }
+    inner.inside.fetch_sub(1, Ordering::Relaxed);
     Json(json!({
         "access_token": format!("{REFRESHED}{count}.{}", random_text::<512>()),
         "refresh_token": random_text::<32>(),

@@ -1,5 +1,6 @@
 //! The sections of a run, and the stage that they share.
 
+pub mod due;
 mod durable;
 pub mod overload;
 pub mod rounds;

@@ -3,7 +3,7 @@
 
 pub mod layout;
 mod rows;
-mod write;
+pub mod write;
 
 use std::fs;
 use std::sync::Arc;
