@@ -263,3 +263,25 @@ pub async fn futures_join<T>(futures: impl IntoIterator<Item = impl Future<Outpu
     })
     .await
 }
+
+#[rstest]
+#[case::away(Fault::status(503))]
+#[case::busy(Fault::too_many_requests(20))]
+#[case::odd(Fault::oauth(400, "invalid_scope"))]
+#[tokio::test]
+async fn a_forced_refresh_that_cannot_be_had_leaves_the_connection_as_it_was(
+    #[values(Sqlite, Postgres)] database: Database,
+    #[case] fault: Fault,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let token = world.access_token(&connection).await;
+    world.issuer.faults().token.always(fault);
+    let force = [("external_token_id", connection.as_str()), ("force_refresh", "true")];
+    assert_eq!(world.slack("get", &force).await["external_token"], token.as_str());
+    assert_eq!(world.status(&connection).await, "active");
+    world.issuer.faults().token.clear();
+    world.clock.advance(30);
+    assert_ne!(world.slack("get", &force).await["external_token"], token.as_str());
+    assert_eq!(world.status(&connection).await, "active");
+}

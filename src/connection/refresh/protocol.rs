@@ -237,6 +237,10 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
     }
+    if setback.status == Status::Backoff && !setback.in_doubt && terms.live_for > 0 {
+        // Nothing has changed for anybody: it is only tried again later.
+        setback.status = Status::Active;
+    }
     if terms.run_out && setback.status == Status::NeedsReconnect {
         setback.cause = Some(Cause::Expired);
     }

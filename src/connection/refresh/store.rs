@@ -141,7 +141,8 @@ pub async fn fail_refresh(
 
 /// Waits before the next attempt, though nothing was sent.
 pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connections SET status = CASE WHEN status = 'active' THEN 'backoff' ELSE status END, \
+    let update = "UPDATE connections SET \
+            status = CASE WHEN status = 'active' AND access_expires_at <= $5 THEN 'backoff' ELSE status END, \
             retry_at = $3, updated_at = $4 \
         WHERE id = $1 AND generation = $2 AND lease_until IS NULL \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
@@ -151,6 +152,7 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(now.plus(wait).unix())
+        .bind(now.unix())
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
