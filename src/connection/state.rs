@@ -31,8 +31,8 @@ pub enum Status {
     Refreshing,
     /// A refresh was sent and its answer is not known.
     InDoubt,
-    /// The issuer could not be used, and the access token has run out; `retry_at` says when to try again. While the
-    /// token lives, the connection stays as it was.
+    /// The issuer could not be used, and the access token is about to run out or has; `retry_at` says when to try
+    /// again. While the token lives on, the connection stays as it was.
     Backoff,
     /// The grant is dead at the issuer; only the person can mend it.
     NeedsReconnect,

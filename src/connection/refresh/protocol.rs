@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::state::{Cause, Setback, Status, set_back};
 use crate::issuer::IssuerFault;
 use crate::issuer::profile::Reach;
@@ -237,7 +238,7 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
     }
-    if setback.status == Status::Backoff && !setback.in_doubt && terms.live_for > 0 {
+    if setback.status == Status::Backoff && !setback.in_doubt && terms.live_for > DEFAULT_MIN_TTL {
         // Nothing has changed for anybody: it is only tried again later.
         setback.status = Status::Active;
     }

@@ -6,6 +6,7 @@ use sqlx::Row;
 use super::protocol::Lease;
 use crate::App;
 use crate::clock::Timestamp;
+use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::early;
 use crate::connection::held::changed;
 use crate::connection::state::Setback;
@@ -153,7 +154,7 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
         .bind(seen.generation)
         .bind(now.plus(wait).unix())
         .bind(now.unix())
-        .bind(now.unix())
+        .bind(now.plus(DEFAULT_MIN_TTL).unix())
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await
