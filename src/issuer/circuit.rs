@@ -62,7 +62,7 @@ impl Circuit {
     pub fn admit(&mut self, now: Duration) -> Admission {
         match *self {
             Self::Closed { .. } => Admission::Pass,
-            Self::Open { until, .. } if until > now => Admission::Wait(until - now),
+            Self::Open { until, .. } if until > now => Admission::Wait(until.saturating_sub(now)),
             Self::Open { pause, .. } => {
                 *self = Self::HalfOpen { pause };
                 Admission::Probe
