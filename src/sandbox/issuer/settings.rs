@@ -93,6 +93,8 @@ pub struct Settings {
     pub id_tokens: bool,
     /// How much one revocation ends.
     pub revocation_reach: RevocationReach,
+    /// Seconds by which the clock that dates its answers is ahead of the real one; below 0, behind.
+    pub clock_ahead: i64,
     /// What scopes mean, for the consent page.
     pub scope_descriptions: BTreeMap<String, String>,
 }
@@ -115,6 +117,7 @@ impl Default for Settings {
             leeway: 0,
             id_tokens: true,
             revocation_reach: RevocationReach::Family,
+            clock_ahead: 0,
             scope_descriptions: described.map(|(scope, text)| (scope.to_owned(), text.to_owned())).into(),
         }
     }
