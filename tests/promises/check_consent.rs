@@ -148,10 +148,22 @@ async fn with_one_consent_only_it_is_said_what_was_not_measured(#[case] leeway: 
 }
 
 #[tokio::test]
+async fn an_issuer_with_a_word_of_its_own_for_dead_grants_is_measured_all_the_same() {
+    let world = World::planned(Sqlite, plan(&[])).await;
+    world.issuer.settings().leeway = 3;
+    world.issuer.settings().dead_word = "token_revoked";
+    let mut tester = Tester::new(&world);
+    let probed = probed(&world, Some(APP), Some((&mut tester, 60))).await;
+    assert!(probed.problem("token endpoint").0.contains("`token_revoked` with status 403"));
+    let pasted = probed.pasted(&world.config);
+    assert!(pasted.dead_words.contains("token_revoked"));
+    assert_eq!((pasted.leeway_seconds, pasted.revocation_reach), (2, Reach::Family));
+}
+
+#[tokio::test]
 async fn a_profile_that_believes_too_much_is_a_problem() {
-    let bold = plan(&[("profile = \"auth0\"", "profile = \"auth0\"")]);
-    let bold =
-        Plan { replace: vec![("profile = \"auth0\"", "profile = \"auth0\"\nleeway_seconds = 30")], ..bold };
+    let replace = vec![("profile = \"auth0\"", "profile = \"auth0\"\nleeway_seconds = 30")];
+    let bold = Plan { replace, ..Plan::default() };
     let world = World::planned(Sqlite, bold).await;
     let mut tester = Tester::new(&world);
     let strict = probed(&world, Some(APP), Some((&mut tester, 60))).await;

@@ -117,6 +117,22 @@ async fn an_issuer_that_is_well_has_no_problem_and_is_left_as_it_was() {
     assert_eq!(world.issuer.exchanges(), 0);
 }
 
+#[tokio::test]
+async fn a_profile_is_printed_as_it_was_configured() {
+    let otherwise = "profile = \"auth0\"\npkce = \"never\"\naudience_parameter = \"resource\"\n\
+        revocation_reach = \"grant\"\nrotation = \"reusable\"\nleeway_seconds = 7\nrefresh_idle_seconds = 0\n\
+        refresh_life_seconds = 86400\nlive_refresh_tokens = 0\ndead_words = [\"gone\", \"token_revoked\"]\n\
+        calls_at_once = 4\nendpoint_origins = [\"https://login.sandbox.test\"]";
+    let replace = vec![("profile = \"auth0\"", otherwise)];
+    let world = World::planned(Sqlite, Plan { replace, ..Plan::default() }).await;
+    let configured = Config::parse(&world.config, []).expect("a configuration").issuers["sandbox"].profile();
+    let probed = asked(&world, None).await;
+    assert_eq!(probed.pasted(&world.config), configured);
+    assert!(probed.section.contains("refresh_idle_seconds = 0\n"), "{}", probed.section);
+    // What could be seen without a person is all that it complains of.
+    assert!(probed.problem("pkce").1.contains("pkce = \"never\""));
+}
+
 #[rstest]
 #[case(60, true)]
 #[case(-60, true)]

@@ -59,11 +59,14 @@ fn print(findings: &[Finding]) {
 }
 
 fn foretell(longest: u32) {
-    let minutes = consent::waits(longest).iter().sum::<u32>().div_ceil(60);
     println!(
         "\nFrom here on a person consents. Use a TEST account: its grants of this app are spent, reused and revoked,\n\
-         and connections of the same person and app may end with them. The waits take up to {minutes} minutes in all."
+         and connections of the same person and app may end with them."
     );
+    let seconds = consent::waits(longest).iter().sum::<u32>();
+    if seconds > 0 {
+        println!("The waits take {seconds} seconds in all at the most, and begin after the last consent.");
+    }
 }
 
 /// The person who typed the command.

@@ -205,20 +205,20 @@ impl Asking<'_> {
         let Probe { issuers, issuer, .. } = self.probe;
         refresh(issuers, self.endpoints, &issuer.profile, self.client, token).await
     }
+}
 
-    /// Whether a refresh that should fail failed for the reason that the token is dead. A word of the issuer's own for
-    /// that is kept.
-    pub fn is_dead(&self, fault: &IssuerFault, report: &mut Report) -> bool {
-        match fault {
-            IssuerFault::InvalidGrant(_) => true,
-            IssuerFault::Refused { error, .. } if may_mean_dead(error) && !error.contains(' ') => {
-                if !report.measured.dead_words.contains(error) {
-                    dead_words(error, &format!("for a refresh token that is dead it says `{error}`"), report);
-                }
-                true
+/// Whether a refresh that should fail failed for the reason that the token is dead. A word of the issuer's own for that
+/// is kept.
+pub(super) fn is_dead(fault: &IssuerFault, report: &mut Report) -> bool {
+    match fault {
+        IssuerFault::InvalidGrant(_) => true,
+        IssuerFault::Refused { error, .. } if may_mean_dead(error) && !error.contains(' ') => {
+            if !report.measured.dead_words.contains(error) {
+                dead_words(error, &format!("for a refresh token that is dead it says `{error}`"), report);
             }
-            _ => false,
+            true
         }
+        _ => false,
     }
 }
 
@@ -247,7 +247,7 @@ fn code(attempt: &Attempt, pasted: &str, endpoints: &Endpoints) -> Result<Token,
         Answered::Denied => Err(wrong("the consent was declined", "Run this again, and allow it.")),
         Answered::WrongIssuer => Err(wrong(
             "the answer does not name the issuer that was asked (`iss`, RFC 9207), so it is refused",
-            "Every consent fails like this: ask the issuer's operator to send the `iss` that its metadata promise.",
+            "Every consent fails like this: ask the issuer's operator to send the `iss` that its metadata promises.",
         )),
         Answered::Error(said) => Err((
             format!("the issuer refused the request: {said}"),

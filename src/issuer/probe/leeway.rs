@@ -2,7 +2,7 @@
 //! presenting it again, with longer and longer waits.
 
 use super::Report;
-use super::consent::{Asking, Person, next};
+use super::consent::{Asking, Person, is_dead, next};
 use super::report::Leeway;
 use crate::issuer::IssuerFault;
 use crate::issuer::profile::Rotation;
@@ -60,7 +60,7 @@ pub(super) async fn measure<P: Person>(
                 leeway.accepted = Some(wait);
                 current = next(current, answer);
             }
-            Err(fault) if asking.is_dead(&fault, report) => {
+            Err(fault) if is_dead(&fault, report) => {
                 leeway.refused = Some(wait);
                 break;
             }
@@ -162,7 +162,7 @@ async fn survivor(asking: &Asking<'_>, current: Token, report: &mut Report) -> O
             report.good(about, "a reuse that is refused ends nothing else: the current refresh token lives");
             Some(next(current, answer))
         }
-        Err(fault) if asking.is_dead(&fault, report) => {
+        Err(fault) if is_dead(&fault, report) => {
             report.good(
                 about,
                 "a reuse that is refused ends the whole consent, the current refresh token too (RFC 9700 section 4.14.2)",

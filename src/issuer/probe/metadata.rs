@@ -70,12 +70,13 @@ async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Op
     let said = tidy(published.get("issuer").and_then(Value::as_str).unwrap_or_default(), &[]);
     if said != identifier {
         let only_the_slash = said.trim_end_matches('/') == identifier.trim_end_matches('/');
-        let cure = if only_the_slash {
+        let cure = if only_the_slash && !said.is_empty() {
             format!("Set issuer = \"{said}\" in [issuers.{key}]: only the slash at the end differs.")
         } else {
             format!("Set the `issuer` of [issuers.{key}] to the one you mean, exactly as it writes itself.")
         };
-        let what = format!("its metadata names the issuer `{said}`, the configuration `{identifier}`");
+        let named = if said.is_empty() { "no issuer".to_owned() } else { format!("the issuer `{said}`") };
+        let what = format!("its metadata names {named}, the configuration `{identifier}`");
         report.problem("discovery", what, cure);
         return None;
     }
@@ -89,7 +90,7 @@ async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Op
         );
         return None;
     }
-    report.good("discovery", format!("its metadata name it letter by letter: {identifier}"));
+    report.good("discovery", format!("its metadata names it letter by letter: {identifier}"));
     report.good("endpoints", "all of them lie at its own origin, or where endpoint_origins allows");
     Some(published)
 }

@@ -1,7 +1,7 @@
 //! What dies at the issuer when one refresh token is revoked there (RFC 7009), measured by two consents of one person.
 
 use super::Report;
-use super::consent::{Asking, next};
+use super::consent::{Asking, is_dead, next};
 use super::revocation::ABOUT;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, ask};
@@ -16,7 +16,7 @@ pub(super) async fn measure(
 ) -> Option<Token> {
     let first = match asking.refresh(&first).await {
         Ok(answer) => next(first, answer),
-        Err(fault) if asking.is_dead(&fault, report) => {
+        Err(fault) if is_dead(&fault, report) => {
             report.measured.live_refresh_tokens = Some(1);
             report.unproven(
                 "refresh tokens",
@@ -43,7 +43,7 @@ pub(super) async fn measure(
             );
             Some(next(first, answer))
         }
-        Err(fault) if asking.is_dead(&fault, report) => {
+        Err(fault) if is_dead(&fault, report) => {
             report.measured.revocation_reach = Some(Reach::Grant);
             let what = "it ended every consent of the same person and client: revocation_reach = \"grant\"";
             if asking.probe.issuer.profile.revocation_reach == Reach::Grant {
@@ -116,7 +116,7 @@ async fn revoke(asking: &Asking<'_>, token: &Token, report: &mut Report) -> bool
         }
     }
     match asking.refresh(token).await {
-        Err(fault) if asking.is_dead(&fault, report) => {
+        Err(fault) if is_dead(&fault, report) => {
             report.good(ABOUT, "a refresh token is dead as soon as it is revoked");
             true
         }

@@ -89,6 +89,8 @@ pub struct Settings {
     /// For how many seconds the immediately previous refresh token is still good. 0: not at all, and its
     /// reuse ends the family.
     pub leeway: i64,
+    /// Its error word for a refresh token that is dead or unknown.
+    pub dead_word: &'static str,
     /// Whether ID tokens are issued (with `openid`).
     pub id_tokens: bool,
     /// How much one revocation ends.
@@ -115,6 +117,7 @@ impl Default for Settings {
             refresh_lifetime: 2_592_000,
             rotation: true,
             leeway: 0,
+            dead_word: "invalid_grant",
             id_tokens: true,
             revocation_reach: RevocationReach::Family,
             clock_ahead: 0,
