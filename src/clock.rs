@@ -83,6 +83,21 @@ impl Timestamp {
         self.date_time().format(&Rfc3339).unwrap_or_default()
     }
 
+    /// The `Date` of an HTTP answer, in any of its three forms. RFC 9110 section 5.6.7.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let date = httpdate::parse_http_date(text).ok()?;
+        let since = date.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_secs()).ok().map(Self)
+    }
+
+    /// As an HTTP answer writes its `Date`.
+    #[must_use]
+    pub fn http_date(self) -> String {
+        let since = Duration::from_secs(u64::try_from(self.0).unwrap_or_default());
+        httpdate::fmt_http_date(UNIX_EPOCH + since)
+    }
+
     fn date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp(self.0).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
@@ -133,6 +148,14 @@ impl Clock {
         }
     }
 
+    /// Waits so many seconds; a manual clock is moved by them instead.
+    pub async fn pause(&self, seconds: u32) {
+        match self {
+            Self::System => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
+            Self::Manual(_) => self.advance(seconds.into()),
+        }
+    }
+
     /// Moves a manual clock; the system's clock is nobody's to move.
     pub fn advance(&self, seconds: i64) {
         if let Self::Manual(now) = self {
@@ -159,6 +182,16 @@ mod tests {
         assert_eq!(said(1), "in 1 minute");
         assert_eq!(said(3_597), "in 1 hour");
         assert_eq!(said(86_400 * 30), "1 May 2026");
+    }
+
+    #[test]
+    fn a_date_of_http_is_read_as_it_is_written() {
+        let moment = Timestamp::from_unix(784_111_777);
+        assert_eq!(moment.http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        for text in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT"] {
+            assert_eq!(Timestamp::from_http_date(text), Some(moment));
+        }
+        assert_eq!(Timestamp::from_http_date("yesterday"), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod environment;
 mod issuer;
 mod judge;
 mod limits;
+pub mod section;
 
 use std::collections::BTreeMap;
 use std::fmt;

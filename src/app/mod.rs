@@ -4,6 +4,7 @@ pub mod add;
 pub mod import;
 pub mod logo;
 pub mod pages;
+pub mod registration;
 pub mod remove;
 mod store;
 pub mod sync;
@@ -129,7 +130,7 @@ impl ThirdPartyApp {
     /// The one redirect URI of this app at its issuer. RFC 9700 section 4.4.2.1.
     #[must_use]
     pub fn callback(&self, app: &App) -> Url {
-        app.url(&format!("/connect/{}/callback", self.key))
+        app.url(&callback_path(&self.key))
     }
 
     /// Whether authorization requests carry a code challenge.
@@ -143,6 +144,11 @@ impl ThirdPartyApp {
     pub fn secret_place(id: &str, client_id: &str) -> Place {
         Place::new("apps", "client_secret", id, &[client_id])
     }
+}
+
+/// The path of an app's one redirect URI.
+fn callback_path(key: &str) -> String {
+    format!("/connect/{key}/callback")
 }
 
 /// # Errors

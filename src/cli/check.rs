@@ -1,5 +1,7 @@
-//! `attache check`: says what is wrong with the configuration, and whether each issuer answers as it should.
-//! Changes nothing and opens no database.
+//! `attache check`: says what is wrong with the configuration, and whether each issuer answers as it should; with
+//! `--issuer`, all about one of them. Changes nothing here and opens no database.
+
+mod issuer;
 
 use std::time::Duration;
 
@@ -7,15 +9,37 @@ use attache::app::sync;
 use attache::clock::Clock;
 use attache::issuer::http::{Egress, Http};
 use attache::issuer::{Issuers, discovery, key_set};
+use clap::Args;
 
 use super::{ConfigFile, Failure};
 
-pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
-    let config = file.load()?;
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Probe this issuer, and print its profile
+    #[arg(long)]
+    issuer: Option<String>,
+    /// As the client of this app of the configuration file, or `sign_in`
+    #[arg(long, requires = "issuer")]
+    app: Option<String>,
+    /// Measure refresh and revocation, with a test account that consents in a browser; ends its grants
+    #[arg(long, requires = "app")]
+    consent: bool,
+    /// Seconds up to which the leeway of spent refresh tokens is measured
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    longest_leeway: u32,
+}
+
+pub async fn run(check: &Check) -> Result<(), Failure> {
+    let config = check.file.load()?;
     println!("configuration: good");
     let egress = Egress::new(config.outbound.allow_origins.clone());
     let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds));
     let issuers = Issuers::new(http, Clock::System);
+    if let Some(key) = &check.issuer {
+        return issuer::run(check, &config, &issuers, key).await;
+    }
     let mut troubled = 0;
     for (key, config) in &config.issuers {
         let Some(issuer) = sync::issuer(key, config) else { continue };

@@ -35,7 +35,7 @@ enum Command {
     /// Serve
     Serve(ConfigFile),
     /// Say what is wrong with the configuration or an issuer
-    Check(ConfigFile),
+    Check(check::Check),
     /// Bring the database up to date
     Migrate(ConfigFile),
     /// Third-party apps
@@ -110,7 +110,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         #[cfg(feature = "sandbox")]
         Command::Demo(demo) => demo::run(demo).await,
         Command::Serve(file) => serve::run(&file).await,
-        Command::Check(file) => check::run(&file).await,
+        Command::Check(check) => check::run(&check).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::App(command) => app::run(command).await,
         Command::Connection(command) => connection::run(command).await,

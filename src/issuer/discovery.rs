@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use super::key_set::CachedKeys;
@@ -150,8 +151,9 @@ impl Known {
     }
 }
 
-/// OpenID Connect Discovery 1.0 section 4 first, then RFC 8414 section 3.
-async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
+/// What an issuer publishes about itself, unjudged, and the URL that its identifier is. OpenID Connect Discovery 1.0
+/// section 4 first, then RFC 8414 section 3.
+pub(super) async fn document(issuers: &Issuers, identifier: &str) -> Result<(Url, Value), IssuerFault> {
     let base = Url::parse(identifier).map_err(|_| IssuerFault::Odd("the issuer is no URL".to_owned()))?;
     let openid = appended(&base, "/.well-known/openid-configuration");
     let document = match issuers.http.get_json(&openid).await {
@@ -161,6 +163,11 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<A
             issuers.http.get_json(&oauth).await.map_err(|_| first)?
         }
     };
+    Ok((base, document))
+}
+
+async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
+    let (base, document) = document(issuers, identifier).await?;
     let metadata: Metadata = serde_json::from_value(document)
         .map_err(|error| IssuerFault::Odd(format!("the issuer's metadata cannot be used: {error}")))?;
     judge(issuer, identifier, &base, &metadata)?;
@@ -190,8 +197,7 @@ fn judge(issuer: &Issuer, identifier: &str, base: &Url, metadata: &Metadata) -> 
     ];
     let required = [&metadata.authorization_endpoint, &metadata.token_endpoint];
     for endpoint in required.into_iter().chain(optional.into_iter().flatten()) {
-        let named = issuer.profile.endpoint_origins.iter().any(|origin| origin.origin() == endpoint.origin());
-        if endpoint.origin() != base.origin() && !named {
+        if is_foreign(issuer, base, endpoint) {
             let origin = endpoint.origin().ascii_serialization();
             return Err(IssuerFault::Untrusted(format!(
                 "the metadata names an endpoint at {origin}, which is not the issuer's origin nor in endpoint_origins"
@@ -199,6 +205,12 @@ fn judge(issuer: &Issuer, identifier: &str, base: &Url, metadata: &Metadata) -> 
         }
     }
     Ok(())
+}
+
+/// Whether an endpoint lies where the issuer was not said to have any.
+pub(super) fn is_foreign(issuer: &Issuer, base: &Url, endpoint: &Url) -> bool {
+    let named = issuer.profile.endpoint_origins.iter().any(|origin| origin.origin() == endpoint.origin());
+    endpoint.origin() != base.origin() && !named
 }
 
 fn appended(base: &Url, suffix: &str) -> Url {

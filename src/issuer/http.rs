@@ -10,6 +10,7 @@ use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::{Host, Url};
 
 use super::IssuerFault;
+use crate::clock::Timestamp;
 use crate::load;
 
 /// Larger than any honest answer, small enough to hold.
@@ -64,6 +65,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Seconds, capped at an hour.
     pub retry_after: Option<i64>,
+    /// What time it was there. RFC 9110 section 6.6.1.
+    pub date: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,6 +114,7 @@ impl Http {
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let content_type = header("content-type").unwrap_or_default();
         let retry_after = header("retry-after").and_then(|value| value.trim().parse::<i64>().ok());
+        let date = header("date").and_then(|value| Timestamp::from_http_date(value.trim()));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(&error))? {
             body.extend_from_slice(&chunk);
@@ -119,7 +123,7 @@ impl Http {
             }
         }
         let retry_after = retry_after.map(|seconds| seconds.clamp(1, RETRY_AFTER_CAP));
-        Ok(Answer { status, content_type, body, retry_after })
+        Ok(Answer { status, content_type, body, retry_after, date })
     }
 
     /// GET, and the answer as JSON if its status is 200.

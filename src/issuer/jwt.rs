@@ -86,6 +86,12 @@ pub fn looks_like_one(token: &str) -> bool {
     parts.len() == 3 && json::<Header>(parts[0]).is_some() && json::<Claims>(parts[1]).is_some()
 }
 
+/// Whether a token signed in this way is accepted.
+#[must_use]
+pub fn is_allowed(algorithm: &str) -> bool {
+    allowed_algorithm(algorithm).is_ok()
+}
+
 /// Asymmetric algorithms only: no `none` in any spelling, no HMAC.
 fn allowed_algorithm(name: &str) -> Result<CoreJwsSigningAlgorithm, IssuerFault> {
     Ok(match name {

@@ -1,5 +1,5 @@
 //! The protocol toward issuers (authorization servers): discovery, the authorization URL, code, refresh,
-//! revocation, ID tokens, userinfo. Knows no database and no axum.
+//! revocation, ID tokens, userinfo, and the probe of an issuer's habits. Knows no database and no axum.
 
 pub mod access_token;
 pub mod authorize;
@@ -13,6 +13,7 @@ pub mod id_token;
 pub mod identity;
 pub mod jwt;
 pub mod key_set;
+pub mod probe;
 pub mod profile;
 pub mod refresh;
 pub mod revoke;

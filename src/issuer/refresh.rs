@@ -19,13 +19,23 @@ pub async fn refresh(
     client: &Client,
     refresh_token: &Token,
 ) -> Told {
+    let (outcome, transcript) = ask(issuers, endpoints, client, refresh_token).await.outcome();
+    (outcome.map_err(|fault| in_its_own_words(fault, profile)), transcript)
+}
+
+/// The request, sent once; it holds the answer.
+pub(super) async fn ask(
+    issuers: &Issuers,
+    endpoints: &Endpoints,
+    client: &Client,
+    refresh_token: &Token,
+) -> TokenRequest {
     let request = TokenRequest::new(&issuers.http, secrets(client, &[refresh_token]));
     let oauth2 = oauth2_client(client, &endpoints.token);
     let token = RefreshToken::new(refresh_token.expose().to_owned());
-    // What the crate makes of it is of no account: the answer was read by the carrier.
+    // What the crate makes of it is of no account: the answer is with the carrier.
     let _ = oauth2.exchange_refresh_token(&token).request_async(&request).await;
-    let (outcome, transcript) = request.outcome();
-    (outcome.map_err(|fault| in_its_own_words(fault, profile)), transcript)
+    request
 }
 
 /// Some issuers have a word of their own for a dead grant, which only the operator can know.

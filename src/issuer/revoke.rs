@@ -1,10 +1,13 @@
 //! Tells the issuer that a token is no longer wanted. RFC 7009.
 
 use reqwest::Method;
+use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::discovery::endpoints;
+use super::http::{Answer, Http};
 use super::profile::Reach;
+use super::token_answer::{Said, said};
 use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
 use crate::secret::Token;
 
@@ -52,8 +55,31 @@ pub async fn revoke(
     }
     let endpoints = endpoints(issuers, issuer).await?;
     let Some(url) = &endpoints.revocation else { return Ok(Told::Unsupported) };
+    let answer = ask(&issuers.http, url, client, token, kind).await?;
+    match answer.status {
+        200..=299 => Ok(Told::Confirmed),
+        400 if says(&answer, UNSUPPORTED) => Ok(Told::Unsupported),
+        401 => Err(IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())),
+        status => {
+            let sentence = format!("the revocation endpoint answered with status {status}");
+            Err(IssuerFault::Unavailable(sentence, answer.retry_after))
+        }
+    }
+}
+
+/// The word of an issuer that does not revoke this kind of token. RFC 7009 section 2.2.1.
+pub(super) const UNSUPPORTED: &str = "unsupported_token_type";
+
+/// The request, sent once, and its answer whatever it is.
+pub(super) async fn ask(
+    http: &Http,
+    url: &Url,
+    client: &Client,
+    token: &Token,
+    kind: Kind,
+) -> Result<Answer, IssuerFault> {
     let mut form = vec![("token", token.expose()), ("token_type_hint", kind.hint())];
-    let mut request = issuers.http.request(Method::POST, url)?;
+    let mut request = http.request(Method::POST, url)?;
     match (client.auth, &client.secret) {
         (ClientAuth::Basic, Some(secret)) => {
             // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
@@ -66,19 +92,9 @@ pub async fn revoke(
         }
         _ => form.push(("client_id", &client.id)),
     }
-    let answer = issuers.http.send(request.form(&form)).await?;
-    match answer.status {
-        200..=299 => Ok(Told::Confirmed),
-        400 if says(&answer.body, "unsupported_token_type") => Ok(Told::Unsupported),
-        401 => Err(IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())),
-        status => {
-            let sentence = format!("the revocation endpoint answered with status {status}");
-            Err(IssuerFault::Unavailable(sentence, answer.retry_after))
-        }
-    }
+    http.send(request.form(&form)).await
 }
 
-fn says(body: &[u8], error: &str) -> bool {
-    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    parsed.is_some_and(|value| value.get("error").and_then(|word| word.as_str()) == Some(error))
+fn says(answer: &Answer, word: &str) -> bool {
+    said(answer) == Some(Said::Word(word.to_owned()))
 }

@@ -41,7 +41,8 @@ pub(super) struct TokenRequest {
     http: Http,
     /// Secrets of the request, blotted out of whatever the issuer says about it.
     secrets: Vec<Token>,
-    outcome: Mutex<Option<Result<TokenSet, IssuerFault>>>,
+    answer: Mutex<Option<Result<Answer, IssuerFault>>>,
+    /// What is sent.
     transcript: Mutex<Transcript>,
 }
 
@@ -59,44 +60,49 @@ impl<'c> AsyncHttpClient<'c> for TokenRequest {
 
 impl TokenRequest {
     pub fn new(http: &Http, secrets: Vec<Token>) -> Self {
-        Self { http: http.clone(), secrets, outcome: Mutex::default(), transcript: Mutex::default() }
+        Self { http: http.clone(), secrets, answer: Mutex::default(), transcript: Mutex::default() }
     }
 
-    /// Tells the crate only whether it went well; what came of it is in the outcome.
+    /// Tells the crate nothing of what came of it: that is for us to read.
     async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, IssuerFault> {
-        let outcome = self.send(request).await;
-        let (status, told) = match &outcome {
-            Ok(_) => (200, json!({ "access_token": "read by us", "token_type": "bearer" })),
-            Err(_) => (400, json!({ "error": "read_by_us" })),
-        };
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        let answer = self.send(request).await;
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        let told = json!({ "access_token": "read by us", "token_type": "bearer" });
         let mut response = HttpResponse::new(told.to_string().into_bytes());
-        *response.status_mut() = status.try_into().unwrap_or_default();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(response)
     }
 
     /// What the issuer answered, as we read it, and the record of it.
     pub fn outcome(self) -> Told {
-        let outcome = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let outcome =
-            outcome.unwrap_or_else(|| Err(IssuerFault::Odd("the request could not be written".to_owned())));
-        (outcome, self.transcript.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let Self { secrets, answer, transcript, .. } = self;
+        let secrets: Vec<&str> = secrets.iter().map(Token::expose).collect();
+        let answer = taken(answer);
+        let outcome = answer.as_ref().map_err(Clone::clone).and_then(|answer| read(answer, &secrets));
+        let mut transcript = transcript.into_inner().unwrap_or_else(PoisonError::into_inner);
+        transcript.note(answer.as_ref().ok(), &outcome);
+        (outcome, transcript)
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<TokenSet, IssuerFault> {
+    /// What the issuer answered, for whoever judges how it speaks.
+    pub fn answer(self) -> Result<Answer, IssuerFault> {
+        taken(self.answer)
+    }
+
+    async fn send(&self, request: HttpRequest) -> Result<Answer, IssuerFault> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| IssuerFault::Odd("the token endpoint is no URL".to_owned()))?;
         let (parts, body) = request.into_parts();
-        let mut transcript = Transcript::of(url.as_str(), parts.headers.contains_key(AUTHORIZATION), &body);
+        let transcript = Transcript::of(url.as_str(), parts.headers.contains_key(AUTHORIZATION), &body);
         let outgoing = self.http.request(Method::POST, &url)?.headers(parts.headers).body(body);
-        let answer = self.http.send(outgoing).await;
-        let secrets: Vec<&str> = self.secrets.iter().map(Token::expose).collect();
-        let outcome = answer.as_ref().map_err(Clone::clone).and_then(|answer| read(answer, &secrets));
-        transcript.note(answer.as_ref().ok(), &outcome);
         *self.transcript.lock().unwrap_or_else(PoisonError::into_inner) = transcript;
-        outcome
+        self.http.send(outgoing).await
     }
+}
+
+fn taken(answer: Mutex<Option<Result<Answer, IssuerFault>>>) -> Result<Answer, IssuerFault> {
+    let answer = answer.into_inner().unwrap_or_else(PoisonError::into_inner);
+    answer.unwrap_or_else(|| Err(IssuerFault::Odd("the request could not be written".to_owned())))
 }
 
 /// Reads one answer. `secrets` are blotted out of the issuer's description.
@@ -137,16 +143,34 @@ pub fn read(answer: &Answer, secrets: &[&str]) -> Result<TokenSet, IssuerFault> 
     Ok(set)
 }
 
+/// What an answer says is wrong: a word, as RFC 6749 section 5.2 has them, or a sentence in its place, which may quote
+/// what we sent and is not repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    Word(String),
+    Sentence,
+}
+
+/// What the answer says is wrong, at any status. None when it says nothing.
+#[must_use]
+pub fn said(answer: &Answer) -> Option<Said> {
+    let error = text(&members(answer)?, "error")?;
+    Some(if is_word(&error) { Said::Word(error) } else { Said::Sentence })
+}
+
+fn is_word(error: &str) -> bool {
+    let in_a_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=64).contains(&error.len()) && error.bytes().all(in_a_word)
+}
+
+/// The words for a dead grant that everybody's profile knows. The last two are Slack's and GitHub's, which say it
+/// with status 200.
+pub const DEAD_WORDS: [&str; 3] = ["invalid_grant", "invalid_refresh_token", "bad_refresh_token"];
+
 fn refusal(error: &str, description: &str, retry_after: Option<i64>) -> IssuerFault {
-    // A word, as RFC 6749 section 5.2 has them; a sentence in its place may quote what we sent.
-    let is_word =
-        error.len() <= 64 && error.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
-    let error = if is_word { error.to_owned() } else { "an error without a word".to_owned() };
+    let error = if is_word(error) { error.to_owned() } else { "an error without a word".to_owned() };
     match error.as_str() {
-        // The last two are Slack's and GitHub's, which say it with status 200.
-        "invalid_grant" | "invalid_refresh_token" | "bad_refresh_token" => {
-            IssuerFault::InvalidGrant(description.to_owned())
-        }
+        dead if DEAD_WORDS.contains(&dead) => IssuerFault::InvalidGrant(description.to_owned()),
         "invalid_client" | "unauthorized_client" | "incorrect_client_credentials" => {
             let said = if description.is_empty() { error } else { format!("{error}, {description}") };
             IssuerFault::InvalidClient(said)
@@ -226,7 +250,8 @@ mod tests {
     use crate::issuer::IssuerFault;
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, content_type: String::new(), body: body.as_bytes().to_vec(), retry_after: None }
+        let body = body.as_bytes().to_vec();
+        Answer { status, content_type: String::new(), body, retry_after: None, date: None }
     }
 
     #[test]

@@ -6,6 +6,8 @@ mod browser;
 mod browser_edges;
 mod browser_forms;
 mod changes;
+mod check_consent;
+mod check_issuer;
 mod command_line;
 mod configuration;
 mod connect;

@@ -22,6 +22,10 @@ mod weak_key;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +84,18 @@ fn routes(issuer: Issuer) -> Router {
         .route("/oauth/revoke", post(revoke::answer))
         .route("/userinfo", get(userinfo::answer).post(userinfo::answer))
         .route("/oidc/logout", get(logout::answer))
+        .layer(middleware::from_fn_with_state(issuer.clone(), dated))
         .with_state(issuer)
+}
+
+/// Dates an answer by our own clock, which a test moves.
+async fn dated(State(issuer): State<Issuer>, request: Request, next: Next) -> Response {
+    let mut answer = next.run(request).await;
+    let ahead = issuer.settings().clock_ahead;
+    if let Ok(date) = HeaderValue::from_str(&issuer.now().plus(ahead).http_date()) {
+        answer.headers_mut().insert(header::DATE, date);
+    }
+    answer
 }
 
 impl Issuer {

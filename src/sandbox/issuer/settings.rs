@@ -89,10 +89,14 @@ pub struct Settings {
     /// For how many seconds the immediately previous refresh token is still good. 0: not at all, and its
     /// reuse ends the family.
     pub leeway: i64,
+    /// Its error word for a refresh token that is dead or unknown.
+    pub dead_word: &'static str,
     /// Whether ID tokens are issued (with `openid`).
     pub id_tokens: bool,
     /// How much one revocation ends.
     pub revocation_reach: RevocationReach,
+    /// Seconds by which the clock that dates its answers is ahead of the real one; below 0, behind.
+    pub clock_ahead: i64,
     /// What scopes mean, for the consent page.
     pub scope_descriptions: BTreeMap<String, String>,
 }
@@ -113,8 +117,10 @@ impl Default for Settings {
             refresh_lifetime: 2_592_000,
             rotation: true,
             leeway: 0,
+            dead_word: "invalid_grant",
             id_tokens: true,
             revocation_reach: RevocationReach::Family,
+            clock_ahead: 0,
             scope_descriptions: described.map(|(scope, text)| (scope.to_owned(), text.to_owned())).into(),
         }
     }

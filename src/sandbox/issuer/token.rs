@@ -81,14 +81,14 @@ fn refresh(issuer: &Issuer, client: &Client, params: &Params) -> Result<Response
         ));
     };
     let shape = issuer.faults().token_shape.take();
-    let (rotation, leeway) = {
+    let (rotation, leeway, dead_word) = {
         let settings = issuer.settings();
-        (settings.rotation, settings.leeway)
+        (settings.rotation, settings.leeway, settings.dead_word)
     };
     let rotates = rotation && !shape.as_ref().is_some_and(TokenShape::withholds_refresh_token);
     let refreshed = issuer.book().refresh(&client.id, token, issuer.now(), rotates, leeway);
     let Some(mut refreshed) = refreshed else {
-        return Err(error(StatusCode::FORBIDDEN, "invalid_grant", "Unknown or invalid refresh token."));
+        return Err(error(StatusCode::FORBIDDEN, dead_word, "Unknown or invalid refresh token."));
     };
     // A nonce belongs to one authorization response, not to a refresh (OpenID Connect Core 12.2).
     refreshed.grant.nonce = None;

@@ -1,0 +1,103 @@
+//! `attache check --issuer KEY`: probes one issuer, prints what was found with its cures, and the profile to paste.
+
+use std::io::Write;
+
+use attache::app::registration::registration;
+use attache::app::sync;
+use attache::config::{Config, section};
+use attache::issuer::Issuers;
+use attache::issuer::probe::consent::{self, Person, Round};
+use attache::issuer::probe::{self, Finding, Probe, Report, Verdict};
+use url::Url;
+
+use super::Check;
+use crate::cli::Failure;
+
+pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -> Result<(), Failure> {
+    let found = config.issuers.get(key).and_then(|config| sync::issuer(key, config));
+    let Some(mut issuer) = found else {
+        let known = config.issuers.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(Failure::Sentence(format!("There is no [issuers.{key}]; there are: {known}.")));
+    };
+    let registration = check.app.as_deref().map(|app| registration(config, key, app)).transpose();
+    let registration = registration.map_err(Failure::Sentence)?;
+    let probe = Probe { issuers, issuer: &issuer, registration: registration.as_ref() };
+    let mut report = Report::default();
+    let known = probe::ask(probe, &mut report).await;
+    print(&report.findings);
+    if check.consent
+        && let Some(known) = &known
+    {
+        let before = report.findings.len();
+        if known.client.is_some() {
+            foretell(check.longest_leeway);
+        }
+        consent::measure(probe, known, check.longest_leeway, &mut Terminal, &mut report).await;
+        println!();
+        print(&report.findings[before..]);
+    }
+    let problems = report.problems();
+    if !check.consent {
+        println!(
+            "note     rotation, leeway, reach: not measured; --app APP --consent measures them with a test account"
+        );
+    }
+    issuer.profile = report.measured.applied(&issuer.profile);
+    println!("\n# The profile, to paste in place of this section; scope_descriptions stay as they are.");
+    print!("{}", section::of_issuer(&issuer, &report.measured.comments()));
+    if problems == 0 { Ok(()) } else { Err(Failure::Sentence(format!("Problems: {problems}."))) }
+}
+
+fn print(findings: &[Finding]) {
+    for Finding { about, what, verdict } in findings {
+        match verdict {
+            Verdict::Good => println!("good     {about}: {what}"),
+            Verdict::Unproven => println!("note     {about}: {what}"),
+            Verdict::Problem { cure } => println!("problem  {about}: {what}\n         cure: {cure}"),
+        }
+    }
+}
+
+fn foretell(longest: u32) {
+    println!(
+        "\nFrom here on a person consents. Use a TEST account: its grants of this app are spent, reused and revoked,\n\
+         and connections of the same person and app may end with them."
+    );
+    let seconds = consent::waits(longest).iter().sum::<u32>();
+    if seconds > 0 {
+        println!("The waits take {seconds} seconds in all at the most, and begin after the last consent.");
+    }
+}
+
+/// The person who typed the command.
+struct Terminal;
+
+impl Person for Terminal {
+    async fn consent(&mut self, round: Round, url: &Url) -> Option<String> {
+        let why = match round {
+            Round::First => "Open this address in a browser, and consent with the test account:",
+            Round::Second => {
+                "Once more, to see whether a revoke of one consent ends the other (Enter alone leaves it out):"
+            }
+            Round::Again => {
+                "Both consents have ended. Once more, to measure the leeway (Enter alone leaves it out):"
+            }
+        };
+        println!("\n{why}\n\n{url}\n");
+        println!(
+            "You will be sent to a page of this Attaché, which refuses the answer, or to none if it does not run.\n\
+             Paste that page's whole address here:"
+        );
+        let _ = std::io::stdout().flush();
+        let mut line = String::new();
+        // An end of the input is a person who brings nothing.
+        let _ = std::io::stdin().read_line(&mut line);
+        let line = line.trim();
+        (!line.is_empty()).then(|| line.to_owned())
+    }
+
+    fn waits(&mut self, seconds: u32) {
+        let plural = if seconds == 1 { "" } else { "s" };
+        println!("… waiting {seconds} second{plural} before a spent refresh token is presented again");
+    }
+}

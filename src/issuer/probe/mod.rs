@@ -1,0 +1,64 @@
+//! Finds out the habits of an issuer by asking it, for `attache check --issuer`. What it finds is data: sentences with
+//! their cures, and a profile; others print. Sends only what is made up, unless a person consents to more.
+
+mod clients;
+mod clock;
+pub mod consent;
+mod leeway;
+mod metadata;
+mod reach;
+mod refusal;
+mod report;
+mod revocation;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::discovery::Endpoints;
+use super::scope::Scopes;
+use super::{Client, Issuer, Issuers};
+pub use report::{Finding, Leeway, Measured, Report, Verdict};
+
+/// Who is asked, and as whom.
+#[derive(Clone, Copy)]
+pub struct Probe<'a> {
+    pub issuers: &'a Issuers,
+    pub issuer: &'a Issuer,
+    /// Without one, as a client that nobody registered.
+    pub registration: Option<&'a Registration>,
+}
+
+/// An app's client as it is registered at the issuer, and what the app asks for.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// Where the configuration file has it, such as `apps.content-writer`.
+    pub section: String,
+    pub client: Client,
+    pub redirect_uri: Url,
+    pub scopes: Scopes,
+    pub audience: Option<String>,
+    pub extras: BTreeMap<String, String>,
+}
+
+/// What the issuer is asked with once it is known where and by whom.
+pub struct Known {
+    pub endpoints: Arc<Endpoints>,
+    /// The client, sent as the issuer wants it; None when it is made up, or the issuer refuses it.
+    pub client: Option<Client>,
+}
+
+/// Asks everything that needs nobody's consent. None when the issuer cannot be asked at all.
+pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Known> {
+    if let Some(registration) = probe.registration
+        && let Some(refusal) = probe.issuer.profile.refuses(&registration.scopes, &registration.extras)
+    {
+        let cure = format!("Change [{}].", registration.section);
+        report.problem("request", refusal, cure);
+    }
+    let endpoints = metadata::probe(probe, report).await?;
+    let client = refusal::probe(probe, &endpoints, report).await;
+    revocation::probe(probe, &endpoints, client.as_ref(), report).await;
+    Some(Known { endpoints, client })
+}
