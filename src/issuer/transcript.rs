@@ -160,6 +160,7 @@ mod tests {
             content_type: content_type.to_owned(),
             body: body.as_bytes().to_vec(),
             retry_after: None,
+            date: None,
         }
     }
 

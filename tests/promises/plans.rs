@@ -1,6 +1,7 @@
 //! What a page costs does not grow with the pages before it, nor a start with the connections there are. Asked of the
 //! database itself: how it would answer the very statements that were sent to it.
 
+use attache::connection::early;
 use attache::start;
 use rstest::rstest;
 
@@ -57,7 +58,7 @@ async fn every_page_is_a_range_of_an_index(database: Database) {
     let world = World::planned(database, Plan { more_config, ..Plan::default() }).await;
     let person = world.signed_in(EDITOR).await;
     let own = person.connect(APP).await;
-    let copies: Vec<Copy> = (0..120)
+    let copies: Vec<Copy> = (0..600)
         .map(|number| Copy::new(number, ["second", "third", APP][number % 3]).used(1_800_000_100))
         .collect();
     copy(&world, &own, &copies).await;
@@ -137,14 +138,15 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     let app = crate::world::open(&world.config, &world.clock).await;
     let housekeeping = tokio::spawn(start::keep_house(app.clone()));
     let swept = async {
-        let last = "DELETE FROM content_tokens WHERE expires_at";
-        while !statements.have(last) {
+        let last = ["DELETE FROM content_tokens WHERE expires_at", "UPDATE outbox SET next_at"];
+        while !last.iter().all(|last| statements.have(last)) {
             tokio::task::yield_now().await;
         }
     };
     tokio::time::timeout(std::time::Duration::from_secs(20), swept)
         .await
         .expect("everything is swept at once");
+    early::begin_due(&app).await.expect("nothing that is due");
     app.draining.cancel();
     housekeeping.await.expect("an end");
     let mut seen = Vec::new();
