@@ -10,9 +10,9 @@ pub fn sentence(connection: &Connection, issuer: &str, now: Timestamp) -> Option
     let again = connection.retry_at.filter(|at| *at > now);
     let again = again.map_or_else(|| "when an app needs it".to_owned(), |at| at.human(now));
     let meanwhile = if connection.outlives(now, 0) {
-        "Until then apps use what they were given before; nothing is lost."
+        "Until then apps use what they were given before."
     } else {
-        "Until then apps are told to wait; nothing is lost."
+        "Until then apps are told to wait."
     };
     match connection.status {
         Status::Active | Status::Refreshing | Status::Revoking | Status::Revoked => None,
