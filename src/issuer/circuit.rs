@@ -13,8 +13,10 @@ use std::time::Duration;
 const FAILURES: u32 = 5;
 /// How long at first; doubled each time it fails again.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
-/// And at the most, whatever its `Retry-After` says: people wait for it.
-const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+/// And at the most: people wait for it, and one call in this time is no burden.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// What its `Retry-After` may make of it.
+const LONGEST_SAID: Duration = Duration::from_mins(1);
 
 /// How a call went, as far as the issuer's health goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Circuit {
 fn open(pause: Duration, said: Option<i64>, now: Duration) -> Circuit {
     let said = Duration::from_secs(said.map_or(0, i64::unsigned_abs));
     let pause = pause.min(LONGEST_PAUSE);
-    Circuit::Open { until: now + pause.max(said).min(LONGEST_PAUSE), pause }
+    Circuit::Open { until: now + pause.max(said.min(LONGEST_SAID)), pause }
 }
 
 #[cfg(test)]
@@ -152,12 +154,23 @@ mod tests {
     }
 
     #[test]
+    fn one_that_stays_away_is_asked_every_fifteen_seconds() {
+        let (mut circuit, mut now) = (failed(5), seconds(100));
+        for pause in [2, 4, 8, 15, 15] {
+            assert_eq!(circuit.wait(now), Some(seconds(pause)));
+            now += seconds(pause);
+            assert_eq!(circuit.admit(now), Admission::Probe);
+            circuit.report(true, Health::Fails(None), now);
+        }
+    }
+
+    #[test]
     fn what_the_issuer_says_is_heeded_within_reason() {
         let mut circuit = failed(4);
         circuit.report(false, Health::Fails(Some(30)), seconds(100));
         assert_eq!(circuit.wait(seconds(100)), Some(seconds(30)));
         let mut circuit = failed(4);
         circuit.report(false, Health::Fails(Some(86_400)), seconds(100));
-        assert_eq!(circuit.wait(seconds(100)), Some(LONGEST_PAUSE));
+        assert_eq!(circuit.wait(seconds(100)), Some(LONGEST_SAID));
     }
 }
