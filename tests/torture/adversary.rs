@@ -76,11 +76,13 @@ impl Storm<'_> {
                 1 => process.fail(dice.one_of(&FAILING), dice.milliseconds(200, 2000)).await,
                 2 => process.jump(dice.one_of(&[-10, -5, 5, 10])),
                 3 | 4 if self.postgres.is_none() => self.fill_disk(process, &mut dice).await,
-                5..12 => self.kill(process, async |process| {
-                    process.kill().await;
-                    true
-                })
-                .await,
+                5..12 => {
+                    self.kill(process, async |process| {
+                        process.kill().await;
+                        true
+                    })
+                    .await
+                }
                 _ => self.kill(process, async |process| self.kill_at_a_step(process).await).await,
             }
             if !process.is_running() {

@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[command(name = "torture", about = "Kills, lost answers and full disks against \"never lose a grant\"")]
 pub struct Arguments {
     /// Kills in all, shared by the trials
-    #[arg(long, default_value_t = 80)]
+    #[arg(long, default_value_t = 64)]
     pub kills: u64,
     /// Connections of each trial
     #[arg(long, default_value_t = 100)]

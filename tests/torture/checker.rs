@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use crate::arguments::Issuer;
-use crate::excuse::excuse;
+use crate::excuse::{TOO_LATE, excuse};
 use crate::history::Outcome;
 use crate::rows::{self, Row};
 use crate::stage::{LIFETIME, Stage, subject};
@@ -61,11 +61,13 @@ impl Findings {
         let rows = rows::read(&stage.database).await;
         let book = stage.issuer.shown(0);
         let mut dead = Vec::new();
-        for (connection, last) in first.iter().zip(&second).enumerate().flat_map(|(number, (first, second))| {
-            // The first time counts: the second finds what is known.
-            let first = matches!(first.outcome, Some(Outcome::Reconnect(_))).then_some(first);
-            [(number, first.unwrap_or(second))]
-        }) {
+        for (connection, last) in
+            first.iter().zip(&second).enumerate().flat_map(|(number, (first, second))| {
+                // The first time counts: the second finds what is known.
+                let first = matches!(first.outcome, Some(Outcome::Reconnect(_))).then_some(first);
+                [(number, first.unwrap_or(second))]
+            })
+        {
             let row = rows.get(&stage.callers.connections[connection]);
             if self.judge_connection(stage, connection, last, row, stall) {
                 dead.push(connection);
@@ -86,7 +88,8 @@ impl Findings {
         row: Option<&Row>,
         stall: Duration,
     ) -> bool {
-        let broken = |what: String| stage.history.broken(format!("{}: {what}", stage.callers.connections[number]));
+        let broken =
+            |what: String| stage.history.broken(format!("{}: {what}", stage.callers.connections[number]));
         let Some(row) = row else {
             self.deleted += 1;
             broken("its row is gone".to_owned());
@@ -128,7 +131,8 @@ impl Findings {
             let subject = subject(*connection);
             let reused = ended.remove(subject.as_str());
             let rotated = reused.and_then(|reused| rotation(book, reused));
-            let reason = rotated.and_then(|rotated| excuse(rotated, id, &events));
+            let too_late = || stage.logged(id, TOO_LATE).then_some("its answer came too late");
+            let reason = rotated.and_then(|rotated| excuse(rotated, id, &events).or_else(too_late));
             match reason {
                 Some(reason) if kind == Issuer::Strict => *self.lost.entry(reason).or_default() += 1,
                 _ => {
@@ -141,7 +145,9 @@ impl Findings {
         for (subject, shown) in ended {
             // Its connection works, so it was another grant of the same person; or it works no longer, and nobody says so.
             self.lost_silently += 1;
-            stage.history.broken(format!("{subject}: a spent token ended a grant, and nobody says so: {shown:?}"));
+            stage
+                .history
+                .broken(format!("{subject}: a spent token ended a grant, and nobody says so: {shown:?}"));
         }
     }
 

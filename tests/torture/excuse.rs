@@ -6,32 +6,44 @@ use std::time::Duration;
 use attache::sandbox::issuer::Shown;
 
 use crate::history::{Event, Moment};
+use crate::stage::DEADLINE;
 
 /// An answer that is not stored after so long was not in flight any more.
 const IN_FLIGHT: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(DEADLINE.unsigned_abs());
 /// Between what the adversary writes down and what happens.
 const SLACK: Duration = Duration::from_secs(1);
 /// A process that died there held nothing of this connection that was not durable.
 const DURABLE: [&str; 3] = ["stored", "rescued", "tidied"];
+
+/// What a process writes down when the call's deadline passes.
+pub const TOO_LATE: &str = "no whole answer came in time";
 
 /// `rotated` is the entry of the answer that brought a refresh token nobody has.
 pub fn excuse(rotated: &Shown, connection: &str, events: &[Event]) -> Option<&'static str> {
     if !rotated.answered {
         return Some("its answer was dropped");
     }
-    events.iter().find_map(|event| match event {
+    let died = |event: &Event| match event {
         Event::Kill { who, at, step } if *who == rotated.by && in_flight(rotated.at, *at) => {
             let was_durable = step
                 .as_ref()
                 .is_some_and(|(step, whose)| whose == connection && DURABLE.contains(&step.as_str()));
-            (!was_durable).then_some("its process was killed")
+            !was_durable
         }
+        _ => false,
+    };
+    // For so long that the call's deadline passed meanwhile.
+    let slept = |event: &Event| match event {
         Event::Pause { who, from, to, .. } if *who == rotated.by => {
-            let paused = rotated.at + IN_FLIGHT >= *from && rotated.at <= *to + SLACK;
-            paused.then_some("its process was paused")
+            *to >= *from + CALL && rotated.at + CALL + SLACK >= *from && rotated.at <= *to + SLACK
         }
-        _ => None,
-    })
+        _ => false,
+    };
+    if events.iter().any(died) {
+        return Some("its process was killed");
+    }
+    events.iter().any(slept).then_some("its process was paused")
 }
 
 fn in_flight(answered: Moment, killed: Moment) -> bool {

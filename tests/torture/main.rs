@@ -10,13 +10,13 @@ mod checker;
 mod dice;
 mod excuse;
 mod history;
-mod rows;
 #[path = "../promises/person.rs"]
 #[expect(dead_code, reason = "the promises press more buttons than this run")]
 mod person;
 mod postgres;
 mod process;
 mod report;
+mod rows;
 mod stage;
 mod trial;
 mod world;

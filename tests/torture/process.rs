@@ -43,7 +43,13 @@ struct Running {
 }
 
 impl Process {
-    pub fn new(name: &str, config: &Path, address: &str, http: &reqwest::Client, history: &Arc<History>) -> Self {
+    pub fn new(
+        name: &str,
+        config: &Path,
+        address: &str,
+        http: &reqwest::Client,
+        history: &Arc<History>,
+    ) -> Self {
         let folder = config.parent().expect("a folder").join(name);
         fs::create_dir(&folder).expect("a folder");
         Self {
@@ -100,7 +106,12 @@ impl Process {
             if answer.is_ok_and(|answer| answer.status() == 200) {
                 return;
             }
-            assert!(began.elapsed() < PATIENCE, "{} does not serve; see its log in {}", self.name, self.folder.display());
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{} does not serve; see its log in {}",
+                self.name,
+                self.folder.display()
+            );
             if self.running.as_mut().is_some_and(|running| !matches!(running.child.try_wait(), Ok(None))) {
                 self.running = None;
                 sleep(Duration::from_millis(100)).await;
@@ -218,9 +229,17 @@ impl Process {
         fs::rename(&beside, running.control.join(step)).expect("an order");
     }
 
+    /// Whether it ever wrote this of a connection.
+    pub fn logged(&self, connection: &str, what: &str) -> bool {
+        let log = fs::read(self.folder.join("log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        log.lines().any(|line| line.contains(connection) && line.contains(what))
+    }
+
     /// How often a step failed in all incarnations.
     pub fn failed(&self) -> usize {
-        let folders = (1..=self.incarnation).map(|number| self.folder.join(format!("{}.{number}", self.name)));
+        let folders =
+            (1..=self.incarnation).map(|number| self.folder.join(format!("{}.{number}", self.name)));
         folders.flat_map(|folder| hits(&folder)).filter(|hit| hit.act == "fail").count()
     }
 }

@@ -45,7 +45,8 @@ impl Column {
         let mut values = Vec::new();
         let mut say = |name: &str, value: String| values.push((name.to_owned(), value));
         let (events, book) = (stage.history.events(), stage.issuer.shown(0));
-        let count = |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count().to_string();
+        let count =
+            |wanted: fn(&Event) -> bool| events.iter().filter(|event| wanted(event)).count().to_string();
         say("Storms", storms.to_string());
         say("Kills (SIGKILL)", count(|event| matches!(event, Event::Kill { .. })));
         say("… at random", count(|event| matches!(event, Event::Kill { step: None, .. })));
@@ -71,7 +72,12 @@ impl Column {
         say("Spent tokens shown again outside of it", verdicts(Verdict::Reused).to_string());
         say("Grants lost", findings.lost().to_string());
         let reason = |reason| findings.lost.get(reason).copied().unwrap_or_default();
-        for why in ["its answer was dropped", "its process was killed", "its process was paused"] {
+        for why in [
+            "its answer was dropped",
+            "its process was killed",
+            "its process was paused",
+            "its answer came too late",
+        ] {
             say(&format!("… {why}"), reason(why).to_string());
         }
         say("… though no answer was lost", findings.lost_without_excuse.to_string());
@@ -125,7 +131,8 @@ impl Report {
         ];
         let names = self.columns.first().map(|column| column.values.iter().map(|(name, _)| name));
         for (index, name) in names.into_iter().flatten().enumerate() {
-            let values: Vec<&str> = self.columns.iter().map(|column| column.values[index].1.as_str()).collect();
+            let values: Vec<&str> =
+                self.columns.iter().map(|column| column.values[index].1.as_str()).collect();
             lines.push(format!("| {name} | {} |", values.join(" | ")));
         }
         lines.join("\n")

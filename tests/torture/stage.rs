@@ -2,7 +2,7 @@
 //! configuration, and connections made by consent in the browser.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use attache::clock::Clock;
@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::arguments::{Arguments, Database, Issuer};
 use crate::callers::{Callers, client};
@@ -82,9 +83,8 @@ impl Stage {
         let (history, http) = (Arc::new(History::default()), client());
         let addresses: Vec<String> = (1..).take(database.processes()).map(local_address).collect();
         let public_url = format!("http://{}:8080", addresses[0]);
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let settings = issuer_settings(&public_url, kind, arguments.connections);
-        let issuer = issuer::start(listener, settings, Clock::System).await;
+        let issuer = start_issuer(settings).await;
         let config = folder.path().join("attache.toml");
         std::fs::write(&config, configuration(&public_url, &url, &issuer, kind)).expect("a file");
         let mut processes = Vec::new();
@@ -120,6 +120,11 @@ impl Stage {
         faults.token.always(Fault::DelayAfterProcessing(ANSWERS_AFTER));
     }
 
+    /// Whether a process ever wrote this of a connection.
+    pub fn logged(&self, connection: &str, what: &str) -> bool {
+        self.processes.iter().any(|process| process.logged(connection, what))
+    }
+
     /// New consents for connections whose grant is gone. All processes must serve.
     pub async fn reconnect(&self, dead: &[usize]) {
         if dead.is_empty() {
@@ -145,6 +150,19 @@ impl Stage {
             eprintln!("  kept: {}", folder.keep().display());
         }
     }
+}
+
+/// On threads of its own: a thousand callers must not keep it from answering.
+async fn start_issuer(settings: issuer::Settings) -> issuer::Issuer {
+    static THREADS: LazyLock<Runtime> = LazyLock::new(|| {
+        let threads = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        threads.expect("threads")
+    });
+    let started = THREADS.spawn(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        issuer::start(listener, settings, Clock::System).await
+    });
+    started.await.expect("an issuer")
 }
 
 async fn signed_in(world: &World) -> Person<'_> {
