@@ -31,6 +31,8 @@ pub struct Process {
     http: reqwest::Client,
     history: Arc<History>,
     incarnation: u32,
+    /// Bytes of its log.
+    forgotten: usize,
     running: Option<Running>,
 }
 
@@ -61,6 +63,7 @@ impl Process {
             http: http.clone(),
             history: Arc::clone(history),
             incarnation: 0,
+            forgotten: 0,
             running: None,
         }
     }
@@ -229,11 +232,19 @@ impl Process {
         fs::rename(&beside, running.control.join(step)).expect("an order");
     }
 
-    /// Whether it ever wrote this of a connection.
+    /// Whether it wrote this of a connection since its log was last forgotten.
     pub fn logged(&self, connection: &str, what: &str) -> bool {
-        let log = fs::read(self.folder.join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
+        let log = self.log();
+        let log = String::from_utf8_lossy(log.get(self.forgotten..).unwrap_or_default());
         log.lines().any(|line| line.contains(connection) && line.contains(what))
+    }
+
+    pub fn forget_log(&mut self) {
+        self.forgotten = self.log().len();
+    }
+
+    fn log(&self) -> Vec<u8> {
+        fs::read(self.folder.join("log")).unwrap_or_default()
     }
 
     /// How often a step failed in all incarnations.

@@ -120,7 +120,7 @@ impl Stage {
         faults.token.always(Fault::DelayAfterProcessing(ANSWERS_AFTER));
     }
 
-    /// Whether a process ever wrote this of a connection.
+    /// Whether a process wrote this of a connection in the last storm or calm.
     pub fn logged(&self, connection: &str, what: &str) -> bool {
         self.processes.iter().any(|process| process.logged(connection, what))
     }

@@ -12,6 +12,7 @@ use crate::checker::Findings;
 use crate::dice::Dice;
 use crate::history::{Event, Outcome};
 use crate::postgres::Postgres;
+use crate::process::Process;
 use crate::report::Column;
 use crate::stage::{DEADLINE, LIFETIME, LONG_LIFETIME, Stage};
 
@@ -41,6 +42,7 @@ pub async fn run(
         storms += 1;
         let dead = findings.judge(&stage, kind).await;
         stage.reconnect(&dead).await;
+        stage.processes.iter_mut().for_each(Process::forget_log);
         let before = done;
         done = killed(&stage);
         eprintln!("  {done} of {kills} kills, {} lost, {} s", findings.lost(), began.elapsed().as_secs());
