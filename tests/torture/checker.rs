@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use tokio::time::sleep;
 
 use crate::arguments::Issuer;
-use crate::excuse::{TOO_LATE, excuse};
+use crate::excuse::{TOO_LATE, at_once, excuse};
 use crate::history::Outcome;
 use crate::rows::{self, Row};
 use crate::stage::{LIFETIME, Stage, subject};
@@ -32,6 +32,8 @@ pub struct Findings {
     /// The row does not say that its grant is gone, or is not there.
     pub lost_silently: u64,
     pub deleted: u64,
+    /// Tokens that two processes showed at the same time.
+    pub spent_at_once: u64,
     pub wrong_tokens: u64,
     /// The longest that a caller waited to be told why.
     pub slowest_cause: Duration,
@@ -132,7 +134,9 @@ impl Findings {
             let reused = ended.remove(subject.as_str());
             let rotated = reused.and_then(|reused| rotation(book, reused));
             let too_late = || stage.logged(id, TOO_LATE).then_some("its answer came too late");
-            let reason = rotated.and_then(|rotated| excuse(rotated, id, &events).or_else(too_late));
+            let reason = reused.zip(rotated);
+            let reason =
+                reason.and_then(|(reused, rotated)| excuse(rotated, reused, id, &events).or_else(too_late));
             match reason {
                 Some(reason) if kind == Issuer::Strict => *self.lost.entry(reason).or_default() += 1,
                 _ => {
@@ -140,6 +144,15 @@ impl Findings {
                     let story = tell(book, &subject, &events);
                     stage.history.broken(format!("{id} was lost; reason: {reason:?}\n{story}"));
                 }
+            }
+        }
+        let mut last: HashMap<(usize, u32), &Shown> = HashMap::new();
+        for (number, second) in book.iter().enumerate() {
+            let first = last.insert((second.family, second.generation), second);
+            let is_new = number >= self.read;
+            if let Some(first) = first.filter(|first| is_new && at_once(first, second)) {
+                self.spent_at_once += 1;
+                stage.history.broken(format!("two processes spent one token at once: {first:?} {second:?}"));
             }
         }
         for (subject, shown) in ended {

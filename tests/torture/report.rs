@@ -70,6 +70,7 @@ impl Column {
         say("Answers lost", answers_lost(&book).to_string());
         say("Spent tokens shown again within the leeway", verdicts(Verdict::Again).to_string());
         say("Spent tokens shown again outside of it", verdicts(Verdict::Reused).to_string());
+        say("Tokens shown by two processes at once", findings.spent_at_once.to_string());
         say("Grants lost", findings.lost().to_string());
         let reason = |reason| findings.lost.get(reason).copied().unwrap_or_default();
         for why in [
