@@ -58,6 +58,11 @@ pub async fn storm(stage: &mut Stage, postgres: Option<&Postgres>, kills: u64, d
     stage.issuer_is_well();
 }
 
+async fn kill(process: &mut Process) -> bool {
+    process.kill().await;
+    true
+}
+
 impl Storm<'_> {
     fn is_over(&self) -> bool {
         self.kills_left.load(Ordering::SeqCst) <= 0 || self.began.elapsed() > LONGEST
@@ -76,13 +81,7 @@ impl Storm<'_> {
                 1 => process.fail(dice.one_of(&FAILING), dice.milliseconds(200, 2000)).await,
                 2 => process.jump(dice.one_of(&[-10, -5, 5, 10])),
                 3 | 4 if self.postgres.is_none() => self.fill_disk(process, &mut dice).await,
-                5..12 => {
-                    self.kill(process, async |process| {
-                        process.kill().await;
-                        true
-                    })
-                    .await
-                }
+                5..12 => self.kill(process, kill).await,
                 _ => self.kill(process, async |process| self.kill_at_a_step(process).await).await,
             }
             if !process.is_running() {
@@ -108,9 +107,7 @@ impl Storm<'_> {
         let step = STEPS.into_iter().min_by_key(|step| self.history.kills_at(step)).unwrap_or(STEPS[0]);
         match step {
             "before-set-back" => {
-                let mut faults = self.issuer.faults();
-                (0..4).for_each(|_| faults.token.next(Fault::Drop));
-                drop(faults);
+                (0..4).for_each(|_| self.issuer.faults().token.next(Fault::Drop));
                 process.kill_at(step).await
             }
             "rescued" => {
@@ -150,10 +147,6 @@ impl Storm<'_> {
         process.fill_disk(true);
         sleep(dice.milliseconds(200, 2000)).await;
         if dice.one_in(2) {
-            let kill = async |process: &mut Process| {
-                process.kill().await;
-                true
-            };
             self.kill(process, kill).await;
         }
         process.fill_disk(false);

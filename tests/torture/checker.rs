@@ -202,8 +202,9 @@ fn rotation<'a>(book: &'a [Shown], reused: &Shown) -> Option<&'a Shown> {
 /// The last of what happened to somebody's grant, for whoever looks for the fault.
 fn tell(book: &[Shown], subject: &str, events: &[crate::history::Event]) -> String {
     let theirs: Vec<&Shown> = book.iter().filter(|shown| shown.subject == subject).collect();
-    let last: Vec<String> = theirs.iter().rev().take(6).rev().map(|shown| format!("    {shown:?}")).collect();
-    let from = theirs.iter().rev().take(6).last().map_or(Duration::ZERO, |shown| shown.at);
+    let end = &theirs[theirs.len().saturating_sub(6)..];
+    let last: Vec<String> = end.iter().map(|shown| format!("    {shown:?}")).collect();
+    let from = end.first().map_or(Duration::ZERO, |shown| shown.at);
     let whose: Vec<&str> = theirs.iter().map(|shown| shown.by.as_str()).collect();
     let near = events.iter().filter(|event| match event {
         crate::history::Event::Kill { who, at, .. } => *at >= from && whose.contains(&who.as_str()),
@@ -216,9 +217,9 @@ fn tell(book: &[Shown], subject: &str, events: &[crate::history::Event]) -> Stri
 
 /// Asks for each connection until there is a token that was issued since, or a cause why there is none.
 async fn ask_all(stage: &Stage, turn: usize) -> Vec<Last> {
-    let (next, began) = (AtomicUsize::new(0), Clock::System.now());
+    let (next, since) = (AtomicUsize::new(0), Clock::System.now());
     let count = stage.callers.connections.len();
-    let askers = join_all((0..AT_ONCE).map(async |_| {
+    let all = join_all((0..AT_ONCE).map(async |_| {
         let mut answers = Vec::new();
         loop {
             let connection = next.fetch_add(1, Ordering::SeqCst);
@@ -226,16 +227,16 @@ async fn ask_all(stage: &Stage, turn: usize) -> Vec<Last> {
                 return answers;
             }
             let process = (connection + turn) % stage.processes.len();
-            answers.push((connection, ask_until_told(stage, process, connection, began).await));
+            answers.push((connection, ask_until_told(stage, process, connection, since).await));
         }
     }));
-    let mut all: Vec<(usize, Last)> = askers.await.into_iter().flatten().collect();
+    let mut all: Vec<(usize, Last)> = all.await.into_iter().flatten().collect();
     all.sort_by_key(|(connection, _)| *connection);
     all.into_iter().map(|(_, last)| last).collect()
 }
 
-async fn ask_until_told(stage: &Stage, process: usize, connection: usize, since: Timestamp) -> Last {
-    let patience = Instant::now();
+async fn ask_until_told(stage: &Stage, process: usize, connection: usize, after: Timestamp) -> Last {
+    let first_asked = Instant::now();
     loop {
         let began = Instant::now();
         let outcome = stage.callers.ask(process, connection).await;
@@ -244,14 +245,14 @@ async fn ask_until_told(stage: &Stage, process: usize, connection: usize, since:
             Outcome::Token(token) => {
                 let ends = stage.issuer.whose(token).map(|(_, ends)| ends);
                 // Of somebody else: `judge_asks` says so.
-                ends.is_none_or(|ends| ends.plus(-LIFETIME) > since)
+                ends.is_none_or(|ends| ends.plus(-LIFETIME) > after)
             }
             Outcome::Reconnect(_) => true,
             _ => false,
         };
-        if told || patience.elapsed() > PATIENCE {
-            let stale = !told && matches!(outcome, Outcome::Token(_));
-            return Last { outcome: (!stale).then_some(outcome), took };
+        if told || first_asked.elapsed() > PATIENCE {
+            let is_old = !told && matches!(outcome, Outcome::Token(_));
+            return Last { outcome: (!is_old).then_some(outcome), took };
         }
         sleep(Duration::from_millis(200)).await;
     }

@@ -37,7 +37,7 @@ impl Column {
         database: Database,
         kind: Issuer,
         stage: &Stage,
-        findings: Findings,
+        findings: &Findings,
         storms: u64,
         crowd: usize,
         took: Duration,

@@ -51,7 +51,7 @@ pub async fn run(
             break;
         }
     }
-    Column::of(database, kind, &stage, findings, storms, crowd, began.elapsed())
+    Column::of(database, kind, &stage, &findings, storms, crowd, began.elapsed())
 }
 
 fn killed(stage: &Stage) -> u64 {
