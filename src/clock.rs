@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use crate::torture;
+
 /// A moment in whole Unix seconds, the form in which every time is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -132,7 +134,7 @@ impl Clock {
         match self {
             Self::System => {
                 let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX))
+                Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)).plus(torture::clock_offset())
             }
             Self::Manual(seconds) => Timestamp(seconds.load(Ordering::SeqCst)),
         }

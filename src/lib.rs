@@ -12,6 +12,7 @@
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
 //! * [`operator`] is what the command line does; [`machine_room`] is for probes.
+//! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
 //!
 //! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
@@ -45,6 +46,7 @@ pub mod secret;
 pub mod server;
 pub mod session;
 pub mod start;
+pub mod torture;
 pub mod vault;
 pub mod web;
 

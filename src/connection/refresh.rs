@@ -26,9 +26,10 @@ use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
 use crate::ledger::{Action, Entry};
 use crate::secret::{Token, same};
+use crate::torture;
 
 /// Seconds of a lease beside two calls to the issuer, so that a live holder is never overtaken.
-const LEASE_BESIDE_CALLS: i64 = 30;
+const LEASE_BESIDE_CALLS: i64 = torture::lease_beside_calls(30);
 /// Seconds until an issuer whose endpoints cannot be found is looked for again.
 const UNREACHABLE_WAIT: i64 = 5;
 
@@ -147,7 +148,7 @@ impl Refresh<'_> {
             }
             Effect::Store => self.store().await,
             Effect::Rescue => self.rescue().await,
-            Effect::Tidy => rescue::remove(self.app, &self.seen.id).await.map(|()| Event::Done),
+            Effect::Tidy => self.tidy().await,
             Effect::KeepLate => self.keep_late().await,
             Effect::RevokeLate => Ok(self.revoke_late().await),
             Effect::SetBack(setback) => self.set_back(&setback).await,
@@ -162,6 +163,7 @@ impl Refresh<'_> {
 
     async fn lease(&mut self) -> Result<Event, Error> {
         let app = self.app;
+        torture::pass("before-lease", &self.seen.id)?;
         let deadline = i64::try_from(app.config.outbound.deadline_seconds).unwrap_or(60);
         let now = app.db.lease_now(&app.clock).await?;
         let lasts = 2 * deadline + LEASE_BESIDE_CALLS;
@@ -170,6 +172,7 @@ impl Refresh<'_> {
         if let Some(lease) = store::lease(app, self.seen, now, now.plus(lasts)).await? {
             self.fence = lease.fence;
             self.leased = Some((at, Duration::from_secs(lasts.unsigned_abs())));
+            torture::pass("leased", &self.seen.id)?;
             return Ok(Event::Leased(lease));
         }
         let current = connection::store::by_id(&app.db, &self.seen.id).await?;
@@ -242,9 +245,11 @@ impl Refresh<'_> {
     }
 
     async fn store(&mut self) -> Result<Event, Error> {
+        torture::pass("before-store", &self.seen.id)?;
         let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
         let (entry, now) = (self.entry(), self.app.clock.now());
         if store::commit_refresh(self.app, &self.current, self.fence, &sealed, &entry, now).await? {
+            torture::pass("stored", &self.seen.id)?;
             return Ok(Event::Stored);
         }
         self.read().await.map(Event::Row)
@@ -253,10 +258,17 @@ impl Refresh<'_> {
     async fn rescue(&mut self) -> Result<Event, Error> {
         let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
         rescue::append(self.app, &self.current, self.fence, &sealed).await?;
+        torture::pass("rescued", &self.seen.id)?;
         tracing::error!(
             connection = self.seen.id,
             "a refreshed grant is in the rescue journal until it can be stored"
         );
+        Ok(Event::Done)
+    }
+
+    async fn tidy(&mut self) -> Result<Event, Error> {
+        rescue::remove(self.app, &self.seen.id).await?;
+        torture::pass("tidied", &self.seen.id)?;
         Ok(Event::Done)
     }
 
@@ -308,6 +320,7 @@ impl Refresh<'_> {
     }
 
     async fn set_back(&mut self, setback: &Setback) -> Result<Event, Error> {
+        torture::pass("before-set-back", &self.seen.id)?;
         let said = self.fault.as_ref().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(
             connection = self.seen.id,

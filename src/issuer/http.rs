@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::IssuerFault;
 use crate::clock::Timestamp;
-use crate::load;
+use crate::{load, torture};
 
 /// Larger than any honest answer, small enough to hold.
 const BODY_CAP: usize = 512 * 1024;
@@ -86,7 +86,7 @@ impl Http {
             .no_proxy()
             .timeout(deadline)
             .connect_timeout(deadline.min(Duration::from_secs(5)))
-            .user_agent(concat!("attache/", env!("CARGO_PKG_VERSION")))
+            .user_agent(torture::user_agent(concat!("attache/", env!("CARGO_PKG_VERSION"))))
             .dns_resolver(Arc::new(PublicOnly { egress: egress.clone() }))
             .build()
             .expect("the TLS library starts");

@@ -44,6 +44,12 @@ impl Fault {
         Self::Status { code, body: String::new(), retry_after: None }
     }
 
+    /// Whether whoever asked learns nothing of what was done for them.
+    #[must_use]
+    pub const fn loses_the_answer(&self) -> bool {
+        matches!(self, Self::HangAfterProcessing | Self::DropAfterProcessing)
+    }
+
     /// An OAuth error answer.
     #[must_use]
     pub fn oauth(code: u16, error: &str) -> Self {

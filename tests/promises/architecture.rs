@@ -27,7 +27,7 @@ fn sources(root: &str) -> Vec<Source> {
             }
         }
     }
-    assert!(found.len() > 20, "{root} has more files than that");
+    assert!(found.len() > 10, "{root} has more files than that");
     found
 }
 
@@ -166,8 +166,18 @@ fn outgoing_calls_are_made_in_one_place() {
 }
 
 #[test]
+fn the_program_that_serves_people_cannot_be_tortured() {
+    let word = "ATTACHE_TEST_TORTURE";
+    let control = std::fs::read_to_string("src/torture/control.rs").expect("a file");
+    assert!(control.contains(word), "what a torture run is steered by has another name");
+    let program = std::fs::read(env!("CARGO_BIN_EXE_attache")).expect("the program");
+    let steered = memchr::memmem::find(&program, word.as_bytes()).is_some();
+    assert_eq!(steered, cfg!(feature = "torture"), "only the feature `torture` puts it there");
+}
+
+#[test]
 fn every_file_says_what_it_owns() {
-    for root in ["src", "tests/promises"] {
+    for root in ["src", "tests/promises", "tests/torture"] {
         let silent = sources(root).into_iter().filter(|source| !source.text.starts_with("//! "));
         none(&silent.map(|source| source.path).collect::<Vec<_>>());
     }
@@ -175,7 +185,7 @@ fn every_file_says_what_it_owns() {
 
 #[test]
 fn no_file_is_too_long_to_be_read_at_once() {
-    for root in ["src", "tests/promises"] {
+    for root in ["src", "tests/promises", "tests/torture"] {
         let long = sources(root).into_iter().filter(|source| source.text.lines().count() > 400);
         none(&long.map(|source| source.path).collect::<Vec<_>>());
     }

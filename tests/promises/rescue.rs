@@ -122,6 +122,19 @@ async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(
     assert_eq!(world.issuer.live_refresh_tokens(), 0);
 }
 
+#[tokio::test]
+async fn a_process_alone_on_its_database_waits_for_no_lease_of_the_one_before() {
+    let world = World::new(Sqlite).await;
+    let connection = world.connection().await;
+    world.clock.advance(LIFETIME);
+    // It died in the middle of a refresh, and its clock was wrong.
+    let leased = "UPDATE connections SET status = 'refreshing', fence = fence + 1, intent_generation = generation, \
+        lease_until = 9000000000 WHERE id = $1";
+    world.change(sqlx::query(leased).bind(&connection)).await;
+    world.access_token(&connection).await;
+    assert_eq!((world.issuer.refreshes(), world.status(&connection).await.as_str()), (1, "active"));
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_journal_that_was_cut_short_or_is_out_of_date_keeps_nothing_from_starting(

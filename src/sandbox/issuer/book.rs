@@ -2,6 +2,7 @@
 //! one step that nobody can see half done. Decides nothing about HTTP.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::secret::random_text;
@@ -49,12 +50,67 @@ struct Family {
     live: bool,
 }
 
+impl Family {
+    fn judge(&self, client: &str, generation: u32, now: Timestamp, leeway: i64) -> Verdict {
+        if !self.live || self.grant.client != client || self.expires_at <= now {
+            return Verdict::Dead;
+        }
+        let is_previous = generation + 1 == self.generation;
+        let in_leeway = leeway > 0 && now.seconds_from(self.superseded_at) <= leeway;
+        match generation == self.generation {
+            true => Verdict::Current,
+            false if is_previous && in_leeway => Verdict::Again,
+            false => Verdict::Reused,
+        }
+    }
+}
+
 /// An access token that was issued.
 #[derive(Clone)]
 pub(super) struct Access {
     pub grant: Grant,
     pub expires_at: Timestamp,
     family: usize,
+}
+
+/// A refresh token that somebody showed, and what the issuer made of it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// By the issuer's monotonic clock.
+    pub at: Duration,
+    /// The `User-Agent`.
+    pub by: String,
+    /// Of the person whose grant it is.
+    pub subject: String,
+    /// Its place among all families.
+    pub family: usize,
+    /// Of the refresh token within its family.
+    pub generation: u32,
+    pub verdict: Verdict,
+    /// Whether the answer was sent.
+    pub answered: bool,
+}
+
+/// What a refresh token that was shown was taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The current one; it was superseded, unless there is no rotation.
+    Current,
+    /// The one before, still within the leeway.
+    Again,
+    /// A spent one, outside of it: that ended the family.
+    Reused,
+    /// One of a family that had ended before, or of another client.
+    Dead,
+}
+
+/// Who shows a refresh token, and whether they will learn what came of it.
+pub(super) struct Showing<'a> {
+    pub client: &'a str,
+    pub token: &'a str,
+    pub by: &'a str,
+    pub at: Duration,
+    pub answered: bool,
 }
 
 /// What came of presenting a refresh token.
@@ -75,6 +131,7 @@ pub(super) struct Book {
     pub refreshes: u64,
     pub revocations: u64,
     pub key_set_requests: u64,
+    pub shown: Vec<Shown>,
     consents: Vec<Grant>,
     families: Vec<Family>,
     refresh_tokens: HashMap<String, (usize, u32)>,
@@ -125,33 +182,38 @@ impl Book {
     /// most `leeway` seconds ago.
     pub(super) fn refresh(
         &mut self,
-        client: &str,
-        token: &str,
+        showing: &Showing<'_>,
         now: Timestamp,
         rotates: bool,
         leeway: i64,
     ) -> Option<Refreshed> {
-        let (index, generation) = *self.refresh_tokens.get(token)?;
+        let (index, generation) = *self.refresh_tokens.get(showing.token)?;
         let family = self.families.get_mut(index)?;
-        if !family.live || family.grant.client != client || family.expires_at <= now {
-            return None;
-        }
+        let verdict = family.judge(showing.client, generation, now, leeway);
         let grant = family.grant.clone();
-        let is_previous = generation + 1 == family.generation;
-        let in_leeway = leeway > 0 && now.seconds_from(family.superseded_at) <= leeway;
-        let next = if generation == family.generation {
-            if !rotates {
-                return Some(Refreshed { family: index, grant, token: None });
+        self.shown.push(Shown {
+            at: showing.at,
+            by: showing.by.to_owned(),
+            subject: grant.subject.clone(),
+            family: index,
+            generation,
+            verdict,
+            answered: showing.answered,
+        });
+        match verdict {
+            Verdict::Current if !rotates => return Some(Refreshed { family: index, grant, token: None }),
+            Verdict::Current => {
+                family.generation += 1;
+                family.superseded_at = now;
             }
-            family.generation += 1;
-            family.superseded_at = now;
-            family.generation
-        } else if is_previous && in_leeway {
-            family.generation
-        } else {
-            family.live = false;
-            return None;
-        };
+            Verdict::Again => {}
+            Verdict::Reused => {
+                family.live = false;
+                return None;
+            }
+            Verdict::Dead => return None,
+        }
+        let next = family.generation;
         let token = Some(self.refresh_token(index, next));
         Some(Refreshed { family: index, grant, token })
     }
@@ -171,6 +233,12 @@ impl Book {
     /// What an access token is good for, unless it has ended.
     pub(super) fn access(&self, token: &str, now: Timestamp) -> Option<Access> {
         self.access_tokens.get(token).filter(|access| access.expires_at > now).cloned()
+    }
+
+    /// The subject of an access token and when it ends, also after that.
+    pub(super) fn whose(&self, access_token: &str) -> Option<(String, Timestamp)> {
+        let access = self.access_tokens.get(access_token)?;
+        Some((access.grant.subject.clone(), access.expires_at))
     }
 
     /// Ends a refresh token's family. `None`: the token is another client's.

@@ -31,6 +31,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
+pub use self::book::{Shown, Verdict};
 pub use self::faults::{AuthorizationFault, DiscoveryShape, Faults, IdTokenFault, TokenShape, UserinfoShape};
 use self::keys::{KeyRing, SigningKey};
 pub use self::settings::{Client, ClientAuth, RevocationReach, Settings};
@@ -168,6 +169,18 @@ impl Issuer {
     #[must_use]
     pub fn issued(&self) -> Vec<String> {
         self.book().issued.clone()
+    }
+
+    /// Every refresh token that was shown, in order, from the `from`-th on.
+    #[must_use]
+    pub fn shown(&self, from: usize) -> Vec<Shown> {
+        self.book().shown.get(from..).unwrap_or_default().to_vec()
+    }
+
+    /// The subject of an access token and when it ends; `None` when it was never issued.
+    #[must_use]
+    pub fn whose(&self, access_token: &str) -> Option<(String, Timestamp)> {
+        self.book().whose(access_token)
     }
 
     /// Ends everything that a person ever allowed, as if they had done so here.

@@ -3,14 +3,14 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::book::{Grant, Refreshed};
+use super::book::{Grant, Refreshed, Showing};
 use super::params::{self, Params, Refusal, error};
 use super::{Client, Issuer, TokenShape, id_token, token_shape};
-use crate::sandbox::fault::through;
+use crate::sandbox::fault::{Fault, through};
 use crate::sandbox::jwt::{self, Object, encode};
 use crate::secret::{random_text, same};
 
@@ -23,14 +23,23 @@ pub(super) async fn answer(State(issuer): State<Issuer>, headers: HeaderMap, bod
         _ => {}
     }
     let fault = issuer.faults().token.take();
-    through(fault, async { process(&issuer, &headers, &params).into_response() }).await
+    let answered = !fault.as_ref().is_some_and(Fault::loses_the_answer);
+    through(fault, async { process(&issuer, &headers, &params, answered).into_response() }).await
 }
 
-fn process(issuer: &Issuer, headers: &HeaderMap, params: &Params) -> Result<Response, Refusal> {
+fn process(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    params: &Params,
+    answered: bool,
+) -> Result<Response, Refusal> {
     let client = params::client(issuer, headers, params)?;
     match params.get("grant_type") {
         Some("authorization_code") => exchange(issuer, &client, params),
-        Some("refresh_token") => refresh(issuer, &client, params),
+        Some("refresh_token") => {
+            let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            refresh(issuer, &client, params, agent.unwrap_or_default(), answered)
+        }
         Some(_) => Err(error(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Unsupported grant type")),
         None => {
             Err(error(StatusCode::BAD_REQUEST, "invalid_request", "Missing required parameter: grant_type"))
@@ -72,7 +81,13 @@ fn exchange(issuer: &Issuer, client: &Client, params: &Params) -> Result<Respons
     Ok(success(issuer, begun, shape.as_ref()))
 }
 
-fn refresh(issuer: &Issuer, client: &Client, params: &Params) -> Result<Response, Refusal> {
+fn refresh(
+    issuer: &Issuer,
+    client: &Client,
+    params: &Params,
+    by: &str,
+    answered: bool,
+) -> Result<Response, Refusal> {
     let Some(token) = params.get("refresh_token") else {
         return Err(error(
             StatusCode::BAD_REQUEST,
@@ -85,8 +100,9 @@ fn refresh(issuer: &Issuer, client: &Client, params: &Params) -> Result<Response
         let settings = issuer.settings();
         (settings.rotation, settings.leeway, settings.dead_word)
     };
+    let showing = Showing { client: &client.id, token, by, at: issuer.0.clock.monotonic(), answered };
     let rotates = rotation && !shape.as_ref().is_some_and(TokenShape::withholds_refresh_token);
-    let refreshed = issuer.book().refresh(&client.id, token, issuer.now(), rotates, leeway);
+    let refreshed = issuer.book().refresh(&showing, issuer.now(), rotates, leeway);
     let Some(mut refreshed) = refreshed else {
         return Err(error(StatusCode::FORBIDDEN, dead_word, "Unknown or invalid refresh token."));
     };

@@ -1,0 +1,61 @@
+//! What the torture run (docs/torture.md) needs inside a process: named steps of a refresh at which it can be told to
+//! die, to stop or to fail, and a clock that can be moved. Without the feature `torture` each function is empty, and
+//! nothing of it is in the program.
+
+#[cfg(feature = "torture")]
+mod control;
+
+use crate::error::Error;
+
+/// Passes a step of a refresh.
+///
+/// # Errors
+/// When this step has been told to fail.
+#[cfg(not(feature = "torture"))]
+#[inline]
+pub fn pass(_step: &str, _connection: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Passes a step of a refresh, unless the control directory orders otherwise.
+///
+/// # Errors
+/// When this step has been told to fail.
+#[cfg(feature = "torture")]
+pub fn pass(step: &str, connection: &str) -> Result<(), Error> {
+    control::pass(step, connection)
+}
+
+/// Seconds that the system's clock is wrong.
+#[must_use]
+#[inline]
+pub fn clock_offset() -> i64 {
+    #[cfg(feature = "torture")]
+    let offset = control::clock_offset();
+    #[cfg(not(feature = "torture"))]
+    let offset = 0;
+    offset
+}
+
+/// Who we are toward an issuer; in a torture run also which process of how many, so that its book tells them apart.
+#[cfg(not(feature = "torture"))]
+#[must_use]
+#[inline]
+pub const fn user_agent(usual: &'static str) -> &'static str {
+    usual
+}
+
+/// Which process of how many, so that the issuer's book tells them apart.
+#[cfg(feature = "torture")]
+#[must_use]
+pub fn user_agent(usual: &'static str) -> String {
+    control::name().unwrap_or_else(|| usual.to_owned())
+}
+
+/// Seconds of a lease beside its calls. A torture run shrinks them as it shrinks the calls' deadline and the life of
+/// access tokens, so that minutes hold what otherwise takes hours.
+#[must_use]
+#[inline]
+pub const fn lease_beside_calls(usual: i64) -> i64 {
+    if cfg!(feature = "torture") { 1 } else { usual }
+}

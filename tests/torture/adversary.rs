@@ -1,0 +1,186 @@
+//! The adversary: while callers ask, it kills processes at every step of a refresh and at random, pauses them, moves
+//! their clocks, fills their disks, drops the issuer's answers and kills the database under them.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use attache::sandbox::fault::Fault;
+use attache::sandbox::issuer::Issuer;
+use futures_util::future::join_all;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::dice::Dice;
+use crate::history::{Event, History};
+use crate::postgres::Postgres;
+use crate::process::Process;
+use crate::stage::{LEASE, Stage};
+
+/// Where a process can be told to die; see `src/connection/refresh.rs`.
+pub const STEPS: [&str; 7] =
+    ["before-lease", "leased", "before-store", "stored", "rescued", "tidied", "before-set-back"];
+/// Steps that can be told to fail.
+const FAILING: [&str; 4] = ["leased", "before-store", "stored", "before-set-back"];
+/// No storm is longer: what it did to an issuer with an overlap must be mended within its leeway.
+const LONGEST: Duration = Duration::from_secs(25);
+
+struct Storm<'a> {
+    began: Instant,
+    kills_left: AtomicI64,
+    issuer: &'a Issuer,
+    history: &'a History,
+    postgres: Option<&'a Postgres>,
+}
+
+/// Until so many processes were killed, or it has lasted long enough. Leaves all of them running.
+pub async fn storm(stage: &mut Stage, postgres: Option<&Postgres>, kills: u64, dice: &mut Dice) {
+    let storm = Storm {
+        began: Instant::now(),
+        kills_left: AtomicI64::new(i64::try_from(kills).unwrap_or(i64::MAX)),
+        issuer: &stage.issuer,
+        history: &stage.history,
+        postgres,
+    };
+    let stop = CancellationToken::new();
+    let callers = stage.callers.all(dice, &stop);
+    let crowd = {
+        let (callers, after) = (stage.callers.clone(), dice.milliseconds(1000, 6000));
+        async move {
+            sleep(after).await;
+            callers.at_once(1000).await;
+        }
+    };
+    let (issuers_dice, databases_dice) = (dice.split(), dice.split());
+    let torments = join_all(stage.processes.iter_mut().map(|process| storm.torment(process, dice.split())));
+    tokio::join!(torments, storm.lose_answers(issuers_dice), storm.kill_databases(databases_dice), crowd);
+    stop.cancel();
+    callers.join_all().await;
+    stage.issuer_is_well();
+}
+
+async fn kill(process: &mut Process) -> bool {
+    process.kill().await;
+    true
+}
+
+impl Storm<'_> {
+    fn is_over(&self) -> bool {
+        self.kills_left.load(Ordering::SeqCst) <= 0 || self.began.elapsed() > LONGEST
+    }
+
+    /// One process, until the end.
+    async fn torment(&self, process: &mut Process, mut dice: Dice) {
+        let mut may_pause = true;
+        while !self.is_over() {
+            sleep(dice.milliseconds(50, 500)).await;
+            match dice.below(20) {
+                0 if may_pause => {
+                    may_pause = false;
+                    self.pause(process, &mut dice).await;
+                }
+                1 => process.fail(dice.one_of(&FAILING), dice.milliseconds(200, 2000)).await,
+                2 => process.jump(dice.one_of(&[-10, -5, 5, 10])),
+                3 | 4 if self.postgres.is_none() => self.fill_disk(process, &mut dice).await,
+                5..12 => self.kill(process, kill).await,
+                _ => self.kill(process, async |process| self.kill_at_a_step(process).await).await,
+            }
+            if !process.is_running() {
+                sleep(dice.milliseconds(0, 200)).await;
+                if dice.one_in(5) {
+                    self.kill_at_the_start(process, &mut dice).await;
+                }
+                process.start().await;
+            }
+        }
+        process.recover().await;
+    }
+
+    /// Once more, if kills are left.
+    async fn kill(&self, process: &mut Process, how: impl AsyncFnOnce(&mut Process) -> bool) {
+        if self.kills_left.fetch_sub(1, Ordering::SeqCst) <= 0 || !how(process).await {
+            self.kills_left.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    /// At the step at which it was killed least.
+    async fn kill_at_a_step(&self, process: &mut Process) -> bool {
+        let step = STEPS.into_iter().min_by_key(|step| self.history.kills_at(step)).unwrap_or(STEPS[0]);
+        match step {
+            "before-set-back" => {
+                (0..4).for_each(|_| self.issuer.faults().token.next(Fault::Drop));
+                process.kill_at(step).await
+            }
+            "rescued" => {
+                process.begin_to_fail("before-store");
+                let killed = process.kill_at(step).await;
+                process.end_failing("before-store");
+                killed
+            }
+            "tidied" => {
+                process.fail("before-store", Duration::from_millis(600)).await;
+                process.kill_at(step).await
+            }
+            _ => process.kill_at(step).await,
+        }
+    }
+
+    /// While it is reading its rescue journal, or before.
+    async fn kill_at_the_start(&self, process: &mut Process, dice: &mut Dice) {
+        self.kill(process, async |process| {
+            process.spawn();
+            sleep(dice.milliseconds(5, 250)).await;
+            process.kill().await;
+            true
+        })
+        .await;
+    }
+
+    /// With replicas, the holder of a lease beyond it; a process that is alone would only keep everybody waiting.
+    async fn pause(&self, process: &mut Process, dice: &mut Dice) {
+        let beyond = self.postgres.is_some();
+        let time = if beyond { Duration::from_secs(LEASE + 1) } else { dice.milliseconds(300, 2000) };
+        let step = dice.one_of(&[None, Some("leased"), Some("before-store")]);
+        process.pause(step, time, beyond).await;
+    }
+
+    async fn fill_disk(&self, process: &mut Process, dice: &mut Dice) {
+        process.fill_disk(true);
+        sleep(dice.milliseconds(200, 2000)).await;
+        if dice.one_in(2) {
+            self.kill(process, kill).await;
+        }
+        process.fill_disk(false);
+    }
+
+    /// Mostly after the issuer has done what it was asked for.
+    async fn lose_answers(&self, mut dice: Dice) {
+        while !self.is_over() {
+            sleep(dice.milliseconds(300, 1100)).await;
+            let fault = match dice.below(10) {
+                0 => Fault::Drop,
+                1 => Fault::HangAfterProcessing,
+                2 => Fault::status(502),
+                3 => Fault::too_many_requests(1),
+                _ => Fault::DropAfterProcessing,
+            };
+            self.issuer.faults().token.next(fault);
+        }
+    }
+
+    async fn kill_databases(&self, mut dice: Dice) {
+        let Some(postgres) = self.postgres else { return };
+        let restart_after = dice.milliseconds(2000, 9000);
+        let mut restarted = false;
+        while !self.is_over() {
+            sleep(dice.milliseconds(500, 3000)).await;
+            if !restarted && self.began.elapsed() > restart_after {
+                restarted = true;
+                postgres.restart_at_once().await;
+                self.history.did(Event::DatabaseRestarted);
+            } else {
+                postgres.kill_backends().await;
+                self.history.did(Event::BackendsKilled);
+            }
+        }
+    }
+}

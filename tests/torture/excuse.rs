@@ -1,0 +1,66 @@
+//! Why an issuer's answer may have been lost: what the adversary did to it, or to the process that it was for. Nothing
+//! else excuses the loss of a grant.
+
+use std::time::Duration;
+
+use attache::sandbox::issuer::{Shown, Verdict};
+
+use crate::history::{Event, Moment};
+use crate::stage::DEADLINE;
+
+/// An answer that is not stored after so long was not in flight any more.
+const IN_FLIGHT: Duration = Duration::from_secs(5);
+const CALL: Duration = Duration::from_secs(DEADLINE.unsigned_abs());
+/// Between what the adversary writes down and what happens.
+const SLACK: Duration = Duration::from_secs(1);
+/// A process that died there held nothing of this connection that was not durable.
+const DURABLE: [&str; 3] = ["stored", "rescued", "tidied"];
+
+/// What a process writes down when the call's deadline passes.
+pub const TOO_LATE: &str = "no whole answer came in time";
+
+/// `rotated` is the entry of the answer that brought a refresh token nobody has, `reused` the one by which that came
+/// out: whoever shows a spent token while its holder is still at work has no excuse.
+pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event]) -> Option<&'static str> {
+    if !rotated.answered {
+        return Some("its answer was dropped");
+    }
+    let died = |event: &Event| match event {
+        Event::Kill { who, at, step }
+            if *who == rotated.by && *at <= reused.at && in_flight(rotated.at, *at) =>
+        {
+            let was_durable = step
+                .as_ref()
+                .is_some_and(|(step, whose)| whose == connection && DURABLE.contains(&step.as_str()));
+            !was_durable
+        }
+        _ => false,
+    };
+    // For so long that the call's deadline passed meanwhile.
+    let slept = |event: &Event| match event {
+        Event::Pause { who, from, to, .. } if *who == rotated.by => {
+            *to >= *from + CALL
+                && reused.at >= *from + CALL
+                && rotated.at + CALL + SLACK >= *from
+                && rotated.at <= *to + SLACK
+        }
+        _ => false,
+    };
+    if events.iter().any(died) {
+        return Some("its process was killed");
+    }
+    events.iter().any(slept).then_some("its process was paused")
+}
+
+/// Whether two processes showed the same token while the call of one of them was still under way: nothing that happens
+/// to a process lets another one begin before that.
+pub fn at_once(first: &Shown, second: &Shown) -> bool {
+    let process = |shown: &Shown| shown.by.split('.').next().map(str::to_owned);
+    let same_token = (first.family, first.generation) == (second.family, second.generation);
+    let given = first.answered && matches!(first.verdict, Verdict::Current | Verdict::Again);
+    same_token && given && process(first) != process(second) && second.at + SLACK < first.at + CALL
+}
+
+fn in_flight(answered: Moment, killed: Moment) -> bool {
+    answered <= killed + SLACK && killed <= answered + IN_FLIGHT
+}
