@@ -39,8 +39,7 @@ pub async fn lease(
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
         .bind(if app.db.is_alone() { i64::MAX } else { now.unix() })
-        // Our own clock, by which it was written: no lease is judged by it.
-        .bind(app.clock.now().unix())
+        .bind(now.unix())
         .fetch_optional(&mut *transaction)
         .await?;
     // A commit of its own: an UPDATE that returns rows hides a commit that failed.
@@ -114,6 +113,7 @@ pub async fn fail_refresh(
             retry_at = $7, failures = failures + 1, updated_at = $8 \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
     let intent = if setback.in_doubt { "open" } else { "closed" };
+    let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
@@ -123,7 +123,8 @@ pub async fn fail_refresh(
         .bind(setback.cause.map(<&str>::from))
         .bind(intent)
         .bind(intent)
-        .bind(setback.wait.map(|seconds| now.plus(seconds).unix()))
+        // By the clock that will judge it: one replica's wrong clock must not keep all the others waiting.
+        .bind(setback.wait.map(|seconds| from.plus(seconds).unix()))
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
@@ -140,12 +141,13 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
             retry_at = $3, updated_at = $4 \
         WHERE id = $1 AND generation = $2 AND lease_until IS NULL \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
+    let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
     sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
-        .bind(now.plus(wait).unix())
+        .bind(from.plus(wait).unix())
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
