@@ -24,6 +24,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Arguments, Database};
 use crate::postgres::Postgres;
@@ -33,14 +34,24 @@ use crate::report::Report;
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     stage::raise_open_files();
-    let mut report = Report::new(&arguments);
+    let mut terminate = signal(SignalKind::terminate()).expect("a signal to wait for");
+    // Whoever ends the run early finds no server left behind.
+    tokio::select! {
+        code = run(&arguments) => code,
+        _ = terminate.recv() => ExitCode::FAILURE,
+        _ = tokio::signal::ctrl_c() => ExitCode::FAILURE,
+    }
+}
+
+async fn run(arguments: &Arguments) -> ExitCode {
+    let mut report = Report::new(arguments);
     let trials = arguments.trials();
     let needs_postgres = trials.iter().any(|(database, _)| *database == Database::Postgres);
     let postgres = needs_postgres.then(Postgres::start);
     let each = arguments.kills.div_ceil(u64::try_from(trials.len()).unwrap_or(1));
     for (database, issuer) in trials {
         eprintln!("{}", report::title(database, issuer));
-        report.add(trial::run(&arguments, database, issuer, each, postgres.as_ref()).await);
+        report.add(trial::run(arguments, database, issuer, each, postgres.as_ref()).await);
     }
     println!("{}", report.text());
     report.write();

@@ -43,8 +43,7 @@ pub async fn lease(
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
         .bind(if app.db.is_alone() { i64::MAX } else { now.unix() })
-        // Our own clock, by which it was written: no lease is judged by it.
-        .bind(app.clock.now().unix())
+        .bind(now.unix())
         .bind(until.unix())
         .bind(until.unix())
         .fetch_optional(&mut *transaction)
@@ -120,8 +119,8 @@ pub async fn fail_refresh(
             intent_at = CASE WHEN $6 = 'open' THEN intent_at ELSE NULL END, \
             retry_at = $7, refresh_due_at = $8, failures = failures + 1, updated_at = $9 \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
-    let again_at = setback.wait.map(|seconds| now.plus(seconds).unix());
     let intent = if setback.in_doubt { "open" } else { "closed" };
+    let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
@@ -131,8 +130,9 @@ pub async fn fail_refresh(
         .bind(setback.cause.map(<&str>::from))
         .bind(intent)
         .bind(intent)
-        .bind(again_at)
-        .bind(again_at)
+        // By the clock that will judge it: one replica's wrong clock must not keep all the others waiting.
+        .bind(setback.wait.map(|seconds| from.plus(seconds).unix()))
+        .bind(setback.wait.map(|seconds| now.plus(seconds).unix()))
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
@@ -150,12 +150,13 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
             retry_at = $3, updated_at = $4 \
         WHERE id = $1 AND generation = $2 AND lease_until IS NULL \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
+    let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
     sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
-        .bind(now.plus(wait).unix())
+        .bind(from.plus(wait).unix())
         .bind(now.unix())
         .bind(now.plus(DEFAULT_MIN_TTL).unix())
         .execute(&mut *transaction)
