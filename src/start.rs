@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::connection::flight::Flights;
 use crate::connection::refresh::rescue;
+use crate::connection::revoke::tell::tell_again;
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -99,7 +100,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     Ok(app)
 }
 
-/// The housekeeping of a server: the ledger's counters every second, issuers that are still to be told and addresses
+/// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second, addresses
 /// that need not be remembered every five seconds, what has expired every ten minutes. Ends when the server drains.
 pub async fn keep_house(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
@@ -109,16 +110,14 @@ pub async fn keep_house(app: App) {
         tokio::select! {
             () = app.draining.cancelled() => return,
             _ = second.tick() => {
+                if let Err(error) = tell_again(&app).await {
+                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
+                }
                 if let Err(error) = hand_out::flush(&app).await {
                     tracing::error!(%error, "the ledger's counters could not be written; they are kept");
                 }
             }
-            _ = five_seconds.tick() => {
-                app.limits.sweep();
-                if let Err(error) = crate::connection::revoke::tell_again(&app).await {
-                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
-                }
-            }
+            _ = five_seconds.tick() => app.limits.sweep(),
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&app).await {
                     tracing::error!(%error, "what has expired could not be removed");

@@ -63,6 +63,20 @@ pub async fn complete(
         let fault = if foreign { ConnectFault::Foreign } else { ConnectFault::StateUnknown };
         return Err(Error::from(fault).into());
     };
+    let completed = spend(app, account, third_party, attempt, &hash, callback).await;
+    start::store::end(&app.db, &hash).await?;
+    completed
+}
+
+/// What became of an attempt that is this person's and was not used before.
+async fn spend(
+    app: &App,
+    account: &Account,
+    third_party: ThirdPartyApp,
+    attempt: Attempt,
+    hash: &TokenHash,
+    callback: &Callback,
+) -> Result<Completed, Ended> {
     let return_to_app = attempt.return_to_app.clone();
     let ended = |error: Error| Ended { error, return_to_app: return_to_app.clone() };
     let known = endpoints(&app.issuers, &third_party.issuer)
@@ -81,7 +95,7 @@ pub async fn complete(
             return Err(ended(ConnectFault::Issuer(sentence).into()));
         }
     };
-    let verifier = app.house_key.open(&verifier_place(&hash), &attempt.verifier)?;
+    let verifier = app.house_key.open(&verifier_place(hash), &attempt.verifier)?;
     let consent = Consent {
         app: app.clone(),
         account: account.clone(),

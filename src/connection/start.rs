@@ -6,6 +6,7 @@ use url::Url;
 
 use self::store::Attempt;
 use super::Connection;
+use super::revoke::tell;
 use crate::App;
 use crate::account::Account;
 use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
@@ -107,8 +108,8 @@ pub async fn start(
         scopes: scopes.clone(),
         return_to_app: wish.return_to_app.clone(),
     };
-    store::sweep(&app.db, now).await?;
     store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
+    tell::wait_for_the_told(app, &account.id, third_party).await?;
     let audience = third_party.audience.as_deref();
     let request = AuthorizationRequest {
         client_id: &third_party.client_id,

@@ -67,6 +67,8 @@ pub enum Cause {
     ClientRefused,
     /// Revoked here only: at the issuer, another live connection of the person would have ended with it.
     SharedGrant,
+    /// Revoked here only: the issuer was told for a month and never confirmed.
+    Unconfirmed,
 }
 
 impl Cause {
@@ -79,6 +81,7 @@ impl Cause {
             Self::Expired => "the permission had run out at the other service.",
             Self::NoRefreshToken => "the other service gave a permission that has run out.",
             Self::SharedGrant => "another connection holds the same permission.",
+            Self::Unconfirmed => "the other service never confirmed that it was ended.",
             Self::ClientRefused => {
                 "the other service refuses the app's credentials; its operator must correct them."
             }

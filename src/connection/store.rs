@@ -184,7 +184,7 @@ pub async fn renew(
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
-            previous_refresh_token = refresh_token, \
+            previous_refresh_token = NULL, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
@@ -237,7 +237,7 @@ pub async fn finish_revoke(
     changed(app, &mut transaction, &connection.id, None);
     let done = sqlx::query(update)
         .bind(&connection.id)
-        .bind((told == Told::Withheld).then(|| <&str>::from(Cause::SharedGrant)))
+        .bind(ended_here_only(told).map(<&str>::from))
         .bind((told == Told::Confirmed).then(|| now.unix()))
         .bind(now.unix())
         .execute(&mut *transaction)
@@ -252,6 +252,15 @@ pub async fn finish_revoke(
         ledger::append(&mut transaction, &app.ledger, Action::RevokeConfirmed, entry, now).await?;
     }
     transaction.commit().await
+}
+
+/// Why the issuer did not confirm, where it could have.
+const fn ended_here_only(told: Told) -> Option<Cause> {
+    match told {
+        Told::Confirmed | Told::Unsupported => None,
+        Told::Withheld => Some(Cause::SharedGrant),
+        Told::Unconfirmed => Some(Cause::Unconfirmed),
+    }
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {

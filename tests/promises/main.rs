@@ -41,6 +41,7 @@ mod protocol_effect;
 mod protocol_issuer;
 mod protocol_model;
 mod races;
+mod receipts;
 mod refresh;
 mod rescue;
 mod revoke;

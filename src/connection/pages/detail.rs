@@ -7,12 +7,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
 use crate::clock::Timestamp;
-use crate::connection::state::{Cause, Status};
+use crate::connection::revoke::receipt::{Ended, receipt};
+use crate::connection::state::Status;
 use crate::connection::{self, Connection, store};
 use crate::content;
 use crate::error::Error;
@@ -85,13 +87,6 @@ struct Stop {
     already_out: Option<Time>,
     /// False where the issuer's profile knows no revocation.
     issuer_is_told: bool,
-}
-
-/// One step of the receipt; `at` is absent while we wait for it.
-#[derive(Debug, Clone)]
-struct Step {
-    at: Option<Time>,
-    sentence: String,
 }
 
 /// One thing that happened.
@@ -229,7 +224,7 @@ pub async fn show(
         state: state(connection.status, &third_party.issuer.name),
         trouble: trouble::sentence(&connection, &third_party.issuer.name, now),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
-        ending: ending(&connection, &third_party, now),
+        ending: ending(&app, &connection, &third_party, now).await?,
         permissions: permissions(&third_party, &connection.granted_scopes),
         environments: content::open_environments(&app, &third_party.key, account)
             .await?
@@ -254,43 +249,29 @@ pub async fn show(
     Ok(signed_in_html(&app, &page, &[]).await)
 }
 
-fn ending(connection: &Connection, third_party: &ThirdPartyApp, now: Timestamp) -> Ending {
+async fn ending(
+    app: &App,
+    connection: &Connection,
+    third_party: &ThirdPartyApp,
+    now: Timestamp,
+) -> Result<Ending, Error> {
     let time = |at| Time::of(at, now);
     let issuer = &third_party.issuer;
-    if connection.is_live() {
-        return Ending::CanStop(Stop {
+    let ended = Ended {
+        id: &connection.id,
+        status: connection.status,
+        cause: connection.cause,
+        revoked_at: connection.revoked_at,
+        revoked_upstream_at: connection.revoked_upstream_at,
+    };
+    let Some(receipt) = receipt(app, ended).await? else {
+        return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
             issuer_is_told: issuer.profile.revocation_reach != Reach::None,
-        });
-    }
-    let mut steps = vec![Step {
-        at: connection.revoked_at.map(time),
-        sentence: "Stopped here. It is given nothing more.".to_owned(),
-    }];
-    let told = match (connection.status, connection.revoked_upstream_at) {
-        (_, Some(at)) => Step { at: Some(time(at)), sentence: format!("{} confirmed.", issuer.name) },
-        (Status::Revoking, None) => Step { at: None, sentence: format!("{} is being told.", issuer.name) },
-        (_, None) if connection.cause == Some(Cause::SharedGrant) => Step {
-            at: connection.revoked_at.map(time),
-            sentence: format!(
-                "{} was not told: another connection of yours would have ended with this one.",
-                issuer.name
-            ),
-        },
-        (_, None) => Step {
-            at: connection.revoked_at.map(time),
-            sentence: format!("{} has no way for us to tell it; look there too.", issuer.name),
-        },
+        }));
     };
-    steps.push(told);
-    if let (Some(_), Some(ends)) = (connection.last_used_at, connection.access_expires_at) {
-        steps.push(Step {
-            at: Some(time(ends)),
-            sentence: format!("What {} handed out before ends by then.", issuer.name),
-        });
-    }
-    Ending::Receipt(steps)
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

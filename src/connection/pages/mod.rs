@@ -4,6 +4,7 @@ mod callback;
 mod consent;
 mod detail;
 mod list;
+mod receipt_in_words;
 mod revoke;
 mod store;
 mod trouble;

@@ -105,6 +105,26 @@ pub async fn is_open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<bool,
     Ok(row.is_some())
 }
 
+/// The consent has ended, well or not.
+pub async fn end(db: &Db, state: &TokenHash) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'ended' WHERE state_hash = $1";
+    db.execute(sqlx::query(update).bind(state.as_str())).await.map(drop)
+}
+
+/// Whether a consent of this person for this app has begun and not ended.
+pub async fn is_connecting(
+    db: &Db,
+    account_id: &str,
+    app_id: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let select = "SELECT state_hash FROM connect_attempts \
+        WHERE account_id = $1 AND app_id = $2 AND status <> 'ended' AND expires_at > $3 LIMIT 1";
+    let row =
+        sqlx::query(select).bind(account_id).bind(app_id).bind(now.unix()).fetch_optional(&db.pool).await?;
+    Ok(row.is_some())
+}
+
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1").bind(now.unix());
     db.execute(delete).await.map(drop)
