@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connection::consent;
 use crate::connection::flight::Flights;
 use crate::connection::refresh::rescue;
 use crate::connection::revoke::tell::tell_again;
@@ -101,7 +102,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
 }
 
 /// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second, addresses
-/// that need not be remembered every five seconds, what has expired every ten minutes. Ends when the server drains.
+/// that need not be remembered and consents whose time is over every five seconds, what has expired every ten minutes. Ends when the server drains.
 pub async fn keep_house(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
@@ -117,7 +118,12 @@ pub async fn keep_house(app: App) {
                     tracing::error!(%error, "the ledger's counters could not be written; they are kept");
                 }
             }
-            _ = five_seconds.tick() => app.limits.sweep(),
+            _ = five_seconds.tick() => {
+                app.limits.sweep();
+                if let Err(error) = consent::end_due(&app).await {
+                    tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
+                }
+            }
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&app).await {
                     tracing::error!(%error, "what has expired could not be removed");

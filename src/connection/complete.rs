@@ -3,6 +3,7 @@
 
 use tracing::Instrument;
 
+use super::consent::Allowed;
 use super::seal::{Binding, data_key, seal};
 use super::start::store::{Attempt, Claimant};
 use super::start::{ReturnToApp, verifier_place};
@@ -245,6 +246,7 @@ impl Consent {
             refresh_token: None,
             granted_scopes: self.attempt.scopes.clone(),
             consent_expires_at: None,
+            allowed: Allowed::default(),
             generation: 1,
             lease_until: None,
             retry_at: None,
@@ -257,7 +259,7 @@ impl Consent {
         };
         let sealed = seal(&key, connection.binding(), tokens, None, &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
-        let consent = self.consent(tokens, now);
+        let consent = self.consent(tokens, None, now);
         if !store::insert(app, &mut transaction, &connection, &sealed, &consent, now).await? {
             return Ok(None);
         }
@@ -282,12 +284,16 @@ impl Consent {
         Ok(())
     }
 
-    fn consent(&self, tokens: &TokenSet, now: Timestamp) -> Consented<'_> {
+    /// What is stored beside the tokens; `live` is what it renews.
+    fn consent(&self, tokens: &TokenSet, live: Option<&Connection>, now: Timestamp) -> Consented<'_> {
         let life = self.third_party.issuer.profile.refresh_life_seconds;
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.is_some());
+        let choice = &self.attempt.choice;
         Consented {
             requested: &self.attempt.scopes,
+            expires_at: choice.lasts.end(live.and_then(|live| live.consent_expires_at), now),
+            allowed: choice.places.over(live.map_or(&Allowed::default(), |live| &live.allowed)),
             refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
         }
     }
@@ -301,7 +307,7 @@ impl Consent {
         // Some issuers give a refresh token only with the first consent; then the old one is still the one.
         let sealed = seal(&key, binding, tokens, superseded.as_ref(), &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
-        let consent = self.consent(tokens, now);
+        let consent = self.consent(tokens, Some(live), now);
         if !store::renew(app, &mut transaction, live, &sealed, &consent, now).await? {
             return Ok(None);
         }

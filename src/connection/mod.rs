@@ -4,6 +4,7 @@
 pub mod access;
 pub mod allow;
 pub mod complete;
+pub mod consent;
 pub mod early;
 pub mod flight;
 pub mod freeze;
@@ -26,6 +27,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
+use consent::Allowed;
 use state::{Cause, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
@@ -50,6 +52,8 @@ pub struct Connection {
     pub granted_scopes: Scopes,
     /// When the person's consent runs out, if they said so.
     pub consent_expires_at: Option<Timestamp>,
+    /// Where the person lets it be used.
+    pub allowed: Allowed,
     /// Grows by one with each stored set of tokens; sealed values and content tokens are bound to it.
     pub generation: i64,
     pub lease_until: Option<Timestamp>,

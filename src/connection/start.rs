@@ -6,6 +6,7 @@ use url::Url;
 
 use self::store::Attempt;
 use super::Connection;
+use super::consent::Choice;
 use super::revoke::tell;
 use crate::App;
 use crate::account::Account;
@@ -27,6 +28,8 @@ pub struct Wish {
     pub connection: Option<String>,
     /// Where the app wants the person back, and what it wants told.
     pub return_to_app: Option<ReturnToApp>,
+    /// For how long, and where.
+    pub choice: Choice,
 }
 
 /// One of the app's registered redirect URIs and the app's own `state`.
@@ -107,6 +110,7 @@ pub async fn start(
         nonce: nonce.expose().to_owned(),
         scopes: scopes.clone(),
         return_to_app: wish.return_to_app.clone(),
+        choice: wish.choice.clone(),
     };
     store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
     tell::wait_for_the_told(app, &account.id, third_party).await?;

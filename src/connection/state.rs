@@ -151,9 +151,8 @@ pub struct Setback {
 /// counts those in a row. Only the issuer's own `invalid_grant` ends a grant.
 #[must_use]
 pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64) -> Setback {
-    // 5 s, 10 s, 20 s … 5 min.
-    let wait = 5 * (1 << failures.clamp(0, 6));
-    let wait = wait.min(300);
+    // 5 s, 10 s, 20 s, 30 s: an issuer in trouble is spared by its circuit, and one that is well again need not wait.
+    let wait = (5 * (1 << failures.clamp(0, 3))).min(30);
     match fault {
         IssuerFault::InvalidGrant(_) => Setback {
             status: Status::NeedsReconnect,

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
+use super::consent::Allowed;
 use super::early;
 use super::held::changed;
 use super::state::{Cause, Status};
@@ -21,7 +22,7 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -130,6 +131,9 @@ pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) 
 /// What is stored of a consent beside its tokens.
 pub struct Consented<'a> {
     pub requested: &'a Scopes,
+    /// When it ends because the person said so.
+    pub expires_at: Option<Timestamp>,
+    pub allowed: Allowed,
     /// The end of every refresh token that comes of it, where the issuer has one.
     pub refresh_expires_at: Option<Timestamp>,
 }
@@ -147,8 +151,9 @@ pub async fn insert(
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
-            refresh_expires_at) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18) \
+            refresh_expires_at, consent_expires_at, environments) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18, \
+            $19, $20) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -166,6 +171,8 @@ pub async fn insert(
         .bind(now.unix())
         .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
+        .bind(consent.expires_at.map(Timestamp::unix))
+        .bind(consent.allowed.text())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -188,13 +195,16 @@ pub async fn renew(
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
-            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11 \
+            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, \
+            consent_expires_at = $12, environments = $13 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
+        .bind(consent.expires_at.map(Timestamp::unix))
+        .bind(consent.allowed.text())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -292,6 +302,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
         granted_scopes: Scopes::lenient(&scopes),
         consent_expires_at: moment(row, "consent_expires_at")?,
+        allowed: Allowed::stored(row.try_get::<Option<String>, _>("allowed_environments")?.as_deref()),
         generation: row.try_get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,

@@ -28,6 +28,7 @@ pub enum Action {
     Connected,
     Reconnected,
     ConnectRefused,
+    ConsentChanged,
     Refreshed,
     RefreshFailed,
     NeedsReconnect,

@@ -111,6 +111,8 @@ pub struct Permission {
 pub struct Environment {
     pub project: String,
     pub environment: String,
+    /// What may be done there, where there is a choice.
+    pub may: Option<&'static str>,
 }
 
 /// How a connection is, in words.

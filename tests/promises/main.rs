@@ -14,6 +14,7 @@ mod connect;
 mod connect_answer;
 mod connect_clients;
 mod connect_identity;
+mod consents;
 mod documentation;
 mod early;
 mod elsewhere;

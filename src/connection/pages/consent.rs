@@ -5,10 +5,12 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::choice::{Choices, Chosen, reached};
 use super::{home_page, permissions};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
+use crate::connection::consent::{Allowed, Choice};
 use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
 use crate::error::Error;
@@ -28,10 +30,9 @@ struct ConsentPage {
     description: Option<String>,
     home_page: Option<HomePage>,
     permissions: Vec<Permission>,
-    /// May be empty: the row is then left out.
+    choices: Choices,
+    /// Those where there is nothing to choose; may be empty.
     environments: Vec<Environment>,
-    /// When it ends by itself, if it does.
-    until: Option<Time>,
     /// Since when a live connection of this person and app exists.
     already: Option<Time>,
     /// Where "Continue" posts to: `/connect/{app}`.
@@ -52,6 +53,18 @@ pub struct Link {
     state: Option<String>,
 }
 
+/// What "Continue" sends.
+#[derive(Debug, Deserialize)]
+pub struct Answer {
+    #[serde(flatten)]
+    link: Link,
+    #[serde(flatten)]
+    chosen: Chosen,
+}
+
+/// The id of the form at the end of the page, to which what stands above belongs.
+const FORM: &str = "answer";
+
 impl Link {
     fn wish(&self, third_party: &ThirdPartyApp) -> Result<Wish, Error> {
         // RFC 6749 appendix A.5 has printable ASCII; people's letters are let through, and nothing is left out
@@ -62,7 +75,8 @@ impl Link {
         }
         let state = self.state.clone();
         let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(third_party, uri, state));
-        Ok(Wish { connection: self.connection.clone(), return_to_app: back.transpose()? })
+        let choice = Choice::default();
+        Ok(Wish { connection: self.connection.clone(), return_to_app: back.transpose()?, choice })
     }
 
     fn fields(&self) -> Vec<(String, String)> {
@@ -90,6 +104,7 @@ pub async fn show(
     let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
     let scopes = scopes_to_ask(&third_party, renewed.as_ref());
     let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
+    let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
     let cancel = wish.return_to_app.as_ref().map(|back| back.with("error", "access_denied").to_string());
     let page = ConsentPage {
         page: signed_in.browser.page(format!("Connect {}", third_party.name)),
@@ -98,12 +113,12 @@ pub async fn show(
         description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
         home_page: home_page(&third_party),
         permissions: permissions(&third_party, &scopes),
-        environments: open
+        choices: Choices::of(FORM, &open, holds),
+        environments: reached(&open, &Allowed::default())
             .into_iter()
-            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
+            .filter(|environment| environment.may.is_none())
             .collect(),
-        until: None,
-        already: renewed.map(|connection| Time::of(connection.connected_at, app.clock.now())),
+        already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, app.clock.now())),
         action: format!("/connect/{key}"),
         hidden: link.fields(),
         cancel: cancel.unwrap_or_else(|| "/account/connected-apps".to_owned()),
@@ -122,11 +137,13 @@ pub async fn show(
 pub async fn go_on(
     State(app): State<App>,
     Path(key): Path<String>,
-    form: OwnForm<Link>,
+    form: OwnForm<Answer>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { account, binding, .. } = form.signed_in;
     let third_party = app_to_connect(&app, &key).await?;
-    let wish = form.fields.wish(&third_party)?;
+    let Answer { link, chosen } = form.fields;
+    let open = content::open_environments(&app, &third_party.key, &account).await?;
+    let wish = Wish { choice: chosen.choice(&open)?, ..link.wish(&third_party)? };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
     let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
     Ok(see_other(url.as_str()))

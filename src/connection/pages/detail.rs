@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::choice::{Choices, reached};
 use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
 use crate::App;
@@ -40,6 +41,12 @@ struct ConnectedAppPage {
     ending: Ending,
     permissions: Vec<Permission>,
     environments: Vec<Environment>,
+    /// When it ends because the person said so.
+    until: Option<Time>,
+    /// What the person may choose anew.
+    change: Option<Choices>,
+    /// Whether that was just done.
+    changed: bool,
     identity: Option<String>,
     connected: Time,
     last_used: Option<Time>,
@@ -191,7 +198,12 @@ const DAYS: i64 = 30;
 pub struct Query {
     /// The number of the last line of the activity before.
     before: Option<String>,
+    /// The person comes from changing what they chose.
+    changed: Option<String>,
 }
+
+/// The id of the form that changes what was chosen.
+const FORM: &str = "choice";
 
 pub async fn show(
     State(app): State<App>,
@@ -213,6 +225,7 @@ pub async fn show(
     let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
     let here = format!("/account/connected-apps/{}", connection.id);
     let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
+    let open = content::open_environments(&app, &third_party.key, account).await?;
     let now = app.clock.now();
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
@@ -226,11 +239,12 @@ pub async fn show(
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
         ending: ending(&app, &connection, &third_party, now).await?,
         permissions: permissions(&third_party, &connection.granted_scopes),
-        environments: content::open_environments(&app, &third_party.key, account)
-            .await?
-            .into_iter()
-            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
-            .collect(),
+        environments: reached(&open, &connection.allowed),
+        until: connection.consent_expires_at.map(|at| Time::of(at, now)),
+        change: connection
+            .is_live()
+            .then(|| Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)))),
+        changed: asked.changed.is_some(),
         identity: connection.external.in_words(account),
         connected: Time::of(connection.connected_at, now),
         last_used: connection.last_used_at.map(|at| Time::of(at, now)),
@@ -308,6 +322,10 @@ fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::Refreshed => format!("{issuer} renewed the access."),
         Action::RefreshFailed => format!("{issuer} did not renew the access; it will be asked again."),
         Action::NeedsReconnect => format!("{issuer} gives nothing more. Connect again to go on."),
+        Action::ConsentChanged => "You changed for how long or where it may act.".to_owned(),
+        Action::RevokeRequested if line.actor == "attache" => {
+            "The time that you gave it was over.".to_owned()
+        }
         Action::RevokeRequested => match &line.caller {
             Some(caller) => format!("{caller} ended this connection."),
             None => "You stopped this app.".to_owned(),

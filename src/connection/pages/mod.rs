@@ -1,6 +1,8 @@
 //! The pages of connections: the consent page and its callback, the list, one connection, and its revoke.
 
 mod callback;
+mod change;
+mod choice;
 mod consent;
 mod detail;
 mod list;
@@ -26,6 +28,7 @@ pub fn router() -> Router<App> {
         .route("/account/connected-apps", get(list::show))
         .route("/account/connected-apps/{id}", get(detail::show))
         .route("/account/connected-apps/{id}/revoke", post(revoke::revoke))
+        .route("/account/connected-apps/{id}/consent", post(change::change))
 }
 
 /// How a connection is, in a person's words.

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::ReturnToApp;
 use crate::clock::Timestamp;
+use crate::connection::consent::Choice;
 use crate::db::{self, Db};
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
@@ -19,6 +20,7 @@ pub struct Attempt {
     pub nonce: String,
     pub scopes: Scopes,
     pub return_to_app: Option<ReturnToApp>,
+    pub choice: Choice,
 }
 
 pub async fn begin(
@@ -30,8 +32,8 @@ pub async fn begin(
     expires_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO connect_attempts (state_hash, account_id, app_id, browser_hash, connection_id, \
-            verifier, nonce, scopes, return_uri, return_state, status, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12)";
+            verifier, nonce, scopes, return_uri, return_state, status, created_at, expires_at, choice) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13)";
     db.execute(
         sqlx::query(insert)
             .bind(state.as_str())
@@ -45,7 +47,8 @@ pub async fn begin(
             .bind(attempt.return_to_app.as_ref().map(|back| back.uri.to_string()))
             .bind(attempt.return_to_app.as_ref().and_then(|back| back.state.clone()))
             .bind(now.unix())
-            .bind(expires_at.unix()),
+            .bind(expires_at.unix())
+            .bind(serde_json::to_string(&attempt.choice).unwrap_or_default()),
     )
     .await
     .map(drop)
@@ -67,7 +70,8 @@ pub async fn take(
 ) -> Result<Option<Attempt>, sqlx::Error> {
     let update = "UPDATE connect_attempts SET status = 'used' WHERE state_hash = $1 AND account_id = $2 \
             AND browser_hash = $3 AND app_id = $4 AND status = 'open' AND expires_at > $5 \
-        RETURNING account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state";
+        RETURNING account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state, \
+            choice";
     let mut transaction = db.begin().await?;
     let row = sqlx::query(update)
         .bind(state.as_str())
@@ -93,6 +97,7 @@ pub async fn take(
             nonce: row.try_get("nonce")?,
             scopes: Scopes::lenient(&scopes),
             return_to_app: uri.map(|uri| ReturnToApp { uri, state }),
+            choice: db::json(&row, "choice")?,
         })
     })
     .transpose()
