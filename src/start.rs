@@ -133,10 +133,10 @@ pub async fn keep_house(app: App) {
     }
 }
 
-async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+async fn sweep(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     session::sweep(&app.db, now).await?;
     account::sweep(app).await?;
     crate::connection::sweep(app).await?;
-    content::sweep(&app.db, now).await
+    Ok(content::sweep(&app.db, now).await?)
 }

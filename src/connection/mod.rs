@@ -196,10 +196,11 @@ pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
     Ok(store::live_ids(&app.db, app_id).await?)
 }
 
-/// Deletes consents that were never finished.
+/// Deletes consents that were never finished, and drops what nobody decided about.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
-    start::store::sweep(&app.db, app.clock.now()).await
+pub async fn sweep(app: &App) -> Result<(), Error> {
+    complete::kept::drop_forgotten(app).await?;
+    Ok(start::store::sweep(&app.db, app.clock.now()).await?)
 }

@@ -30,6 +30,8 @@ pub struct Wish {
     pub return_to_app: Option<ReturnToApp>,
     /// For how long, and where.
     pub choice: Choice,
+    /// In place of everything that the app would ask for: an explicit narrowing of a renewed connection.
+    pub narrow: Option<Scopes>,
 }
 
 /// One of the app's registered redirect URIs and the app's own `state`.
@@ -76,11 +78,16 @@ pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error
     Ok(third_party)
 }
 
-/// What will be asked for: the app's scopes, with those a renewed connection already has.
+/// What will be asked for: the app's scopes, with those a renewed connection already has; or of these only some, where
+/// the person wants it narrower, and what a connection needs.
 #[must_use]
-pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>) -> Scopes {
+pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>, wish: &Wish) -> Scopes {
     match (third_party.scope_rule, renewed) {
-        (ScopeRule::Union, Some(connection)) => third_party.scopes.union(&connection.granted_scopes),
+        (ScopeRule::Union, Some(connection)) => {
+            let all = third_party.scopes.union(&connection.granted_scopes);
+            let left_out = wish.narrow.as_ref().map(|kept| all.permissions().without(kept));
+            left_out.map_or(all.clone(), |left_out| all.without(&left_out))
+        }
         _ => third_party.scopes.clone(),
     }
 }
@@ -98,7 +105,7 @@ pub async fn start(
     let endpoints = endpoints(&app.issuers, &third_party.issuer)
         .await
         .map_err(|fault| super::complete::issuer_fault(third_party, fault))?;
-    let scopes = scopes_to_ask(third_party, renewed.as_ref());
+    let scopes = scopes_to_ask(third_party, renewed.as_ref(), wish);
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
     let now = app.clock.now();

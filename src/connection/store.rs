@@ -82,6 +82,14 @@ pub async fn live_of(
     row.as_ref().map(read).transpose()
 }
 
+/// What was asked for at the last consent.
+pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, sqlx::Error> {
+    let select = "SELECT requested_scopes FROM connections WHERE id = $1";
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    let scopes: Option<String> = row.map(|row| row.try_get("requested_scopes")).transpose()?;
+    Ok(Scopes::lenient(scopes.as_deref().unwrap_or_default()))
+}
+
 /// The ids of an app's live connections.
 pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
     let select =
@@ -179,11 +187,12 @@ pub async fn insert(
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
-/// and cannot be stored over it. False when the row has moved on since it was read.
+/// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
 pub async fn renew(
     app: &App,
     transaction: &mut Transaction,
     seen: &Connection,
+    who: &ExternalIdentity,
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
@@ -196,7 +205,7 @@ pub async fn renew(
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
             refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, \
-            consent_expires_at = $12, environments = $13 \
+            consent_expires_at = $12, environments = $13, external_issuer = $14, external_subject = $15 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
@@ -205,6 +214,8 @@ pub async fn renew(
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
+        .bind(&who.issuer)
+        .bind(&who.subject)
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)

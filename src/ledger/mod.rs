@@ -27,6 +27,7 @@ pub enum Action {
     SignedOut,
     Connected,
     Reconnected,
+    Switched,
     ConnectRefused,
     ConsentChanged,
     Refreshed,

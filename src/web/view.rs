@@ -102,6 +102,8 @@ pub struct HomePage {
 pub struct Permission {
     /// The line people read; absent when the issuer has none for it, and the page then says so.
     pub line: Option<String>,
+    /// Whether it is more than the app had before.
+    pub is_new: bool,
     /// The scope's own name, kept for the opened details.
     pub name: String,
 }

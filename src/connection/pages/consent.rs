@@ -1,5 +1,7 @@
 //! `/connect/{app}`: who asks for what, and the way to the issuer.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -14,6 +16,7 @@ use crate::connection::consent::{Allowed, Choice};
 use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
 use crate::error::Error;
+use crate::issuer::scope::Scopes;
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
@@ -51,7 +54,14 @@ pub struct Link {
     connection: Option<String>,
     redirect_uri: Option<String>,
     state: Option<String>,
+    /// Present where the person wants less: then only the scopes that are named by `may-…` are kept.
+    narrow: Option<String>,
+    #[serde(flatten)]
+    more: BTreeMap<String, String>,
 }
+
+/// Before the name of a scope that is kept.
+pub(super) const KEPT: &str = "may-";
 
 /// What "Continue" sends.
 #[derive(Debug, Deserialize)]
@@ -76,14 +86,31 @@ impl Link {
         let state = self.state.clone();
         let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(third_party, uri, state));
         let choice = Choice::default();
-        Ok(Wish { connection: self.connection.clone(), return_to_app: back.transpose()?, choice })
+        Ok(Wish {
+            connection: self.connection.clone(),
+            return_to_app: back.transpose()?,
+            choice,
+            narrow: self.kept(),
+        })
     }
 
     fn fields(&self) -> Vec<(String, String)> {
-        let fields =
-            [("connection", &self.connection), ("redirect_uri", &self.redirect_uri), ("state", &self.state)];
+        let fields = [
+            ("connection", &self.connection),
+            ("redirect_uri", &self.redirect_uri),
+            ("state", &self.state),
+            ("narrow", &self.narrow),
+        ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-        given.collect()
+        let kept = self.more.iter().filter(|(name, _)| name.starts_with(KEPT));
+        given.chain(kept.map(|(name, value)| (name.clone(), value.clone()))).collect()
+    }
+
+    /// What is kept of the scopes, where the person wants less.
+    fn kept(&self) -> Option<Scopes> {
+        self.narrow.as_ref()?;
+        let kept: Vec<&str> = self.more.keys().filter_map(|name| name.strip_prefix(KEPT)).collect();
+        Some(Scopes::lenient(&kept.join(" ")))
     }
 
     fn query(&self) -> String {
@@ -102,7 +129,8 @@ pub async fn show(
     let third_party = app_to_connect(&app, &key).await?;
     let wish = link.wish(&third_party)?;
     let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
-    let scopes = scopes_to_ask(&third_party, renewed.as_ref());
+    let scopes = scopes_to_ask(&third_party, renewed.as_ref(), &wish);
+    let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
     let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
     let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
     let cancel = wish.return_to_app.as_ref().map(|back| back.with("error", "access_denied").to_string());
@@ -112,7 +140,7 @@ pub async fn show(
         issuer: Face::named(&third_party.issuer.name),
         description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
         home_page: home_page(&third_party),
-        permissions: permissions(&third_party, &scopes),
+        permissions: permissions(&third_party, &scopes, before),
         choices: Choices::of(FORM, &open, holds),
         environments: reached(&open, &Allowed::default())
             .into_iter()

@@ -11,8 +11,8 @@ use super::choice::{Choices, reached};
 use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
 use crate::App;
-use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
+use crate::app::{ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::revoke::receipt::{Ended, receipt};
 use crate::connection::state::Status;
@@ -20,6 +20,7 @@ use crate::connection::{self, Connection, store};
 use crate::content;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
+use crate::issuer::scope::Scopes;
 use crate::ledger::{self, Action};
 use crate::ledger::{DayOfUse, Line};
 use crate::web::failure::PageFailure;
@@ -40,6 +41,15 @@ struct ConnectedAppPage {
     reconnect: Option<String>,
     ending: Ending,
     permissions: Vec<Permission>,
+    /// Asked for at the last consent, and not granted.
+    not_given: Vec<Permission>,
+    /// What the app asks for by now, and never asked this person for.
+    wants_more: Vec<Permission>,
+    /// What it could do without; empty where there is nothing to choose from.
+    narrow: Vec<Permission>,
+    /// Where the person consents anew.
+    connect: String,
+    connection_id: String,
     environments: Vec<Environment>,
     /// When it ends because the person said so.
     until: Option<Time>,
@@ -230,6 +240,12 @@ pub async fn show(
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
     let reconnect = connection.status == Status::NeedsReconnect;
+    let granted = &connection.granted_scopes;
+    let requested = store::requested_scopes(&app.db, &connection.id).await?;
+    let of_live =
+        |scopes: Scopes| if connection.is_live() { scopes.permissions() } else { Scopes::default() };
+    let not_given = of_live(requested.without(granted));
+    let wants_more = of_live(third_party.scopes.without(&requested.union(granted)));
     let page = ConnectedAppPage {
         page: signed_in.browser.page(third_party.name.clone()),
         app: face(&third_party),
@@ -238,7 +254,15 @@ pub async fn show(
         trouble: trouble::sentence(&connection, &third_party.issuer.name, now),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
         ending: ending(&app, &connection, &third_party, now).await?,
-        permissions: permissions(&third_party, &connection.granted_scopes),
+        permissions: permissions(&third_party, granted, granted),
+        not_given: permissions(&third_party, &not_given, &not_given),
+        wants_more: permissions(&third_party, &wants_more, &wants_more),
+        narrow: (connection.is_live() && third_party.scope_rule == ScopeRule::Union)
+            .then(|| permissions(&third_party, &granted.permissions(), granted))
+            .filter(|permissions| permissions.len() > 1)
+            .unwrap_or_default(),
+        connect: format!("/connect/{}", third_party.key),
+        connection_id: connection.id.clone(),
         environments: reached(&open, &connection.allowed),
         until: connection.consent_expires_at.map(|at| Time::of(at, now)),
         change: connection
@@ -315,6 +339,7 @@ fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
     let sentence = match line.action {
         Action::Connected => "You connected this app.".to_owned(),
         Action::Reconnected => "You connected this app again.".to_owned(),
+        Action::Switched => "You let this app act as another account.".to_owned(),
         Action::HandOut if line.environment_id.is_some() => {
             format!("{caller} was let into your content {}.", times(line.times))
         }

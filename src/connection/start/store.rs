@@ -1,6 +1,7 @@
 //! The SQL of `connect_attempts`.
 
-use sqlx::Row;
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
 use url::Url;
 
 use super::ReturnToApp;
@@ -83,24 +84,25 @@ pub async fn take(
         .await?;
     // A commit of its own: a statement that returns rows hides a commit that failed.
     transaction.commit().await?;
-    row.map(|row| {
-        let scopes: String = row.try_get("scopes")?;
-        let uri: Option<String> = row.try_get("return_uri")?;
-        let parse = |uri: String| Url::parse(&uri).map_err(|_| db::undecodable("return_uri", "is no URL"));
-        let uri = uri.map(parse).transpose()?;
-        let state = row.try_get("return_state")?;
-        Ok(Attempt {
-            account_id: row.try_get("account_id")?,
-            app_id: row.try_get("app_id")?,
-            connection_id: row.try_get("connection_id")?,
-            verifier: Sealed(row.try_get("verifier")?),
-            nonce: row.try_get("nonce")?,
-            scopes: Scopes::lenient(&scopes),
-            return_to_app: uri.map(|uri| ReturnToApp { uri, state }),
-            choice: db::json(&row, "choice")?,
-        })
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &AnyRow) -> Result<Attempt, sqlx::Error> {
+    let scopes: String = row.try_get("scopes")?;
+    let uri: Option<String> = row.try_get("return_uri")?;
+    let parse = |uri: String| Url::parse(&uri).map_err(|_| db::undecodable("return_uri", "is no URL"));
+    let uri = uri.map(parse).transpose()?;
+    let state = row.try_get("return_state")?;
+    Ok(Attempt {
+        account_id: row.try_get("account_id")?,
+        app_id: row.try_get("app_id")?,
+        connection_id: row.try_get("connection_id")?,
+        verifier: Sealed(row.try_get("verifier")?),
+        nonce: row.try_get("nonce")?,
+        scopes: Scopes::lenient(&scopes),
+        return_to_app: uri.map(|uri| ReturnToApp { uri, state }),
+        choice: db::json(row, "choice")?,
     })
-    .transpose()
 }
 
 /// Whether an open attempt has this state: then it is another's.
@@ -110,9 +112,80 @@ pub async fn is_open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<bool,
     Ok(row.is_some())
 }
 
-/// The consent has ended, well or not.
+/// Keeps what a used attempt brought, sealed, until `until`.
+pub async fn keep(
+    db: &Db,
+    state: &TokenHash,
+    tokens: &Sealed,
+    identity: &str,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'kept', kept_tokens = $2, kept_identity = $3, expires_at = $4 \
+        WHERE state_hash = $1";
+    let update = sqlx::query(update).bind(state.as_str()).bind(&tokens.0).bind(identity).bind(until.unix());
+    db.execute(update).await.map(drop)
+}
+
+/// What is kept of an attempt.
+pub struct Kept {
+    pub tokens: Sealed,
+    /// JSON.
+    pub identity: String,
+    pub attempt: Attempt,
+}
+
+const KEPT: &str = "account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state, choice, \
+    kept_tokens, kept_identity";
+
+/// For the page that asks the person.
+pub async fn kept(
+    db: &Db,
+    state: &TokenHash,
+    claimant: &Claimant<'_>,
+    now: Timestamp,
+) -> Result<Option<Kept>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {KEPT} FROM connect_attempts WHERE state_hash = $1 AND account_id = $2 AND browser_hash = $3 \
+            AND app_id = $4 AND status = 'kept' AND expires_at > $5"
+    ));
+    let row = sqlx::query(select)
+        .bind(state.as_str())
+        .bind(claimant.account_id)
+        .bind(claimant.browser.as_str())
+        .bind(claimant.app_id)
+        .bind(now.unix())
+        .fetch_optional(&db.pool)
+        .await?;
+    row.as_ref().map(read_kept).transpose()
+}
+
+/// Takes it out, for one decision. The secret goes with it.
+pub async fn take_kept(db: &Db, state: &TokenHash) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'used', kept_tokens = NULL, kept_identity = NULL \
+        WHERE state_hash = $1 AND status = 'kept'";
+    Ok(db.execute(sqlx::query(update).bind(state.as_str())).await? == 1)
+}
+
+/// What nobody decided about in time: the attempts' names.
+pub async fn forgotten(db: &Db, now: Timestamp) -> Result<Vec<(TokenHash, Kept)>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT state_hash, {KEPT} FROM connect_attempts WHERE status = 'kept' AND expires_at <= $1 LIMIT 100"
+    ));
+    let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| Ok((TokenHash::stored(row.try_get("state_hash")?), read_kept(row)?))).collect()
+}
+
+fn read_kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {
+    Ok(Kept {
+        tokens: Sealed(row.try_get("kept_tokens")?),
+        identity: row.try_get("kept_identity")?,
+        attempt: read(row)?,
+    })
+}
+
+/// The consent has ended, well or not, unless the person is still to decide about it.
 pub async fn end(db: &Db, state: &TokenHash) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connect_attempts SET status = 'ended' WHERE state_hash = $1";
+    let update = "UPDATE connect_attempts SET status = 'ended' WHERE state_hash = $1 AND status = 'used'";
     db.execute(sqlx::query(update).bind(state.as_str())).await.map(drop)
 }
 
@@ -131,6 +204,7 @@ pub async fn is_connecting(
 }
 
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1").bind(now.unix());
+    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND status <> 'kept'")
+        .bind(now.unix());
     db.execute(delete).await.map(drop)
 }

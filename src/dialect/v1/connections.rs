@@ -164,6 +164,7 @@ fn item(app: &App, readable: &Readable) -> Value {
         put("connect_url", json!(app.url(&path)));
     }
     put("scope", json!(readable.granted_scopes.to_string()));
+    put("requested_scope", json!(readable.requested_scopes.to_string()));
     let times = [
         ("connected_at", Some(readable.connected_at)),
         ("last_used_at", readable.last_used_at),
