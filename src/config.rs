@@ -368,5 +368,5 @@ fn unquoted(sentence: &str) -> String {
 
 fn may_hold_a_secret(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or_default();
-    matches!(last, "client_secret" | "master_key" | "url" | "database" | "vault")
+    matches!(last, "client_secret" | "management_client_secret" | "master_key" | "url" | "database" | "vault")
 }

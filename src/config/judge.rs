@@ -23,7 +23,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.limits.judge(faults);
     judge_vault(config, faults);
     judge_sign_in(config, faults);
-    for (key, issuer) in &config.issuers {
+    for (key, issuer) in &mut config.issuers {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
     }
     let mut apps = std::mem::take(&mut config.apps);
@@ -118,7 +118,10 @@ fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
     }
 }
 
-fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut Faults) {
+fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &mut Faults) {
+    let file = issuer.management_client_secret_file.as_deref();
+    let secret = format!("{key}.management_client_secret");
+    let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
         (Some(identifier), None, None) => match Url::parse(identifier) {
             Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
@@ -141,11 +144,15 @@ fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut 
         ("userinfo_url", &issuer.userinfo_url),
         ("revocation_url", &issuer.revocation_url),
         ("jwks_url", &issuer.jwks_url),
+        ("management_url", &issuer.management_url),
     ];
     for (name, url) in urls {
         if let Some(url) = url {
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
+    }
+    if read {
+        issuer.judge_management(key, faults);
     }
     issuer.judge_habits(key, faults);
 }
