@@ -96,6 +96,7 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,
         Status::NeedsReconnect => reconnect(connection.cause.unwrap_or(Cause::RevokedUpstream)),
+        _ if connection.is_held_back() => Error::RestoredCopy { connect_url: connect_url.clone() },
         _ if connection.refresh_token.is_none() && (demand.force_refresh || !connection.outlives(now, 0)) => {
             reconnect(Cause::NoRefreshToken)
         }
