@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::seal::open_access_token;
+use super::seal::{open_access_token, open_refresh_token};
 use super::state::{Cause, Demand, Status, Step, decide};
 use super::{Connection, allow, flight, reread};
 use crate::App;
@@ -101,9 +101,13 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
             reconnect(Cause::NoRefreshToken)
         }
         Status::Misconfigured => Error::Misconfigured { issuer: third_party.issuer.name.clone() },
-        _ => Error::IssuerUnavailable {
-            issuer: third_party.issuer.name.clone(),
-            retry_after: retry_after(app, connection, &third_party.issuer),
+        // The issuer is not to blame for what cannot be opened here.
+        _ => match open_refresh_token(app, connection).and_then(|_| crate::app::client(app, &third_party)) {
+            Err(damaged) => damaged,
+            Ok(_) => Error::IssuerUnavailable {
+                issuer: third_party.issuer.name.clone(),
+                retry_after: retry_after(app, connection, &third_party.issuer),
+            },
         },
     }
 }

@@ -282,7 +282,11 @@ impl Consent {
         let app = &self.app;
         let now = app.clock.now();
         let key = data_key(app, live)?;
-        let superseded = super::seal::open_refresh_token(app, live)?;
+        let superseded = match super::seal::open_refresh_token(app, live) {
+            // What does not open any more is replaced like any other.
+            Err(Error::Damaged) => None,
+            opened => opened?,
+        };
         let binding = Binding { generation: live.generation + 1, ..live.binding() };
         // Some issuers give a refresh token only with the first consent; then the old one is still the one.
         let sealed = seal(&key, binding, tokens, superseded.as_ref(), &self.attempt.scopes, now)?;

@@ -2,6 +2,7 @@
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
 mod architecture;
+mod backup;
 mod browser;
 mod browser_edges;
 mod browser_forms;
@@ -14,6 +15,7 @@ mod connect;
 mod connect_answer;
 mod connect_clients;
 mod connect_identity;
+mod damage;
 mod documentation;
 mod early;
 mod elsewhere;
@@ -43,7 +45,10 @@ mod protocol_model;
 mod races;
 mod refresh;
 mod rescue;
+mod restore;
 mod revoke;
+mod rotation;
+mod rotation_processes;
 mod server;
 mod settings;
 mod sign_in;
@@ -53,6 +58,7 @@ mod slack_manifest;
 mod slow_clients;
 mod sockets;
 mod transcripts;
+mod upkeep_commands;
 mod v1_connections;
 mod vault;
 mod world;

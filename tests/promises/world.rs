@@ -146,9 +146,10 @@ impl World {
         let (probes, probes_address) = listen().await;
         let machines = machine_room::router(app.clone());
         tokio::spawn(serve(probes, machines, Limits::default(), self.stop.clone()));
-        tokio::spawn(serve(listener, router(app.clone()), Limits::default(), self.stop.clone()));
+        let routes = router(app.clone());
+        tokio::spawn(serve(listener, routes, Limits::default(), self.stop.clone()));
         let machine_room = format!("http://{probes_address}");
-        Replica { url: format!("http://{address}"), machine_room }
+        Replica { url: format!("http://{address}"), machine_room, app }
     }
 
     pub fn directory(&self) -> &Path {
@@ -319,6 +320,7 @@ pub async fn refused(answer: Response, status: u16, word: &str) -> String {
 pub struct Replica {
     pub url: String,
     pub machine_room: String,
+    pub app: App,
 }
 
 pub async fn open(config: &str, clock: &Clock) -> App {
