@@ -31,13 +31,14 @@ CREATE TABLE copy_mark (
 );
 
 -- Old copies that were put in this database's place: found out, or named by the operator; open until the operator says
--- that it is to be used. `newest_at` is the last thing that the copy knows of.
+-- that it is to be used. `newest_at` is the last thing that the copy knows of,
+-- `waiting` how many connections wait for that word.
 CREATE TABLE restores (
     id TEXT PRIMARY KEY,
     found_at BIGINT NOT NULL,
     why TEXT NOT NULL,
     newest_at BIGINT,
-    connections BIGINT NOT NULL,
+    waiting BIGINT NOT NULL,
     done_at BIGINT
 );
-CREATE UNIQUE INDEX restores_open ON restores (id) WHERE done_at IS NULL;
+CREATE INDEX restores_open ON restores (found_at) WHERE done_at IS NULL;

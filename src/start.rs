@@ -102,14 +102,17 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
         replicas::join(&app).await?;
-        tell_of_the_keys(&app).await?;
+        tell_the_operator(&app).await?;
     }
     turn.end().await.map_err(Error::from)?;
     Ok(app)
 }
 
-/// What the operator may do about the master keys, when something is to be done.
-async fn tell_of_the_keys(app: &App) -> Result<(), Error> {
+/// What the operator is to do, when something is to be done.
+async fn tell_the_operator(app: &App) -> Result<(), Error> {
+    if let Some(restored) = restore::open(app).await? {
+        tracing::error!("{}", restored.sentence());
+    }
     if let Some(kid) = rotate::removable(app).await? {
         tracing::warn!(
             kid,

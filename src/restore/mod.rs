@@ -11,6 +11,7 @@ mod store;
 use std::io;
 
 use crate::App;
+use crate::connection::refresh::rescue;
 use crate::connection::{self, held_back};
 use crate::db::cluster::cluster;
 use crate::db::sidecar::Sidecar;
@@ -58,7 +59,11 @@ async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
         hold(app, why, None).await?;
     }
     let row = store::mark(&app.db).await?.ok_or_else(|| unusable(&io::Error::other("no row")))?;
-    sidecar.settle(&row.mark).map_err(|error| unusable(&error))
+    if let Err(error) = sidecar.settle(&row.mark) {
+        // No reason to serve nobody: what is missing is only that the next old copy would be recognised.
+        tracing::error!("{}", unusable(&error));
+    }
+    Ok(())
 }
 
 async fn judge_postgres(app: &App) -> Result<(), Error> {
@@ -140,6 +145,8 @@ pub async fn done(app: &App) -> Result<Option<i64>, Error> {
     }
     transaction.commit().await?;
     tracing::warn!(connections = freed, "the restored copy is in use by the operator's word");
+    // What was left alone until now, for it may have been the newest database's.
+    rescue::replay(app).await?;
     Ok(Some(freed))
 }
 
@@ -185,7 +192,7 @@ async fn hold(app: &App, why: &str, cluster: Option<&str>) -> Result<(), Error> 
     let restore = Restore { found_at: now, why: why.to_owned(), newest_at, connections };
     store::record(&mut transaction, &restore).await?;
     transaction.commit().await?;
-    tracing::error!("{}", restore.sentence());
+    tracing::error!(why, connections, "an old copy of the database was found");
     Ok(())
 }
 

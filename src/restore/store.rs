@@ -60,8 +60,7 @@ pub async fn turn_over(
 }
 
 pub async fn record(transaction: &mut AnyConnection, restore: &Restore) -> Result<(), sqlx::Error> {
-    let insert =
-        "INSERT INTO restores (id, found_at, why, newest_at, connections) VALUES ($1, $2, $3, $4, $5)";
+    let insert = "INSERT INTO restores (id, found_at, why, newest_at, waiting) VALUES ($1, $2, $3, $4, $5)";
     sqlx::query(insert)
         .bind(format!("re_{}", random_id::<12>()))
         .bind(restore.found_at.unix())
@@ -75,7 +74,7 @@ pub async fn record(transaction: &mut AnyConnection, restore: &Restore) -> Resul
 
 /// The newest that is open.
 pub async fn open(db: &Db) -> Result<Option<Restore>, sqlx::Error> {
-    let select = "SELECT found_at, why, newest_at, connections FROM restores WHERE done_at IS NULL \
+    let select = "SELECT found_at, why, newest_at, waiting FROM restores WHERE done_at IS NULL \
         ORDER BY found_at DESC LIMIT 1";
     let row = sqlx::query(select).fetch_optional(&db.pool).await?;
     row.map(|row| {
@@ -83,7 +82,7 @@ pub async fn open(db: &Db) -> Result<Option<Restore>, sqlx::Error> {
             found_at: Timestamp::from_unix(row.try_get("found_at")?),
             why: row.try_get("why")?,
             newest_at: moment(&row, "newest_at")?,
-            connections: row.try_get("connections")?,
+            connections: row.try_get("waiting")?,
         })
     })
     .transpose()

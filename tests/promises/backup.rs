@@ -53,6 +53,11 @@ async fn a_backup_while_tokens_are_rotated_opens_and_is_consistent() {
         let mut connection = options.connect().await.expect("a database");
         let check = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection).await.expect("a check");
         assert_eq!(check.get::<String, _>(0), "ok");
+        let bytes = std::fs::read(file).expect("a file");
+        for connection in &connections {
+            let token = world.access_token(connection).await;
+            assert!(memchr::memmem::find(&bytes, token.as_bytes()).is_none(), "sealed");
+        }
     }
     let parts = std::fs::read_dir(world.directory()).expect("a directory");
     let parts = parts

@@ -145,7 +145,7 @@ async fn a_rotation_that_is_cut_off_anywhere_goes_on_where_it_was(
     let world = World::new(database).await;
     let connection = world.connection().await;
     world.caller().await;
-    add_data_keys(&world.app, 1_200).await;
+    add_data_keys(&world.app, 600).await;
     replicas::leave(&world.app).await.expect("a farewell");
     let config = both(&world);
     let old = world.app.vault.master_kid().to_owned();
@@ -159,7 +159,7 @@ async fn a_rotation_that_is_cut_off_anywhere_goes_on_where_it_was(
             Ok(Ok(Step::Further { progress, .. })) if kill % 2 == 0 => progress,
             _ => Progress::default(),
         };
-        if kill % 10 == 9 {
+        if kill % 20 == 19 {
             // The next process knows nothing of how far the one before had come.
             replicas::leave(&app).await.expect("a farewell");
             app = open(&config, &world.clock).await;

@@ -41,12 +41,15 @@ async fn a_restored_copy_is_told_of_everywhere_until_the_operator_has_spoken() {
     assert!(ready["restored"].as_str().is_some_and(|said| said.contains("attache restore done")), "{ready}");
     let check = place.run(&["check"]);
     assert!(text(&check.stdout).contains("database: This is an old copy"), "{}", text(&check.stdout));
+    serving.terminate();
+    assert_eq!(serving.end().await, Some(0));
+    let mut serving = place.serve().await;
+    let log = std::fs::read_to_string(place.path("log")).expect("a log");
+    assert!(log.contains("This is an old copy of the database: the operator says so"), "{log}");
     succeeded(&place.run(&["restore", "done"]));
     assert!(!text(&place.run(&["check"]).stdout).contains("old copy"));
     serving.terminate();
     assert_eq!(serving.end().await, Some(0));
-    let log = std::fs::read_to_string(place.path("log")).expect("a log");
-    assert!(log.contains("This is an old copy of the database: the operator says so"), "{log}");
 }
 
 #[tokio::test]
