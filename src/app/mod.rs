@@ -275,7 +275,7 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
     let rows = store::secrets(&app.db, after, limit).await?;
     let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|row| row.id.clone()));
     for row in rows {
-        let Some(sealed) = &row.client_secret else { continue };
+        let Some(sealed) = &row.sealed else { continue };
         let place = ThirdPartyApp::secret_place(&row.id, &row.client_id);
         let opened = app.vault.unwrap(&row.data_key).and_then(|key| key.open(&place, sealed).map(drop));
         verified.value(("apps", "client_secret", &row.id), opened);

@@ -51,7 +51,7 @@ pub async fn all(db: &Db) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
 pub struct Secret {
     pub id: String,
     pub client_id: String,
-    pub client_secret: Option<Sealed>,
+    pub sealed: Option<Sealed>,
     pub data_key: WrappedKey,
 }
 
@@ -64,7 +64,7 @@ pub async fn secrets(db: &Db, after: &str, limit: i64) -> Result<Vec<Secret>, sq
         Ok(Secret {
             id: row.try_get("id")?,
             client_id: row.try_get("client_id")?,
-            client_secret: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
+            sealed: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
             data_key: read_key(row)?,
         })
     };

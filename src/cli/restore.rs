@@ -10,7 +10,7 @@ use super::{ConfigFile, Failure};
 pub enum Restore {
     /// Say whether the database is an old copy that waits for the operator's word
     Status(ConfigFile),
-    /// Say that it is one, where that cannot be seen: after pg_restore, or of a copied directory
+    /// Say that it is one, where that cannot be seen, such as after a dump was restored
     Mark(ConfigFile),
     /// Say that the copy is to be used: its connections are tried once each, when somebody asks for them
     Done(ConfigFile),

@@ -21,7 +21,7 @@ pub enum Vault {
     NewKey,
     /// Show which master key the vault is under, and open everything that is sealed to name what does not open
     Status(ConfigFile),
-    /// Wrap every data key by vault.master_key instead of vault.previous_master_key, while everything goes on
+    /// Wrap every data key by the present master key instead of the previous one, while everything goes on
     Rotate(ConfigFile),
 }
 

@@ -85,10 +85,9 @@ impl Drop for Landing {
 
 async fn fly(app: &App, connection: &Connection, place: Option<Call>) {
     match refresh::refresh(app, connection, place).await {
-        Ok(Outcome::Done | Outcome::Failed) => {}
+        // What is damaged was named where it was found.
+        Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => {}
         Ok(Outcome::HeldElsewhere) => wait_for_the_holder(app, connection).await,
-        // Named where it was found.
-        Err(Error::Damaged) => {}
         Err(error) => {
             tracing::error!(connection = connection.id, %error, "a refresh could not be carried out");
         }

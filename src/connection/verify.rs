@@ -15,12 +15,9 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
     let rows = store::page(&app.db, after, limit).await?;
     let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|row| row.id.clone()));
     for row in rows {
-        let connection = match row.connection {
-            Ok(connection) => connection,
-            Err(_) => {
-                verified.value(("connections", "status", &row.id), Err(VaultError::DoesNotOpen));
-                continue;
-            }
+        let Ok(connection) = row.connection else {
+            verified.value(("connections", "status", &row.id), Err(VaultError::DoesNotOpen));
+            continue;
         };
         let key = match &connection.data_key {
             Some(wrapped) => app.vault.unwrap(wrapped),

@@ -37,18 +37,16 @@ async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
     let beside = sidecar.read().map_err(|error| unusable(&error))?;
     let known = store::mark(&app.db).await?.map(|row| row.mark);
     let why = match (&known, &beside) {
-        (None, None) => None,
         (None, Some(_)) => Some("it knows nothing of the mark beside it"),
-        // Nothing was ever counted: a new database, or one that was made anew by hand.
-        (Some(known), None) if known.changes == 0 => None,
-        (Some(_), None) => Some("the mark that belongs beside it is missing"),
+        // Else nothing was ever counted: a new database, or one of an older release.
+        (Some(known), None) if known.changes > 0 => Some("the mark that belongs beside it is missing"),
         (Some(known), Some(beside)) if known.epoch != beside.epoch => {
             Some("the mark beside it is that of another copy")
         }
         (Some(known), Some(beside)) if known.changes < beside.changes => {
             Some("the mark beside it is further than it is")
         }
-        (Some(_), Some(_)) => None,
+        _ => None,
     };
     if known.is_none() {
         store::first(&app.db, &random_id::<20>(), None).await?;
