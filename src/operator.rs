@@ -1,9 +1,14 @@
 //! What the operator's commands do. On SQLite a running server does it for the command line, over a socket
 //! beside the database, so that whatever it holds in memory stays exact.
 
+pub mod backup;
 pub mod lock;
+mod restore;
 mod show;
 pub mod socket;
+pub mod vault;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +19,7 @@ use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::error::Error;
 use crate::secret::Token;
+use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +32,13 @@ pub enum Command {
     ListKeys,
     RevokeKey { id: String },
     ShowConnection { id: String },
+    VaultStatus,
+    LookIntoVault { looked: vault::Looked },
+    RotateVault { progress: Progress },
+    Backup { file: PathBuf, begun: bool },
+    RestoreStatus,
+    MarkRestored,
+    UseRestored,
 }
 
 /// What the command line prints.
@@ -36,11 +49,23 @@ pub struct Answer {
     /// For a pipe: alone on standard output.
     #[serde(with = "crate::secret::exposed_option")]
     pub secret: Option<Token>,
+    /// Where a command of several steps goes on, to be asked for with the next one.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// Things that are not as they should be, though the command was carried out.
+    #[serde(default)]
+    pub troubles: usize,
 }
 
 impl Answer {
     fn line(line: String) -> Self {
-        Self { lines: vec![line], secret: None }
+        Self { lines: vec![line], ..Self::default() }
+    }
+
+    /// There is more to do, from here on.
+    fn further(lines: Vec<String>, troubles: usize, from: &impl Serialize) -> Result<Self, Error> {
+        let next = serde_json::to_string(from).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self { lines, troubles, next: Some(next), ..Self::default() })
     }
 }
 
@@ -50,13 +75,13 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
             let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer { lines: registered(app, &added), secret: None })
+            Ok(Answer { lines: registered(app, &added), ..Answer::default() })
         }
         Command::ImportManifest(asked) => {
             let imported = import(app, asked).await?;
             Ok(Answer {
                 lines: imported.iter().flat_map(|added| registered(app, added)).collect(),
-                secret: None,
+                ..Answer::default()
             })
         }
         Command::ListApps => list_apps(app).await,
@@ -71,7 +96,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
                 format!("key    {}", created.key_id),
                 "The key is shown once; keep it where secrets are kept.".to_owned(),
             ];
-            Ok(Answer { lines, secret: Some(created.key) })
+            Ok(Answer { lines, secret: Some(created.key), ..Answer::default() })
         }
         Command::ListKeys => list_keys(app).await,
         Command::RevokeKey { id } => {
@@ -79,6 +104,13 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             Ok(Answer::line(format!("The key {id} is revoked.")))
         }
         Command::ShowConnection { id } => show::show(app, &id).await,
+        Command::VaultStatus => vault::status(app).await,
+        Command::LookIntoVault { looked } => vault::look(app, looked).await,
+        Command::RotateVault { progress } => vault::rotate(app, progress).await,
+        Command::Backup { file, begun } => backup::backup(app, file, begun).await,
+        Command::RestoreStatus => restore::status(app).await,
+        Command::MarkRestored => restore::mark(app).await,
+        Command::UseRestored => restore::done(app).await,
     }
 }
 
@@ -96,7 +128,7 @@ async fn list_apps(app: &App) -> Result<Answer, Error> {
         let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
         format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
     };
-    Ok(Answer { lines: apps.iter().map(line).collect(), secret: None })
+    Ok(Answer { lines: apps.iter().map(line).collect(), ..Answer::default() })
 }
 
 async fn list_keys(app: &App) -> Result<Answer, Error> {
@@ -108,5 +140,5 @@ async fn list_keys(app: &App) -> Result<Answer, Error> {
             key.id, key.caller_id, key.caller, key.apps, key.created_at
         )
     };
-    Ok(Answer { lines: keys.iter().map(line).collect(), secret: None })
+    Ok(Answer { lines: keys.iter().map(line).collect(), ..Answer::default() })
 }

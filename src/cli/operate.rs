@@ -1,42 +1,100 @@
 //! Carries out an operator's command: by the running server when there is one on this database, else here.
 
+use std::path::PathBuf;
+
 use attache::app::sync::Extent;
 use attache::clock::Clock;
-use attache::operator::lock::{self, LockError};
+use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;
-use attache::{db, start};
+use attache::{App, db, start};
 
 use super::{ConfigFile, Failure};
 
-pub async fn operate(file: &ConfigFile, command: Command) -> Result<(), Failure> {
-    let config = file.load()?;
-    let path = db::sqlite_path(&config.database.url);
-    if let Some(path) = &path
-        && let Some(answered) = socket::send(&lock::beside(path, "sock"), &command).await
-    {
-        print(&answered.map_err(Failure::Sentence)?);
-        return Ok(());
-    }
-    // Held while we write, so that no server starts meanwhile.
-    let _lock = match path.as_deref().map(lock::acquire).transpose() {
-        Ok(lock) => lock,
-        Err(LockError::Held(path)) => {
-            let path = path.display();
-            return Err(Failure::Sentence(format!(
-                "Another process holds {path} but its socket does not answer. Try again, or stop that process."
-            )));
+/// Who carries out commands.
+pub enum Hand {
+    Server(PathBuf),
+    /// This process, which holds the lock of a SQLite database.
+    Here(App, Option<Lock>),
+}
+
+impl Hand {
+    pub async fn find(file: &ConfigFile) -> Result<Self, Failure> {
+        let config = file.load()?;
+        let path = db::sqlite_path(&config.database.url);
+        if let Some(path) = &path {
+            let socket = lock::beside(path, "sock");
+            if socket::listens(&socket).await {
+                return Ok(Self::Server(socket));
+            }
         }
-        Err(error) => return Err(error.into()),
-    };
-    let app = start::open(config, Clock::System, Extent::OnlyNew).await?;
-    let answer = run(&app, command).await;
-    drain(&app).await;
-    print(&answer?);
+        // Held while we write, so that no server starts meanwhile.
+        let lock = match path.as_deref().map(lock::acquire).transpose() {
+            Ok(lock) => lock,
+            Err(LockError::Held(path)) => {
+                let path = path.display();
+                return Err(Failure::Sentence(format!(
+                    "Another process holds {path} but its socket does not answer. Try again, or stop that process."
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self::Here(start::open(config, Clock::System, Extent::OnlyNew).await?, lock))
+    }
+
+    pub async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+        match self {
+            Self::Here(app, _) => Ok(run(app, command).await?),
+            Self::Server(socket) => match socket::send(socket, &command).await {
+                Some(answered) => answered.map_err(Failure::Sentence),
+                None => Err(Failure::Sentence("The server has ended. Try again.".to_owned())),
+            },
+        }
+    }
+
+    pub async fn end(self) {
+        if let Self::Here(app, lock) = self {
+            drain(&app).await;
+            drop(lock);
+        }
+    }
+}
+
+pub async fn operate(file: &ConfigFile, command: Command) -> Result<(), Failure> {
+    let hand = Hand::find(file).await?;
+    let answer = hand.ask(command).await;
+    hand.end().await;
+    let answer = answer?;
+    print(&answer);
     Ok(())
 }
 
-fn print(answer: &Answer) {
+/// Asks for one step after another until there is none; how many troubles were told of. `then` makes the next command
+/// of what the answer before said.
+pub async fn operate_in_steps(
+    file: &ConfigFile,
+    first: Command,
+    mut then: impl FnMut(&str) -> Result<Command, Failure>,
+) -> Result<usize, Failure> {
+    let hand = Hand::find(file).await?;
+    let mut command = first;
+    let told = loop {
+        let answer = match hand.ask(command).await {
+            Ok(answer) => answer,
+            Err(failure) => break Err(failure),
+        };
+        print(&answer);
+        match answer.next.as_deref().map(&mut then) {
+            None => break Ok(answer.troubles),
+            Some(Ok(next)) => command = next,
+            Some(Err(failure)) => break Err(failure),
+        }
+    };
+    hand.end().await;
+    told
+}
+
+pub fn print(answer: &Answer) {
     for line in &answer.lines {
         if answer.secret.is_some() { eprintln!("{line}") } else { println!("{line}") }
     }

@@ -9,6 +9,7 @@ pub mod early;
 pub mod flight;
 pub mod freeze;
 pub mod held;
+pub mod held_back;
 pub mod pages;
 pub mod read;
 pub mod refresh;
@@ -17,6 +18,7 @@ pub mod seal;
 pub mod start;
 pub mod state;
 mod store;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -163,6 +165,14 @@ pub async fn by_identity(
     identity: &ExternalIdentity,
 ) -> Result<Vec<Connection>, Error> {
     Ok(store::by_identity(&app.db, app_id, identity).await?)
+}
+
+/// Whether there is any connection, live or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn exist(app: &App) -> Result<bool, sqlx::Error> {
+    store::exist(&app.db).await
 }
 
 /// Whether a text can be a connection's id; anything else need not be looked for.

@@ -15,10 +15,10 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];
 
-struct Place {
+pub struct Place {
     directory: TempDir,
     public_url: String,
-    machine_room: String,
+    pub machine_room: String,
 }
 
 /// A port that was free a moment ago.
@@ -34,7 +34,7 @@ fn binary() -> Command {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let new_key = binary().args(["vault", "new-key"]).output().expect("an end");
         assert!(new_key.status.success());
@@ -75,7 +75,7 @@ scopes = ["openid"]
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
@@ -86,18 +86,18 @@ scopes = ["openid"]
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("an end")
     }
 
-    fn replace(&self, from: &str, to: &str) {
+    pub fn replace(&self, from: &str, to: &str) {
         let path = self.path("attache.toml");
         let text = std::fs::read_to_string(&path).expect("a file");
         assert!(text.contains(from));
         std::fs::write(path, text.replace(from, to)).expect("a file");
     }
 
-    async fn serve(&self) -> Serving {
+    pub async fn serve(&self) -> Serving {
         let log = std::fs::File::create(self.path("log")).expect("a file");
         let child = self.command(&["serve"]).stderr(log).spawn().expect("a process");
         let serving = Serving(child);
@@ -126,7 +126,7 @@ scopes = ["openid"]
 }
 
 /// A server that is stopped whatever becomes of the test.
-struct Serving(Child);
+pub struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -136,12 +136,12 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
     }
 
-    async fn end(&mut self) -> Option<i32> {
+    pub async fn end(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("a status") {
@@ -153,24 +153,24 @@ impl Serving {
     }
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
 
-fn succeeded(output: &Output) -> &str {
+pub fn succeeded(output: &Output) -> &str {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 /// Exit code 1 and one sentence; what it says.
-fn refused(output: &Output) -> &str {
+pub fn refused(output: &Output) -> &str {
     assert_eq!(output.status.code(), Some(1), "{} {}", text(&output.stdout), text(&output.stderr));
     let said = text(&output.stderr);
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     said
 }
 
-fn mode(path: &Path) -> u32 {
+pub fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }
 
@@ -338,7 +338,7 @@ async fn a_server_whose_issuer_is_down_serves_and_says_so() {
 
 #[test]
 fn no_argument_takes_a_secret() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["serve"],
         &["demo"],
@@ -353,6 +353,10 @@ fn no_argument_takes_a_secret() {
         &["key", "create"],
         &["key", "revoke"],
         &["vault", "new-key"],
+        &["vault", "status"],
+        &["vault", "rotate"],
+        &["backup"],
+        &["restore", "done"],
     ];
     for command in commands {
         let output = binary().args(command).arg("--help").output().expect("an end");

@@ -14,9 +14,9 @@ use crate::world::{Postgres, World};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `attache serve` by the configuration of the stage; killed whatever becomes of the test.
-struct Process {
+pub struct Process {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for Process {
@@ -32,8 +32,12 @@ fn free_address() -> String {
 }
 
 async fn serve(world: &World) -> Process {
-    let config = world.directory().join("attache.toml");
-    std::fs::write(&config, &world.config).expect("a file");
+    serve_with(world, &world.config).await
+}
+
+/// By another configuration.
+pub async fn serve_with(world: &World, config: &str) -> Process {
+    std::fs::write(world.directory().join("attache.toml"), config).expect("a file");
     let (address, machine_room) = (free_address(), free_address());
     let child = Command::new(env!("CARGO_BIN_EXE_attache"))
         .current_dir(world.directory())

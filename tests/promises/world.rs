@@ -151,7 +151,8 @@ impl World {
         let (probes, probes_address) = listen().await;
         let machines = machine_room::router(app.clone());
         tokio::spawn(serve(probes, machines, Limits::default(), self.stop.clone()));
-        tokio::spawn(serve(listener, router(app.clone()), Limits::default(), self.stop.clone()));
+        let routes = router(app.clone());
+        tokio::spawn(serve(listener, routes, Limits::default(), self.stop.clone()));
         let machine_room = format!("http://{probes_address}");
         Replica { url: format!("http://{address}"), machine_room, app }
     }
