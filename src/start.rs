@@ -118,6 +118,9 @@ pub async fn keep_house(app: App) {
                 if let Err(error) = crate::connection::revoke::tell_again(&app).await {
                     tracing::error!(%error, "issuers could not be told of revokes; they will be");
                 }
+                if let Err(error) = account::delete::go_on(&app).await {
+                    tracing::error!(%error, "an account could not be deleted yet; it is tried again");
+                }
             }
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&app).await {

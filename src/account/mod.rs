@@ -1,5 +1,6 @@
 //! Accounts: who is signed in, known by (issuer, subject).
 
+pub mod delete;
 pub mod pages;
 pub mod sign_in;
 pub mod sign_out;
@@ -79,6 +80,17 @@ pub async fn by_id_or_subject(app: &App, text: &str) -> Result<Option<Account>, 
     }
     let issuer = sign_in::issuer(app).await?;
     Ok(store::by_subject(&app.db, issuer.identifier().unwrap_or_default(), text).await?)
+}
+
+/// The account of a subject at an issuer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_subject(app: &App, issuer: &str, subject: &str) -> Result<Option<Account>, Error> {
+    if [issuer, subject].iter().any(|text| text.contains(char::is_control)) {
+        return Ok(None);
+    }
+    Ok(store::by_subject(&app.db, issuer, subject).await?)
 }
 
 /// Whether a text can be an account's id; anything else need not be looked for.

@@ -7,7 +7,8 @@ pub use store::{STANDS_FOR, authorized, caller, found, from_key};
 
 use std::sync::Arc;
 
-use super::freeze::{self, Use};
+use super::freeze;
+use super::selection::Use;
 use super::{Connection, held, is_id};
 use crate::App;
 use crate::app::{AppStatus, ThirdPartyApp};

@@ -8,20 +8,24 @@ pub mod early;
 pub mod flight;
 pub mod freeze;
 pub mod held;
+pub mod mass_revoke;
 pub mod pages;
 pub mod read;
 pub mod refresh;
 pub mod revoke;
 pub mod seal;
+pub mod selection;
 pub mod start;
 pub mod state;
 mod store;
+pub mod survey;
 
 use std::sync::Arc;
 
 use crate::App;
 use crate::account::Account;
 use crate::clock::Timestamp;
+use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
@@ -57,6 +61,8 @@ pub struct Connection {
     /// When every refresh token of this consent has ended, where the issuer's profile says so.
     pub refresh_expires_at: Option<Timestamp>,
     pub connected_at: Timestamp,
+    /// When the person last agreed: when the grant was issued.
+    pub consented_at: Timestamp,
     pub refreshed_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
@@ -192,10 +198,35 @@ pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
     Ok(store::live_ids(&app.db, app_id).await?)
 }
 
-/// Deletes consents that were never finished.
+/// The live connections of an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn live_of_account(app: &App, account_id: &str) -> Result<Vec<Connection>, Error> {
+    Ok(store::live_of_account(&app.db, account_id).await?)
+}
+
+/// Ends the consents of an account that are under way, with whatever else ends in this transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_attempts(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+    start::store::forget(transaction, account_id).await
+}
+
+/// Removes whom the revoked connections of an account were at their issuers.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+    store::forget_identities(transaction, account_id).await
+}
+
+/// Deletes consents that were never finished, and pauses of what has ended.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
-    start::store::sweep(&app.db, app.clock.now()).await
+    start::store::sweep(&app.db, app.clock.now()).await?;
+    freeze::sweep(app).await
 }

@@ -5,6 +5,7 @@ use super::{Connection, store as connections};
 use tracing::Instrument;
 
 use crate::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, Told};
@@ -19,9 +20,22 @@ mod store;
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
 pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<(), Error> {
+    granted_before(app, connection, Timestamp::from_unix(i64::MAX), actor).await
+}
+
+/// The same, unless the person has agreed again at `moment` or later: another grant is not ended by mistake.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`] when it is not live, or a newer grant.
+pub async fn granted_before(
+    app: &App,
+    connection: &Connection,
+    moment: Timestamp,
+    actor: &str,
+) -> Result<(), Error> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    if !connections::begin_revoke(app, &mut transaction, &connection.id, now).await? {
+    if !connections::begin_revoke(app, &mut transaction, &connection.id, moment, now).await? {
         return Err(Error::ConnectionNotFound);
     }
     crate::content::forget(&mut transaction, &connection.id).await?;

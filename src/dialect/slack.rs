@@ -87,7 +87,7 @@ impl From<Error> for Refusal {
             }
             Error::NotAuthed => Self::word("not_authed"),
             Error::InvalidAuth => Self::word("invalid_auth"),
-            Error::ConnectionNotFound | Error::Frozen => Self::word("token_not_found"),
+            Error::ConnectionNotFound => Self::word("token_not_found"),
             Error::InvalidRequest(_) => Self::with("invalid_arguments", json!({ "message": message })),
             Error::TooLarge => {
                 Self { status, ..Self::with("invalid_arguments", json!({ "message": message })) }
@@ -105,7 +105,7 @@ impl From<Error> for Refusal {
                 "access_token_exchange_failed",
                 json!({ "state": state, "message": message, "retry_after": retry_after }),
             ),
-            Error::Misconfigured { .. } => {
+            Error::Misconfigured { .. } | Error::Frozen => {
                 Self::with("access_token_exchange_failed", json!({ "state": state, "message": message }))
             }
             other => {

@@ -167,6 +167,7 @@ pub struct Line {
     pub seq: i64,
     pub at: Timestamp,
     pub action: Action,
+    pub actor: String,
     pub times: i64,
     pub last_at: Timestamp,
     /// The name of the caller, when one was involved and still exists.
@@ -183,7 +184,7 @@ pub async fn of_connection(
     before: i64,
     limit: i64,
 ) -> Result<Vec<Line>, sqlx::Error> {
-    let select = "SELECT l.seq, l.at, l.action, l.times, l.last_at, l.environment_id, l.detail, c.name FROM ledger l \
+    let select = "SELECT l.seq, l.at, l.action, l.actor, l.times, l.last_at, l.environment_id, l.detail, c.name FROM ledger l \
         LEFT JOIN callers c ON c.id = l.caller_id WHERE l.connection_id = $1 AND l.seq < $2 \
         ORDER BY l.seq DESC LIMIT $3";
     let rows = sqlx::query(select).bind(connection_id).bind(before).bind(limit).fetch_all(&db.pool).await?;
@@ -192,6 +193,7 @@ pub async fn of_connection(
             seq: row.try_get("seq")?,
             at: Timestamp::from_unix(row.try_get("at")?),
             action: named(row, "action")?,
+            actor: row.try_get("actor")?,
             times: row.try_get("times")?,
             last_at: Timestamp::from_unix(row.try_get("last_at")?),
             caller: row.try_get("name")?,

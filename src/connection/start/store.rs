@@ -109,3 +109,9 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1").bind(now.unix());
     db.execute(delete).await.map(drop)
 }
+
+/// Those of an account.
+pub async fn forget(transaction: &mut AnyConnection, account_id: &str) -> Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM connect_attempts WHERE account_id = $1").bind(account_id);
+    delete.execute(transaction).await.map(drop)
+}
