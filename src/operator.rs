@@ -1,17 +1,23 @@
 //! What the operator's commands do. On SQLite a running server does it for the command line, over a socket
 //! beside the database, so that whatever it holds in memory stays exact.
 
+mod freeze;
 pub mod lock;
+mod mass_revoke;
+pub mod select;
 mod show;
 pub mod socket;
 
 use serde::{Deserialize, Serialize};
 
+use self::select::{Asked, Person};
 use crate::App;
+use crate::account::delete;
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
 use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
+use crate::connection::selection::Why;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -21,11 +27,46 @@ pub enum Command {
     AddApp(Box<NewApp>),
     ImportManifest(Import),
     ListApps,
-    RemoveApp { key: String },
-    CreateKey { caller: String, apps: Vec<String> },
+    RemoveApp {
+        key: String,
+    },
+    CreateKey {
+        caller: String,
+        apps: Vec<String>,
+    },
     ListKeys,
-    RevokeKey { id: String },
-    ShowConnection { id: String },
+    RevokeKey {
+        id: String,
+    },
+    ShowConnection {
+        id: String,
+    },
+    Freeze {
+        asked: Asked,
+        reason: String,
+    },
+    Unfreeze {
+        id: String,
+    },
+    ListFreezes,
+    MassRevoke {
+        asked: Asked,
+        reason: String,
+        per_second: Option<u32>,
+    },
+    MassRevokeStatus {
+        id: String,
+    },
+    ListMassRevokes,
+    /// What a freeze or a mass revoke would reach.
+    DryRun {
+        asked: Asked,
+        limit: u32,
+    },
+    DeleteAccount {
+        person: Person,
+        reason: String,
+    },
 }
 
 /// What the command line prints.
@@ -36,11 +77,18 @@ pub struct Answer {
     /// For a pipe: alone on standard output.
     #[serde(with = "crate::secret::exposed_option")]
     pub secret: Option<Token>,
+    /// A mass revoke that is still running.
+    #[serde(default)]
+    pub follow: Option<String>,
 }
 
 impl Answer {
     fn line(line: String) -> Self {
-        Self { lines: vec![line], secret: None }
+        Self::of(vec![line])
+    }
+
+    fn of(lines: Vec<String>) -> Self {
+        Self { lines, ..Self::default() }
     }
 }
 
@@ -50,14 +98,11 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
             let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer { lines: registered(app, &added), secret: None })
+            Ok(Answer::of(registered(app, &added)))
         }
         Command::ImportManifest(asked) => {
             let imported = import(app, asked).await?;
-            Ok(Answer {
-                lines: imported.iter().flat_map(|added| registered(app, added)).collect(),
-                secret: None,
-            })
+            Ok(Answer::of(imported.iter().flat_map(|added| registered(app, added)).collect()))
         }
         Command::ListApps => list_apps(app).await,
         Command::RemoveApp { key } => {
@@ -71,7 +116,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
                 format!("key    {}", created.key_id),
                 "The key is shown once; keep it where secrets are kept.".to_owned(),
             ];
-            Ok(Answer { lines, secret: Some(created.key) })
+            Ok(Answer { lines, secret: Some(created.key), follow: None })
         }
         Command::ListKeys => list_keys(app).await,
         Command::RevokeKey { id } => {
@@ -79,6 +124,23 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             Ok(Answer::line(format!("The key {id} is revoked.")))
         }
         Command::ShowConnection { id } => show::show(app, &id).await,
+        Command::Freeze { asked, reason } => freeze::freeze(app, &asked, &reason).await,
+        Command::Unfreeze { id } => freeze::unfreeze(app, &id).await,
+        Command::ListFreezes => freeze::list(app).await,
+        Command::MassRevoke { asked, reason, per_second } => {
+            mass_revoke::begin(app, &asked, &reason, per_second).await
+        }
+        Command::MassRevokeStatus { id } => mass_revoke::status(app, &id).await,
+        Command::ListMassRevokes => mass_revoke::list(app).await,
+        Command::DryRun { asked, limit } => freeze::dry_run(app, &asked, limit).await,
+        Command::DeleteAccount { person, reason } => {
+            let account = select::find(app, &person).await?;
+            delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
+            Ok(Answer::line(format!(
+                "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
+                account.id
+            )))
+        }
     }
 }
 
@@ -96,7 +158,7 @@ async fn list_apps(app: &App) -> Result<Answer, Error> {
         let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
         format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
     };
-    Ok(Answer { lines: apps.iter().map(line).collect(), secret: None })
+    Ok(Answer::of(apps.iter().map(line).collect()))
 }
 
 async fn list_keys(app: &App) -> Result<Answer, Error> {
@@ -108,5 +170,5 @@ async fn list_keys(app: &App) -> Result<Answer, Error> {
             key.id, key.caller_id, key.caller, key.apps, key.created_at
         )
     };
-    Ok(Answer { lines: keys.iter().map(line).collect(), secret: None })
+    Ok(Answer::of(keys.iter().map(line).collect()))
 }

@@ -69,8 +69,7 @@ async fn end(app: &App, id: &str) -> Result<(), Error> {
     }
     connection::forget_identities(&mut transaction, id).await?;
     freeze::end(app, &mut transaction, id).await?;
-    let entry =
-        Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
+    let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
     ledger::append(&mut transaction, &app.ledger, Action::AccountErased, &entry, now).await?;
     Ok(transaction.commit().await?)
 }

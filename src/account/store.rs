@@ -53,7 +53,8 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
 }
 
 pub async fn by_id(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
-    let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE id = $1 AND status = 'active'"));
+    let select =
+        sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE id = $1 AND status = 'active'"));
     let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
     row.as_ref().map(read).transpose()
 }

@@ -110,6 +110,6 @@ async fn approved(app: &App, connection: &Connection) -> Result<Option<Arc<Third
 /// Of an approved app, and not frozen.
 async fn refuse_frozen_to(app: &App, connection: &Connection, caller_id: Option<&str>) -> Result<(), Error> {
     let third_party = approved(app, connection).await?.ok_or(Error::ConnectionNotFound)?;
-    let used = Use { connection, issuer_id: &third_party.issuer.id, caller_id };
+    let used = Use::of(connection, &third_party.issuer.id, caller_id);
     if freeze::is_frozen(app, used).await? { Err(Error::Frozen) } else { Ok(()) }
 }

@@ -44,7 +44,7 @@ impl Stopped {
     fn covers(&self, used: Use<'_>) -> bool {
         self.0.iter().any(|(scope, targets)| {
             let before = used.target(*scope).and_then(|target| targets.get(target));
-            before.is_some_and(|before| is_before(used.connection.consented_at, *before))
+            before.is_some_and(|before| is_before(used.consented_at, *before))
         })
     }
 }
@@ -56,7 +56,7 @@ fn is_before(consented_at: Timestamp, before: Option<Timestamp>) -> bool {
 impl Freeze {
     fn covers(&self, used: Use<'_>) -> bool {
         used.target(self.selection.scope) == Some(self.selection.target.as_str())
-            && is_before(used.connection.consented_at, self.selection.issued_before)
+            && is_before(used.consented_at, self.selection.issued_before)
     }
 }
 
@@ -88,7 +88,7 @@ pub async fn of_account(app: &App, account_id: &str) -> Result<Vec<Freeze>, Erro
 /// The gravest of what these freezes mean for a connection.
 #[must_use]
 pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
-    let meant = |freeze: &Freeze| match (&freeze.part_of, freeze.is_pause_of(used.connection)) {
+    let meant = |freeze: &Freeze| match (&freeze.part_of, freeze.is_pause_of(used)) {
         (Some(_), _) => Standing::Ending,
         (None, true) => Standing::PausedByYou,
         (None, false) => Standing::Held,
@@ -99,10 +99,10 @@ pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
 impl Freeze {
     /// Whether the connection's own person made it.
     #[must_use]
-    pub fn is_pause_of(&self, connection: &Connection) -> bool {
+    pub fn is_pause_of(&self, used: Use<'_>) -> bool {
         self.selection.scope == Scope::Connection
-            && self.selection.target == connection.id
-            && self.why.actor == connection.account_id
+            && self.selection.target == used.connection_id
+            && self.why.actor == used.account_id
     }
 }
 
@@ -152,9 +152,8 @@ pub(crate) async fn end(app: &App, transaction: &mut Transaction, part_of: &str)
 /// [`Error::InvalidRequest`] when there is none of that id; [`Error::Conflict`] when it is a person's own pause, or
 /// part of something that is still going on.
 pub async fn unfreeze(app: &App, id: &str, actor: &str) -> Result<Freeze, Error> {
-    let missing = || {
-        Error::InvalidRequest(format!("There is no freeze `{id}`; `attache freeze --list` shows them."))
-    };
+    let missing =
+        || Error::InvalidRequest(format!("There is no freeze `{id}`; `attache freeze --list` shows them."));
     let freeze = store::by_id(&app.db, id).await?.ok_or_else(missing)?;
     if let Some(whole) = &freeze.part_of {
         return Err(Error::Conflict(format!("The freeze {id} is part of {whole} and ends with it.")));
@@ -185,8 +184,7 @@ pub async fn pause(app: &App, connection: &Connection) -> Result<(), Error> {
     }
     let (selection, why) = own(connection);
     let id = pause_id(connection);
-    let freeze =
-        Freeze { id: id.clone(), selection, why, part_of: None, since: app.clock.now() };
+    let freeze = Freeze { id: id.clone(), selection, why, part_of: None, since: app.clock.now() };
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction);
     if store::insert(&mut transaction, &freeze).await? {

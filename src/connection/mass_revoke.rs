@@ -217,7 +217,9 @@ pub async fn latest(app: &App) -> Result<Vec<MassRevoke>, Error> {
 /// [`Error::InvalidRequest`] when there is none of that id.
 pub async fn progress(app: &App, id: &str) -> Result<Progress, Error> {
     let missing = || {
-        Error::InvalidRequest(format!("There is no mass revoke `{id}`; `attache revoke --status` shows them."))
+        Error::InvalidRequest(format!(
+            "There is no mass revoke `{id}`; `attache revoke --status` shows them."
+        ))
     };
     let mass_revoke = store::by_id(&app.db, id).await?.ok_or_else(missing)?;
     let to_go = match mass_revoke.status {

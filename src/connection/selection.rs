@@ -46,11 +46,14 @@ pub enum Scope {
 /// Whose use of a connection is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
-    pub connection: &'a Connection,
+    pub connection_id: &'a str,
+    pub account_id: &'a str,
+    pub app_id: &'a str,
     /// Of the connection's app.
     pub issuer_id: &'a str,
     /// None when the access token itself asks.
     pub caller_id: Option<&'a str>,
+    pub consented_at: Timestamp,
 }
 
 /// Who wants something stopped, and why. The reason is for operators: no caller and no page is told it.
@@ -99,16 +102,28 @@ impl Selection {
     }
 }
 
-impl Use<'_> {
+impl<'a> Use<'a> {
+    #[must_use]
+    pub fn of(connection: &'a Connection, issuer_id: &'a str, caller_id: Option<&'a str>) -> Self {
+        Self {
+            connection_id: &connection.id,
+            account_id: &connection.account_id,
+            app_id: &connection.app_id,
+            issuer_id,
+            caller_id,
+            consented_at: connection.consented_at,
+        }
+    }
+
     /// What this use has in common with others of the scope.
     #[must_use]
     pub fn target(&self, scope: Scope) -> Option<&str> {
         match scope {
-            Scope::Account => Some(&self.connection.account_id),
-            Scope::App => Some(&self.connection.app_id),
+            Scope::Account => Some(self.account_id),
+            Scope::App => Some(self.app_id),
             Scope::Issuer => Some(self.issuer_id),
             Scope::Caller => self.caller_id,
-            Scope::Connection => Some(&self.connection.id),
+            Scope::Connection => Some(self.connection_id),
             Scope::All => Some(""),
         }
     }

@@ -72,7 +72,8 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::
 
 /// Everything that is stopped.
 pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
-    let rows = sqlx::query("SELECT f.scope, f.target, f.issued_before FROM freezes f").fetch_all(&db.pool).await?;
+    let rows =
+        sqlx::query("SELECT f.scope, f.target, f.issued_before FROM freezes f").fetch_all(&db.pool).await?;
     let mut stopped = Stopped::default();
     for row in &rows {
         stopped.add(selection(row)?);

@@ -120,7 +120,9 @@ pub async fn latest(db: &Db) -> Result<Vec<MassRevoke>, sqlx::Error> {
 /// Connections of the selection that ended here since it began, and whose issuer has not confirmed.
 pub async fn unconfirmed(db: &Db, running: &MassRevoke) -> Result<i64, sqlx::Error> {
     let over = selected_in(&running.selection, "c.status = 'revoking'");
-    let select = AssertSqlSafe(format!("SELECT COUNT(*) AS counted FROM connections c WHERE {over} AND c.revoked_at >= $3"));
+    let select = AssertSqlSafe(format!(
+        "SELECT COUNT(*) AS counted FROM connections c WHERE {over} AND c.revoked_at >= $3"
+    ));
     let query = bind(sqlx::query(select), &running.selection).bind(running.created_at.unix());
     query.fetch_one(&db.pool).await?.try_get("counted")
 }

@@ -1,10 +1,13 @@
 //! The pages of connections: the consent page and its callback, the list, one connection, and its revoke.
 
+mod activity;
 mod callback;
 mod consent;
 mod detail;
 mod list;
+mod pause;
 mod revoke;
+mod stop_all;
 mod store;
 mod trouble;
 
@@ -16,6 +19,7 @@ use crate::app::ThirdPartyApp;
 use crate::issuer::scope::{Scopes, describe};
 use crate::web::view::{HomePage, Permission, State};
 
+use super::freeze::Standing;
 use super::state::Status;
 
 pub fn router() -> Router<App> {
@@ -24,12 +28,26 @@ pub fn router() -> Router<App> {
         .route("/connect/{app}/callback", get(callback::callback))
         .route("/account/connected-apps", get(list::show))
         .route("/account/connected-apps/{id}", get(detail::show))
+        .route("/account/connected-apps/{id}/pause", post(pause::pause))
+        .route("/account/connected-apps/{id}/resume", post(pause::resume))
         .route("/account/connected-apps/{id}/revoke", post(revoke::revoke))
+        .route("/account/stop-all", post(stop_all::stop_all))
 }
 
 /// How a connection is, in a person's words.
-fn state(status: Status, issuer: &str) -> State {
+fn state(status: Status, standing: Standing, issuer: &str) -> State {
     let issuer = issuer.to_owned();
+    match (status, standing) {
+        (Status::NeedsReconnect, _) => State::NeedsYou { issuer },
+        (Status::Revoking, _) | (_, Standing::Ending) => State::Stopping { issuer },
+        (Status::Revoked, _) => State::Stopped,
+        (_, Standing::Held) => State::Held,
+        (_, Standing::PausedByYou) => State::PausedByYou,
+        (status, Standing::Free) => undisturbed(status, issuer),
+    }
+}
+
+fn undisturbed(status: Status, issuer: String) -> State {
     match status {
         Status::Active | Status::Refreshing => State::Active,
         Status::InDoubt | Status::Backoff => State::Checking { issuer },

@@ -1,6 +1,6 @@
 //! The SQL of `connect_attempts`.
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use url::Url;
 
 use super::ReturnToApp;

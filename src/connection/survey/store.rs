@@ -33,10 +33,8 @@ pub(in crate::connection) fn bind<'q>(query: Query<'q>, selection: &Selection) -
 }
 
 pub async fn connections(db: &Db, selection: &Selection) -> Result<i64, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
-        "SELECT COUNT(*) AS counted FROM connections c WHERE {}",
-        selected(selection)
-    ));
+    let select =
+        AssertSqlSafe(format!("SELECT COUNT(*) AS counted FROM connections c WHERE {}", selected(selection)));
     bind(sqlx::query(select), selection).fetch_one(&db.pool).await?.try_get("counted")
 }
 
