@@ -15,7 +15,7 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];
 
-struct Place {
+pub struct Place {
     directory: TempDir,
     public_url: String,
     machine_room: String,
@@ -34,7 +34,7 @@ fn binary() -> Command {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let new_key = binary().args(["vault", "new-key"]).output().expect("an end");
         assert!(new_key.status.success());
@@ -86,7 +86,7 @@ scopes = ["openid"]
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().expect("an end")
     }
 
@@ -97,7 +97,7 @@ scopes = ["openid"]
         std::fs::write(path, text.replace(from, to)).expect("a file");
     }
 
-    async fn serve(&self) -> Serving {
+    pub async fn serve(&self) -> Serving {
         let log = std::fs::File::create(self.path("log")).expect("a file");
         let child = self.command(&["serve"]).stderr(log).spawn().expect("a process");
         let serving = Serving(child);
@@ -126,7 +126,7 @@ scopes = ["openid"]
 }
 
 /// A server that is stopped whatever becomes of the test.
-struct Serving(Child);
+pub struct Serving(Child);
 
 impl Drop for Serving {
     fn drop(&mut self) {
@@ -153,17 +153,17 @@ impl Serving {
     }
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).expect("text")
 }
 
-fn succeeded(output: &Output) -> &str {
+pub fn succeeded(output: &Output) -> &str {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
 
 /// Exit code 1 and one sentence; what it says.
-fn refused(output: &Output) -> &str {
+pub fn refused(output: &Output) -> &str {
     assert_eq!(output.status.code(), Some(1), "{} {}", text(&output.stdout), text(&output.stderr));
     let said = text(&output.stderr);
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
@@ -338,7 +338,7 @@ async fn a_server_whose_issuer_is_down_serves_and_says_so() {
 
 #[test]
 fn no_argument_takes_a_secret() {
-    let commands: [&[&str]; 14] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["serve"],
         &["demo"],
@@ -353,6 +353,11 @@ fn no_argument_takes_a_secret() {
         &["key", "create"],
         &["key", "revoke"],
         &["vault", "new-key"],
+        &["freeze"],
+        &["unfreeze"],
+        &["revoke"],
+        &["account"],
+        &["account", "delete"],
     ];
     for command in commands {
         let output = binary().args(command).arg("--help").output().expect("an end");

@@ -2,6 +2,7 @@
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
 mod architecture;
+mod brake;
 mod browser;
 mod browser_edges;
 mod browser_forms;
@@ -14,11 +15,13 @@ mod connect;
 mod connect_answer;
 mod connect_clients;
 mod connect_identity;
+mod delete_account;
 mod documentation;
 mod early;
 mod elsewhere;
 mod environments;
 mod exchange;
+mod freeze;
 mod graphql;
 mod hand_out;
 mod held;
@@ -27,10 +30,12 @@ mod leaks;
 mod limits;
 mod machine_room;
 mod many;
+mod mass_revoke;
 mod minted;
 mod moves;
 mod overload;
 mod paging;
+mod pause;
 mod person;
 mod plan;
 mod plans;
