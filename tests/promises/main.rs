@@ -31,6 +31,7 @@ mod limits;
 mod machine_room;
 mod many;
 mod mass_revoke;
+mod mass_revoke_killed;
 mod minted;
 mod moves;
 mod overload;

@@ -14,9 +14,9 @@ use crate::world::{Postgres, World};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// `attache serve` by the configuration of the stage; killed whatever becomes of the test.
-struct Process {
+pub struct Process {
     child: Child,
-    url: String,
+    pub url: String,
 }
 
 impl Drop for Process {
@@ -26,12 +26,20 @@ impl Drop for Process {
     }
 }
 
+impl Process {
+    /// As kill -9 does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+}
+
 fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
 
-async fn serve(world: &World) -> Process {
+pub async fn serve(world: &World) -> Process {
     let config = world.directory().join("attache.toml");
     std::fs::write(&config, &world.config).expect("a file");
     let (address, machine_room) = (free_address(), free_address());
