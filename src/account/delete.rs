@@ -34,11 +34,8 @@ pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
     let (worker, id) = (app.clone(), id.to_owned());
     // Here it outlives whoever asked; what it does not come to is done by housekeeping.
     let ended = app.tasks.spawn(async move { end(&worker, &id).await }).await;
-    match ended {
-        Ok(Err(error)) => {
-            tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
-        }
-        Ok(Ok(())) | Err(_) => {}
+    if let Ok(Err(error)) = ended {
+        tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub struct Revoke {
     limit: u32,
     /// How far it is, or all of them: id, when begun, status, connections, by whom, what, why
     #[arg(long, value_name = "rv_…", num_args = 0..=1)]
-    status: Option<Option<String>>,
+    status: Option<Vec<String>>,
     /// Wait for one that is running, and go on with it where no server does
     #[arg(long, value_name = "rv_…")]
     follow: Option<String>,
@@ -39,9 +39,9 @@ pub struct Revoke {
 pub async fn run(revoke: Revoke) -> Result<(), Failure> {
     let Revoke { file, selection, reason, per_second, background, dry_run, limit, status, follow: id } =
         revoke;
-    match (status, id) {
-        (Some(None), _) => return operate(&file, Command::ListMassRevokes).await,
-        (Some(Some(id)), _) => return operate(&file, Command::MassRevokeStatus { id }).await,
+    match (status.map(|ids| ids.concat()), id) {
+        (Some(id), _) if id.is_empty() => return operate(&file, Command::ListMassRevokes).await,
+        (Some(id), _) => return operate(&file, Command::MassRevokeStatus { id }).await,
         (None, Some(id)) => return follow(&file, Command::MassRevokeStatus { id }).await,
         (None, None) => {}
     }

@@ -159,7 +159,7 @@ pub async fn work(app: &App) -> Result<bool, Error> {
 async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<(), Error> {
     let began = Instant::now();
     let before = mass_revoke.selection.issued_before.unwrap_or(mass_revoke.created_at);
-    let pace = Duration::from_secs(1) / mass_revoke.per_second.max(1);
+    let apart = Duration::from_secs(1) / mass_revoke.per_second.max(1);
     let slice = store::slice(&app.db, &mass_revoke).await?;
     let mut to_the_end = slice.len() < usize::try_from(mass_revoke.per_second).unwrap_or(usize::MAX);
     let mut place = mass_revoke.place.clone();
@@ -170,7 +170,7 @@ async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<
             break;
         }
         tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
-        due += pace;
+        due += apart;
         if let Some(connection) = connections::by_id(&app.db, &next.id).await? {
             match revoke::granted_before(app, &connection, before, &mass_revoke.why.actor).await {
                 // Its person or a caller was quicker, or agreed to it anew.

@@ -4,6 +4,7 @@
 //! ```text
 //! ATTACHE_TEST_POSTGRES=… cargo test --test promises -- --ignored --nocapture ten_thousand
 //! ```
+#![expect(clippy::print_stdout, reason = "a measurement is read by whoever runs it")]
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};

@@ -227,9 +227,9 @@ pub async fn show(
     let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
     let reconnect = connection.status == Status::NeedsReconnect;
     let freezes = freeze::of_account(&app, &account.id).await?;
-    let used = selection::Use::of(&connection, &third_party.issuer.id, None);
-    let standing = if connection.is_live() { freeze::standing(&freezes, used) } else { Standing::Free };
-    let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(used));
+    let judged = selection::Use::of(&connection, &third_party.issuer.id, None);
+    let standing = if connection.is_live() { freeze::standing(&freezes, judged) } else { Standing::Free };
+    let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(judged));
     let page = ConnectedAppPage {
         page: signed_in.browser.page(third_party.name.clone()),
         app: face(&third_party),
