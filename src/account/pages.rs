@@ -125,7 +125,8 @@ async fn deleted() -> Response {
         heading: "Your account is deleted".to_owned(),
         sentences: vec![
             "Every app was stopped, and you are signed out everywhere.".to_owned(),
-            "The services behind them are told until each has confirmed. Then nothing is kept here that says who you were."
+            "Your name, e-mail address and picture are gone from here. The services behind your apps are told until each \
+             has confirmed; then who you were there goes too."
                 .to_owned(),
         ],
         said: None,
