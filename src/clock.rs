@@ -71,6 +71,14 @@ impl Timestamp {
         self.date_time().format(format).unwrap_or_default()
     }
 
+    /// `1 Apr 2026, 12:03:04 UTC`, where it is about seconds.
+    #[must_use]
+    pub fn to_the_second(self) -> String {
+        let format =
+            format_description!("[day padding:none] [month repr:short] [year], [hour]:[minute]:[second] UTC");
+        self.date_time().format(format).unwrap_or_default()
+    }
+
     /// `1 April`, UTC, where the year goes without saying.
     #[must_use]
     pub fn day(self) -> String {

@@ -90,8 +90,6 @@ pub enum ConnectFault {
     AppClosed,
     /// The identity at the issuer is not the one that was asked for.
     OtherIdentity,
-    /// Another identity than the connection's own came back from a reconnect.
-    NotThePinnedIdentity,
     /// The issuer granted other scopes than the app wants exactly.
     ScopeMismatch,
     /// The answer did not come from the issuer that was asked (RFC 9207).
@@ -104,13 +102,20 @@ impl std::fmt::Display for ConnectFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::StateUnknown => "This consent is too old, or it was already used. Nothing was changed.",
-            Self::Foreign => "This consent was begun by another person or in another browser. Nothing was stored.",
+            Self::Foreign => {
+                "This consent was begun by another person or in another browser. Nothing was stored."
+            }
             Self::Denied => "You declined, so nothing was connected.",
             Self::AppClosed => "This app is not open for connecting right now.",
-            Self::OtherIdentity => "You consented with another account than the one you are signed in with. Nothing was stored.",
-            Self::NotThePinnedIdentity => "You consented with another account than this connection's. The connection was left as it was.",
-            Self::ScopeMismatch => "The permissions that were granted are not exactly those the app needs. Nothing was stored.",
-            Self::WrongIssuer => "The answer did not come from the service that was asked. Nothing was stored.",
+            Self::OtherIdentity => {
+                "You consented with another account than the one you are signed in with. Nothing was stored."
+            }
+            Self::ScopeMismatch => {
+                "The permissions that were granted are not exactly those the app needs. Nothing was stored."
+            }
+            Self::WrongIssuer => {
+                "The answer did not come from the service that was asked. Nothing was stored."
+            }
             Self::Issuer(sentence) => sentence,
         })
     }

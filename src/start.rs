@@ -10,8 +10,10 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connection::consent;
 use crate::connection::flight::Flights;
 use crate::connection::refresh::rescue;
+use crate::connection::revoke::tell::tell_again;
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -99,8 +101,8 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     Ok(app)
 }
 
-/// The housekeeping of a server: the ledger's counters every second, issuers that are still to be told and addresses
-/// that need not be remembered every five seconds, what has expired every ten minutes. Ends when the server drains.
+/// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second, addresses
+/// that need not be remembered and consents whose time is over every five seconds, what has expired every ten minutes. Ends when the server drains.
 pub async fn keep_house(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
@@ -109,14 +111,17 @@ pub async fn keep_house(app: App) {
         tokio::select! {
             () = app.draining.cancelled() => return,
             _ = second.tick() => {
+                if let Err(error) = tell_again(&app).await {
+                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
+                }
                 if let Err(error) = hand_out::flush(&app).await {
                     tracing::error!(%error, "the ledger's counters could not be written; they are kept");
                 }
             }
             _ = five_seconds.tick() => {
                 app.limits.sweep();
-                if let Err(error) = crate::connection::revoke::tell_again(&app).await {
-                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
+                if let Err(error) = consent::end_due(&app).await {
+                    tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
                 }
                 if let Err(error) = account::delete::go_on(&app).await {
                     tracing::error!(%error, "an account could not be deleted yet; it is tried again");
@@ -131,10 +136,10 @@ pub async fn keep_house(app: App) {
     }
 }
 
-async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+async fn sweep(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     session::sweep(&app.db, now).await?;
     account::sweep(app).await?;
     crate::connection::sweep(app).await?;
-    content::sweep(&app.db, now).await
+    Ok(content::sweep(&app.db, now).await?)
 }

@@ -40,6 +40,14 @@ pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Account>>, sqlx::Er
     app.held.accounts.get(&app.db, id, async || store::by_id(&app.db, id).await).await
 }
 
+/// Also of somebody who is gone, for what is still to be ended of theirs.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id_even_deleted(app: &App, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    store::by_id_even_deleted(&app.db, id).await
+}
+
 impl Weigh for Account {
     fn weight(&self) -> u64 {
         let texts = [

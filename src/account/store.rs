@@ -59,6 +59,12 @@ pub async fn by_id(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
     row.as_ref().map(read).transpose()
 }
 
+pub async fn by_id_even_deleted(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE id = $1"));
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
 pub async fn by_subject(db: &Db, issuer: &str, subject: &str) -> Result<Option<Account>, sqlx::Error> {
     let select =
         sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE issuer = $1 AND subject = $2"));

@@ -15,9 +15,9 @@ use crate::ledger::{self, Action};
 use crate::secret::random_id;
 
 /// Seconds after which whoever works on one is taken for lost.
-const CLAIM: i64 = 30;
+const CLAIM: i64 = 10;
 /// How long one turn lasts at the most.
-const TURN: Duration = Duration::from_secs(10);
+const TURN: Duration = Duration::from_secs(5);
 /// How often it is looked for work.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// As fast as one may be.

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod allow;
 pub mod complete;
+pub mod consent;
 pub mod early;
 pub mod flight;
 pub mod freeze;
@@ -30,6 +31,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
+use consent::Allowed;
 use state::{Cause, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
@@ -54,6 +56,8 @@ pub struct Connection {
     pub granted_scopes: Scopes,
     /// When the person's consent runs out, if they said so.
     pub consent_expires_at: Option<Timestamp>,
+    /// Where the person lets it be used.
+    pub allowed: Allowed,
     /// Grows by one with each stored set of tokens; sealed values and content tokens are bound to it.
     pub generation: i64,
     pub lease_until: Option<Timestamp>,
@@ -222,11 +226,12 @@ pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) 
     store::forget_identities(transaction, account_id).await
 }
 
-/// Deletes consents that were never finished, and pauses of what has ended.
+/// Deletes consents that were never finished and pauses of what has ended, and drops what nobody decided about.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+pub async fn sweep(app: &App) -> Result<(), Error> {
+    complete::kept::drop_forgotten(app).await?;
     start::store::sweep(&app.db, app.clock.now()).await?;
-    freeze::sweep(app).await
+    Ok(freeze::sweep(app).await?)
 }

@@ -8,6 +8,7 @@ pub use store::Readable;
 use std::str::FromStr;
 
 use super::is_id;
+use super::revoke::receipt::{self, Ended, Receipt};
 use super::state::Status;
 use crate::App;
 use crate::error::Error;
@@ -123,4 +124,15 @@ pub async fn one(app: &App, caller_id: &str, id: &str) -> Result<Readable, Error
         return Err(Error::ConnectionNotFound);
     }
     store::one(&app.db, caller_id, id).await?.ok_or(Error::ConnectionNotFound)
+}
+
+/// The receipt of one that was revoked.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn receipt(app: &App, readable: &Readable) -> Result<Option<Receipt>, Error> {
+    let Readable { id, status, cause, revoked_at, revoked_upstream_at, .. } = readable;
+    let (status, cause, revoked_at) = (*status, *cause, *revoked_at);
+    let ended = Ended { id, status, cause, revoked_at, revoked_upstream_at: *revoked_upstream_at };
+    Ok(receipt::receipt(app, ended).await?)
 }

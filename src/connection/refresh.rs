@@ -9,9 +9,10 @@ mod store;
 use std::time::{Duration, Instant};
 
 use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
-use super::seal::{Binding, data_key, open_refresh_token, seal};
+use super::revoke::tell;
+use super::seal::{Binding, data_key, open_previous_refresh_token, open_refresh_token, seal};
 use super::state::{Setback, Status};
-use super::{Connection, SealedTokens, revoke};
+use super::{Connection, SealedTokens};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
@@ -140,7 +141,8 @@ impl Refresh<'_> {
     async fn carry_out(&mut self, effect: Effect) -> Event {
         let done = match effect {
             Effect::Lease => self.lease().await,
-            Effect::Ask => Ok(self.ask().await),
+            Effect::Ask => Ok(self.ask(None).await),
+            Effect::AskPrevious => self.ask_previous().await,
             Effect::Read => self.read().await.map(Event::Row),
             Effect::Pause(pause) => {
                 tokio::time::sleep(pause).await;
@@ -182,7 +184,17 @@ impl Refresh<'_> {
         Ok(if held { Event::Held } else { Event::Done })
     }
 
-    async fn ask(&mut self) -> Event {
+    /// The token before this one is kept until this one has worked.
+    async fn ask_previous(&mut self) -> Result<Event, Error> {
+        let sealed = store::previous_refresh_token(&self.app.db, self.seen).await?;
+        let previous = sealed.map(|sealed| open_previous_refresh_token(self.app, self.seen, &sealed));
+        match previous.transpose()?.filter(|previous| !same(previous.expose(), self.spent.expose())) {
+            Some(previous) => Ok(self.ask(Some(previous)).await),
+            None => Ok(Event::Refused(IssuerFault::InvalidGrant("no earlier token is held".to_owned()))),
+        }
+    }
+
+    async fn ask(&mut self, previous: Option<Token>) -> Event {
         let deadline = Duration::from_secs(self.app.config.outbound.deadline_seconds);
         if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
             // Another process may hold the lease by now, and present the same token.
@@ -200,16 +212,18 @@ impl Refresh<'_> {
             return Event::Refused(later);
         }
         let profile = &self.third_party.issuer.profile;
+        let presented = previous.as_ref().unwrap_or(&self.spent);
         // From here on the issuer may rotate at any moment.
         let (answer, transcript) =
-            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, &self.spent)
+            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, presented)
                 .await;
         self.call.report(&answer);
         self.transcript = Some(transcript);
         match answer {
             Ok(tokens) => {
                 self.app.metrics.refresh("ok");
-                self.tokens = Some(tokens);
+                let refresh_token = tokens.refresh_token.or(previous);
+                self.tokens = Some(TokenSet { refresh_token, ..tokens });
                 Event::Answered
             }
             Err(fault) => {
@@ -300,7 +314,7 @@ impl Refresh<'_> {
         let sealed = if late.is_some() { self.seal()? } else { None };
         let late = sealed.as_ref().and_then(|sealed| sealed.refresh_token.as_ref());
         if store::keep_late(self.app, &self.current, late).await? {
-            revoke::tell_in_a_task(self.app, self.seen.id.clone());
+            tell::in_a_task(self.app, self.seen.id.clone());
             return Ok(Event::Done);
         }
         self.read().await.map(Event::Row)
@@ -340,7 +354,7 @@ impl Refresh<'_> {
     /// A revoke waits for a refresh that was under way; now there is nothing to wait for.
     async fn release(&mut self) -> Result<Event, Error> {
         if store::keep_late(self.app, self.seen, None).await? {
-            revoke::tell_in_a_task(self.app, self.seen.id.clone());
+            tell::in_a_task(self.app, self.seen.id.clone());
         }
         Ok(Event::Done)
     }

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::issuer::token_answer::TokenSet;
 use crate::secret::Token;
-use crate::vault::{DataKey, Place, VaultError};
+use crate::vault::{DataKey, Place, Sealed, VaultError};
 
 /// Which connection, of whom, at which generation.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,19 @@ pub fn open_refresh_token(app: &App, connection: &Connection) -> Result<Option<T
     let Some(sealed) = &connection.refresh_token else { return Ok(None) };
     let place = connection.binding().place("refresh_token");
     Ok(Some(data_key(app, connection)?.open(&place, sealed)?))
+}
+
+/// The refresh token of the generation before.
+///
+/// # Errors
+/// When it does not open where it stands.
+pub fn open_previous_refresh_token(
+    app: &App,
+    connection: &Connection,
+    sealed: &Sealed,
+) -> Result<Token, Error> {
+    let before = Binding { generation: connection.generation - 1, ..connection.binding() };
+    Ok(data_key(app, connection)?.open(&before.place("refresh_token"), sealed)?)
 }
 
 impl Connection {

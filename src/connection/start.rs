@@ -6,6 +6,8 @@ use url::Url;
 
 use self::store::Attempt;
 use super::Connection;
+use super::consent::Choice;
+use super::revoke::tell;
 use crate::App;
 use crate::account::Account;
 use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
@@ -26,6 +28,10 @@ pub struct Wish {
     pub connection: Option<String>,
     /// Where the app wants the person back, and what it wants told.
     pub return_to_app: Option<ReturnToApp>,
+    /// For how long, and where.
+    pub choice: Choice,
+    /// In place of everything that the app would ask for: an explicit narrowing of a renewed connection.
+    pub narrow: Option<Scopes>,
 }
 
 /// One of the app's registered redirect URIs and the app's own `state`.
@@ -72,11 +78,16 @@ pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error
     Ok(third_party)
 }
 
-/// What will be asked for: the app's scopes, with those a renewed connection already has.
+/// What will be asked for: the app's scopes, with those a renewed connection already has; or of these only some, where
+/// the person wants it narrower, and what a connection needs.
 #[must_use]
-pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>) -> Scopes {
+pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>, wish: &Wish) -> Scopes {
     match (third_party.scope_rule, renewed) {
-        (ScopeRule::Union, Some(connection)) => third_party.scopes.union(&connection.granted_scopes),
+        (ScopeRule::Union, Some(connection)) => {
+            let all = third_party.scopes.union(&connection.granted_scopes);
+            let left_out = wish.narrow.as_ref().map(|kept| all.permissions().without(kept));
+            left_out.map_or(all.clone(), |left_out| all.without(&left_out))
+        }
         _ => third_party.scopes.clone(),
     }
 }
@@ -94,7 +105,7 @@ pub async fn start(
     let endpoints = endpoints(&app.issuers, &third_party.issuer)
         .await
         .map_err(|fault| super::complete::issuer_fault(third_party, fault))?;
-    let scopes = scopes_to_ask(third_party, renewed.as_ref());
+    let scopes = scopes_to_ask(third_party, renewed.as_ref(), wish);
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
     let now = app.clock.now();
@@ -106,9 +117,10 @@ pub async fn start(
         nonce: nonce.expose().to_owned(),
         scopes: scopes.clone(),
         return_to_app: wish.return_to_app.clone(),
+        choice: wish.choice.clone(),
     };
-    store::sweep(&app.db, now).await?;
     store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
+    tell::wait_for_the_told(app, &account.id, third_party).await?;
     let audience = third_party.audience.as_deref();
     let request = AuthorizationRequest {
         client_id: &third_party.client_id,

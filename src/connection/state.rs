@@ -67,6 +67,8 @@ pub enum Cause {
     ClientRefused,
     /// Revoked here only: at the issuer, another live connection of the person would have ended with it.
     SharedGrant,
+    /// Revoked here only: the issuer was told for a month and never confirmed.
+    Unconfirmed,
 }
 
 impl Cause {
@@ -79,6 +81,7 @@ impl Cause {
             Self::Expired => "the permission had run out at the other service.",
             Self::NoRefreshToken => "the other service gave a permission that has run out.",
             Self::SharedGrant => "another connection holds the same permission.",
+            Self::Unconfirmed => "the other service never confirmed that it was ended.",
             Self::ClientRefused => {
                 "the other service refuses the app's credentials; its operator must correct them."
             }
@@ -148,9 +151,8 @@ pub struct Setback {
 /// counts those in a row. Only the issuer's own `invalid_grant` ends a grant.
 #[must_use]
 pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64) -> Setback {
-    // 5 s, 10 s, 20 s … 5 min.
-    let wait = 5 * (1 << failures.clamp(0, 6));
-    let wait = wait.min(300);
+    // 5 s, 10 s, 20 s, 30 s: an issuer in trouble is spared by its circuit, and one that is well again need not wait.
+    let wait = (5 * (1 << failures.clamp(0, 3))).min(30);
     match fault {
         IssuerFault::InvalidGrant(_) => Setback {
             status: Status::NeedsReconnect,

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
+use super::consent::Allowed;
 use super::early;
 use super::held::changed;
 use super::state::{Cause, Status};
@@ -21,7 +22,7 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -81,6 +82,14 @@ pub async fn live_of(
     row.as_ref().map(read).transpose()
 }
 
+/// What was asked for at the last consent.
+pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, sqlx::Error> {
+    let select = "SELECT requested_scopes FROM connections WHERE id = $1";
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    let scopes: Option<String> = row.map(|row| row.try_get("requested_scopes")).transpose()?;
+    Ok(Scopes::lenient(scopes.as_deref().unwrap_or_default()))
+}
+
 /// The ids of an app's live connections.
 pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
     let select =
@@ -136,6 +145,9 @@ pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) 
 /// What is stored of a consent beside its tokens.
 pub struct Consented<'a> {
     pub requested: &'a Scopes,
+    /// When it ends because the person said so.
+    pub expires_at: Option<Timestamp>,
+    pub allowed: Allowed,
     /// The end of every refresh token that comes of it, where the issuer has one.
     pub refresh_expires_at: Option<Timestamp>,
 }
@@ -153,8 +165,9 @@ pub async fn insert(
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
-            refresh_expires_at, consented_at) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18, $19) \
+            refresh_expires_at, consent_expires_at, environments, consented_at) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18, \
+            $19, $20, $21) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -172,6 +185,8 @@ pub async fn insert(
         .bind(now.unix())
         .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
+        .bind(consent.expires_at.map(Timestamp::unix))
+        .bind(consent.allowed.text())
         .bind(now.unix())
         .execute(&mut **transaction)
         .await?;
@@ -179,11 +194,12 @@ pub async fn insert(
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
-/// and cannot be stored over it. False when the row has moved on since it was read.
+/// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
 pub async fn renew(
     app: &App,
     transaction: &mut Transaction,
     seen: &Connection,
+    who: &ExternalIdentity,
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
@@ -191,17 +207,23 @@ pub async fn renew(
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
-            previous_refresh_token = refresh_token, \
+            previous_refresh_token = NULL, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
-            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, consented_at = $12 \
+            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, \
+            consent_expires_at = $12, environments = $13, external_issuer = $14, external_subject = $15, \
+            consented_at = $16 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
+        .bind(consent.expires_at.map(Timestamp::unix))
+        .bind(consent.allowed.text())
+        .bind(&who.issuer)
+        .bind(&who.subject)
         .bind(now.unix())
         .execute(&mut **transaction)
         .await?;
@@ -252,7 +274,7 @@ pub async fn finish_revoke(
     changed(app, &mut transaction, &connection.id, None);
     let done = sqlx::query(update)
         .bind(&connection.id)
-        .bind((told == Told::Withheld).then(|| <&str>::from(Cause::SharedGrant)))
+        .bind(ended_here_only(told).map(<&str>::from))
         .bind((told == Told::Confirmed).then(|| now.unix()))
         .bind(now.unix())
         .execute(&mut *transaction)
@@ -276,6 +298,15 @@ pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) 
     let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
         (SELECT c.id FROM connections c WHERE c.account_id = $1)";
     sqlx::query(update).bind(account_id).execute(&mut **transaction).await.map(drop)
+}
+
+/// Why the issuer did not confirm, where it could have.
+const fn ended_here_only(told: Told) -> Option<Cause> {
+    match told {
+        Told::Confirmed | Told::Unsupported => None,
+        Told::Withheld => Some(Cause::SharedGrant),
+        Told::Unconfirmed => Some(Cause::Unconfirmed),
+    }
 }
 
 pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
@@ -307,6 +338,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
         granted_scopes: Scopes::lenient(&scopes),
         consent_expires_at: moment(row, "consent_expires_at")?,
+        allowed: Allowed::stored(row.try_get::<Option<String>, _>("allowed_environments")?.as_deref()),
         generation: row.try_get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,

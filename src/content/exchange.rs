@@ -9,6 +9,7 @@ use super::{ask, mint};
 use crate::App;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
+use crate::connection::consent::Access;
 use crate::connection::{self, Connection};
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
@@ -20,6 +21,7 @@ use crate::vault::{Place, Sealed};
 pub(super) const MARGIN: i64 = 30;
 /// The scopes there are, and what is given when nothing was asked.
 pub const SCOPES: &str = "content:read content:write";
+const READ: &str = "content:read";
 /// Stands where a caller's id would, when the access token itself asked.
 const BEARER: &str = "bearer";
 
@@ -47,8 +49,21 @@ pub async fn target(app: &App, subject: &Subject, target: Target<'_>) -> Result<
 /// # Errors
 /// [`Error::InvalidTarget`]
 pub fn open(found: Option<Arc<Environment>>, subject: &Subject) -> Result<Arc<Environment>, Error> {
-    let open = found.filter(|environment| environment.is_open_to(&subject.app_key, &subject.account));
-    open.ok_or(Error::InvalidTarget)
+    found.filter(|environment| is_open(environment, subject)).ok_or(Error::InvalidTarget)
+}
+
+/// Whether the operator opened it to app and account, and the person lets the app in.
+#[must_use]
+pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
+    environment.is_open_to(&subject.app_key, &subject.account) && access(environment, subject).is_some()
+}
+
+/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
+fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
+    match environment.strategy {
+        Strategy::Mint => subject.connection.allowed.at(&environment.id),
+        Strategy::Ask => Some(Access::Write),
+    }
 }
 
 pub(super) async fn find(app: &App, target: Target<'_>) -> Result<Option<Arc<Environment>>, sqlx::Error> {
@@ -130,8 +145,9 @@ impl Weigh for KeptToken {
 ///
 /// # Errors
 /// [`Error::InvalidScope`]
-pub fn scopes(asked: Option<&str>, environment: &Environment) -> Result<Scopes, Error> {
-    let all = Scopes::lenient(SCOPES);
+pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject) -> Result<Scopes, Error> {
+    let may_write = access(environment, subject) == Some(Access::Write);
+    let all = Scopes::lenient(if may_write { SCOPES } else { READ });
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else { return Ok(all) };
     if environment.strategy == Strategy::Ask {
         let sentence = "This environment's own platform gives its tokens, and they cannot be narrowed; leave out `scope`.";
@@ -140,6 +156,9 @@ pub fn scopes(asked: Option<&str>, environment: &Environment) -> Result<Scopes, 
     let asked = Scopes::parse(asked).map_err(|fault| Error::InvalidScope(format!("In `scope`, {fault}.")))?;
     if asked.is_subset(&all) {
         Ok(asked)
+    } else if !may_write && asked.is_subset(&Scopes::lenient(SCOPES)) {
+        let sentence = format!("The person lets this app read there and no more; ask for `{READ}`.");
+        Err(Error::InvalidScope(sentence))
     } else {
         Err(Error::InvalidScope(format!("The scopes of a content token are `{SCOPES}`.")))
     }

@@ -21,7 +21,9 @@ pub fn mint(
     scopes: &Scopes,
 ) -> (Token, Timestamp) {
     let now = app.clock.now();
-    let expires_at = now.plus(environment.lifetime);
+    let lives_until = now.plus(environment.lifetime);
+    // Not beyond what the person consented to.
+    let expires_at = subject.connection.consent_expires_at.map_or(lives_until, |ends| ends.min(lives_until));
     let mut claims = json!({
         "iss": app.issuer_identifier(),
         "aud": environment.content_api_url.as_str(),

@@ -21,7 +21,24 @@ pub struct Sight {
     pub caller: Arc<Caller>,
     pub subject: Subject,
     pub environment: Option<Arc<Environment>>,
-    pub kept: Kept,
+    kept: Kept,
+    /// What [`Self::kept`] was looked for with.
+    scopes: Scopes,
+}
+
+impl Sight {
+    /// The environment, the scopes and what is known of a token that was made for them before.
+    ///
+    /// # Errors
+    /// [`Error::InvalidTarget`]; [`Error::InvalidScope`].
+    pub fn judge(&mut self, asked: Option<&str>) -> Result<(Arc<Environment>, Scopes, Kept), Error> {
+        let environment = exchange::open(self.environment.take(), &self.subject)?;
+        let scopes = exchange::scopes(asked, &environment, &self.subject)?;
+        let kept = std::mem::replace(&mut self.kept, Kept::Unknown);
+        // One for other scopes would let the app do more than the person does.
+        let kept = if scopes == self.scopes { kept } else { Kept::Unknown };
+        Ok((environment, scopes, kept))
+    }
 }
 
 /// For a client by its caller's id and one of its keys (RFC 6749 section 2.3.1).
@@ -44,7 +61,8 @@ pub async fn of_client(
             Some(target) => exchange::find(app, target).await?,
             None => None,
         };
-        return Ok(Sight { caller, subject, environment, kept: Kept::Unknown });
+        let scopes = Scopes::default();
+        return Ok(Sight { caller, subject, environment, kept: Kept::Unknown, scopes });
     }
     let key = api_key::recognise(client_secret.expose()).ok_or(Error::InvalidClient)?;
     // What is malformed is refused later; it names no token that was kept.
@@ -79,6 +97,7 @@ pub async fn of_client(
         subject: found.subject,
         environment: found.environment.map(Arc::new),
         kept: found.kept.map_or(Kept::Nothing, Kept::Token),
+        scopes,
     })
 }
 

@@ -145,7 +145,13 @@ impl UserViewer {
         let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
         let open = crate::content::open_environments(app, &subject.app_key, &subject.account).await;
         Ok(match open {
-            Ok(open) if open.iter().any(|environment| environment.project == *id) => Some(Project { id }),
+            Ok(open)
+                if open.iter().any(|environment| {
+                    environment.project == *id && exchange::is_open(environment, subject)
+                }) =>
+            {
+                Some(Project { id })
+            }
             Ok(_) => null(context, &Error::InvalidTarget),
             Err(error) => null(context, &error),
         })
@@ -209,7 +215,7 @@ impl Environment {
     async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
         let minted = async {
-            let scopes = exchange::scopes(None, &self.0)?;
+            let scopes = exchange::scopes(None, &self.0, subject)?;
             exchange::exchange(app, subject, None, &self.0, &scopes, Kept::Unknown).await
         };
         let token = minted.await.map_err(|error| graphql_error(&error))?;

@@ -115,11 +115,11 @@ async fn token(
             (None, Some(audience)) => Some(Target::Audience(audience)),
             (Some(_), Some(_)) | (None, None) => None,
         };
-        let Sight { caller, subject, environment, kept } =
-            sight::of_client(&app, &id, &secret, &request.subject, target, request.scope.as_deref()).await?;
-        let environment = exchange::open(environment, &subject)?;
-        let scopes = exchange::scopes(request.scope.as_deref(), &environment)?;
-        exchange::exchange(&app, &subject, Some(&caller.id), &environment, &scopes, kept).await
+        let asked = request.scope.as_deref();
+        let mut sight = sight::of_client(&app, &id, &secret, &request.subject, target, asked).await?;
+        let (environment, scopes, kept) = sight.judge(asked)?;
+        let Sight { caller, subject, .. } = &sight;
+        exchange::exchange(&app, subject, Some(&caller.id), &environment, &scopes, kept).await
     };
     let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
     Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())

@@ -41,6 +41,8 @@ struct Lane {
     places: Arc<Semaphore>,
     /// Of the places, those that early refreshes may take.
     early: Arc<Semaphore>,
+    /// Beside the places: a revocation endpoint that hangs must keep nobody from a refresh.
+    revocations: Arc<Semaphore>,
     circuit: Mutex<Circuit>,
     repeats: Mutex<f64>,
 }
@@ -52,6 +54,7 @@ impl Lane {
             at_once,
             places: Arc::new(Semaphore::new(places)),
             early: Arc::new(Semaphore::new(places.div_ceil(2))),
+            revocations: Arc::new(Semaphore::new(places.div_ceil(2))),
             circuit: Mutex::default(),
             repeats: Mutex::new(REPEATS),
         }
@@ -103,6 +106,12 @@ impl Calls {
         let early = Arc::clone(&lane.early).try_acquire_owned().ok()?;
         let place = Arc::clone(&lane.places).try_acquire_owned().ok()?;
         self.admit(lane, place, Some(early)).ok()
+    }
+
+    /// A place for telling the issuer of a revoke; None when as many are being told already.
+    #[must_use]
+    pub fn enter_to_revoke(&self, issuer: &Issuer) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lane(issuer).revocations).try_acquire_owned().ok()
     }
 
     /// Until an early place was given back, or had been before.

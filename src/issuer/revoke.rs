@@ -20,6 +20,8 @@ pub enum Told {
     Unsupported,
     /// Not told, because another grant of the same person would end with it.
     Withheld,
+    /// Told for so long without an answer that it will not be told any more.
+    Unconfirmed,
 }
 
 /// What is revoked. RFC 7009 section 2.1.
@@ -59,7 +61,10 @@ pub async fn revoke(
     match answer.status {
         200..=299 => Ok(Told::Confirmed),
         400 if says(&answer, UNSUPPORTED) => Ok(Told::Unsupported),
-        401 => Err(IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())),
+        // What it does not know is as revoked as it can be; RFC 7009 section 2.2 would have it say so with 200.
+        400 if UNKNOWN.iter().any(|word| says(&answer, word)) => Ok(Told::Confirmed),
+        400 if says(&answer, "invalid_client") => Err(refused_client()),
+        401 => Err(refused_client()),
         status => {
             let sentence = format!("the revocation endpoint answered with status {status}");
             Err(IssuerFault::Unavailable(sentence, answer.retry_after))
@@ -93,6 +98,13 @@ pub(super) async fn ask(
         _ => form.push(("client_id", &client.id)),
     }
     http.send(request.form(&form)).await
+}
+
+/// The words of issuers for a token that they do not know.
+const UNKNOWN: [&str; 2] = ["invalid_grant", "invalid_token"];
+
+fn refused_client() -> IssuerFault {
+    IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())
 }
 
 fn says(answer: &Answer, word: &str) -> bool {

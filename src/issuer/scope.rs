@@ -11,6 +11,9 @@ pub struct Scopes(BTreeSet<String>);
 #[error("a scope may hold printable ASCII but no quotation mark and no backslash")]
 pub struct MalformedScope;
 
+/// What a connection needs to be one: to know who consented, and to be refreshed.
+const NEEDED: [&str; 2] = ["openid", "offline_access"];
+
 impl Scopes {
     /// Space-separated scope tokens.
     ///
@@ -64,6 +67,18 @@ impl Scopes {
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)
+    }
+
+    /// Those that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(self.0.difference(&other.0).cloned().collect())
+    }
+
+    /// Those that let somebody do something: not the ones that a connection itself needs.
+    #[must_use]
+    pub fn permissions(&self) -> Self {
+        self.without(&Self(NEEDED.map(str::to_owned).into()))
     }
 
     #[must_use]

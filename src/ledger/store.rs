@@ -167,6 +167,7 @@ pub struct Line {
     pub seq: i64,
     pub at: Timestamp,
     pub action: Action,
+    /// An account's or a caller's id, `operator`, or `attache`.
     pub actor: String,
     pub times: i64,
     pub last_at: Timestamp,

@@ -102,6 +102,8 @@ pub struct HomePage {
 pub struct Permission {
     /// The line people read; absent when the issuer has none for it, and the page then says so.
     pub line: Option<String>,
+    /// Whether it is more than the app had before.
+    pub is_new: bool,
     /// The scope's own name, kept for the opened details.
     pub name: String,
 }
@@ -111,6 +113,8 @@ pub struct Permission {
 pub struct Environment {
     pub project: String,
     pub environment: String,
+    /// What may be done there, where there is a choice.
+    pub may: Option<&'static str>,
 }
 
 /// How a connection is, in words.

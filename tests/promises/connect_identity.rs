@@ -7,13 +7,13 @@ use serde_json::Value;
 use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World};
 
 /// A world where the app takes whoever consents.
-async fn anybodys(database: Database) -> World {
+pub async fn anybodys(database: Database) -> World {
     let any = ("kind = \"native\"", "kind = \"native\"\nidentity = \"any\"");
     World::planned(database, Plan { replace: vec![any], ..Plan::default() }).await
 }
 
 /// Whose access token a connection hands out.
-async fn subject(world: &World, connection: &str) -> String {
+pub async fn subject(world: &World, connection: &str) -> String {
     let token = world.access_token(connection).await;
     let userinfo = world.http.get(format!("{}userinfo", world.issuer.url())).bearer_auth(token).send().await;
     let person: Value = userinfo.expect("an answer").json().await.expect("JSON");
@@ -93,31 +93,6 @@ async fn the_same_identity_of_two_people_is_two_connections(#[values(Sqlite, Pos
     world.signed_in(EDITOR).await.stop(&first).await;
     world.settle().await;
     assert_eq!(subject(&world, &second).await, READER);
-}
-
-#[rstest]
-#[tokio::test]
-async fn renewing_a_connection_with_another_identity_leaves_it_as_it_was(
-    #[values(Sqlite, Postgres)] database: Database,
-    #[values(false, true)] other_is_connected: bool,
-) {
-    let world = anybodys(database).await;
-    let person = world.signed_in(EDITOR).await;
-    let connection = person.connect_as(APP, EDITOR).await;
-    if other_is_connected {
-        person.connect_as(APP, READER).await;
-    }
-    let before = (world.access_token(&connection).await, world.rows("connections").await);
-    let live = world.issuer.live_refresh_tokens();
-    let callback = person.consent(&format!("/connect/{APP}?connection={connection}"), READER).await;
-    let page = person.get(callback.as_str()).await;
-    assert_eq!(page.status, 400);
-    assert!(page.says("left as it was"), "{}", page.text);
-    world.settle().await;
-    assert_eq!((world.access_token(&connection).await, world.rows("connections").await), before);
-    assert_eq!(world.issuer.live_refresh_tokens(), live, "what is not kept is given back, and no more");
-    world.clock.advance(LIFETIME + 1);
-    assert_eq!(subject(&world, &connection).await, EDITOR);
 }
 
 #[rstest]

@@ -2,7 +2,7 @@
 //! left; whoever signs in again begins anew.
 
 use attache::account::delete;
-use attache::connection::revoke::tell_again;
+use attache::connection::revoke::tell::tell_again;
 use attache::operator::select::Person;
 use attache::operator::{Command, run};
 use attache::sandbox::fault::Fault;

@@ -1,7 +1,8 @@
 //! Mass revokes: nothing of the selection is handed out from the answer on, and every grant of it ends, at the pace that
 //! was asked for, whatever is killed meanwhile; none is missed, and what is connected afterwards is not touched.
 
-use attache::connection::{mass_revoke, revoke};
+use attache::connection::mass_revoke;
+use attache::connection::revoke::tell::tell_again;
 use attache::operator::select::{Asked, Named};
 use attache::operator::{Command, run};
 use rstest::rstest;
@@ -101,7 +102,7 @@ async fn two_hundred_end_once_each_though_every_turn_is_killed(
     to_the_end(&world).await;
     world.clock.advance(61);
     while world.rows("outbox WHERE status = 'pending'").await > 0 {
-        revoke::tell_again(&world.app).await.expect("told again");
+        tell_again(&world.app).await.expect("told again");
         world.settle().await;
         world.clock.advance(61);
     }

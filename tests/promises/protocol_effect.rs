@@ -8,6 +8,7 @@ use attache::connection::state::Status;
 pub enum Do {
     Lease,
     Ask,
+    AskPrevious,
     Read,
     Pause,
     Store,
@@ -24,6 +25,7 @@ impl From<&Effect> for Do {
         match effect {
             Effect::Lease => Self::Lease,
             Effect::Ask => Self::Ask,
+            Effect::AskPrevious => Self::AskPrevious,
             Effect::Read => Self::Read,
             Effect::Pause(_) => Self::Pause,
             Effect::Store => Self::Store,

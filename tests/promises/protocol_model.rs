@@ -17,6 +17,7 @@ use crate::protocol_issuer::Issuer;
 struct Stored {
     generation: u8,
     token: u8,
+    previous: Option<u8>,
     fence: u8,
     leased: bool,
     intent: bool,
@@ -58,6 +59,7 @@ impl World {
             row: Stored {
                 generation: 1,
                 token: 1,
+                previous: None,
                 fence: 0,
                 leased: false,
                 intent: false,
@@ -105,10 +107,13 @@ impl World {
                         continue;
                     }
                     steps.push(Step::Fails(process));
-                    if matches!(flight.effect, Do::Ask) {
+                    if matches!(flight.effect, Do::Ask | Do::AskPrevious) {
                         steps.push(Step::TurnedAway(process));
                     }
-                    if matches!(flight.effect, Do::Ask | Do::Store | Do::SetBack { .. } | Do::Lease) {
+                    if matches!(
+                        flight.effect,
+                        Do::Ask | Do::AskPrevious | Do::Store | Do::SetBack { .. } | Do::Lease
+                    ) {
                         steps.push(Step::Unheard(process));
                     }
                 }
@@ -150,13 +155,13 @@ impl World {
             }
             Step::Fails(process) => {
                 let event = match self.flight(process).effect {
-                    Do::Ask => Event::Refused(IssuerFault::Unanswered(String::new())),
+                    Do::Ask | Do::AskPrevious => Event::Refused(IssuerFault::Unanswered(String::new())),
                     _ => Event::Failed,
                 };
                 self.tell(process, &event);
             }
             Step::Unheard(process) => {
-                let asked = self.flight(process).effect == Do::Ask;
+                let asked = matches!(self.flight(process).effect, Do::Ask | Do::AskPrevious);
                 self.carry_out(process);
                 let event = if asked {
                     self.flights[process].as_mut().expect("a flight").answer = None;
@@ -215,11 +220,12 @@ impl World {
     }
 
     fn store(&mut self, token: u8, by: u8) {
-        let Stored { generation, fence, .. } = self.row;
+        let Stored { generation, fence, token: spent, .. } = self.row;
         let unrivalled = fence == by;
         self.row = Stored {
             generation: generation + 1,
             token,
+            previous: Some(spent),
             fence: fence + 1,
             // A rival may still ask: nobody else is to begin before its lease is over.
             leased: self.row.leased && !unrivalled,
@@ -265,7 +271,7 @@ impl World {
                     Event::Done
                 }
             }
-            Do::Ask => {
+            Do::Ask | Do::AskPrevious => {
                 let others_hold = self.row.leased && self.row.fence != flight.fence && self.is_live();
                 let rivals = others_hold && self.row.generation == flight.seen.0;
                 if !flight.leased {
@@ -273,7 +279,11 @@ impl World {
                     return Event::Refused(IssuerFault::Unavailable(String::new(), None));
                 }
                 assert!(!rivals, "two ask at one time: {self:?}");
-                match self.issuer.present(flight.seen.1, self.terms.0) {
+                let presented = match flight.effect {
+                    Do::Ask => Some(flight.seen.1),
+                    _ => self.row.previous,
+                };
+                match presented.and_then(|presented| self.issuer.present(presented, self.terms.0)) {
                     Some(token) => {
                         flight.answer = Some(token);
                         Event::Answered

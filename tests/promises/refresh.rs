@@ -7,7 +7,7 @@ use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{Database, LIFETIME, Postgres, Sqlite, World};
+use crate::world::{Database, LIFETIME, Plan, Postgres, Sqlite, World};
 
 async fn expired(database: Database) -> (World, String) {
     let world = World::new(database).await;
@@ -284,4 +284,26 @@ async fn a_forced_refresh_that_cannot_be_had_leaves_the_connection_as_it_was(
     world.clock.advance(30);
     assert_ne!(world.slack("get", &force).await["external_token"], token.as_str());
     assert_eq!(world.status(&connection).await, "active");
+}
+
+#[rstest]
+#[tokio::test]
+async fn where_a_new_refresh_token_does_not_work_the_one_before_it_is_tried_while_the_issuer_still_takes_it(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let plan = Plan {
+        replace: vec![("profile = \"auth0\"\n", "profile = \"auth0\"\nleeway_seconds = 7200\n")],
+        issuer: Some(|settings| settings.leeway = 7200),
+        ..Plan::default()
+    };
+    let world = World::planned(database, plan).await;
+    let connection = world.connection().await;
+    world.clock.advance(LIFETIME + 1);
+    world.issuer.faults().token_shape.next(TokenShape::With("refresh_token", json!("a-token-of-nobody")));
+    world.access_token(&connection).await;
+    world.clock.advance(LIFETIME + 1);
+    world.access_token(&connection).await;
+    assert_eq!(world.status(&connection).await, "active");
+    world.clock.advance(LIFETIME + 1);
+    world.access_token(&connection).await;
 }

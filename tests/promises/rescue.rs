@@ -116,7 +116,7 @@ async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(
     world.restart(&world.config).await;
     assert!(!journal(&world).exists());
     world.clock.advance(LIFETIME);
-    attache::connection::revoke::tell_again(&world.app).await.expect("an outbox");
+    attache::connection::revoke::tell::tell_again(&world.app).await.expect("an outbox");
     world.settle().await;
     assert_eq!(world.status(&connection).await, "revoked");
     assert_eq!(world.issuer.live_refresh_tokens(), 0);

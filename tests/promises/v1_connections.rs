@@ -61,6 +61,7 @@ async fn a_connection_is_told_whole_and_without_a_token(#[values(Sqlite, Postgre
         "external_identity": { "issuer": world.issuer.url(), "subject": EDITOR },
         "state": "active",
         "scope": "content:write email offline_access openid profile",
+        "requested_scope": "content:write email offline_access openid profile",
         "connected_at": "2027-01-15T08:00:00Z",
         "access_expires_at": "2027-01-15T09:00:00Z",
     });

@@ -139,6 +139,11 @@ impl World {
         self.process(&self.config).await
     }
 
+    /// What another process on the same database would work with, though it serves nobody.
+    pub async fn process_app(&self) -> App {
+        open(&self.config, &self.clock).await
+    }
+
     /// Another process on the same database, by another configuration.
     pub async fn process(&self, config: &str) -> Replica {
         let app = open(config, &self.clock).await;

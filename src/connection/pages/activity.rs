@@ -18,6 +18,7 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
     let sentence = match line.action {
         Action::Connected => "You connected this app.".to_owned(),
         Action::Reconnected => "You connected this app again.".to_owned(),
+        Action::Switched => "You let this app act as another account.".to_owned(),
         Action::HandOut if line.environment_id.is_some() => {
             format!("{caller} was let into your content {}.", times(line.times))
         }
@@ -25,6 +26,10 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::Refreshed => format!("{issuer} renewed the access."),
         Action::RefreshFailed => format!("{issuer} did not renew the access; it will be asked again."),
         Action::NeedsReconnect => format!("{issuer} gives nothing more. Connect again to go on."),
+        Action::ConsentChanged => "You changed for how long or where it may act.".to_owned(),
+        Action::RevokeRequested if line.actor == "attache" => {
+            "The time that you gave it was over.".to_owned()
+        }
         Action::RevokeRequested => match (&line.caller, line.actor == OPERATOR) {
             (Some(caller), _) => format!("{caller} ended this connection."),
             (None, true) => "An administrator stopped this app.".to_owned(),

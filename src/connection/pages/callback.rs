@@ -5,7 +5,8 @@ use axum::http::Method;
 use axum::response::Response;
 
 use crate::App;
-use crate::connection::complete::complete;
+use crate::connection::complete::grant::Outcome;
+use crate::connection::complete::{Completed, complete};
 use crate::connection::start::app_to_connect;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::Callback;
@@ -29,12 +30,9 @@ pub async fn callback(
         PageFailure::of_connecting(ConnectFault::Issuer(sentence).into(), &key)
     };
     let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
-    let completed = complete(&app, &signed_in.account, &signed_in.binding, third_party, &callback).await;
+    let completed = complete(&app, &signed_in.account, &signed_in.binding, third_party, callback).await;
     match completed {
-        Ok(completed) => Ok(match completed.return_to_app {
-            Some(back) => see_other(back.with("connection", &completed.connection_id).as_str()),
-            None => see_other(&format!("/account/connected-apps?connected={}", completed.connection_id)),
-        }),
+        Ok(completed) => Ok(see_other(&onward(&completed, &key))),
         Err(ended) => match (&ended.error, ended.return_to_app) {
             // The app that sent the person learns that they declined, as an authorization server would tell it.
             (Error::ConnectFailed(ConnectFault::Denied), Some(back)) => {
@@ -42,5 +40,14 @@ pub async fn callback(
             }
             _ => Err(PageFailure::of_connecting(ended.error, &key)),
         },
+    }
+}
+
+/// Where the person goes on.
+pub(super) fn onward(completed: &Completed, app_key: &str) -> String {
+    match (&completed.outcome, &completed.return_to_app) {
+        (Outcome::Kept(state), _) => format!("/connect/{app_key}/identity/{}", state.as_str()),
+        (Outcome::Stored(id), Some(back)) => back.with("connection", id).into(),
+        (Outcome::Stored(id), None) => format!("/account/connected-apps?connected={id}"),
     }
 }

@@ -1,17 +1,22 @@
 //! `/connect/{app}`: who asks for what, and the way to the issuer.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::choice::{Choices, Chosen, reached};
 use super::{home_page, permissions};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
+use crate::connection::consent::{Allowed, Choice};
 use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
 use crate::error::Error;
+use crate::issuer::scope::Scopes;
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
@@ -28,10 +33,9 @@ struct ConsentPage {
     description: Option<String>,
     home_page: Option<HomePage>,
     permissions: Vec<Permission>,
-    /// May be empty: the row is then left out.
+    choices: Choices,
+    /// Those where there is nothing to choose; may be empty.
     environments: Vec<Environment>,
-    /// When it ends by itself, if it does.
-    until: Option<Time>,
     /// Since when a live connection of this person and app exists.
     already: Option<Time>,
     /// Where "Continue" posts to: `/connect/{app}`.
@@ -50,7 +54,26 @@ pub struct Link {
     connection: Option<String>,
     redirect_uri: Option<String>,
     state: Option<String>,
+    /// Present where the person wants less: then only the scopes that are named by `may-…` are kept.
+    narrow: Option<String>,
+    #[serde(flatten)]
+    more: BTreeMap<String, String>,
 }
+
+/// Before the name of a scope that is kept.
+pub(super) const KEPT: &str = "may-";
+
+/// What "Continue" sends.
+#[derive(Debug, Deserialize)]
+pub struct Answer {
+    #[serde(flatten)]
+    link: Link,
+    #[serde(flatten)]
+    chosen: Chosen,
+}
+
+/// The id of the form at the end of the page, to which what stands above belongs.
+const FORM: &str = "answer";
 
 impl Link {
     fn wish(&self, third_party: &ThirdPartyApp) -> Result<Wish, Error> {
@@ -62,14 +85,32 @@ impl Link {
         }
         let state = self.state.clone();
         let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(third_party, uri, state));
-        Ok(Wish { connection: self.connection.clone(), return_to_app: back.transpose()? })
+        let choice = Choice::default();
+        Ok(Wish {
+            connection: self.connection.clone(),
+            return_to_app: back.transpose()?,
+            choice,
+            narrow: self.kept(),
+        })
     }
 
     fn fields(&self) -> Vec<(String, String)> {
-        let fields =
-            [("connection", &self.connection), ("redirect_uri", &self.redirect_uri), ("state", &self.state)];
+        let fields = [
+            ("connection", &self.connection),
+            ("redirect_uri", &self.redirect_uri),
+            ("state", &self.state),
+            ("narrow", &self.narrow),
+        ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-        given.collect()
+        let kept = self.more.iter().filter(|(name, _)| name.starts_with(KEPT));
+        given.chain(kept.map(|(name, value)| (name.clone(), value.clone()))).collect()
+    }
+
+    /// What is kept of the scopes, where the person wants less.
+    fn kept(&self) -> Option<Scopes> {
+        self.narrow.as_ref()?;
+        let kept: Vec<&str> = self.more.keys().filter_map(|name| name.strip_prefix(KEPT)).collect();
+        Some(Scopes::lenient(&kept.join(" ")))
     }
 
     fn query(&self) -> String {
@@ -88,8 +129,10 @@ pub async fn show(
     let third_party = app_to_connect(&app, &key).await?;
     let wish = link.wish(&third_party)?;
     let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
-    let scopes = scopes_to_ask(&third_party, renewed.as_ref());
+    let scopes = scopes_to_ask(&third_party, renewed.as_ref(), &wish);
+    let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
     let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
+    let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
     let cancel = wish.return_to_app.as_ref().map(|back| back.with("error", "access_denied").to_string());
     let page = ConsentPage {
         page: signed_in.browser.page(format!("Connect {}", third_party.name)),
@@ -97,13 +140,13 @@ pub async fn show(
         issuer: Face::named(&third_party.issuer.name),
         description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
         home_page: home_page(&third_party),
-        permissions: permissions(&third_party, &scopes),
-        environments: open
+        permissions: permissions(&third_party, &scopes, before),
+        choices: Choices::of(FORM, &open, holds),
+        environments: reached(&open, &Allowed::default())
             .into_iter()
-            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
+            .filter(|environment| environment.may.is_none())
             .collect(),
-        until: None,
-        already: renewed.map(|connection| Time::of(connection.connected_at, app.clock.now())),
+        already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, app.clock.now())),
         action: format!("/connect/{key}"),
         hidden: link.fields(),
         cancel: cancel.unwrap_or_else(|| "/account/connected-apps".to_owned()),
@@ -122,11 +165,13 @@ pub async fn show(
 pub async fn go_on(
     State(app): State<App>,
     Path(key): Path<String>,
-    form: OwnForm<Link>,
+    form: OwnForm<Answer>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { account, binding, .. } = form.signed_in;
     let third_party = app_to_connect(&app, &key).await?;
-    let wish = form.fields.wish(&third_party)?;
+    let Answer { link, chosen } = form.fields;
+    let open = content::open_environments(&app, &third_party.key, &account).await?;
+    let wish = Wish { choice: chosen.choice(&open)?, ..link.wish(&third_party)? };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
     let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
     Ok(see_other(url.as_str()))

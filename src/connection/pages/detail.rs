@@ -8,17 +8,21 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::activity::{Event, event, times};
+use super::choice::{Choices, reached};
+use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
 use crate::App;
-use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
+use crate::app::{ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::freeze::{self, Standing};
-use crate::connection::state::{Cause, Status};
+use crate::connection::revoke::receipt::{Ended, receipt};
+use crate::connection::state::Status;
 use crate::connection::{self, Connection, selection, store};
 use crate::content;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
+use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
@@ -40,7 +44,22 @@ struct ConnectedAppPage {
     pause: Option<Pause>,
     ending: Ending,
     permissions: Vec<Permission>,
+    /// Asked for at the last consent, and not granted.
+    not_given: Vec<Permission>,
+    /// What the app asks for by now, and never asked this person for.
+    wants_more: Vec<Permission>,
+    /// What it could do without; empty where there is nothing to choose from.
+    narrow: Vec<Permission>,
+    /// Where the person consents anew.
+    connect: String,
+    connection_id: String,
     environments: Vec<Environment>,
+    /// When it ends because the person said so.
+    until: Option<Time>,
+    /// What the person may choose anew.
+    change: Option<Choices>,
+    /// Whether that was just done.
+    changed: bool,
     identity: Option<String>,
     connected: Time,
     last_used: Option<Time>,
@@ -96,13 +115,6 @@ struct Stop {
     already_out: Option<Time>,
     /// False where the issuer's profile knows no revocation.
     issuer_is_told: bool,
-}
-
-/// One step of the receipt; `at` is absent while we wait for it.
-#[derive(Debug, Clone)]
-struct Step {
-    at: Option<Time>,
-    sentence: String,
 }
 
 /// A function that used the connection.
@@ -200,7 +212,12 @@ const DAYS: i64 = 30;
 pub struct Query {
     /// The number of the last line of the activity before.
     before: Option<String>,
+    /// The person comes from changing what they chose.
+    changed: Option<String>,
 }
+
+/// The id of the form that changes what was chosen.
+const FORM: &str = "choice";
 
 pub async fn show(
     State(app): State<App>,
@@ -222,6 +239,7 @@ pub async fn show(
     let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
     let here = format!("/account/connected-apps/{}", connection.id);
     let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
+    let open = content::open_environments(&app, &third_party.key, account).await?;
     let now = app.clock.now();
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
@@ -230,6 +248,12 @@ pub async fn show(
     let judged = selection::Use::of(&connection, &third_party.issuer.id, None);
     let standing = if connection.is_live() { freeze::standing(&freezes, judged) } else { Standing::Free };
     let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(judged));
+    let granted = &connection.granted_scopes;
+    let requested = store::requested_scopes(&app.db, &connection.id).await?;
+    let of_live =
+        |scopes: Scopes| if connection.is_live() { scopes.permissions() } else { Scopes::default() };
+    let not_given = of_live(requested.without(granted));
+    let wants_more = of_live(third_party.scopes.without(&requested.union(granted)));
     let page = ConnectedAppPage {
         page: signed_in.browser.page(third_party.name.clone()),
         app: face(&third_party),
@@ -241,13 +265,22 @@ pub async fn show(
             href: format!("{here}/{}", if is_paused { "resume" } else { "pause" }),
             is_paused,
         }),
-        ending: ending(&connection, &third_party, now),
-        permissions: permissions(&third_party, &connection.granted_scopes),
-        environments: content::open_environments(&app, &third_party.key, account)
-            .await?
-            .into_iter()
-            .map(|open| Environment { project: open.project.clone(), environment: open.environment.clone() })
-            .collect(),
+        ending: ending(&app, &connection, &third_party, now).await?,
+        permissions: permissions(&third_party, granted, granted),
+        not_given: permissions(&third_party, &not_given, &not_given),
+        wants_more: permissions(&third_party, &wants_more, &wants_more),
+        narrow: (connection.is_live() && third_party.scope_rule == ScopeRule::Union)
+            .then(|| permissions(&third_party, &granted.permissions(), granted))
+            .filter(|permissions| permissions.len() > 1)
+            .unwrap_or_default(),
+        connect: format!("/connect/{}", third_party.key),
+        connection_id: connection.id.clone(),
+        environments: reached(&open, &connection.allowed),
+        until: connection.consent_expires_at.map(|at| Time::of(at, now)),
+        change: connection
+            .is_live()
+            .then(|| Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)))),
+        changed: asked.changed.is_some(),
         identity: connection.external.in_words(account),
         connected: Time::of(connection.connected_at, now),
         last_used: connection.last_used_at.map(|at| Time::of(at, now)),
@@ -266,43 +299,29 @@ pub async fn show(
     Ok(signed_in_html(&app, &page, &[]).await)
 }
 
-fn ending(connection: &Connection, third_party: &ThirdPartyApp, now: Timestamp) -> Ending {
+async fn ending(
+    app: &App,
+    connection: &Connection,
+    third_party: &ThirdPartyApp,
+    now: Timestamp,
+) -> Result<Ending, Error> {
     let time = |at| Time::of(at, now);
     let issuer = &third_party.issuer;
-    if connection.is_live() {
-        return Ending::CanStop(Stop {
+    let ended = Ended {
+        id: &connection.id,
+        status: connection.status,
+        cause: connection.cause,
+        revoked_at: connection.revoked_at,
+        revoked_upstream_at: connection.revoked_upstream_at,
+    };
+    let Some(receipt) = receipt(app, ended).await? else {
+        return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
             issuer_is_told: issuer.profile.revocation_reach != Reach::None,
-        });
-    }
-    let mut steps = vec![Step {
-        at: connection.revoked_at.map(time),
-        sentence: "Stopped here. It is given nothing more.".to_owned(),
-    }];
-    let told = match (connection.status, connection.revoked_upstream_at) {
-        (_, Some(at)) => Step { at: Some(time(at)), sentence: format!("{} confirmed.", issuer.name) },
-        (Status::Revoking, None) => Step { at: None, sentence: format!("{} is being told.", issuer.name) },
-        (_, None) if connection.cause == Some(Cause::SharedGrant) => Step {
-            at: connection.revoked_at.map(time),
-            sentence: format!(
-                "{} was not told: another connection of yours would have ended with this one.",
-                issuer.name
-            ),
-        },
-        (_, None) => Step {
-            at: connection.revoked_at.map(time),
-            sentence: format!("{} has no way for us to tell it; look there too.", issuer.name),
-        },
+        }));
     };
-    steps.push(told);
-    if let (Some(_), Some(ends)) = (connection.last_used_at, connection.access_expires_at) {
-        steps.push(Step {
-            at: Some(time(ends)),
-            sentence: format!("What {} handed out before ends by then.", issuer.name),
-        });
-    }
-    Ending::Receipt(steps)
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

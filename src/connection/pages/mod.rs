@@ -2,10 +2,14 @@
 
 mod activity;
 mod callback;
+mod change;
+mod choice;
 mod consent;
 mod detail;
+mod identity;
 mod list;
 mod pause;
+mod receipt_in_words;
 mod revoke;
 mod stop_all;
 mod store;
@@ -26,12 +30,14 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/connect/{app}", get(consent::show).post(consent::go_on))
         .route("/connect/{app}/callback", get(callback::callback))
+        .route("/connect/{app}/identity/{name}", get(identity::show).post(identity::answer))
         .route("/account/connected-apps", get(list::show))
         .route("/account/connected-apps/{id}", get(detail::show))
         .route("/account/connected-apps/{id}/pause", post(pause::pause))
         .route("/account/connected-apps/{id}/resume", post(pause::resume))
         .route("/account/connected-apps/{id}/revoke", post(revoke::revoke))
         .route("/account/stop-all", post(stop_all::stop_all))
+        .route("/account/connected-apps/{id}/consent", post(change::change))
 }
 
 /// How a connection is, in a person's words.
@@ -58,10 +64,14 @@ fn undisturbed(status: Status, issuer: String) -> State {
     }
 }
 
-/// Each scope as a line for people.
-fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes) -> Vec<Permission> {
+/// Each scope as a line for people, compared with what there was before.
+fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes, before: &Scopes) -> Vec<Permission> {
     let descriptions = &third_party.issuer.scope_descriptions;
-    let permission = |scope: &str| Permission { line: describe(scope, descriptions), name: scope.to_owned() };
+    let permission = |scope: &str| Permission {
+        line: describe(scope, descriptions),
+        is_new: !before.contains(scope),
+        name: scope.to_owned(),
+    };
     scopes.gravest_first().map(permission).collect()
 }
 

@@ -24,6 +24,7 @@ pub struct Readable {
     pub status: Status,
     pub cause: Option<Cause>,
     pub granted_scopes: Scopes,
+    pub requested_scopes: Scopes,
     pub connected_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
@@ -32,7 +33,7 @@ pub struct Readable {
     pub revoked_upstream_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, \
+const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
     c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.revoked_at, c.revoked_upstream_at, \
     a.key AS app_key, p.subject AS account_subject";
 
@@ -116,7 +117,9 @@ fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
 }
 
 fn read(row: &AnyRow) -> Result<Readable, sqlx::Error> {
-    let (cause, scopes): (Option<String>, String) = (row.try_get("cause")?, row.try_get("granted_scopes")?);
+    let (granted, requested): (String, String) =
+        (row.try_get("granted_scopes")?, row.try_get("requested_scopes")?);
+    let cause: Option<String> = row.try_get("cause")?;
     Ok(Readable {
         id: row.try_get("id")?,
         app_key: row.try_get("app_key")?,
@@ -128,7 +131,8 @@ fn read(row: &AnyRow) -> Result<Readable, sqlx::Error> {
         },
         status: named(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
-        granted_scopes: Scopes::lenient(&scopes),
+        granted_scopes: Scopes::lenient(&granted),
+        requested_scopes: Scopes::lenient(&requested),
         connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
         last_used_at: moment(row, "last_used_at")?,
         refreshed_at: moment(row, "refreshed_at")?,

@@ -9,6 +9,7 @@
 //!    ▼                    │ │                     └─ moved on ──> Revoking ──> over
 //!  over                   │ Waiting
 //!                         ├── invalid_grant ──> Confirming (somebody was quicker? ──> over)
+//!                         │                         └─ twice, with an overlap ──> Recalling ── answered ──> Storing
 //!                         ├── unanswered, with an overlap ──> Asking once more
 //!                         └── else ──> SettingBack ──> Releasing ──> over
 //! ```
@@ -58,6 +59,8 @@ pub enum State {
     Confirming(Lease, Asked),
     /// Before the issuer is asked once more.
     Pausing(Lease, Asked),
+    /// What it gave last is refused: perhaps what it replaced still works.
+    Recalling(Lease, Asked),
     /// The answer is here; how often storing it has failed, and whether it is in the journal.
     Storing(u32, bool),
     Rescuing(u32),
@@ -78,6 +81,8 @@ pub enum Effect {
     Lease,
     /// Present the refresh token, once.
     Ask,
+    /// Present the refresh token before it, once; as good as refused when there is none.
+    AskPrevious,
     /// Read the row again.
     Read,
     Pause(Duration),
@@ -163,7 +168,9 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
         (State::Leasing, Event::Failed) => Over(Outcome::Failed),
 
         // Whatever became of it, what replaces a spent token is stored.
-        (State::Asking(..), Event::Answered) => Go(State::Storing(0, false), Effect::Store),
+        (State::Asking(..) | State::Recalling(..), Event::Answered) => {
+            Go(State::Storing(0, false), Effect::Store)
+        }
         (State::Asking(lease, asked), Event::Refused(IssuerFault::InvalidGrant(_))) => {
             Go(State::Confirming(lease, asked), Effect::Read)
         }
@@ -172,10 +179,17 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
         {
             Go(State::Asking(lease, Asked { unanswered: true, ..asked }), Effect::Ask)
         }
-        (State::Asking(lease, asked), Event::Refused(fault)) => back(lease, asked, fault, terms),
+        (State::Asking(lease, asked) | State::Recalling(lease, asked), Event::Refused(fault)) => {
+            back(lease, asked, fault, terms)
+        }
 
         (State::Confirming(lease, asked), Event::Row(Row::HoldsTheSpent)) if !asked.refused => {
             Go(State::Pausing(lease, Asked { refused: true, ..asked }), Effect::Pause(CONFIRM_AFTER))
+        }
+        // An issuer that was set back, or whose last answer was odd, may know what came before; one without an
+        // overlap would take it for theft.
+        (State::Confirming(lease, asked), Event::Row(Row::HoldsTheSpent)) if terms.overlap => {
+            Go(State::Recalling(lease, asked), Effect::AskPrevious)
         }
         (State::Confirming(lease, asked), Event::Row(Row::HoldsTheSpent)) => {
             back(lease, asked, &IssuerFault::InvalidGrant(String::new()), terms)

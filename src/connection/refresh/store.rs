@@ -12,6 +12,7 @@ use crate::connection::held::changed;
 use crate::connection::state::Setback;
 use crate::connection::store::{bind_tokens, text};
 use crate::connection::{Connection, SealedTokens};
+use crate::db::Db;
 use crate::ledger::{self, Action, Entry};
 use crate::vault::Sealed;
 
@@ -102,6 +103,14 @@ pub async fn commit_refresh(
     ledger::append(&mut transaction, &app.ledger, Action::Refreshed, entry, now).await?;
     transaction.commit().await?;
     Ok(true)
+}
+
+/// The refresh token that the present one replaced, while the row is as it was seen.
+pub async fn previous_refresh_token(db: &Db, seen: &Connection) -> Result<Option<Sealed>, sqlx::Error> {
+    let select = "SELECT previous_refresh_token FROM connections WHERE id = $1 AND generation = $2";
+    let row = sqlx::query(select).bind(&seen.id).bind(seen.generation).fetch_optional(&db.pool).await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(row.try_get::<Option<String>, _>("previous_refresh_token")?.map(Sealed))
 }
 
 /// Writes down a refresh that failed. Does nothing when the fence has moved.

@@ -3,21 +3,67 @@
 
 use sqlx::{AnyConnection, Row as _};
 
+use super::receipt::Out;
+use super::tell::Task;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::db::Db;
 use crate::secret::random_id;
 
-/// Seconds after which whoever was to tell is taken for lost.
-const CLAIM: i64 = 60;
 /// How many are told at once.
-const BATCH: i64 = 20;
+const BATCH: i64 = 50;
+
+/// What of a connection that was just ended is still good somewhere.
+pub async fn handed_out(
+    transaction: &mut AnyConnection,
+    seen: &Connection,
+    now: Timestamp,
+) -> Result<Out, sqlx::Error> {
+    let row = "SELECT generation, access_expires_at FROM connections WHERE id = $1";
+    let row = sqlx::query(row).bind(&seen.id).fetch_one(&mut *transaction).await?;
+    let (generation, expires): (i64, Option<i64>) =
+        (row.try_get("generation")?, row.try_get("access_expires_at")?);
+    let previous =
+        if generation == seen.generation { seen.previous_access_expires_at } else { seen.access_expires_at };
+    let used = "SELECT DISTINCT generation FROM ledger WHERE connection_id = $1 AND action = 'hand_out' \
+        AND environment_id IS NULL AND generation >= $2";
+    let used = sqlx::query(used).bind(&seen.id).bind(generation - 1).fetch_all(&mut *transaction).await?;
+    let minted = "SELECT COUNT(*) AS tokens, MAX(expires_at) AS until FROM content_tokens \
+        WHERE connection_id = $1 AND expires_at > $2";
+    let minted = sqlx::query(minted).bind(&seen.id).bind(now.unix()).fetch_one(&mut *transaction).await?;
+    let mut out = Out { tokens: minted.try_get("tokens")?, until: minted.try_get("until")? };
+    let mut endless = false;
+    for row in used {
+        let ends = match row.try_get::<i64, _>("generation")? {
+            current if current == generation => expires,
+            _ => Some(previous.map_or(now.unix(), Timestamp::unix)),
+        };
+        if ends.is_none_or(|ends| ends > now.unix()) {
+            out.tokens += 1;
+            out.until = out.until.max(ends);
+            endless |= ends.is_none();
+        }
+    }
+    Ok(Out { until: out.until.filter(|_| !endless), ..out })
+}
+
+/// What was written down of it with the revoke.
+pub async fn out(db: &Db, connection_id: &str) -> Result<Out, sqlx::Error> {
+    let select = "SELECT detail FROM ledger WHERE connection_id = $1 AND action = 'revoke_requested' \
+        ORDER BY seq DESC LIMIT 1";
+    let row = sqlx::query(select).bind(connection_id).fetch_optional(&db.pool).await?;
+    let detail: Option<String> = row.map(|row| row.try_get("detail")).transpose()?.flatten();
+    let detail: Option<serde_json::Value> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
+    let out = detail.and_then(|detail| serde_json::from_value(detail["out"].clone()).ok());
+    Ok(out.unwrap_or_default())
+}
 
 /// Written as claimed by this process, which tells the issuer itself right after the commit.
 pub async fn enqueue(
     transaction: &mut AnyConnection,
     connection: &Connection,
     now: Timestamp,
+    claim: i64,
 ) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO outbox (id, kind, connection_id, subject, status, attempts, next_at, created_at) \
         VALUES ($1, 'revoke', $2, $3, 'pending', 0, $4, $5)";
@@ -25,61 +71,102 @@ pub async fn enqueue(
         .bind(format!("ob_{}", random_id::<20>()))
         .bind(&connection.id)
         .bind(&connection.external.subject)
-        .bind(now.plus(CLAIM).unix())
+        .bind(now.plus(claim).unix())
         .bind(now.unix())
         .execute(transaction)
         .await
         .map(drop)
 }
 
+/// What is still to be told of a connection.
+pub async fn task(db: &Db, connection_id: &str) -> Result<Option<Task>, sqlx::Error> {
+    let select = "SELECT attempts, next_at, last_error, created_at FROM outbox \
+        WHERE connection_id = $1 AND kind = 'revoke' AND status <> 'done'";
+    let row = sqlx::query(select).bind(connection_id).fetch_optional(&db.pool).await?;
+    let read = |row: sqlx::any::AnyRow| {
+        Ok(Task {
+            attempts: row.try_get("attempts")?,
+            next_at: Timestamp::from_unix(row.try_get("next_at")?),
+            last_error: row.try_get("last_error")?,
+            created_at: Timestamp::from_unix(row.try_get("created_at")?),
+        })
+    };
+    row.map(read).transpose()
+}
+
+/// The request is about to be sent; whoever tells is taken for lost after `until`. False when there is nothing to be
+/// told any more.
+pub async fn begin_telling(db: &Db, connection_id: &str, until: Timestamp) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE outbox SET status = 'telling', next_at = $2 \
+        WHERE connection_id = $1 AND kind = 'revoke' AND status <> 'done'";
+    let done = db.execute(sqlx::query(update).bind(connection_id).bind(until.unix())).await?;
+    Ok(done == 1)
+}
+
+/// Whether an issuer is being told right now of a connection of this person and app.
+pub async fn is_being_told(
+    db: &Db,
+    account_id: &str,
+    app_id: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let select = "SELECT o.id FROM outbox o JOIN connections c ON c.id = o.connection_id \
+        WHERE o.status = 'telling' AND o.next_at > $1 AND c.account_id = $2 AND c.app_id = $3 LIMIT 1";
+    let row =
+        sqlx::query(select).bind(now.unix()).bind(account_id).bind(app_id).fetch_optional(&db.pool).await?;
+    Ok(row.is_some())
+}
+
 pub async fn done(db: &Db, connection_id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
-    db.execute(sqlx::query(
-        "UPDATE outbox SET status = 'done', attempts = attempts + 1, done_at = $2 WHERE connection_id = $1",
+    db.execute(
+        sqlx::query(
+            "UPDATE outbox SET status = 'done', attempts = attempts + 1, done_at = $2 \
+         WHERE connection_id = $1 AND status <> 'done'",
+        )
+        .bind(connection_id)
+        .bind(now.unix()),
     )
-    .bind(connection_id)
-    .bind(now.unix()))
     .await
     .map(drop)
 }
 
-/// The connections whose issuers are to be told now. Each is claimed for a minute, by one replica.
-pub async fn claim_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
-    let update = "UPDATE outbox SET next_at = $1 WHERE status = 'pending' AND kind = 'revoke' AND next_at <= $2 AND id IN \
-        (SELECT id FROM outbox WHERE status = 'pending' AND kind = 'revoke' AND next_at <= $2 ORDER BY next_at LIMIT $3) \
-        RETURNING connection_id";
-    let mut transaction = db.begin().await?;
-    let rows = sqlx::query(update)
-        .bind(now.plus(CLAIM).unix())
-        .bind(now.unix())
-        .bind(BATCH)
-        .fetch_all(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    rows.iter().map(|row| row.try_get("connection_id")).collect()
+/// The connections whose issuers are to be told now. Each is claimed by one replica, for so many seconds.
+pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String>, sqlx::Error> {
+    let mut claimed = Vec::new();
+    // One by one, so that each is a range of the index: what was done is most of the table.
+    for status in ["pending", "telling"] {
+        let update = "UPDATE outbox SET next_at = $1 WHERE status = $2 AND kind = 'revoke' AND next_at <= $3 AND id IN \
+            (SELECT id FROM outbox WHERE status = $4 AND kind = 'revoke' AND next_at <= $5 ORDER BY next_at LIMIT $6) \
+            RETURNING connection_id";
+        let mut transaction = db.begin().await?;
+        let rows = sqlx::query(update)
+            .bind(now.plus(claim).unix())
+            .bind(status)
+            .bind(now.unix())
+            .bind(status)
+            .bind(now.unix())
+            .bind(BATCH)
+            .fetch_all(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        for row in rows {
+            claimed.push(row.try_get("connection_id")?);
+        }
+    }
+    Ok(claimed)
 }
 
-/// To be told again after `pause` seconds, and less and less often.
-pub async fn failed(
-    db: &Db,
-    connection_id: &str,
-    said: &str,
-    now: Timestamp,
-    pause: i64,
-) -> Result<(), sqlx::Error> {
-    let update = "UPDATE outbox SET attempts = attempts + 1, last_error = $2, \
-            next_at = $3 + $4 * CASE WHEN attempts < 5 THEN 1 WHEN attempts < 20 THEN 10 ELSE 120 END \
-        WHERE connection_id = $1 AND status = 'pending'";
-    let update = sqlx::query(update).bind(connection_id).bind(said).bind(now.unix()).bind(pause);
+/// To be told again at this moment, because of what became of it.
+pub async fn failed(db: &Db, connection_id: &str, said: &str, next_at: Timestamp) -> Result<(), sqlx::Error> {
+    let update = "UPDATE outbox SET status = 'pending', attempts = attempts + 1, last_error = $2, next_at = $3 \
+        WHERE connection_id = $1 AND status <> 'done'";
+    let update = sqlx::query(update).bind(connection_id).bind(said).bind(next_at.unix());
     db.execute(update).await.map(drop)
 }
 
 /// To be told at this moment, and no attempt counted.
 pub async fn defer(db: &Db, connection_id: &str, until: Timestamp) -> Result<(), sqlx::Error> {
-    db.execute(
-        sqlx::query("UPDATE outbox SET next_at = $2 WHERE connection_id = $1 AND status = 'pending'")
-            .bind(connection_id)
-            .bind(until.unix()),
-    )
-    .await
-    .map(drop)
+    let update =
+        "UPDATE outbox SET status = 'pending', next_at = $2 WHERE connection_id = $1 AND status <> 'done'";
+    db.execute(sqlx::query(update).bind(connection_id).bind(until.unix())).await.map(drop)
 }

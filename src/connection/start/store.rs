@@ -1,10 +1,12 @@
 //! The SQL of `connect_attempts`.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use url::Url;
 
 use super::ReturnToApp;
 use crate::clock::Timestamp;
+use crate::connection::consent::Choice;
 use crate::db::{self, Db};
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
@@ -19,6 +21,7 @@ pub struct Attempt {
     pub nonce: String,
     pub scopes: Scopes,
     pub return_to_app: Option<ReturnToApp>,
+    pub choice: Choice,
 }
 
 pub async fn begin(
@@ -30,8 +33,8 @@ pub async fn begin(
     expires_at: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO connect_attempts (state_hash, account_id, app_id, browser_hash, connection_id, \
-            verifier, nonce, scopes, return_uri, return_state, status, created_at, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12)";
+            verifier, nonce, scopes, return_uri, return_state, status, created_at, expires_at, choice) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'open', $11, $12, $13)";
     db.execute(
         sqlx::query(insert)
             .bind(state.as_str())
@@ -45,7 +48,8 @@ pub async fn begin(
             .bind(attempt.return_to_app.as_ref().map(|back| back.uri.to_string()))
             .bind(attempt.return_to_app.as_ref().and_then(|back| back.state.clone()))
             .bind(now.unix())
-            .bind(expires_at.unix()),
+            .bind(expires_at.unix())
+            .bind(serde_json::to_string(&attempt.choice).unwrap_or_default()),
     )
     .await
     .map(drop)
@@ -67,7 +71,8 @@ pub async fn take(
 ) -> Result<Option<Attempt>, sqlx::Error> {
     let update = "UPDATE connect_attempts SET status = 'used' WHERE state_hash = $1 AND account_id = $2 \
             AND browser_hash = $3 AND app_id = $4 AND status = 'open' AND expires_at > $5 \
-        RETURNING account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state";
+        RETURNING account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state, \
+            choice";
     let mut transaction = db.begin().await?;
     let row = sqlx::query(update)
         .bind(state.as_str())
@@ -79,23 +84,25 @@ pub async fn take(
         .await?;
     // A commit of its own: a statement that returns rows hides a commit that failed.
     transaction.commit().await?;
-    row.map(|row| {
-        let scopes: String = row.try_get("scopes")?;
-        let uri: Option<String> = row.try_get("return_uri")?;
-        let parse = |uri: String| Url::parse(&uri).map_err(|_| db::undecodable("return_uri", "is no URL"));
-        let uri = uri.map(parse).transpose()?;
-        let state = row.try_get("return_state")?;
-        Ok(Attempt {
-            account_id: row.try_get("account_id")?,
-            app_id: row.try_get("app_id")?,
-            connection_id: row.try_get("connection_id")?,
-            verifier: Sealed(row.try_get("verifier")?),
-            nonce: row.try_get("nonce")?,
-            scopes: Scopes::lenient(&scopes),
-            return_to_app: uri.map(|uri| ReturnToApp { uri, state }),
-        })
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &AnyRow) -> Result<Attempt, sqlx::Error> {
+    let scopes: String = row.try_get("scopes")?;
+    let uri: Option<String> = row.try_get("return_uri")?;
+    let parse = |uri: String| Url::parse(&uri).map_err(|_| db::undecodable("return_uri", "is no URL"));
+    let uri = uri.map(parse).transpose()?;
+    let state = row.try_get("return_state")?;
+    Ok(Attempt {
+        account_id: row.try_get("account_id")?,
+        app_id: row.try_get("app_id")?,
+        connection_id: row.try_get("connection_id")?,
+        verifier: Sealed(row.try_get("verifier")?),
+        nonce: row.try_get("nonce")?,
+        scopes: Scopes::lenient(&scopes),
+        return_to_app: uri.map(|uri| ReturnToApp { uri, state }),
+        choice: db::json(row, "choice")?,
     })
-    .transpose()
 }
 
 /// Whether an open attempt has this state: then it is another's.
@@ -105,13 +112,106 @@ pub async fn is_open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<bool,
     Ok(row.is_some())
 }
 
+/// Keeps what a used attempt brought, sealed, until `until`.
+pub async fn keep(
+    db: &Db,
+    state: &TokenHash,
+    tokens: &Sealed,
+    identity: &str,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'kept', kept_tokens = $2, kept_identity = $3, expires_at = $4 \
+        WHERE state_hash = $1";
+    let update = sqlx::query(update).bind(state.as_str()).bind(&tokens.0).bind(identity).bind(until.unix());
+    db.execute(update).await.map(drop)
+}
+
+/// What is kept of an attempt.
+pub struct Kept {
+    pub tokens: Sealed,
+    /// JSON.
+    pub identity: String,
+    pub attempt: Attempt,
+}
+
+const KEPT: &str = "account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state, choice, \
+    kept_tokens, kept_identity";
+
+/// For the page that asks the person.
+pub async fn kept(
+    db: &Db,
+    state: &TokenHash,
+    claimant: &Claimant<'_>,
+    now: Timestamp,
+) -> Result<Option<Kept>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {KEPT} FROM connect_attempts WHERE state_hash = $1 AND account_id = $2 AND browser_hash = $3 \
+            AND app_id = $4 AND status = 'kept' AND expires_at > $5"
+    ));
+    let row = sqlx::query(select)
+        .bind(state.as_str())
+        .bind(claimant.account_id)
+        .bind(claimant.browser.as_str())
+        .bind(claimant.app_id)
+        .bind(now.unix())
+        .fetch_optional(&db.pool)
+        .await?;
+    row.as_ref().map(read_kept).transpose()
+}
+
+/// Takes it out, for one decision. The secret goes with it.
+pub async fn take_kept(db: &Db, state: &TokenHash) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'used', kept_tokens = NULL, kept_identity = NULL \
+        WHERE state_hash = $1 AND status = 'kept'";
+    Ok(db.execute(sqlx::query(update).bind(state.as_str())).await? == 1)
+}
+
+/// What nobody decided about in time: the attempts' names.
+pub async fn forgotten(db: &Db, now: Timestamp) -> Result<Vec<(TokenHash, Kept)>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT state_hash, {KEPT} FROM connect_attempts WHERE status = 'kept' AND expires_at <= $1 LIMIT 100"
+    ));
+    let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| Ok((TokenHash::stored(row.try_get("state_hash")?), read_kept(row)?))).collect()
+}
+
+fn read_kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {
+    Ok(Kept {
+        tokens: Sealed(row.try_get("kept_tokens")?),
+        identity: row.try_get("kept_identity")?,
+        attempt: read(row)?,
+    })
+}
+
+/// The consent has ended, well or not, unless the person is still to decide about it.
+pub async fn end(db: &Db, state: &TokenHash) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'ended' WHERE state_hash = $1 AND status = 'used'";
+    db.execute(sqlx::query(update).bind(state.as_str())).await.map(drop)
+}
+
+/// Whether a consent of this person for this app has begun and not ended.
+pub async fn is_connecting(
+    db: &Db,
+    account_id: &str,
+    app_id: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let select = "SELECT state_hash FROM connect_attempts \
+        WHERE account_id = $1 AND app_id = $2 AND status <> 'ended' AND expires_at > $3 LIMIT 1";
+    let row =
+        sqlx::query(select).bind(account_id).bind(app_id).bind(now.unix()).fetch_optional(&db.pool).await?;
+    Ok(row.is_some())
+}
+
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1").bind(now.unix());
+    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND status <> 'kept'")
+        .bind(now.unix());
     db.execute(delete).await.map(drop)
 }
 
-/// Those of an account.
+/// Nobody decides about those of an account any more: what one brought is dropped as ever, and its issuer told.
 pub async fn forget(transaction: &mut AnyConnection, account_id: &str) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM connect_attempts WHERE account_id = $1").bind(account_id);
-    delete.execute(transaction).await.map(drop)
+    let update =
+        sqlx::query("UPDATE connect_attempts SET expires_at = 0 WHERE account_id = $1").bind(account_id);
+    update.execute(transaction).await.map(drop)
 }

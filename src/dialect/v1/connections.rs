@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Refusal, caller};
 use crate::App;
+use crate::clock::Timestamp;
 use crate::connection::is_id;
 use crate::connection::read::{self, Filter, Place, Readable};
+use crate::connection::revoke::receipt::{AtIssuer, Receipt};
 use crate::connection::state::Status;
 use crate::error::Error;
 
@@ -56,7 +58,11 @@ pub async fn one(
         return Err(Error::InvalidRequest("A connection is asked for without parameters.".to_owned()).into());
     }
     let readable = read::one(&app, &caller.id, &id).await?;
-    Ok(Json(item(&app, &readable)))
+    let mut item = item(&app, &readable);
+    if let Some(receipt) = read::receipt(&app, &readable).await? {
+        item["revocation"] = revocation(&receipt);
+    }
+    Ok(Json(item))
 }
 
 fn parse(query: &str) -> Result<Asked, Error> {
@@ -111,6 +117,31 @@ fn place(cursor: &str) -> Option<Place> {
         .then(|| Place { account_id: account_id.to_owned(), id: id.to_owned() })
 }
 
+/// Each step of a revoke. What is not known is not there.
+fn revocation(receipt: &Receipt) -> Value {
+    let rfc3339 = |at: Timestamp| at.rfc3339();
+    let issuer = match &receipt.issuer {
+        AtIssuer::Confirmed(at) => json!({ "state": "confirmed", "confirmed_at": rfc3339(*at) }),
+        AtIssuer::Unsupported => json!({ "state": "unsupported" }),
+        AtIssuer::Withheld => json!({ "state": "withheld" }),
+        AtIssuer::Unconfirmed => json!({ "state": "unconfirmed" }),
+        AtIssuer::Waiting(None) => json!({ "state": "waiting" }),
+        AtIssuer::Waiting(Some(task)) => {
+            let mut waiting = json!({ "state": "waiting", "attempts": task.attempts });
+            if let Some(problem) = &task.last_error {
+                waiting["next_attempt_at"] = json!(rfc3339(task.next_at));
+                waiting["problem"] = json!(problem);
+            }
+            waiting
+        }
+    };
+    let mut out = json!({ "tokens": receipt.out.tokens });
+    if let Some(until) = receipt.out.until {
+        out["expire_by"] = json!(rfc3339(Timestamp::from_unix(until)));
+    }
+    json!({ "stopped_at": rfc3339(receipt.stopped_at), "issuer": issuer, "handed_out": out })
+}
+
 /// What is not known is not there.
 fn item(app: &App, readable: &Readable) -> Value {
     let external = &readable.external;
@@ -133,6 +164,7 @@ fn item(app: &App, readable: &Readable) -> Value {
         put("connect_url", json!(app.url(&path)));
     }
     put("scope", json!(readable.granted_scopes.to_string()));
+    put("requested_scope", json!(readable.requested_scopes.to_string()));
     let times = [
         ("connected_at", Some(readable.connected_at)),
         ("last_used_at", readable.last_used_at),

@@ -1,0 +1,309 @@
+//! A grant that a person has just given: finds out who consented, and stores it sealed: as a first one, as a renewal, or
+//! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::kept`].
+
+use super::{issuer_fault, kept};
+use crate::App;
+use crate::account::Account;
+use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
+use crate::clock::Timestamp;
+use crate::connection::consent::Allowed;
+use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
+use crate::connection::start::store::Attempt;
+use crate::connection::state::Status;
+use crate::connection::store::{self, Consented};
+use crate::connection::{Connection, ExternalIdentity};
+use crate::error::{ConnectFault, Error};
+use crate::issuer::discovery::endpoints;
+use crate::issuer::id_token::{self, Expected};
+use crate::issuer::identity::identify;
+use crate::issuer::profile::Reach;
+use crate::issuer::revoke::Kind;
+use crate::issuer::token_answer::TokenSet;
+use crate::issuer::transcript::Transcript;
+use crate::issuer::{self, IssuerFault, access_token, jwt};
+use crate::ledger::{self, Action, Entry};
+use crate::secret::{Token, TokenHash, random_id};
+use crate::vault::Purpose;
+
+/// What came of a grant.
+pub enum Outcome {
+    /// In the connection of this id.
+    Stored(String),
+    /// It is of another identity than the connection that was to be renewed, and kept under this name until the person
+    /// decides.
+    Kept(TokenHash),
+}
+
+/// Everything that is known of a grant beside its tokens.
+pub struct Grant {
+    pub app: App,
+    pub account: Account,
+    pub third_party: ThirdPartyApp,
+    pub attempt: Attempt,
+    /// Names the attempt.
+    pub state: TokenHash,
+    /// What was asked for it, and answered.
+    pub transcript: Transcript,
+}
+
+impl Grant {
+    /// # Errors
+    /// With a sentence for the person; then nothing is stored, and the issuer is told.
+    pub(super) async fn judge_and_store(&self, tokens: &TokenSet) -> Result<Outcome, Error> {
+        let identity = match self.judge(tokens).await {
+            Ok(identity) => identity,
+            Err(error) => {
+                tracing::warn!(app = self.third_party.key, %error, "a consent was refused");
+                self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
+                self.revoke_unwanted(tokens.refresh_token.as_ref(), None).await;
+                return Err(error);
+            }
+        };
+        if let Some(pinned) = &self.attempt.connection_id {
+            let live = self.live_of(&identity).await?;
+            if live.is_none_or(|live| live.id != *pinned) {
+                let kept = kept::keep(self, tokens, &identity).await;
+                if kept.is_err() {
+                    self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&identity)).await;
+                }
+                return kept.map(|()| Outcome::Kept(self.state.clone()));
+            }
+        }
+        let stored = self.store(tokens, &identity).await;
+        // Of another error than the database's it is certain that nothing was stored.
+        if let Err(error) = &stored
+            && !matches!(error, Error::Database(_))
+        {
+            self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&identity)).await;
+        }
+        stored.map(Outcome::Stored)
+    }
+
+    async fn judge(&self, tokens: &TokenSet) -> Result<ExternalIdentity, Error> {
+        let third_party = &self.third_party;
+        if let (ScopeRule::Exact, Some(granted)) = (third_party.scope_rule, &tokens.scope)
+            && *granted != third_party.scopes
+        {
+            return Err(ConnectFault::ScopeMismatch.into());
+        }
+        let identity = self.identity(tokens).await.map_err(|fault| issuer_fault(third_party, fault))?;
+        let own = identity.issuer == self.account.issuer && identity.subject == self.account.subject;
+        if third_party.identity_rule == IdentityRule::Same && !own {
+            return Err(ConnectFault::OtherIdentity.into());
+        }
+        Ok(identity)
+    }
+
+    /// Who consented: the verified ID token; else the identity endpoint; else a verified access token; else
+    /// nobody's name.
+    async fn identity(&self, tokens: &TokenSet) -> Result<ExternalIdentity, IssuerFault> {
+        let (app, issuer) = (&self.app, &self.third_party.issuer);
+        let named = |subject: String| ExternalIdentity { issuer: issuer.external_name(), subject };
+        let client_id = &self.third_party.client_id;
+        if let (Some(id_token), Some(_)) = (&tokens.id_token, issuer.identifier()) {
+            let access_token = tokens.access_token.as_ref();
+            let expected = Expected { client_id, nonce: &self.attempt.nonce, access_token };
+            let claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
+            let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
+            return Ok(named(subject.to_owned()));
+        }
+        let Some(access_token) = &tokens.access_token else { return Ok(named(String::new())) };
+        if let Some(config) = &self.third_party.identity_config {
+            return identify(&app.issuers, config, access_token).await.map(named);
+        }
+        let publishes_keys = endpoints(&app.issuers, issuer).await?.jwks.is_some();
+        if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
+            // An opaque token names nobody, and that is no fault.
+            return Ok(named(String::new()));
+        }
+        // One that could name somebody must: taken for nobody's, it could replace another identity's grant.
+        let verified = access_token::verify(&app.issuers, issuer, access_token.expose(), client_id).await?;
+        Ok(named(verified.subject))
+    }
+
+    pub(super) async fn live_of(&self, identity: &ExternalIdentity) -> Result<Option<Connection>, Error> {
+        Ok(store::live_of(&self.app.db, &self.account.id, &self.third_party.id, identity).await?)
+    }
+
+    /// On the live connection of this identity, else as a new one; its id.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when others are quicker again and again.
+    pub(super) async fn store(
+        &self,
+        tokens: &TokenSet,
+        identity: &ExternalIdentity,
+    ) -> Result<String, Error> {
+        // Twice would do: whoever else stores this identity at the same time leaves a row to renew.
+        for _ in 0..5 {
+            let stored = match self.live_of(identity).await? {
+                Some(live) => self.renew(&live, identity, tokens).await?,
+                None => self.insert(identity, tokens).await?,
+            };
+            if let Some(id) = stored {
+                return Ok(id);
+            }
+        }
+        Err(Error::Conflict("Somebody else is connecting this app right now. Try again.".to_owned()))
+    }
+
+    async fn insert(&self, identity: &ExternalIdentity, tokens: &TokenSet) -> Result<Option<String>, Error> {
+        let app = &self.app;
+        let now = app.clock.now();
+        let (key, wrapped) = app.vault.new_data_key()?;
+        let id = format!("Et{}", random_id::<20>());
+        let connection = Connection {
+            id: id.clone(),
+            account_id: self.account.id.clone(),
+            app_id: self.third_party.id.clone(),
+            external: identity.clone(),
+            status: Status::Active,
+            cause: None,
+            data_key: Some(wrapped.clone()),
+            access_token: None,
+            access_expires_at: None,
+            access_token_hash: None,
+            previous_access_token_hash: None,
+            previous_access_expires_at: None,
+            refresh_token: None,
+            granted_scopes: self.attempt.scopes.clone(),
+            consent_expires_at: None,
+            allowed: Allowed::default(),
+            generation: 1,
+            lease_until: None,
+            retry_at: None,
+            refresh_expires_at: None,
+            connected_at: now,
+            consented_at: now,
+            refreshed_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            revoked_upstream_at: None,
+        };
+        let sealed = seal(&key, connection.binding(), tokens, None, &self.attempt.scopes, now)?;
+        let mut transaction = app.db.begin().await?;
+        let consent = self.consent(tokens, None, now);
+        if !store::insert(app, &mut transaction, &connection, &sealed, &consent, now).await? {
+            return Ok(None);
+        }
+        crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
+        let entry = self.entry(Some(&id)).recording(&self.transcript);
+        ledger::append(&mut transaction, &app.ledger, Action::Connected, &entry, now).await?;
+        transaction.commit().await?;
+        let _ = app.events.send(crate::Event::Connected { connection_id: id.clone() });
+        self.tell_of_the_cap(identity).await?;
+        Ok(Some(id))
+    }
+
+    /// Beyond its cap the issuer ends the oldest grant without a word: whoever wonders later finds why in the log.
+    async fn tell_of_the_cap(&self, identity: &ExternalIdentity) -> Result<(), Error> {
+        let issuer = &self.third_party.issuer;
+        let Some(most) = issuer.profile.live_refresh_tokens else { return Ok(()) };
+        let live = store::by_identity(&self.app.db, &self.third_party.id, identity).await?.len();
+        if u32::try_from(live).is_ok_and(|live| live >= most) {
+            let (app, issuer) = (&self.third_party.key, &issuer.key);
+            tracing::warn!(app, issuer, live, "one identity has as many grants as its issuer keeps alive");
+        }
+        Ok(())
+    }
+
+    /// What is stored beside the tokens; `live` is what it renews.
+    fn consent(&self, tokens: &TokenSet, live: Option<&Connection>, now: Timestamp) -> Consented<'_> {
+        let life = self.third_party.issuer.profile.refresh_life_seconds;
+        // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
+        let life = life.filter(|_| tokens.refresh_token.is_some());
+        let choice = &self.attempt.choice;
+        Consented {
+            requested: &self.attempt.scopes,
+            expires_at: choice.lasts.end(live.and_then(|live| live.consent_expires_at), now),
+            allowed: choice.places.over(live.map_or(&Allowed::default(), |live| &live.allowed)),
+            refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
+        }
+    }
+
+    /// Under the id of a live connection, which from now on is this identity's; None when it has moved on.
+    pub(super) async fn renew(
+        &self,
+        live: &Connection,
+        identity: &ExternalIdentity,
+        tokens: &TokenSet,
+    ) -> Result<Option<String>, Error> {
+        let app = &self.app;
+        let now = app.clock.now();
+        let key = data_key(app, live)?;
+        let superseded = open_refresh_token(app, live)?;
+        let binding = Binding { generation: live.generation + 1, ..live.binding() };
+        // Some issuers give a refresh token only with the first consent; then the old one is still the one.
+        let kept = superseded.as_ref().filter(|_| live.external == *identity);
+        let sealed = seal(&key, binding, tokens, kept, &self.attempt.scopes, now)?;
+        let mut transaction = app.db.begin().await?;
+        let consent = self.consent(tokens, Some(live), now);
+        if !store::renew(app, &mut transaction, live, identity, &sealed, &consent, now).await? {
+            return Ok(None);
+        }
+        let entry = self.entry(Some(&live.id)).recording(&self.transcript);
+        let action = if live.external == *identity { Action::Reconnected } else { Action::Switched };
+        ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
+        transaction.commit().await?;
+        let stored = tokens.refresh_token.as_ref().or(kept);
+        let replaced =
+            superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));
+        self.revoke_unwanted(replaced, Some(&live.external)).await;
+        let _ = app.events.send(crate::Event::Connected { connection_id: live.id.clone() });
+        Ok(Some(live.id.clone()))
+    }
+
+    /// Best effort: that it cannot be written changes nothing for the person.
+    pub(super) async fn record_refusal(&self, entry: &Entry) {
+        let now = self.app.clock.now();
+        let written = async {
+            let mut transaction = self.app.db.begin().await?;
+            ledger::append(&mut transaction, &self.app.ledger, Action::ConnectRefused, entry, now).await?;
+            transaction.commit().await
+        };
+        if let Err(error) = written.await {
+            tracing::error!(%error, "a refused consent is not in the ledger");
+        }
+    }
+
+    /// A grant that is not kept must not live on at the issuer; but with the reach `grant` it would take others of the
+    /// same identity with it, and is left to run out. Best effort.
+    pub(super) async fn revoke_unwanted(
+        &self,
+        refresh_token: Option<&Token>,
+        identity: Option<&ExternalIdentity>,
+    ) {
+        let Some(refresh_token) = refresh_token else { return };
+        let issuer = &self.third_party.issuer;
+        let alone = async || match identity {
+            None => false,
+            Some(identity) => store::by_identity(&self.app.db, &self.third_party.id, identity)
+                .await
+                .is_ok_and(|live| live.is_empty()),
+        };
+        let may = match issuer.profile.revocation_reach {
+            Reach::Token | Reach::Family => true,
+            Reach::Grant => alone().await,
+            Reach::None => false,
+        };
+        let Ok(client) = crate::app::client(&self.app, &self.third_party) else { return };
+        if may
+            && let Err(fault) =
+                issuer::revoke::revoke(&self.app.issuers, issuer, &client, refresh_token, Kind::RefreshToken)
+                    .await
+        {
+            tracing::warn!(issuer = issuer.key, %fault, "a grant that is not kept could not be revoked");
+        }
+    }
+
+    pub(super) fn entry(&self, connection_id: Option<&str>) -> Entry {
+        Entry {
+            actor: self.account.id.clone(),
+            account_id: Some(self.account.id.clone()),
+            app_id: Some(self.third_party.id.clone()),
+            connection_id: connection_id.map(str::to_owned),
+            caller_id: None,
+            detail: None,
+        }
+    }
+}

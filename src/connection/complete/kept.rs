@@ -1,0 +1,215 @@
+//! A consent by another identity than the one of the connection that was to be renewed. Nothing is changed by it: it is
+//! kept, sealed, until the person says on purpose what it was for, and dropped after ten minutes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Completed;
+use super::grant::{Grant, Outcome};
+use crate::App;
+use crate::account::Account;
+use crate::app::ThirdPartyApp;
+use crate::clock::Timestamp;
+use crate::connection::start::store::{self, Claimant, Kept};
+use crate::connection::{Connection, ExternalIdentity};
+use crate::error::{ConnectFault, Error};
+use crate::issuer::scope::Scopes;
+use crate::issuer::token_answer::TokenSet;
+use crate::issuer::transcript::Transcript;
+use crate::secret::{Token, TokenHash};
+use crate::vault::{Place, VaultError};
+
+/// Seconds that a person has to decide.
+const KEPT_FOR: i64 = 600;
+
+/// What the person makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// A connection of its own, or the one that this identity already has.
+    Add,
+    /// The connection is this identity's from now on, under the same id.
+    Switch,
+    /// It was a mistake.
+    Drop,
+}
+
+/// What the person is asked about.
+pub struct Question {
+    /// Whose consent it is.
+    pub given_by: ExternalIdentity,
+    /// The connection that was to be renewed, while it is live.
+    pub pinned: Option<Connection>,
+    /// Whether that identity has a connection of its own, which rules a switch out.
+    pub has_its_own: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tokens {
+    #[serde(with = "crate::secret::exposed_option")]
+    access_token: Option<Token>,
+    #[serde(with = "crate::secret::exposed_option")]
+    refresh_token: Option<Token>,
+    expires_at: Option<i64>,
+    scope: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Identity {
+    issuer: String,
+    subject: String,
+}
+
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalIdentity) -> Result<(), Error> {
+    let app = &grant.app;
+    let now = app.clock.now();
+    let kept = Tokens {
+        access_token: tokens.access_token.clone(),
+        refresh_token: tokens.refresh_token.clone(),
+        expires_at: tokens.expires_in.map(|seconds| now.plus(seconds).unix()),
+        scope: tokens.scope.as_ref().map(ToString::to_string),
+    };
+    let text = serde_json::to_string(&kept).map_err(|_| VaultError::DoesNotOpen)?;
+    let sealed = app.house_key.seal(&place(&grant.state), &Token::new(text))?;
+    let identity = Identity { issuer: identity.issuer.clone(), subject: identity.subject.clone() };
+    let identity = serde_json::to_string(&identity).unwrap_or_default();
+    store::keep(&app.db, &grant.state, &sealed, &identity, now.plus(KEPT_FOR)).await?;
+    let said = "The consent was given by another identity; the person is asked.";
+    grant.record_refusal(&grant.entry(grant.attempt.connection_id.as_deref()).saying(said)).await;
+    Ok(())
+}
+
+/// # Errors
+/// [`ConnectFault::StateUnknown`] when nothing is kept by this name for this person in this browser.
+pub async fn question(
+    app: &App,
+    account: &Account,
+    browser: &TokenHash,
+    third_party: &ThirdPartyApp,
+    state: &TokenHash,
+) -> Result<Question, Error> {
+    let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
+    let kept = store::kept(&app.db, state, &claimant, app.clock.now()).await?;
+    let kept = kept.ok_or(ConnectFault::StateUnknown)?;
+    let (grant, _, given_by) = open(app, account, third_party, state, kept)?;
+    let has_its_own = grant.live_of(&given_by).await?.is_some();
+    Ok(Question { pinned: pinned(&grant).await?, given_by, has_its_own })
+}
+
+/// # Errors
+/// [`ConnectFault::StateUnknown`] as above, or when it was decided already; [`Error::Conflict`] when a switch is not
+/// possible any more. Then nothing is stored.
+pub async fn decide(
+    app: &App,
+    account: &Account,
+    browser: &TokenHash,
+    third_party: &ThirdPartyApp,
+    state: &TokenHash,
+    decision: Decision,
+) -> Result<Option<Completed>, Error> {
+    let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
+    let kept = store::kept(&app.db, state, &claimant, app.clock.now()).await?;
+    let kept = kept.ok_or(ConnectFault::StateUnknown)?;
+    let (grant, tokens, given_by) = open(app, account, third_party, state, kept)?;
+    if decision == Decision::Switch && grant.live_of(&given_by).await?.is_some() {
+        let sentence = "That account has a connection of its own already. Nothing was changed.";
+        return Err(Error::Conflict(sentence.to_owned()));
+    }
+    if !store::take_kept(&app.db, state).await? {
+        return Err(ConnectFault::StateUnknown.into());
+    }
+    let deciding = async move {
+        let decided = grant.decide(decision, &tokens, &given_by).await;
+        if !matches!(decided, Ok(Some(_)) | Err(Error::Database(_))) {
+            grant.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&given_by)).await;
+        }
+        store::end(&grant.app.db, &grant.state).await?;
+        let completed =
+            |id| Completed { outcome: Outcome::Stored(id), return_to_app: grant.attempt.return_to_app };
+        decided.map(|stored| stored.map(completed))
+    };
+    // As with a consent: a closed browser loses nothing.
+    let decided = app.tasks.spawn(deciding).await;
+    decided.unwrap_or_else(|_| Err(Error::Internal("The decision could not be carried out.".to_owned())))
+}
+
+/// Revokes at the issuer what nobody decided about in time. Housekeeping calls it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
+    for (state, kept) in store::forgotten(&app.db, app.clock.now()).await? {
+        if !store::take_kept(&app.db, &state).await? {
+            continue;
+        }
+        let account = crate::account::by_id_even_deleted(app, &kept.attempt.account_id).await?;
+        let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
+        let (Some(account), Some(third_party)) = (account, third_party) else { continue };
+        let (grant, tokens, given_by) = open(app, &account, &third_party, &state, kept)?;
+        grant.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&given_by)).await;
+        store::end(&app.db, &state).await?;
+    }
+    Ok(())
+}
+
+impl Grant {
+    /// The id of the connection that holds it; None when it was dropped.
+    async fn decide(
+        &self,
+        decision: Decision,
+        tokens: &TokenSet,
+        given_by: &ExternalIdentity,
+    ) -> Result<Option<String>, Error> {
+        match decision {
+            Decision::Drop => Ok(None),
+            Decision::Add => self.store(tokens, given_by).await.map(Some),
+            Decision::Switch => {
+                let gone = "The connection has changed meanwhile. Look at it again; nothing was changed.";
+                let pinned = pinned(self).await?.ok_or_else(|| Error::Conflict(gone.to_owned()))?;
+                let stored = self.renew(&pinned, given_by, tokens).await?;
+                stored.map(Some).ok_or_else(|| Error::Conflict(gone.to_owned()))
+            }
+        }
+    }
+}
+
+async fn pinned(grant: &Grant) -> Result<Option<Connection>, Error> {
+    let Some(id) = &grant.attempt.connection_id else { return Ok(None) };
+    let connection = crate::connection::by_id(&grant.app, id).await?;
+    Ok(connection.filter(|found| found.is_live() && found.account_id == grant.account.id))
+}
+
+fn open(
+    app: &App,
+    account: &Account,
+    third_party: &ThirdPartyApp,
+    state: &TokenHash,
+    kept: Kept,
+) -> Result<(Grant, TokenSet, ExternalIdentity), Error> {
+    let unreadable = |_| Error::from(VaultError::DoesNotOpen);
+    let clear = app.house_key.open(&place(state), &kept.tokens)?;
+    let tokens: Tokens = serde_json::from_str(clear.expose()).map_err(unreadable)?;
+    let identity: Identity = serde_json::from_str(&kept.identity).map_err(unreadable)?;
+    let now = app.clock.now();
+    let tokens = TokenSet {
+        access_token: tokens.access_token,
+        refresh_token: tokens.refresh_token,
+        expires_in: tokens.expires_at.map(|at| Timestamp::from_unix(at).seconds_from(now)),
+        scope: tokens.scope.as_deref().map(Scopes::lenient),
+        id_token: None,
+    };
+    let grant = Grant {
+        app: app.clone(),
+        account: account.clone(),
+        third_party: third_party.clone(),
+        attempt: kept.attempt,
+        state: state.clone(),
+        transcript: Transcript::default(),
+    };
+    Ok((grant, tokens, ExternalIdentity { issuer: identity.issuer, subject: identity.subject }))
+}
+
+fn place(state: &TokenHash) -> Place {
+    Place::new("connect_attempts", "kept_tokens", state.as_str(), &[])
+}

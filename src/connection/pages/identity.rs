@@ -1,0 +1,80 @@
+//! `/connect/{app}/identity/{name}`: another identity consented than the connection's own, and the person says what that
+//! was for.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::callback::onward;
+use crate::App;
+use crate::app::pages::face;
+use crate::connection::complete::kept::{Decision, decide, question};
+use crate::connection::start::app_to_connect;
+use crate::error::{ConnectFault, Error};
+use crate::secret::TokenHash;
+use crate::web::failure::PageFailure;
+use crate::web::forms::OwnForm;
+use crate::web::view::{Face, Page};
+use crate::web::{SignedInBrowser, see_other, signed_in_html};
+
+#[derive(Debug, Template)]
+#[template(path = "identity.html")]
+struct IdentityPage {
+    page: Page,
+    app: Face,
+    issuer_name: String,
+    /// Who consented now.
+    given_by: String,
+    /// Whose the connection is; None when it is not live any more.
+    pinned: Option<String>,
+    has_its_own: bool,
+    /// This page's own path.
+    here: String,
+}
+
+pub async fn show(
+    State(app): State<App>,
+    Path((key, name)): Path<(String, String)>,
+    signed_in: SignedInBrowser,
+) -> Result<Response, PageFailure> {
+    let third_party = app_to_connect(&app, &key).await?;
+    let state = named(&name)?;
+    let asked = question(&app, &signed_in.account, &signed_in.binding, &third_party, &state).await;
+    let asked = asked.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    let account = &signed_in.account;
+    let nobody = || "an account without a name".to_owned();
+    let page = IdentityPage {
+        page: signed_in.browser.page("Another account".to_owned()),
+        app: face(&third_party),
+        issuer_name: third_party.issuer.name.clone(),
+        given_by: asked.given_by.in_words(account).unwrap_or_else(nobody),
+        pinned: asked.pinned.map(|pinned| pinned.external.in_words(account).unwrap_or_else(nobody)),
+        has_its_own: asked.has_its_own,
+        here: format!("/connect/{key}/identity/{name}"),
+    };
+    Ok(signed_in_html(&app, &page, &[]).await)
+}
+
+fn named(name: &str) -> Result<TokenHash, Error> {
+    let good = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte));
+    good.then(|| TokenHash::stored(name.to_owned())).ok_or_else(|| ConnectFault::StateUnknown.into())
+}
+
+#[derive(Deserialize)]
+pub struct Answer {
+    decision: Decision,
+}
+
+pub async fn answer(
+    State(app): State<App>,
+    Path((key, name)): Path<(String, String)>,
+    form: OwnForm<Answer>,
+) -> Result<Response, PageFailure> {
+    let SignedInBrowser { account, binding, .. } = form.signed_in;
+    let third_party = app_to_connect(&app, &key).await?;
+    let state = named(&name)?;
+    let decided = decide(&app, &account, &binding, &third_party, &state, form.fields.decision).await;
+    let decided = decided.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    Ok(see_other(&decided.map_or_else(|| "/account/connected-apps".to_owned(), |done| onward(&done, &key))))
+}

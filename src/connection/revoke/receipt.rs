@@ -1,0 +1,65 @@
+//! The receipt of a revoke: each step, as far as it has come. Changes nothing.
+
+use super::store;
+use super::tell::Task;
+use crate::App;
+use crate::clock::Timestamp;
+use crate::connection::state::{Cause, Status};
+
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Since when nothing is handed out.
+    pub stopped_at: Timestamp,
+    pub issuer: AtIssuer,
+    pub out: Out,
+}
+
+/// What the issuer knows of it.
+#[derive(Clone, Debug)]
+pub enum AtIssuer {
+    Confirmed(Timestamp),
+    /// Not yet told, or it did not confirm; None when that is not known any more.
+    Waiting(Option<Task>),
+    /// It has no revocation.
+    Unsupported,
+    /// Not told: another live connection would have ended with this one.
+    Withheld,
+    /// It was told for a month and never confirmed.
+    Unconfirmed,
+}
+
+/// What was handed out before and cannot be called back: it ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Out {
+    /// Access tokens and content tokens.
+    pub tokens: i64,
+    /// When the last one ends, in Unix seconds; None when one of them has no end that is known.
+    pub until: Option<i64>,
+}
+
+/// What a connection's row says of its end.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    pub id: &'a str,
+    pub status: Status,
+    pub cause: Option<Cause>,
+    pub revoked_at: Option<Timestamp>,
+    pub revoked_upstream_at: Option<Timestamp>,
+}
+
+/// None while the connection is live.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn receipt(app: &App, ended: Ended<'_>) -> Result<Option<Receipt>, sqlx::Error> {
+    let Some(stopped_at) = ended.revoked_at else { return Ok(None) };
+    let issuer = match (ended.status, ended.revoked_upstream_at, ended.cause) {
+        (_, Some(at), _) => AtIssuer::Confirmed(at),
+        (Status::Revoking, None, _) => AtIssuer::Waiting(store::task(&app.db, ended.id).await?),
+        (_, None, Some(Cause::SharedGrant)) => AtIssuer::Withheld,
+        (_, None, Some(Cause::Unconfirmed)) => AtIssuer::Unconfirmed,
+        (_, None, _) => AtIssuer::Unsupported,
+    };
+    let out = store::out(&app.db, ended.id).await?;
+    Ok(Some(Receipt { stopped_at, issuer, out }))
+}

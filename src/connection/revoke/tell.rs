@@ -1,0 +1,218 @@
+//! Tells issuers of revokes, each until it confirms or is known not to be able to, and destroys the secrets then. What
+//! is to be told is in the outbox, written with the revoke itself. Revokes nothing here.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tracing::Instrument;
+
+use super::store;
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::clock::Timestamp;
+use crate::connection::seal::{open_access_token, open_refresh_token};
+use crate::connection::{Connection, start, store as connections};
+use crate::error::Error;
+use crate::issuer::profile::Reach;
+use crate::issuer::revoke::{Kind, Told};
+use crate::issuer::{self, IssuerFault};
+use crate::ledger::Entry;
+use crate::secret::random_bytes;
+
+/// Seconds until an issuer that could not be told is told again: doubled each time, up to an hour.
+const FIRST_PAUSE: i64 = 5;
+const LONGEST_PAUSE: i64 = 3600;
+/// Seconds after which an issuer that never confirmed is told no more, and the secrets are destroyed all the same.
+const GIVEN_UP_AFTER: i64 = 30 * 86_400;
+/// Seconds until it is looked again whether a consent of the same person has ended.
+const LOOK_AGAIN: i64 = 15;
+
+/// Seconds for which whoever is to tell is not taken for lost.
+pub(super) fn claim(app: &App) -> i64 {
+    60 + 2 * i64::try_from(app.config.outbound.deadline_seconds).unwrap_or(60)
+}
+
+/// Tells issuers what they have not confirmed yet: they were away, or the process ended between the revoke and the
+/// telling. Housekeeping calls it every second.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn tell_again(app: &App) -> Result<(), sqlx::Error> {
+    for id in store::claim_due(&app.db, app.clock.now(), claim(app)).await? {
+        in_a_task(app, id);
+    }
+    Ok(())
+}
+
+/// Tells the issuer now, in a task that outlives whoever asked.
+pub fn in_a_task(app: &App, id: String) {
+    let teller = app.clone();
+    let telling = async move {
+        if let Err(error) = tell(&teller, &id).await {
+            tracing::error!(connection = id, %error, "the issuer could not be told of a revoke");
+            // Not to be tried each minute for ever: what does not open today hardly opens tomorrow.
+            if let Err(error) = put_off(&teller, &id, &error.to_string(), 0).await {
+                tracing::error!(connection = id, %error, "nor could that be written down");
+            }
+        }
+    };
+    app.tasks.spawn(telling.in_current_span());
+}
+
+/// With the reach `grant`, what the issuer is being told now would end a consent that is given meanwhile: so a new
+/// consent of the person waits for it, and no telling begins while one is open.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn wait_for_the_told(
+    app: &App,
+    account_id: &str,
+    third_party: &ThirdPartyApp,
+) -> Result<(), sqlx::Error> {
+    if third_party.issuer.profile.revocation_reach != Reach::Grant {
+        return Ok(());
+    }
+    let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
+    while Instant::now() < until
+        && store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await?
+    {
+        sleep(Duration::from_millis(50)).await;
+    }
+    Ok(())
+}
+
+/// Tells the issuer and destroys the secrets. What could not be told stays in the outbox.
+async fn tell(app: &App, id: &str) -> Result<(), Error> {
+    // Read again: a refresh may have stored a newer token before the revoke.
+    let connection = connections::by_id(&app.db, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let third_party = crate::app::by_id(app, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
+    let lease_now = app.db.lease_now(&app.clock).await?;
+    if let Some(until) = connection.lease_until.filter(|until| *until > lease_now) {
+        // A refresh is under way: told when it has ended, or at the latest when its lease has.
+        store::defer(&app.db, id, until).await?;
+        return Ok(());
+    }
+    if connection.external.issuer != third_party.issuer.external_name() {
+        return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
+    }
+    let Some(_place) = app.issuers.calls.enter_to_revoke(&third_party.issuer) else {
+        store::defer(&app.db, id, app.clock.now().plus(1)).await?;
+        return Ok(());
+    };
+    // From here on a new consent of the person waits, unless it began before.
+    if !store::begin_telling(&app.db, id, app.clock.now().plus(claim(app))).await? {
+        return Ok(());
+    }
+    if is_connecting_again(app, &connection, &third_party).await? {
+        store::defer(&app.db, id, app.clock.now().plus(LOOK_AGAIN)).await?;
+        return Ok(());
+    }
+    match ask(app, &connection, &third_party).await? {
+        Ok(told) => finish(app, &connection, told).await,
+        Err(fault) => {
+            tracing::warn!(connection = id, issuer = third_party.issuer.key, %fault, "a revoke is not confirmed yet");
+            let said = match fault {
+                IssuerFault::Unavailable(_, Some(seconds)) => seconds,
+                _ => 0,
+            };
+            put_off(app, id, &fault.to_string(), said).await
+        }
+    }
+}
+
+async fn ask(
+    app: &App,
+    connection: &Connection,
+    third_party: &ThirdPartyApp,
+) -> Result<Result<Told, IssuerFault>, Error> {
+    let refresh_token = open_refresh_token(app, connection)?.map(|token| (token, Kind::RefreshToken));
+    let held = match refresh_token {
+        Some(held) => Some(held),
+        None => open_access_token(app, connection)?.map(|token| (token, Kind::AccessToken)),
+    };
+    let Some((token, kind)) = held else { return Ok(Ok(Told::Unsupported)) };
+    if shares_its_grant(app, connection, third_party).await? {
+        // Another live connection shares what dies there: left to run out, for its sake.
+        return Ok(Ok(Told::Withheld));
+    }
+    let client = crate::app::client(app, third_party)?;
+    Ok(issuer::revoke::revoke(&app.issuers, &third_party.issuer, &client, &token, kind).await)
+}
+
+async fn finish(app: &App, connection: &Connection, told: Told) -> Result<(), Error> {
+    let now = app.clock.now();
+    let entry = Entry::of(connection, "attache");
+    connections::finish_revoke(app, connection, told, &entry, now).await?;
+    store::done(&app.db, &connection.id, now).await?;
+    app.db.truncate_log().await;
+    Ok(())
+}
+
+/// `said` is after how many seconds the issuer wants to be asked again.
+async fn put_off(app: &App, id: &str, why: &str, said: i64) -> Result<(), Error> {
+    let now = app.clock.now();
+    let Some(task) = store::task(&app.db, id).await? else { return Ok(()) };
+    if task.created_at.plus(GIVEN_UP_AFTER) <= now {
+        let connection = connections::by_id(&app.db, id).await?.ok_or(Error::ConnectionNotFound)?;
+        return finish(app, &connection, Told::Unconfirmed).await;
+    }
+    let next_at = now.plus(pause(task.attempts, said));
+    Ok(store::failed(&app.db, id, why, next_at).await?)
+}
+
+/// What many were told together they are not told together again.
+fn pause(attempts: i64, said: i64) -> i64 {
+    let doubled = FIRST_PAUSE << attempts.clamp(0, 10);
+    let pause = doubled.max(said).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+    pause + pause * i64::from(random_bytes::<1>()[0] % 20) / 100
+}
+
+async fn is_connecting_again(
+    app: &App,
+    connection: &Connection,
+    third_party: &ThirdPartyApp,
+) -> Result<bool, sqlx::Error> {
+    if third_party.issuer.profile.revocation_reach != Reach::Grant {
+        return Ok(false);
+    }
+    start::store::is_connecting(&app.db, &connection.account_id, &connection.app_id, app.clock.now()).await
+}
+
+async fn shares_its_grant(
+    app: &App,
+    connection: &Connection,
+    third_party: &ThirdPartyApp,
+) -> Result<bool, Error> {
+    if third_party.issuer.profile.revocation_reach != Reach::Grant {
+        return Ok(false);
+    }
+    let others = connections::by_identity(&app.db, &connection.app_id, &connection.external).await?;
+    // Where the issuer names nobody, only this person's own can be the same grant.
+    let named = !connection.external.subject.is_empty();
+    Ok(others.iter().any(|other| named || other.account_id == connection.account_id))
+}
+
+/// When an issuer is told next, and how often it was.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub attempts: i64,
+    pub next_at: Timestamp,
+    /// What became of the last attempt.
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_an_hour_and_an_issuer_is_left_alone_for_as_long_as_it_says() {
+        let between = |pause: i64, least: i64| assert!((least..=least * 6 / 5).contains(&pause), "{pause}");
+        between(pause(0, 0), 5);
+        between(pause(3, 0), 40);
+        between(pause(60, 0), 3600);
+        between(pause(0, 120), 120);
+        between(pause(0, 86_400), 3600);
+    }
+}
