@@ -93,6 +93,12 @@ impl Timestamp {
         self.date_time().format(&Rfc3339).unwrap_or_default()
     }
 
+    /// From RFC 3339, rounded down to a second.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        OffsetDateTime::parse(text, &Rfc3339).ok().map(|moment| Self(moment.unix_timestamp()))
+    }
+
     /// The `Date` of an HTTP answer, in any of its three forms. RFC 9110 section 5.6.7.
     #[must_use]
     pub fn from_http_date(text: &str) -> Option<Self> {

@@ -44,7 +44,10 @@ pub enum Error {
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
     ReconnectRequired { cause: Cause, connect_url: String },
-    #[error("The connection is paused.")]
+    #[error(
+        "The connection is paused, by its person or by the operator. Nothing is lost: it goes on when the pause is lifted. \
+         Connecting again does not lift it."
+    )]
     Frozen,
     #[error("{issuer} gives no token right now. Try again in {retry_after} seconds.")]
     IssuerUnavailable { issuer: String, retry_after: i64 },

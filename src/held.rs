@@ -6,7 +6,7 @@ use crate::account::Account;
 use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
-use crate::connection::freeze::Freeze;
+use crate::connection::freeze::Stopped;
 use crate::connection::held::{OfToken, USUAL};
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
@@ -16,7 +16,7 @@ use crate::db::snapshot::Snapshot;
 pub struct Held {
     pub callers: Snapshot<Callers>,
     pub apps: Snapshot<Apps>,
-    pub freezes: Snapshot<Vec<Freeze>>,
+    pub freezes: Snapshot<Stopped>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,

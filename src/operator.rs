@@ -2,8 +2,11 @@
 //! beside the database, so that whatever it holds in memory stays exact.
 
 pub mod backup;
+mod freeze;
 pub mod lock;
+mod mass_revoke;
 mod restore;
+pub mod select;
 mod show;
 pub mod socket;
 pub mod vault;
@@ -12,11 +15,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use self::select::{Asked, Person};
 use crate::App;
+use crate::account::delete;
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
 use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
+use crate::connection::selection::Why;
 use crate::error::Error;
 use crate::secret::Token;
 use crate::vault::rotate::Progress;
@@ -27,15 +33,57 @@ pub enum Command {
     AddApp(Box<NewApp>),
     ImportManifest(Import),
     ListApps,
-    RemoveApp { key: String },
-    CreateKey { caller: String, apps: Vec<String> },
+    RemoveApp {
+        key: String,
+    },
+    CreateKey {
+        caller: String,
+        apps: Vec<String>,
+    },
     ListKeys,
-    RevokeKey { id: String },
-    ShowConnection { id: String },
+    RevokeKey {
+        id: String,
+    },
+    ShowConnection {
+        id: String,
+    },
+    Freeze {
+        asked: Asked,
+        reason: String,
+    },
+    Unfreeze {
+        id: String,
+    },
+    ListFreezes,
+    MassRevoke {
+        asked: Asked,
+        reason: String,
+        per_second: Option<u32>,
+    },
+    MassRevokeStatus {
+        id: String,
+    },
+    ListMassRevokes,
+    /// What a freeze or a mass revoke would reach.
+    DryRun {
+        asked: Asked,
+        limit: u32,
+    },
+    DeleteAccount {
+        person: Person,
+        reason: String,
+    },
     VaultStatus,
-    LookIntoVault { looked: vault::Looked },
-    RotateVault { progress: Progress },
-    Backup { file: PathBuf, begun: bool },
+    LookIntoVault {
+        looked: vault::Looked,
+    },
+    RotateVault {
+        progress: Progress,
+    },
+    Backup {
+        file: PathBuf,
+        begun: bool,
+    },
     RestoreStatus,
     MarkRestored,
     UseRestored,
@@ -55,11 +103,18 @@ pub struct Answer {
     /// Things that are not as they should be, though the command was carried out.
     #[serde(default)]
     pub troubles: usize,
+    /// A mass revoke that is still running.
+    #[serde(default)]
+    pub follow: Option<String>,
 }
 
 impl Answer {
     fn line(line: String) -> Self {
-        Self { lines: vec![line], ..Self::default() }
+        Self::of(vec![line])
+    }
+
+    fn of(lines: Vec<String>) -> Self {
+        Self { lines, ..Self::default() }
     }
 
     /// There is more to do, from here on.
@@ -75,14 +130,11 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
             let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer { lines: registered(app, &added), ..Answer::default() })
+            Ok(Answer::of(registered(app, &added)))
         }
         Command::ImportManifest(asked) => {
             let imported = import(app, asked).await?;
-            Ok(Answer {
-                lines: imported.iter().flat_map(|added| registered(app, added)).collect(),
-                ..Answer::default()
-            })
+            Ok(Answer::of(imported.iter().flat_map(|added| registered(app, added)).collect()))
         }
         Command::ListApps => list_apps(app).await,
         Command::RemoveApp { key } => {
@@ -111,6 +163,23 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
         Command::RestoreStatus => restore::status(app).await,
         Command::MarkRestored => restore::mark(app).await,
         Command::UseRestored => restore::done(app).await,
+        Command::Freeze { asked, reason } => freeze::freeze(app, &asked, &reason).await,
+        Command::Unfreeze { id } => freeze::unfreeze(app, &id).await,
+        Command::ListFreezes => freeze::list(app).await,
+        Command::MassRevoke { asked, reason, per_second } => {
+            mass_revoke::begin(app, &asked, &reason, per_second).await
+        }
+        Command::MassRevokeStatus { id } => mass_revoke::status(app, &id).await,
+        Command::ListMassRevokes => mass_revoke::list(app).await,
+        Command::DryRun { asked, limit } => freeze::dry_run(app, &asked, limit).await,
+        Command::DeleteAccount { person, reason } => {
+            let account = select::find(app, &person).await?;
+            delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
+            Ok(Answer::line(format!(
+                "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
+                account.id
+            )))
+        }
     }
 }
 
@@ -128,7 +197,7 @@ async fn list_apps(app: &App) -> Result<Answer, Error> {
         let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
         format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
     };
-    Ok(Answer { lines: apps.iter().map(line).collect(), ..Answer::default() })
+    Ok(Answer::of(apps.iter().map(line).collect()))
 }
 
 async fn list_keys(app: &App) -> Result<Answer, Error> {
@@ -140,5 +209,5 @@ async fn list_keys(app: &App) -> Result<Answer, Error> {
             key.id, key.caller_id, key.caller, key.apps, key.created_at
         )
     };
-    Ok(Answer { lines: keys.iter().map(line).collect(), ..Answer::default() })
+    Ok(Answer::of(keys.iter().map(line).collect()))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 use time::OffsetDateTime;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
@@ -53,6 +53,18 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
 pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
     db.execute(delete).await
+}
+
+/// The same, as part of something greater.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_all_with(
+    transaction: &mut AnyConnection,
+    account_id: &str,
+) -> std::result::Result<(), sqlx::Error> {
+    let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
+    delete.execute(transaction).await.map(drop)
 }
 
 /// Deletes what has expired.

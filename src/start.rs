@@ -154,6 +154,9 @@ pub async fn keep_house(app: App) {
                 if let Err(error) = consent::end_due(&app).await {
                     tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
                 }
+                if let Err(error) = account::delete::go_on(&app).await {
+                    tracing::error!(%error, "an account could not be deleted yet; it is tried again");
+                }
             }
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&app).await {

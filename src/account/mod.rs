@@ -1,5 +1,6 @@
 //! Accounts: who is signed in, known by (issuer, subject).
 
+pub mod delete;
 pub mod pages;
 pub mod sign_in;
 pub mod sign_out;
@@ -37,6 +38,14 @@ impl Account {
 /// When the database does not answer.
 pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {
     app.held.accounts.get(&app.db, id, async || store::by_id(&app.db, id).await).await
+}
+
+/// Also of somebody who is gone, for what is still to be ended of theirs.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id_even_deleted(app: &App, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    store::by_id_even_deleted(&app.db, id).await
 }
 
 impl Weigh for Account {
@@ -79,6 +88,17 @@ pub async fn by_id_or_subject(app: &App, text: &str) -> Result<Option<Account>, 
     }
     let issuer = sign_in::issuer(app).await?;
     Ok(store::by_subject(&app.db, issuer.identifier().unwrap_or_default(), text).await?)
+}
+
+/// The account of a subject at an issuer.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_subject(app: &App, issuer: &str, subject: &str) -> Result<Option<Account>, Error> {
+    if [issuer, subject].iter().any(|text| text.contains(char::is_control)) {
+        return Ok(None);
+    }
+    Ok(store::by_subject(&app.db, issuer, subject).await?)
 }
 
 /// Whether a text can be an account's id; anything else need not be looked for.

@@ -3,20 +3,22 @@
 use askama::Template;
 use axum::Router;
 use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
 
-use super::{sign_in, sign_out};
+use super::{delete, sign_in, sign_out};
 use crate::App;
+use crate::connection::selection::Why;
 use crate::edge::address::Address;
 use crate::error::Error;
 use crate::issuer::callback::Callback;
 use crate::ledger::{self, Action, Entry};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
-use crate::web::view::Page;
-use crate::web::{Browser, SignedInBrowser, encode, return_to, see_other, signed_in_html};
+use crate::web::view::{Link, MessagePage, Page};
+use crate::web::{Browser, SignedInBrowser, encode, html, return_to, see_other, signed_in_html};
 
 pub fn router() -> Router<App> {
     Router::new()
@@ -24,6 +26,8 @@ pub fn router() -> Router<App> {
         .route("/sign-in", get(start))
         .route("/sign-in/callback", get(callback))
         .route("/sign-out", post(leave))
+        .route("/account/delete", post(remove))
+        .route("/account/deleted", get(deleted))
 }
 
 /// What this place is, and the way in.
@@ -100,6 +104,37 @@ async fn leave(State(app): State<App>, form: OwnForm<SignOut>) -> Result<Respons
     Ok(see_other(
         &then.map_or_else(|| "/".to_owned(), |path| format!("/sign-in?return_to={}", encode(&path))),
     ))
+}
+
+/// The form holds nothing but the value that proves it.
+#[derive(Deserialize)]
+struct Nothing {}
+
+async fn remove(State(app): State<App>, form: OwnForm<Nothing>) -> Result<Response, PageFailure> {
+    let SignedInBrowser { browser, account, .. } = form.signed_in;
+    let why = Why { actor: account.id.clone(), reason: "deleted by its person".to_owned() };
+    delete::delete(&app, &account.id, &why).await?;
+    browser.sign_out().await?;
+    Ok(see_other("/account/deleted"))
+}
+
+/// Says the same to everybody: whose account it was is forgotten.
+async fn deleted() -> Response {
+    let page = MessagePage {
+        page: Page::new("Account deleted"),
+        heading: "Your account is deleted".to_owned(),
+        sentences: vec![
+            "Every app was stopped, and you are signed out everywhere.".to_owned(),
+            "Your name, e-mail address and picture are gone from here. The services behind your apps are told until each \
+             has confirmed; then who you were there goes too."
+                .to_owned(),
+        ],
+        said: None,
+        primary: Link { label: "To the first page".to_owned(), href: "/".to_owned() },
+        secondary: None,
+        request_id: None,
+    };
+    html(StatusCode::OK, &page, &[])
 }
 
 async fn record(app: &App, action: Action, account_id: &str) -> Result<(), Error> {

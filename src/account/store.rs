@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use super::Account;
 use crate::App;
 use crate::clock::Timestamp;
+use crate::db::write::Transaction;
 use crate::db::{Db, json};
 use crate::secret::{TokenHash, random_id};
 
@@ -52,6 +53,13 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
 }
 
 pub async fn by_id(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    let select =
+        sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE id = $1 AND status = 'active'"));
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub async fn by_id_even_deleted(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
     let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE id = $1"));
     let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
     row.as_ref().map(read).transpose()
@@ -62,6 +70,40 @@ pub async fn by_subject(db: &Db, issuer: &str, subject: &str) -> Result<Option<A
         sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM accounts WHERE issuer = $1 AND subject = $2"));
     let row = sqlx::query(select).bind(issuer).bind(subject).fetch_optional(&db.pool).await?;
     row.as_ref().map(read).transpose()
+}
+
+/// Takes the person out of an account: whoever signs in as they did gets another one. False when that was done before.
+pub async fn begin_deletion(
+    app: &App,
+    transaction: &mut Transaction,
+    id: &str,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let (holder, held) = (app.clone(), id.to_owned());
+    transaction.after_commit(move || holder.held.accounts.forget(&held));
+    let update = "UPDATE accounts SET status = 'deleting', issuer = '', subject = id, name = NULL, email = NULL, \
+            picture = NULL, claims = '{}', deleted_at = $2 WHERE id = $1 AND status = 'active'";
+    let done = sqlx::query(update).bind(id).bind(now.unix()).execute(&mut **transaction).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Accounts whose connections may not all have ended yet.
+pub async fn deleting(db: &Db) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT id FROM accounts WHERE status = 'deleting' ORDER BY deleted_at LIMIT 100";
+    let rows = sqlx::query(select).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// Only of one that was deleted before `before`, and all of whose issuers were told.
+pub async fn end_deletion(
+    transaction: &mut Transaction,
+    id: &str,
+    before: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE accounts SET status = 'deleted' WHERE id = $1 AND status = 'deleting' AND deleted_at <= $2 \
+        AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.account_id = accounts.id AND c.status <> 'revoked')";
+    let done = sqlx::query(update).bind(id).bind(before.unix()).execute(&mut **transaction).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 fn read(row: &AnyRow) -> Result<Account, sqlx::Error> {

@@ -16,7 +16,7 @@ pub async fn remove(app: &App, key: &str) -> Result<(), Error> {
     let live = crate::connection::count_live(app, &third_party.id).await?;
     if !live.is_none() {
         return Err(Error::Conflict(format!(
-            "The app `{key}` still has {live} live connections; revoke them first."
+            "The app `{key}` still has {live} live connections; end them first with `attache revoke --app {key}`."
         )));
     }
     super::suspend(app, &third_party.id).await?;

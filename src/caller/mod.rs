@@ -55,6 +55,17 @@ fn changed(app: &App, transaction: &mut Transaction) {
     transaction.after_commit(move || app.held.callers.forget());
 }
 
+/// The id of a caller, by its id or its name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn id_of(app: &App, text: &str) -> Result<Option<String>, Error> {
+    if text.contains(char::is_control) {
+        return Ok(None);
+    }
+    Ok(store::id_of(&app.db, text).await?)
+}
+
 /// Every key, for the operator.
 ///
 /// # Errors

@@ -18,6 +18,12 @@ pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, sqlx::E
     row.as_ref().map(read).transpose()
 }
 
+pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, sqlx::Error> {
+    let select = "SELECT id FROM callers WHERE id = $1 OR name = $2 ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END LIMIT 1";
+    let row = sqlx::query(select).bind(text).bind(text).bind(text).fetch_optional(&db.pool).await?;
+    row.map(|row| row.try_get("id")).transpose()
+}
+
 /// Every active caller with a live key.
 pub async fn all(db: &Db) -> Result<Callers, sqlx::Error> {
     let mut callers = Callers::default();

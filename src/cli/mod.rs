@@ -1,17 +1,21 @@
 //! The commands. Each file reads its arguments, calls verbs, and prints; only here is anything printed.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to whoever typed it")]
 
+mod account;
 mod app;
 mod backup;
 mod check;
 mod connection;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod freeze;
 mod key;
 mod logging;
 mod migrate;
 mod operate;
 mod restore;
+mod revoke;
+mod selection;
 mod serve;
 mod vault;
 
@@ -46,6 +50,15 @@ enum Command {
     /// Connections
     #[command(subcommand)]
     Connection(connection::Connection),
+    /// Stop handing out, at once, by app, person, issuer, caller or connection, until it is lifted; burns no grant
+    Freeze(Box<freeze::Freeze>),
+    /// Lift a freeze
+    Unfreeze(freeze::Unfreeze),
+    /// End many connections for good: nothing is handed out from the answer on, and their issuers are told
+    Revoke(Box<revoke::Revoke>),
+    /// Accounts of people
+    #[command(subcommand)]
+    Account(account::Account),
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
@@ -124,6 +137,10 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Migrate(file) => migrate::run(&file).await,
         Command::App(command) => app::run(command).await,
         Command::Connection(command) => connection::run(command).await,
+        Command::Freeze(command) => freeze::freeze(*command).await,
+        Command::Unfreeze(command) => freeze::unfreeze(command).await,
+        Command::Revoke(command) => revoke::run(*command).await,
+        Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,

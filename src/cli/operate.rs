@@ -1,15 +1,20 @@
 //! Carries out an operator's command: by the running server when there is one on this database, else here.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use attache::app::sync::Extent;
 use attache::clock::Clock;
+use attache::connection::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;
 use attache::{App, db, start};
 
 use super::{ConfigFile, Failure};
+
+/// How often it is asked how far a mass revoke is.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Who carries out commands.
 pub enum Hand {
@@ -47,7 +52,10 @@ impl Hand {
             Self::Here(app, _) => Ok(run(app, command).await?),
             Self::Server(socket) => match socket::send(socket, &command).await {
                 Some(answered) => answered.map_err(Failure::Sentence),
-                None => Err(Failure::Sentence("The server has ended. Try again.".to_owned())),
+                None => Err(Failure::Sentence(
+                    "The server does not answer any more. What was begun goes on when it is started."
+                        .to_owned(),
+                )),
             },
         }
     }
@@ -66,6 +74,40 @@ pub async fn operate(file: &ConfigFile, command: Command) -> Result<(), Failure>
     hand.end().await;
     let answer = answer?;
     print(&answer);
+    Ok(())
+}
+
+/// The same, and then waits until the mass revoke has ended that the answer tells of.
+pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> {
+    let hand = Hand::find(file).await?;
+    // Where no server does, the work is ours; beside servers it is shared.
+    let work = match &hand {
+        Hand::Here(app, _) => Some((app.draining.clone(), tokio::spawn(mass_revoke::run(app.clone())))),
+        Hand::Server(_) => None,
+    };
+    let followed = match hand.ask(command).await {
+        Ok(begun) => to_the_end(&hand, begun).await,
+        Err(failure) => Err(failure),
+    };
+    if let Some((draining, work)) = work {
+        draining.cancel();
+        let _ = work.await;
+    }
+    hand.end().await;
+    followed
+}
+
+async fn to_the_end(hand: &Hand, begun: Answer) -> Result<(), Failure> {
+    print(&begun);
+    let (mut running, mut said) = (begun.follow, begun.lines);
+    while let Some(id) = running {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = hand.ask(Command::MassRevokeStatus { id }).await?;
+        if now.lines != said {
+            print(&now);
+        }
+        (running, said) = (now.follow, now.lines);
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use attache::clock::Clock;
 use attache::config::Config;
-use attache::connection::early;
+use attache::connection::{early, mass_revoke};
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
 use attache::server::{Limits, descriptors, drain, serve};
@@ -49,6 +49,7 @@ pub async fn serve_until_told(
     }
     let house = tokio::spawn(start::keep_house(app.clone()));
     let early = tokio::spawn(early::run(app.clone()));
+    let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
     let probes = machine_room::router(app.clone());
     // Probes are answered while the rest drains.
     tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
@@ -67,7 +68,7 @@ pub async fn serve_until_told(
     let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
-    let _ = tokio::join!(house, early);
+    let _ = tokio::join!(house, early, mass_revokes);
     drain(&app).await;
     tracing::info!("drained");
     Ok(())

@@ -24,6 +24,8 @@ pub struct LimitsConfig {
     pub failure_burst: u32,
     /// Sign-ins begun from one address, in a minute.
     pub sign_ins_per_minute: u32,
+    /// Connections that a mass revoke ends in a second, where the command does not say.
+    pub mass_revoke_per_second: u32,
 }
 
 impl Default for LimitsConfig {
@@ -37,6 +39,7 @@ impl Default for LimitsConfig {
             failures_per_minute: 60,
             failure_burst: 60,
             sign_ins_per_minute: 60,
+            mass_revoke_per_second: 20,
         }
     }
 }
@@ -59,5 +62,7 @@ impl LimitsConfig {
         within("failures_per_minute", self.failures_per_minute.into(), 0, 1_000_000);
         within("failure_burst", self.failure_burst.into(), 1, 1_000_000);
         within("sign_ins_per_minute", self.sign_ins_per_minute.into(), 0, 1_000_000);
+        let fastest = crate::connection::mass_revoke::FASTEST.into();
+        within("mass_revoke_per_second", self.mass_revoke_per_second.into(), 1, fastest);
     }
 }

@@ -7,7 +7,8 @@ pub use store::{STANDS_FOR, authorized, caller, found, from_key};
 
 use std::sync::Arc;
 
-use super::freeze::{self, Use};
+use super::freeze;
+use super::selection::Use;
 use super::{Connection, held, is_id};
 use crate::App;
 use crate::app::{AppStatus, ThirdPartyApp};
@@ -109,6 +110,6 @@ async fn approved(app: &App, connection: &Connection) -> Result<Option<Arc<Third
 /// Of an approved app, and not frozen.
 async fn refuse_frozen_to(app: &App, connection: &Connection, caller_id: Option<&str>) -> Result<(), Error> {
     let third_party = approved(app, connection).await?.ok_or(Error::ConnectionNotFound)?;
-    let used = Use { connection, issuer_id: &third_party.issuer.id, caller_id };
+    let used = Use::of(connection, &third_party.issuer.id, caller_id);
     if freeze::is_frozen(app, used).await? { Err(Error::Frozen) } else { Ok(()) }
 }

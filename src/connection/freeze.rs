@@ -1,60 +1,245 @@
-//! Freezes: who or what is stopped for a while. Judged at every hand-out, never a state of a connection.
+//! Freezes: who or what is stopped for a while, by whom and why. Judged at every hand-out, never a state of a
+//! connection; spends no refresh token and asks no issuer.
 
-use super::{Connection, allow};
+pub(super) mod store;
+
+use std::collections::HashMap;
+
+use super::Connection;
+use super::selection::{OPERATOR, Scope, Selection, Use, Why};
 use crate::App;
 use crate::clock::Timestamp;
+use crate::db::write::Transaction;
+use crate::error::Error;
+use crate::ledger::{self, Action};
+use crate::secret::random_id;
 
 /// One row of `freezes`.
 #[derive(Clone, Debug)]
 pub struct Freeze {
-    pub scope: Scope,
-    /// An id; of no meaning where the scope is `all`.
-    pub target: String,
-    /// Only what was connected before this moment.
-    pub issued_before: Option<Timestamp>,
+    pub id: String,
+    pub selection: Selection,
+    pub why: Why,
+    /// The mass revoke or the deletion that it ends with.
+    pub part_of: Option<String>,
+    pub since: Timestamp,
 }
 
-/// What a freeze stops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
-pub enum Scope {
-    Account,
-    App,
-    Issuer,
-    Caller,
-    Connection,
-    All,
+/// All that is stopped, by what is asked at a hand-out: of each target, what was agreed to before a moment, or
+/// everything.
+#[derive(Debug, Default)]
+pub struct Stopped(HashMap<Scope, HashMap<String, Option<Timestamp>>>);
+
+impl Stopped {
+    pub(super) fn add(&mut self, selection: Selection) {
+        let targets = self.0.entry(selection.scope).or_default();
+        let before = targets.entry(selection.target).or_insert(selection.issued_before);
+        // Of two, the one that stops more.
+        *before = match (*before, selection.issued_before) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            _ => None,
+        };
+    }
+
+    fn covers(&self, used: Use<'_>) -> bool {
+        self.0.iter().any(|(scope, targets)| {
+            let before = used.target(*scope).and_then(|target| targets.get(target));
+            before.is_some_and(|before| is_before(used.consented_at, *before))
+        })
+    }
 }
 
-/// Whose use of a connection is judged.
-#[derive(Clone, Copy, Debug)]
-pub struct Use<'a> {
-    pub connection: &'a Connection,
-    /// Of the connection's app.
-    pub issuer_id: &'a str,
-    /// None when the access token itself asks.
-    pub caller_id: Option<&'a str>,
+fn is_before(consented_at: Timestamp, before: Option<Timestamp>) -> bool {
+    before.is_none_or(|before| consented_at < before)
 }
 
 impl Freeze {
-    #[must_use]
-    pub fn covers(&self, used: Use<'_>) -> bool {
-        let connection = used.connection;
-        let recent = self.issued_before.is_some_and(|moment| connection.connected_at >= moment);
-        match self.scope {
-            Scope::Caller => used.caller_id == Some(self.target.as_str()),
-            _ if recent => false,
-            Scope::Account => self.target == connection.account_id,
-            Scope::App => self.target == connection.app_id,
-            Scope::Issuer => self.target == used.issuer_id,
-            Scope::Connection => self.target == connection.id,
-            Scope::All => true,
-        }
+    fn covers(&self, used: Use<'_>) -> bool {
+        used.target(self.selection.scope) == Some(self.selection.target.as_str())
+            && is_before(used.consented_at, self.selection.issued_before)
     }
 }
 
 /// Whether a freeze covers this use, by what is held in memory: only where this process is alone.
 pub(super) async fn is_frozen(app: &App, used: Use<'_>) -> Result<bool, sqlx::Error> {
-    let freezes = app.held.freezes.get(&app.db, async || allow::store::freezes(&app.db).await).await?;
-    Ok(freezes.iter().any(|freeze| freeze.covers(used)))
+    let stopped = app.held.freezes.get(&app.db, async || store::stopped(&app.db).await).await?;
+    Ok(stopped.covers(used))
+}
+
+/// How a connection stands, as its person sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    Free,
+    PausedByYou,
+    /// An operator's freeze covers it.
+    Held,
+    /// A revoke is on its way to it.
+    Ending,
+}
+
+/// The freezes that cover connections of an account, whoever uses them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_account(app: &App, account_id: &str) -> Result<Vec<Freeze>, Error> {
+    Ok(store::of_account(&app.db, account_id).await?)
+}
+
+/// The gravest of what these freezes mean for a connection.
+#[must_use]
+pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
+    let meant = |freeze: &Freeze| match (&freeze.part_of, freeze.is_pause_of(used)) {
+        (Some(_), _) => Standing::Ending,
+        (None, true) => Standing::PausedByYou,
+        (None, false) => Standing::Held,
+    };
+    freezes.iter().filter(|freeze| freeze.covers(used)).map(meant).max().unwrap_or(Standing::Free)
+}
+
+impl Freeze {
+    /// Whether the connection's own person made it.
+    #[must_use]
+    pub fn is_pause_of(&self, used: Use<'_>) -> bool {
+        self.selection.scope == Scope::Connection
+            && self.selection.target == used.connection_id
+            && self.why.actor == used.account_id
+    }
+}
+
+/// Stops a selection. When this returns, no request that begins later is given anything of it, on any replica.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn freeze(app: &App, selection: &Selection, why: &Why) -> Result<Freeze, Error> {
+    let mut transaction = app.db.begin().await?;
+    let freeze = begin(app, &mut transaction, selection, why, None).await?;
+    let entry = selection.entry(why, &freeze.id);
+    ledger::append(&mut transaction, &app.ledger, Action::Frozen, &entry, freeze.since).await?;
+    transaction.commit().await?;
+    tracing::warn!(freeze = freeze.id, scope = %selection.scope, target = selection.target, "frozen");
+    Ok(freeze)
+}
+
+/// As part of something greater, in its transaction, and written to the ledger by that.
+pub(crate) async fn begin(
+    app: &App,
+    transaction: &mut Transaction,
+    selection: &Selection,
+    why: &Why,
+    part_of: Option<&str>,
+) -> Result<Freeze, Error> {
+    let freeze = Freeze {
+        id: format!("fr_{}", random_id::<20>()),
+        selection: selection.clone(),
+        why: why.clone(),
+        part_of: part_of.map(str::to_owned),
+        since: app.clock.now(),
+    };
+    changed(app, transaction);
+    store::insert(transaction, &freeze).await?;
+    Ok(freeze)
+}
+
+/// Lifts what [`begin`] began.
+pub(crate) async fn end(app: &App, transaction: &mut Transaction, part_of: &str) -> Result<(), sqlx::Error> {
+    changed(app, transaction);
+    store::delete_part(transaction, part_of).await
+}
+
+/// Lifts an operator's freeze: what it stopped goes on, as if it had not been.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when there is none of that id; [`Error::Conflict`] when it is a person's own pause, or
+/// part of something that is still going on.
+pub async fn unfreeze(app: &App, id: &str, actor: &str) -> Result<Freeze, Error> {
+    let missing =
+        || Error::InvalidRequest(format!("There is no freeze `{id}`; `attache freeze --list` shows them."));
+    let freeze = store::by_id(&app.db, id).await?.ok_or_else(missing)?;
+    if let Some(whole) = &freeze.part_of {
+        return Err(Error::Conflict(format!("The freeze {id} is part of {whole} and ends with it.")));
+    }
+    if freeze.why.actor != OPERATOR {
+        return Err(Error::Conflict(format!("{id} is a person's own pause: only they lift it.")));
+    }
+    let why = Why { actor: actor.to_owned(), reason: freeze.why.reason.clone() };
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction);
+    if !store::delete(&mut transaction, id).await? {
+        return Err(missing());
+    }
+    let entry = freeze.selection.entry(&why, id);
+    ledger::append(&mut transaction, &app.ledger, Action::Unfrozen, &entry, app.clock.now()).await?;
+    transaction.commit().await?;
+    tracing::warn!(freeze = id, "unfrozen");
+    Ok(freeze)
+}
+
+/// Pauses a connection for its own person. Pressed twice, it is paused once.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`] when it is not live.
+pub async fn pause(app: &App, connection: &Connection) -> Result<(), Error> {
+    if !connection.is_live() {
+        return Err(Error::ConnectionNotFound);
+    }
+    let (selection, why) = own(connection);
+    let id = pause_id(connection);
+    let freeze = Freeze { id: id.clone(), selection, why, part_of: None, since: app.clock.now() };
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction);
+    if store::insert(&mut transaction, &freeze).await? {
+        let entry = freeze.selection.entry(&freeze.why, &id);
+        ledger::append(&mut transaction, &app.ledger, Action::Frozen, &entry, freeze.since).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+/// Lifts the person's own pause; an operator's freeze stays.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn go_on(app: &App, connection: &Connection) -> Result<(), Error> {
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction);
+    if store::delete(&mut transaction, &pause_id(connection)).await? {
+        let (selection, why) = own(connection);
+        let entry = selection.entry(&why, &pause_id(connection));
+        ledger::append(&mut transaction, &app.ledger, Action::Unfrozen, &entry, app.clock.now()).await?;
+    }
+    Ok(transaction.commit().await?)
+}
+
+fn own(connection: &Connection) -> (Selection, Why) {
+    let why = Why { actor: connection.account_id.clone(), reason: "paused by its person".to_owned() };
+    (Selection::of(Scope::Connection, &connection.id), why)
+}
+
+/// One for each connection.
+fn pause_id(connection: &Connection) -> String {
+    format!("fr_pause_{}", connection.id)
+}
+
+/// What operators froze and what is part of something greater, newest first, and how many pauses there are beside.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(app: &App) -> Result<(Vec<Freeze>, i64), Error> {
+    Ok((store::all(&app.db).await?, store::pauses(&app.db).await?))
+}
+
+/// Removes pauses of connections that have ended.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction);
+    store::sweep(&mut transaction).await?;
+    transaction.commit().await
+}
+
+/// Freezes are changed in this transaction.
+fn changed(app: &App, transaction: &mut Transaction) {
+    let app = app.clone();
+    transaction.after_commit(move || app.held.freezes.forget());
 }

@@ -10,14 +10,17 @@ pub mod flight;
 pub mod freeze;
 pub mod held;
 pub mod held_back;
+pub mod mass_revoke;
 pub mod pages;
 pub mod read;
 pub mod refresh;
 pub mod revoke;
 pub mod seal;
+pub mod selection;
 pub mod start;
 pub mod state;
 mod store;
+pub mod survey;
 pub mod verify;
 
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use std::sync::Arc;
 use crate::App;
 use crate::account::Account;
 use crate::clock::Timestamp;
+use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
@@ -63,6 +67,8 @@ pub struct Connection {
     /// When every refresh token of this consent has ended, where the issuer's profile says so.
     pub refresh_expires_at: Option<Timestamp>,
     pub connected_at: Timestamp,
+    /// When the person last agreed: when the grant was issued.
+    pub consented_at: Timestamp,
     pub refreshed_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,
@@ -206,11 +212,36 @@ pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
     Ok(store::live_ids(&app.db, app_id).await?)
 }
 
-/// Deletes consents that were never finished, and drops what nobody decided about.
+/// The live connections of an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn live_of_account(app: &App, account_id: &str) -> Result<Vec<Connection>, Error> {
+    Ok(store::live_of_account(&app.db, account_id).await?)
+}
+
+/// Ends the consents of an account that are under way, with whatever else ends in this transaction.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_attempts(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+    start::store::forget(transaction, account_id).await
+}
+
+/// Removes whom the revoked connections of an account were at their issuers.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+    store::forget_identities(transaction, account_id).await
+}
+
+/// Deletes consents that were never finished and pauses of what has ended, and drops what nobody decided about.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn sweep(app: &App) -> Result<(), Error> {
     complete::kept::drop_forgotten(app).await?;
-    Ok(start::store::sweep(&app.db, app.clock.now()).await?)
+    start::store::sweep(&app.db, app.clock.now()).await?;
+    Ok(freeze::sweep(app).await?)
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Connection, store as connections};
 use crate::App;
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
 
@@ -17,9 +18,22 @@ use crate::ledger::{self, Action, Entry};
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
 pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<(), Error> {
+    granted_before(app, connection, Timestamp::from_unix(i64::MAX), actor).await
+}
+
+/// The same, unless the person has agreed again at `moment` or later: another grant is not ended by mistake.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`] when it is not live, or a newer grant.
+pub async fn granted_before(
+    app: &App,
+    connection: &Connection,
+    moment: Timestamp,
+    actor: &str,
+) -> Result<(), Error> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    if !connections::begin_revoke(app, &mut transaction, &connection.id, now).await? {
+    if !connections::begin_revoke(app, &mut transaction, &connection.id, moment, now).await? {
         return Err(Error::ConnectionNotFound);
     }
     // Counted before they are forgotten: what is out cannot be called back, and the receipt says so.

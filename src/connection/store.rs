@@ -22,7 +22,7 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -102,6 +102,12 @@ pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error>
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
+/// The live connections of an account.
+pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, sqlx::Error> {
+    let condition = "WHERE c.account_id = $1 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
+    sqlx::query(select(condition)).bind(account_id).fetch_all(&db.pool).await?.iter().map(read).collect()
+}
+
 /// Counted no further than this.
 pub(super) const COUNTED: i64 = 1_000;
 
@@ -163,9 +169,9 @@ pub async fn insert(
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
-            refresh_expires_at, consent_expires_at, environments) \
+            refresh_expires_at, consent_expires_at, environments, consented_at) \
         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18, \
-            $19, $20) \
+            $19, $20, $21) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -185,6 +191,7 @@ pub async fn insert(
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
+        .bind(now.unix())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -210,7 +217,8 @@ pub async fn renew(
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
             refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, \
-            consent_expires_at = $12, environments = $13, external_issuer = $14, external_subject = $15 \
+            consent_expires_at = $12, environments = $13, external_issuer = $14, external_subject = $15, \
+            consented_at = $16 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
@@ -221,6 +229,7 @@ pub async fn renew(
         .bind(consent.allowed.text())
         .bind(&who.issuer)
         .bind(&who.subject)
+        .bind(now.unix())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -228,11 +237,13 @@ pub async fn renew(
 
 /// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
 /// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
-/// token, or the access token where that is all there is. False when it was not live.
+/// token, or the access token where that is all there is. False when it was not live, or its person agreed again at
+/// `granted_before` or later: that is another grant.
 pub async fn begin_revoke(
     app: &App,
     transaction: &mut Transaction,
     id: &str,
+    granted_before: Timestamp,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, id, None);
@@ -243,9 +254,14 @@ pub async fn begin_revoke(
             access_token = CASE WHEN refresh_token IS NULL THEN access_token ELSE NULL END, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked')";
-    let done =
-        sqlx::query(update).bind(id).bind(now.unix()).bind(now.unix()).execute(&mut **transaction).await?;
+        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND consented_at < $4";
+    let done = sqlx::query(update)
+        .bind(id)
+        .bind(now.unix())
+        .bind(now.unix())
+        .bind(granted_before.unix())
+        .execute(&mut **transaction)
+        .await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -279,6 +295,15 @@ pub async fn finish_revoke(
         ledger::append(&mut transaction, &app.ledger, Action::RevokeConfirmed, entry, now).await?;
     }
     transaction.commit().await
+}
+
+/// Whom these were at their issuers: of no more use once those have been told.
+pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connections SET external_subject = '' WHERE account_id = $1 AND status = 'revoked'";
+    sqlx::query(update).bind(account_id).execute(&mut **transaction).await?;
+    let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
+        (SELECT c.id FROM connections c WHERE c.account_id = $1)";
+    sqlx::query(update).bind(account_id).execute(&mut **transaction).await.map(drop)
 }
 
 /// Why the issuer did not confirm, where it could have.
@@ -325,6 +350,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         retry_at: moment(row, "retry_at")?,
         refresh_expires_at: moment(row, "refresh_expires_at")?,
         connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,
         revoked_at: moment(row, "revoked_at")?,

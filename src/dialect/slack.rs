@@ -87,7 +87,7 @@ impl From<Error> for Refusal {
             }
             Error::NotAuthed => Self::word("not_authed"),
             Error::InvalidAuth => Self::word("invalid_auth"),
-            Error::ConnectionNotFound | Error::Frozen => Self::word("token_not_found"),
+            Error::ConnectionNotFound => Self::word("token_not_found"),
             Error::InvalidRequest(_) => Self::with("invalid_arguments", json!({ "message": message })),
             Error::TooLarge => {
                 Self { status, ..Self::with("invalid_arguments", json!({ "message": message })) }
@@ -110,7 +110,7 @@ impl From<Error> for Refusal {
                 let more = json!({ "state": state, "message": message, "retry_after": retry_after, "connect_url": connect_url });
                 Self::with("access_token_exchange_failed", more)
             }
-            Error::Misconfigured { .. } | Error::Damaged => {
+            Error::Misconfigured { .. } | Error::Damaged | Error::Frozen => {
                 Self::with("access_token_exchange_failed", json!({ "state": state, "message": message }))
             }
             other => {

@@ -38,6 +38,13 @@ pub enum Action {
     RevokeConfirmed,
     KeyCreated,
     KeyRevoked,
+    Frozen,
+    Unfrozen,
+    MassRevokeBegun,
+    MassRevokeEnded,
+    AccountDeleted,
+    /// Nothing personal is left of a deleted account.
+    AccountErased,
 }
 
 /// One thing that happened.

@@ -27,7 +27,7 @@ pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
     for entry in ledger::of_connection(app, id, None, ENTRIES).await? {
         lines.extend(told(&entry));
     }
-    Ok(Answer { lines, ..Answer::default() })
+    Ok(Answer::of(lines))
 }
 
 fn facts(connection: &Connection, now: Timestamp) -> Vec<(&'static str, String)> {

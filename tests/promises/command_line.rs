@@ -338,7 +338,7 @@ async fn a_server_whose_issuer_is_down_serves_and_says_so() {
 
 #[test]
 fn no_argument_takes_a_secret() {
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["serve"],
         &["demo"],
@@ -357,6 +357,11 @@ fn no_argument_takes_a_secret() {
         &["vault", "rotate"],
         &["backup"],
         &["restore", "done"],
+        &["freeze"],
+        &["unfreeze"],
+        &["revoke"],
+        &["account"],
+        &["account", "delete"],
     ];
     for command in commands {
         let output = binary().args(command).arg("--help").output().expect("an end");

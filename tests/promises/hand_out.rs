@@ -234,7 +234,7 @@ async fn a_freeze_stops_hand_outs_and_its_end_lets_them_go_on(
     let connection = world.connection().await;
     let insert = "INSERT INTO freezes (id, scope, target, reason, actor, created_at) VALUES ('f', 'connection', $1, 'r', 'o', 0)";
     world.change(sqlx::query(insert).bind(&connection)).await;
-    assert_eq!(world.get(&connection).await["error"], "token_not_found");
+    assert_eq!(world.get(&connection).await["state"], "paused");
     let v1 = world.v1_token(&connection, &json!({})).await;
     assert_eq!(v1.status(), 409);
     world.change(sqlx::query("DELETE FROM freezes")).await;

@@ -72,3 +72,66 @@ pub fn more_apps(apps: &[(&str, &str)]) -> String {
     };
     apps.iter().map(app).collect()
 }
+
+/// Grants of as many people, each with a refresh token that the sandbox issuer knows and an access token that lives for
+/// an hour, as if each of them had connected the app. `people` are their numbers; ids in their order.
+pub async fn grants(world: &World, app: &str, people: std::ops::Range<usize>) -> Vec<String> {
+    use attache::connection::seal::{Binding, seal};
+    use attache::issuer::scope::Scopes;
+    use attache::issuer::token_answer::TokenSet;
+    use attache::secret::Token;
+    use attache::vault::{Purpose, insert};
+
+    let now = world.app.clock.now();
+    let app_id = world.column("SELECT id FROM apps WHERE key = $1", app).await.expect("an app");
+    let scopes = Scopes::lenient("openid offline_access");
+    let mut transaction = world.app.db.begin().await.expect("a transaction");
+    let mut ids = Vec::new();
+    for person in people {
+        let (id, account) = (format!("Et{app}{person:012}").replace('-', ""), format!("ac_{person:020}"));
+        let subject = format!("sandbox|person-{person}");
+        let put = "INSERT INTO accounts (id, issuer, subject, claims, created_at, last_sign_in_at) \
+            VALUES ($1, $2, $3, '{}', $4, $5) ON CONFLICT (id) DO NOTHING";
+        let put = sqlx::query(put).bind(&account).bind(world.issuer.url()).bind(&subject);
+        let put = put.bind(now.unix()).bind(now.unix());
+        put.execute(&mut *transaction).await.expect("an account");
+        let tokens = TokenSet {
+            access_token: Some(Token::new(format!("access-of-{id}"))),
+            refresh_token: Some(Token::new(world.issuer.give(app, &subject))),
+            expires_in: Some(3600),
+            scope: None,
+            id_token: None,
+        };
+        let (key, wrapped) = world.app.vault.new_data_key().expect("a key");
+        let binding = Binding { connection_id: &id, account_id: &account, app_id: &app_id, generation: 1 };
+        let sealed = seal(&key, binding, &tokens, None, &scopes, now).expect("sealed");
+        let put = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, data_kid, \
+                access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, requested_scopes, \
+                generation, fence, failures, connected_at, listed_at, updated_at, consented_at) \
+            VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, 1, 0, 0, $13, $14, $15, $16)";
+        sqlx::query(put)
+            .bind(&id)
+            .bind(&account)
+            .bind(&app_id)
+            .bind(world.issuer.url())
+            .bind(&subject)
+            .bind(&wrapped.kid)
+            .bind(sealed.access_token.map(|sealed| sealed.0))
+            .bind(sealed.access_token_hash.map(|hash| hash.as_str().to_owned()))
+            .bind(sealed.access_expires_at.map(attache::clock::Timestamp::unix))
+            .bind(sealed.refresh_token.map(|sealed| sealed.0))
+            .bind(scopes.to_string())
+            .bind(scopes.to_string())
+            .bind(now.unix())
+            .bind(now.unix())
+            .bind(now.unix())
+            .bind(now.unix())
+            .execute(&mut *transaction)
+            .await
+            .expect("a connection");
+        insert(&mut transaction, &wrapped, Purpose::Connection, now).await.expect("its key");
+        ids.push(id);
+    }
+    transaction.commit().await.expect("a commit");
+    ids
+}

@@ -26,12 +26,20 @@ impl Drop for Process {
     }
 }
 
+impl Process {
+    /// As kill -9 does.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("an end");
+    }
+}
+
 fn free_address() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").to_string()
 }
 
-async fn serve(world: &World) -> Process {
+pub async fn serve(world: &World) -> Process {
     serve_with(world, &world.config).await
 }
 

@@ -6,20 +6,20 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::connection::freeze::Freeze;
 use crate::connection::store::{COLUMNS, FROM, LIVE, read};
-use crate::db::{Db, moment, named};
+use crate::db::Db;
 use crate::secret::TokenHash;
 
 /// Whether a freeze covers connection `c`.
-const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f LEFT JOIN apps fa ON fa.id = c.app_id \
-    WHERE (f.issued_before IS NULL OR c.connected_at < f.issued_before) AND \
+const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+    WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
     ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
-    OR (f.scope = 'issuer' AND f.target = fa.issuer_id) OR (f.scope = 'connection' AND f.target = c.id) \
-    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
+    OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
+    OR (f.scope = 'connection' AND f.target = c.id) OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
 
-const CALLER_FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id) \
-    THEN 1 ELSE 0 END AS caller_frozen";
+/// Whether one covers what caller `ca` does with it.
+const CALLER_FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
+    AND (f.issued_before IS NULL OR c.consented_at < f.issued_before)) THEN 1 ELSE 0 END AS caller_frozen";
 
 /// What a caller may use, joined with everything that decides it in one statement.
 pub async fn for_caller(
@@ -107,19 +107,6 @@ pub fn found(row: &AnyRow) -> Result<Option<(Connection, bool)>, sqlx::Error> {
     }
     let frozen = flag(row, "frozen")? || flag(row, "caller_frozen")?;
     Ok(Some((read(row)?, frozen)))
-}
-
-/// Every freeze there is; they are few.
-pub async fn freezes(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
-    let rows = sqlx::query("SELECT scope, target, issued_before FROM freezes").fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| {
-        Ok(Freeze {
-            scope: named(row, "scope")?,
-            target: row.try_get("target")?,
-            issued_before: moment(row, "issued_before")?,
-        })
-    };
-    rows.iter().map(read).collect()
 }
 
 pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, sqlx::Error> {

@@ -174,6 +174,7 @@ impl Grant {
             retry_at: None,
             refresh_expires_at: None,
             connected_at: now,
+            consented_at: now,
             refreshed_at: None,
             last_used_at: None,
             revoked_at: None,

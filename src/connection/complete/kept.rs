@@ -143,7 +143,7 @@ pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
         if !store::take_kept(&app.db, &state).await? {
             continue;
         }
-        let account = crate::account::by_id(app, &kept.attempt.account_id).await?;
+        let account = crate::account::by_id_even_deleted(app, &kept.attempt.account_id).await?;
         let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
         let (Some(account), Some(third_party)) = (account, third_party) else { continue };
         let (grant, tokens, given_by) = open(app, &account, &third_party, &state, kept)?;

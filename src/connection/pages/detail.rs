@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::activity::{Event, event, times};
 use super::choice::{Choices, reached};
 use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
@@ -14,15 +15,15 @@ use crate::App;
 use crate::app::pages::face;
 use crate::app::{ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
+use crate::connection::freeze::{self, Standing};
 use crate::connection::revoke::receipt::{Ended, receipt};
 use crate::connection::state::Status;
-use crate::connection::{self, Connection, store};
+use crate::connection::{self, Connection, selection, store};
 use crate::content;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
 use crate::issuer::scope::Scopes;
-use crate::ledger::{self, Action};
-use crate::ledger::{DayOfUse, Line};
+use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, State as StateInWords, Time};
@@ -39,6 +40,8 @@ struct ConnectedAppPage {
     /// What is wrong, if something is.
     trouble: Option<String>,
     reconnect: Option<String>,
+    /// The way into a pause, or out of it; absent once it is over.
+    pause: Option<Pause>,
     ending: Ending,
     permissions: Vec<Permission>,
     /// Asked for at the last consent, and not granted.
@@ -95,6 +98,14 @@ impl Ending {
     }
 }
 
+/// The person's own pause.
+#[derive(Debug, Clone)]
+struct Pause {
+    /// Where the button posts to.
+    href: String,
+    is_paused: bool,
+}
+
 /// What stopping would do.
 #[derive(Debug, Clone)]
 struct Stop {
@@ -104,13 +115,6 @@ struct Stop {
     already_out: Option<Time>,
     /// False where the issuer's profile knows no revocation.
     issuer_is_told: bool,
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone)]
-struct Event {
-    at: Time,
-    sentence: String,
 }
 
 /// A function that used the connection.
@@ -240,6 +244,10 @@ pub async fn show(
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
     let reconnect = connection.status == Status::NeedsReconnect;
+    let freezes = freeze::of_account(&app, &account.id).await?;
+    let judged = selection::Use::of(&connection, &third_party.issuer.id, None);
+    let standing = if connection.is_live() { freeze::standing(&freezes, judged) } else { Standing::Free };
+    let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(judged));
     let granted = &connection.granted_scopes;
     let requested = store::requested_scopes(&app.db, &connection.id).await?;
     let of_live =
@@ -250,9 +258,13 @@ pub async fn show(
         page: signed_in.browser.page(third_party.name.clone()),
         app: face(&third_party),
         issuer_name: third_party.issuer.name.clone(),
-        state: state(connection.status, &third_party.issuer.name),
-        trouble: trouble::sentence(&connection, &third_party.issuer.name, now),
+        state: state(connection.status, standing, &third_party.issuer.name),
+        trouble: trouble::sentence(&connection, standing, &third_party.issuer.name, now),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
+        pause: connection.is_live().then(|| Pause {
+            href: format!("{here}/{}", if is_paused { "resume" } else { "pause" }),
+            is_paused,
+        }),
         ending: ending(&app, &connection, &third_party, now).await?,
         permissions: permissions(&third_party, granted, granted),
         not_given: permissions(&third_party, &not_given, &not_given),
@@ -331,43 +343,4 @@ fn callers(uses: &[DayOfUse], now: Timestamp) -> Vec<Caller> {
     let caller =
         |(name, (uses, last)): (String, (u64, Timestamp))| Caller { name, uses, last: Time::of(last, now) };
     callers.into_iter().map(caller).collect()
-}
-
-/// One line of activity, in a person's words.
-fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
-    let caller = line.caller.as_deref().unwrap_or("The app itself");
-    let sentence = match line.action {
-        Action::Connected => "You connected this app.".to_owned(),
-        Action::Reconnected => "You connected this app again.".to_owned(),
-        Action::Switched => "You let this app act as another account.".to_owned(),
-        Action::HandOut if line.environment_id.is_some() => {
-            format!("{caller} was let into your content {}.", times(line.times))
-        }
-        Action::HandOut => format!("{caller} used this connection {}.", times(line.times)),
-        Action::Refreshed => format!("{issuer} renewed the access."),
-        Action::RefreshFailed => format!("{issuer} did not renew the access; it will be asked again."),
-        Action::NeedsReconnect => format!("{issuer} gives nothing more. Connect again to go on."),
-        Action::ConsentChanged => "You changed for how long or where it may act.".to_owned(),
-        Action::RevokeRequested if line.actor == "attache" => {
-            "The time that you gave it was over.".to_owned()
-        }
-        Action::RevokeRequested => match &line.caller {
-            Some(caller) => format!("{caller} ended this connection."),
-            None => "You stopped this app.".to_owned(),
-        },
-        Action::RevokeConfirmed => format!("{issuer} confirmed that it is stopped."),
-        Action::ConnectRefused
-        | Action::SignedIn
-        | Action::SignedOut
-        | Action::KeyCreated
-        | Action::KeyRevoked => "Something about this connection changed.".to_owned(),
-    };
-    Event { at: Time::of(line.last_at, now), sentence }
-}
-
-fn times(times: impl Into<i128>) -> String {
-    match times.into() {
-        1 => "once".to_owned(),
-        times => format!("{times} times"),
-    }
 }

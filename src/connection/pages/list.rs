@@ -11,6 +11,7 @@ use crate::App;
 use crate::account::Account;
 use crate::app::pages::face_of;
 use crate::clock::Timestamp;
+use crate::connection::freeze::{self, Freeze};
 use crate::connection::state::Status;
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
@@ -29,6 +30,8 @@ struct ConnectedAppsPage {
     search: Option<String>,
     /// Next page by key, with the query kept.
     more: Option<String>,
+    /// Whether something is connected that could be stopped.
+    can_stop_all: bool,
 }
 
 /// One line of result, e.g. "Content Writer is connected."
@@ -91,12 +94,15 @@ pub async fn show(
     let last = rows.last().filter(|_| more).map(Mark::of);
     let notices = notices(&app, &signed_in, &asked).await?;
     let many = rows.len() > SEARCH_FROM || after.is_some();
+    let freezes = freeze::of_account(&app, &signed_in.account.id).await?;
+    let (account, now) = (&signed_in.account, app.clock.now());
     let page = ConnectedAppsPage {
         page: signed_in.browser.page("Connected apps"),
         notices,
         search: (many || !query.is_empty()).then(|| query.clone()),
         more: last.map(|mark| format!("/account/connected-apps?q={}&after={mark}", encode(&query))),
-        apps: rows.into_iter().map(|listed| row(listed, &signed_in.account, app.clock.now())).collect(),
+        can_stop_all: rows.iter().any(|listed| listed.status.is_live()),
+        apps: rows.into_iter().map(|listed| row(listed, &freezes, account, now)).collect(),
     };
     Ok(signed_in_html(&app, &page, &[]).await)
 }
@@ -125,6 +131,9 @@ async fn find(
 /// What has just happened, told once. Ids of others say nothing here.
 async fn notices(app: &App, signed_in: &SignedInBrowser, asked: &Query) -> Result<Vec<Notice>, PageFailure> {
     let mut notices = Vec::new();
+    if asked.stopped.as_deref() == Some("all") {
+        notices.push(Notice { sentence: "Every app was stopped.".to_owned(), link: None });
+    }
     for (id, what) in [(&asked.connected, "is connected"), (&asked.stopped, "was stopped")] {
         let Some(id) = id else { continue };
         if let Some(name) = store::app_name(&app.db, &signed_in.account.id, id).await? {
@@ -136,11 +145,12 @@ async fn notices(app: &App, signed_in: &SignedInBrowser, asked: &Query) -> Resul
     Ok(notices)
 }
 
-fn row(listed: Listed, account: &Account, now: Timestamp) -> ConnectedApp {
+fn row(listed: Listed, freezes: &[Freeze], account: &Account, now: Timestamp) -> ConnectedApp {
+    let standing = freeze::standing(freezes, listed.used(&account.id));
     let reconnect = listed.status == Status::NeedsReconnect;
     ConnectedApp {
         face: face_of(&listed.app_key, &listed.app_name, listed.has_logo),
-        state: state(listed.status, &listed.issuer_name),
+        state: state(listed.status, standing, &listed.issuer_name),
         connected: Time::of(listed.connected_at, now),
         last_used: listed.last_used_at.map(|at| Time::of(at, now)),
         identity: listed.external.in_words(account),

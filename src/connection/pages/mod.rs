@@ -1,5 +1,6 @@
 //! The pages of connections: the consent page and its callback, the list, one connection, and its revoke.
 
+mod activity;
 mod callback;
 mod change;
 mod choice;
@@ -7,8 +8,10 @@ mod consent;
 mod detail;
 mod identity;
 mod list;
+mod pause;
 mod receipt_in_words;
 mod revoke;
+mod stop_all;
 mod store;
 mod trouble;
 
@@ -20,6 +23,7 @@ use crate::app::ThirdPartyApp;
 use crate::issuer::scope::{Scopes, describe};
 use crate::web::view::{HomePage, Permission, State};
 
+use super::freeze::Standing;
 use super::state::Status;
 
 pub fn router() -> Router<App> {
@@ -29,13 +33,27 @@ pub fn router() -> Router<App> {
         .route("/connect/{app}/identity/{name}", get(identity::show).post(identity::answer))
         .route("/account/connected-apps", get(list::show))
         .route("/account/connected-apps/{id}", get(detail::show))
+        .route("/account/connected-apps/{id}/pause", post(pause::pause))
+        .route("/account/connected-apps/{id}/resume", post(pause::resume))
         .route("/account/connected-apps/{id}/revoke", post(revoke::revoke))
+        .route("/account/stop-all", post(stop_all::stop_all))
         .route("/account/connected-apps/{id}/consent", post(change::change))
 }
 
 /// How a connection is, in a person's words.
-fn state(status: Status, issuer: &str) -> State {
+fn state(status: Status, standing: Standing, issuer: &str) -> State {
     let issuer = issuer.to_owned();
+    match (status, standing) {
+        (Status::NeedsReconnect, _) => State::NeedsYou { issuer },
+        (Status::Revoking, _) | (_, Standing::Ending) => State::Stopping { issuer },
+        (Status::Revoked, _) => State::Stopped,
+        (_, Standing::Held) => State::Held,
+        (_, Standing::PausedByYou) => State::PausedByYou,
+        (status, Standing::Free) => undisturbed(status, issuer),
+    }
+}
+
+fn undisturbed(status: Status, issuer: String) -> State {
     match status {
         Status::Active | Status::Refreshing => State::Active,
         Status::InDoubt | Status::Backoff => State::Checking { issuer },

@@ -5,6 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::clock::Timestamp;
+use crate::connection::selection::Use;
 use crate::connection::state::Status;
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
@@ -14,6 +15,9 @@ use crate::db::{Db, moment, named};
 pub struct Listed {
     pub id: String,
     pub status: Status,
+    app_id: String,
+    issuer_id: String,
+    consented_at: Timestamp,
     pub external: ExternalIdentity,
     pub connected_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
@@ -23,6 +27,20 @@ pub struct Listed {
     pub app_name: String,
     pub has_logo: bool,
     pub issuer_name: String,
+}
+
+impl Listed {
+    /// As a freeze judges it, of its person.
+    pub fn used<'a>(&'a self, account_id: &'a str) -> Use<'a> {
+        Use {
+            connection_id: &self.id,
+            account_id,
+            app_id: &self.app_id,
+            issuer_id: &self.issuer_id,
+            caller_id: None,
+            consented_at: self.consented_at,
+        }
+    }
 }
 
 /// The list's two parts, in their order: what needs the person, and the rest. What is revoked is in neither.
@@ -98,7 +116,7 @@ pub async fn list(
     let select = AssertSqlSafe(format!(
         "SELECT c.id, c.status, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
             a.key AS app_key, a.name AS app_name, CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
-            i.name AS issuer_name \
+            i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at \
          FROM ({keys}) keys JOIN connections c ON c.id = keys.id JOIN apps a ON a.id = c.app_id \
          JOIN issuers i ON i.id = a.issuer_id \
          ORDER BY keys.rank, keys.listed_at DESC, keys.id DESC"
@@ -161,6 +179,9 @@ fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
     Ok(Listed {
         id: row.try_get("id")?,
         status: named(row, "status")?,
+        app_id: row.try_get("app_id")?,
+        issuer_id: row.try_get("issuer_id")?,
+        consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
         external: ExternalIdentity {
             issuer: row.try_get("external_issuer")?,
             subject: row.try_get("external_subject")?,

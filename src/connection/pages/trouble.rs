@@ -2,11 +2,23 @@
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::connection::freeze::Standing;
 use crate::connection::state::{Cause, Status};
 
 /// None when nothing is.
 #[must_use]
-pub fn sentence(connection: &Connection, issuer: &str, now: Timestamp) -> Option<String> {
+pub fn sentence(connection: &Connection, standing: Standing, issuer: &str, now: Timestamp) -> Option<String> {
+    let stopped = match standing {
+        Standing::Free | Standing::Ending => None,
+        Standing::PausedByYou => Some("It is given nothing until you let it go on. Nothing is lost."),
+        Standing::Held => Some(
+            "Whoever runs this site has stopped it for now, and can let it go on. Nothing is lost, and there is nothing for \
+             you to mend.",
+        ),
+    };
+    if let Some(stopped) = stopped.filter(|_| connection.status != Status::NeedsReconnect) {
+        return Some(stopped.to_owned());
+    }
     let again = connection.retry_at.filter(|at| *at > now);
     let again = again.map_or_else(|| "when an app needs it".to_owned(), |at| at.human(now));
     let meanwhile = if connection.outlives(now, 0) {

@@ -41,7 +41,8 @@ const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject
 const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = a.id AND a.status = 'approved' \
     JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
     WHERE allowed.caller_id = $1 \
-    AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id)";
+    AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
+        AND f.issued_before IS NULL)";
 
 /// The apps that a caller is allowed: id and key.
 pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {

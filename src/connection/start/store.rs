@@ -1,7 +1,7 @@
 //! The SQL of `connect_attempts`.
 
 use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use url::Url;
 
 use super::ReturnToApp;
@@ -218,4 +218,11 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND status <> 'kept'")
         .bind(now.unix());
     db.execute(delete).await.map(drop)
+}
+
+/// Nobody decides about those of an account any more: what one brought is dropped as ever, and its issuer told.
+pub async fn forget(transaction: &mut AnyConnection, account_id: &str) -> Result<(), sqlx::Error> {
+    let update =
+        sqlx::query("UPDATE connect_attempts SET expires_at = 0 WHERE account_id = $1").bind(account_id);
+    update.execute(transaction).await.map(drop)
 }

@@ -130,6 +130,8 @@ pub(super) struct Book {
     pub exchanges: u64,
     pub refreshes: u64,
     pub revocations: u64,
+    /// Those of a family that had ended before.
+    pub revocations_again: u64,
     pub key_set_requests: u64,
     pub shown: Vec<Shown>,
     pub management_tokens: Vec<String>,
@@ -249,7 +251,9 @@ impl Book {
         if grant.client != client {
             return None;
         }
-        self.families[index].live = false;
+        if !std::mem::replace(&mut self.families[index].live, false) {
+            self.revocations_again += 1;
+        }
         if whole_grant {
             let same = |other: &Grant| other.client == grant.client && other.subject == grant.subject;
             self.families

@@ -20,6 +20,7 @@ mod token_shape;
 mod userinfo;
 mod weak_key;
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use axum::Router;
@@ -154,6 +155,28 @@ impl Issuer {
     #[must_use]
     pub fn revocations(&self) -> u64 {
         self.book().revocations
+    }
+
+    /// How many of them were of what had ended before.
+    #[must_use]
+    pub fn revocations_again(&self) -> u64 {
+        self.book().revocations_again
+    }
+
+    /// A refresh token as if this person had allowed the client everything, for stages with very many.
+    #[must_use]
+    pub fn give(&self, client: &str, subject: &str) -> String {
+        let now = self.now();
+        let grant = book::Grant {
+            client: client.to_owned(),
+            subject: subject.to_owned(),
+            scope: BTreeSet::from(["offline_access".to_owned()]),
+            audience: None,
+            nonce: None,
+            signed_in_at: now,
+        };
+        let begun = self.book().begin(grant, now, now.plus(365 * 86_400));
+        begun.token.unwrap_or_default()
     }
 
     /// How many refresh tokens would be accepted now, without leeway.

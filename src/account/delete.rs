@@ -1,0 +1,72 @@
+//! Deletes an account: its person is gone at once, with every session; every connection is ended and its issuer told;
+//! and when all of them have been, nothing personal is left. The id stays, so that the ledger can still be read.
+
+use super::store;
+use crate::App;
+use crate::connection::selection::{Scope, Selection, Why};
+use crate::connection::{self, freeze, revoke};
+use crate::error::Error;
+use crate::ledger::{self, Action, Entry};
+use crate::session;
+
+/// Seconds after which no request that began before the deletion is still running and could connect something.
+const LAST_REQUESTS: i64 = 120;
+
+/// When this returns, nobody is signed in as this account, and no request that begins later is given anything of it, on
+/// any replica.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when there is no such account, or it was deleted before.
+pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
+    let now = app.clock.now();
+    let selection = Selection::of(Scope::Account, id);
+    let mut transaction = app.db.begin().await?;
+    if !store::begin_deletion(app, &mut transaction, id, now).await? {
+        return Err(Error::InvalidRequest(format!("There is no account `{id}`.")));
+    }
+    session::end_all_with(&mut transaction, id).await?;
+    connection::forget_attempts(&mut transaction, id).await?;
+    // Whatever a request that began before still connects is frozen too.
+    freeze::begin(app, &mut transaction, &selection, why, Some(id)).await?;
+    let entry = selection.entry(why, id);
+    ledger::append(&mut transaction, &app.ledger, Action::AccountDeleted, &entry, now).await?;
+    transaction.commit().await?;
+    let (worker, id) = (app.clone(), id.to_owned());
+    // Here it outlives whoever asked; what it does not come to is done by housekeeping.
+    let ended = app.tasks.spawn(async move { end(&worker, &id).await }).await;
+    if let Ok(Err(error)) = ended {
+        tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
+    }
+    Ok(())
+}
+
+/// Goes on with deletions that are under way. Housekeeping calls it every few seconds.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn go_on(app: &App) -> Result<(), Error> {
+    for id in store::deleting(&app.db).await? {
+        end(app, &id).await?;
+    }
+    Ok(())
+}
+
+async fn end(app: &App, id: &str) -> Result<(), Error> {
+    for connection in connection::live_of_account(app, id).await? {
+        match revoke::revoke(app, &connection, id).await {
+            // Somebody else was quicker.
+            Ok(()) | Err(Error::ConnectionNotFound) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let now = app.clock.now();
+    let mut transaction = app.db.begin().await?;
+    if !store::end_deletion(&mut transaction, id, now.plus(-LAST_REQUESTS)).await? {
+        return Ok(());
+    }
+    connection::forget_identities(&mut transaction, id).await?;
+    freeze::end(app, &mut transaction, id).await?;
+    let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
+    ledger::append(&mut transaction, &app.ledger, Action::AccountErased, &entry, now).await?;
+    Ok(transaction.commit().await?)
+}

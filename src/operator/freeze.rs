@@ -1,0 +1,121 @@
+//! The operator's freezes: made, lifted and listed; and what one would reach.
+
+use super::Answer;
+use super::select::{Asked, in_words, select};
+use crate::App;
+use crate::clock::Timestamp;
+use crate::connection::freeze::{self, Freeze};
+use crate::connection::selection::{OPERATOR, Selection, Why};
+use crate::connection::survey::{self, Survey};
+use crate::error::Error;
+
+/// # Errors
+/// [`Error::InvalidRequest`] for what is not there, or without a reason.
+pub async fn freeze(app: &App, asked: &Asked, reason: &str) -> Result<Answer, Error> {
+    let (selection, why) = (select(app, asked).await?, Why::operator(given(reason)?));
+    let frozen = freeze::freeze(app, &selection, &why).await?;
+    let words = in_words(app, &selection).await?;
+    let reached = survey::count(app, &selection).await?;
+    Ok(Answer::of(vec![
+        format!("{} is frozen: {words}.", frozen.id),
+        format!("From now on nothing is handed out of it ({reached} live connections). No grant is lost."),
+        format!("  attache unfreeze {}", frozen.id),
+    ]))
+}
+
+/// # Errors
+/// [`Error::InvalidRequest`] for an empty one.
+pub fn given(reason: &str) -> Result<&str, Error> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.len() > 1000 || reason.contains(char::is_control) {
+        let sentence = "A reason is needed: one line, for whoever reads the ledger later.";
+        return Err(Error::InvalidRequest(sentence.to_owned()));
+    }
+    Ok(reason)
+}
+
+/// # Errors
+/// As [`freeze::unfreeze`].
+pub async fn unfreeze(app: &App, id: &str) -> Result<Answer, Error> {
+    let lifted = freeze::unfreeze(app, id, OPERATOR).await?;
+    let words = in_words(app, &lifted.selection).await?;
+    Ok(Answer::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn list(app: &App) -> Result<Answer, Error> {
+    let (freezes, pauses) = freeze::all(app).await?;
+    let mut lines = Vec::new();
+    for Freeze { id, selection, why, part_of, since } in &freezes {
+        let part = part_of.as_ref().map(|whole| format!("\tpart of {whole}")).unwrap_or_default();
+        let words = in_words(app, selection).await?;
+        lines.push(format!("{id}\t{since}\t{}\t{words}\t{}{part}", why.actor, why.reason));
+    }
+    if freezes.is_empty() {
+        lines.push("Nothing is frozen.".to_owned());
+    }
+    if pauses > 0 {
+        lines.push(format!("Beside these, {pauses} connections are paused by their own people."));
+    }
+    Ok(Answer::of(lines))
+}
+
+/// What a freeze or a mass revoke of this would reach.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] for what is not there.
+pub async fn dry_run(app: &App, asked: &Asked, limit: u32) -> Result<Answer, Error> {
+    let selection = select(app, asked).await?;
+    let found = survey::survey(app, &selection, limit.clamp(1, 10_000)).await?;
+    Ok(Answer::of(told(&in_words(app, &selection).await?, &selection, &found)))
+}
+
+fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {
+    let used =
+        |at: Option<Timestamp>| at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+    let mut lines = vec![
+        format!("Dry run, nothing is changed: {words}."),
+        format!("  people            {}", found.people),
+        format!("  live connections  {}", found.connections),
+        format!("  used in a day     {}", found.used_lately),
+        format!(
+            "  last use          {}",
+            found.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string())
+        ),
+    ];
+    if selection.scope == crate::connection::selection::Scope::Caller {
+        lines.push("  those of the apps that the caller is allowed; other callers go on".to_owned());
+    }
+    lines.push("apps".to_owned());
+    lines.extend(found.apps.iter().map(|app| {
+        format!(
+            "  {}\t{} connections\t{} people\t{}",
+            app.key,
+            app.connections,
+            app.people,
+            used(app.last_used_at)
+        )
+    }));
+    lines.push(head("people", found.accounts.len(), found.people));
+    lines.extend(found.accounts.iter().map(|account| {
+        let last = used(account.last_used_at);
+        format!("  {}\t{}\t{} connections\t{last}", account.id, account.subject, account.connections)
+    }));
+    lines.push(head("connections", found.grants.len(), found.connections));
+    lines.extend(found.grants.iter().map(|grant| {
+        let last = used(grant.last_used_at);
+        let (id, app, account, status) = (&grant.id, &grant.app_key, &grant.account_id, &grant.status);
+        format!("  {id}\t{app}\t{account}\t{status}\tagreed to {}\t{last}", grant.consented_at)
+    }));
+    lines
+}
+
+/// A list's name, and how much of it is shown.
+fn head(name: &str, shown: usize, total: i64) -> String {
+    if i64::try_from(shown).is_ok_and(|shown| shown < total) {
+        format!("{name} (the first {shown} of {total}; --limit shows more)")
+    } else {
+        name.to_owned()
+    }
+}

@@ -1,0 +1,66 @@
+//! The operator's mass revokes: begun and followed.
+
+use super::Answer;
+use super::freeze::given;
+use super::select::{Asked, in_words, select};
+use crate::App;
+use crate::connection::mass_revoke::{self, MassRevoke, Progress, Status};
+use crate::connection::selection::Why;
+use crate::error::Error;
+
+/// # Errors
+/// [`Error::InvalidRequest`] for what is not there, or without a reason.
+pub async fn begin(app: &App, asked: &Asked, reason: &str, per_second: Option<u32>) -> Result<Answer, Error> {
+    let (selection, why) = (select(app, asked).await?, Why::operator(given(reason)?));
+    let begun = mass_revoke::start(app, &selection, &why, per_second).await?;
+    let MassRevoke { id, total, per_second, .. } = &begun;
+    let words = in_words(app, &begun.selection).await?;
+    let lines = vec![
+        format!("{id} has begun: {words}."),
+        format!(
+            "From now on nothing is handed out of its {total} connections. They are ended {per_second} a second, and their \
+             issuers told."
+        ),
+        format!("  attache revoke --status {id}"),
+    ];
+    Ok(Answer { lines, follow: Some(begun.id), ..Answer::default() })
+}
+
+/// # Errors
+/// [`Error::InvalidRequest`] when there is none of that id.
+pub async fn status(app: &App, id: &str) -> Result<Answer, Error> {
+    let progress = mass_revoke::progress(app, id).await?;
+    let follow = (progress.mass_revoke.status == Status::Running).then(|| id.to_owned());
+    Ok(Answer { lines: vec![told(&progress)], follow, ..Answer::default() })
+}
+
+fn told(progress: &Progress) -> String {
+    let Progress { mass_revoke, to_go, unconfirmed } = progress;
+    let MassRevoke { id, total, status, .. } = mass_revoke;
+    let ended = (total - to_go).max(0);
+    let waiting = match unconfirmed {
+        0 => "all issuers that were to be told have been".to_owned(),
+        unconfirmed => format!("{unconfirmed} are still to be confirmed by their issuers"),
+    };
+    match status {
+        Status::Running => format!("{id}\trunning\t{ended} of {total} ended here, {to_go} to go; {waiting}"),
+        Status::Ended => {
+            let at = mass_revoke.ended_at.map(|at| format!(" at {at}")).unwrap_or_default();
+            format!("{id}\tended{at}\t{total} ended here; {waiting}")
+        }
+    }
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn list(app: &App) -> Result<Answer, Error> {
+    let mut lines = Vec::new();
+    for MassRevoke { id, selection, why, total, status, created_at, .. } in mass_revoke::latest(app).await? {
+        let words = in_words(app, &selection).await?;
+        lines.push(format!("{id}\t{created_at}\t{status}\t{total}\t{}\t{words}\t{}", why.actor, why.reason));
+    }
+    if lines.is_empty() {
+        lines.push("There has been no mass revoke.".to_owned());
+    }
+    Ok(Answer::of(lines))
+}
