@@ -143,6 +143,13 @@ async fn open_postgres(url: &Token, connections: u32) -> Result<Db, OpenError> {
         // One is held through a start, see `take_turn`.
         .max_connections(connections.max(2))
         .acquire_timeout(Duration::from_secs(10))
+        // A process that stops in the middle of a change must not hold its rows for ever.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let limit = "SET idle_in_transaction_session_timeout = '60s'";
+                sqlx::query(limit).execute(&mut *connection).await.map(drop)
+            })
+        })
         // Only one that has lain idle may have been cut off unnoticed: asking each time costs a seventh of a hand-out.
         .test_before_acquire(false)
         .before_acquire(|connection, lain| {
@@ -157,6 +164,15 @@ async fn open_postgres(url: &Token, connections: u32) -> Result<Db, OpenError> {
         .await?;
     MIGRATIONS.run(&pool).await?;
     Ok(Db { pool, kind: Kind::Postgres, alone: None })
+}
+
+/// Begun in a task of its own. Whoever is cut off while `BEGIN` is on its way would leave a connection behind that is in a
+/// transaction and does not know it: the next change on it would be acknowledged and never committed (sqlx 0.9 rolls back
+/// only what it has counted, and counts when the answer is there).
+async fn begin_whole(pool: &AnyPool) -> Result<sqlx::Transaction<'static, Any>, sqlx::Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin().await }).await;
+    begun.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
 }
 
 fn kind(url: &Token) -> Result<Kind, OpenError> {
@@ -217,7 +233,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         match &self.alone {
             Some(alone) => alone.writer.begin().await,
-            None => Ok(Transaction::of_postgres(self.pool.begin().await?)),
+            None => Ok(Transaction::of_postgres(begin_whole(&self.pool).await?)),
         }
     }
 
@@ -259,7 +275,9 @@ impl Db {
         if self.is_alone() {
             return Ok(Turn { transaction: None });
         }
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = begin_whole(&self.pool).await?;
+        // A start may take its time, and meanwhile nothing is sent.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
         // As text: the function's own type is none that a row can hold here.
         let lock = "SELECT CAST(pg_advisory_xact_lock(4702111234474983745) AS TEXT)";
         sqlx::query(lock).execute(&mut *transaction).await?;

@@ -5,10 +5,12 @@
 pub mod protocol;
 pub mod rescue;
 mod store;
+mod storing;
 
 use std::time::{Duration, Instant};
 
 use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
+use self::storing::Storing;
 use super::revoke::tell;
 use super::seal::{Binding, data_key, open_previous_refresh_token, open_refresh_token, seal};
 use super::state::{Setback, Status};
@@ -84,6 +86,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         leased: None,
         tokens: None,
         transcript: None,
+        storing: None,
         fault: None,
         trouble: None,
     };
@@ -131,6 +134,8 @@ struct Refresh<'a> {
     tokens: Option<TokenSet>,
     /// What was asked last, and answered.
     transcript: Option<Transcript>,
+    /// The answer on its way into the database.
+    storing: Option<Storing>,
     /// What it said instead.
     fault: Option<IssuerFault>,
     /// Why the last effect failed.
@@ -259,14 +264,27 @@ impl Refresh<'_> {
     }
 
     async fn store(&mut self) -> Result<Event, Error> {
-        torture::pass("before-store", &self.seen.id)?;
-        let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
-        let (entry, now) = (self.entry(), self.app.clock.now());
-        if store::commit_refresh(self.app, &self.current, self.fence, &sealed, &entry, now).await? {
-            torture::pass("stored", &self.seen.id)?;
-            return Ok(Event::Stored);
+        let storing = match self.storing.take() {
+            Some(storing) => storing,
+            None => {
+                torture::pass("before-store", &self.seen.id)?;
+                let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
+                Storing::begin(self.app, &self.current, self.fence, sealed, self.entry())
+            }
+        };
+        match storing.wait().await {
+            Ok(stored) => {
+                if stored? {
+                    torture::pass("stored", &self.seen.id)?;
+                    return Ok(Event::Stored);
+                }
+                self.read().await.map(Event::Row)
+            }
+            Err(storing) => {
+                self.storing = Some(storing);
+                Ok(Event::Slow)
+            }
         }
-        self.read().await.map(Event::Row)
     }
 
     async fn rescue(&mut self) -> Result<Event, Error> {

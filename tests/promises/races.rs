@@ -168,3 +168,22 @@ async fn replicas_that_start_at_once_on_an_empty_database_all_start_with_the_sam
     assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1));
     assert!([b, c, d].iter().all(|other| other.signing_keys.key_set() == keys));
 }
+
+#[tokio::test]
+async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_forgets_the_next() {
+    let world = World::new(Postgres).await;
+    let connection = world.connection().await;
+    let other = world.process_app().await;
+    for round in 0..200 {
+        let begin = world.app.db.begin();
+        let _ = tokio::time::timeout(Duration::from_micros(20 * (round % 40)), begin).await;
+    }
+    for cause in 0..20 {
+        let cause = format!("cause-{cause}");
+        let change = sqlx::query("UPDATE connections SET cause = $1 WHERE id = $2");
+        world.app.db.execute(change.bind(&cause).bind(&connection)).await.expect("a change");
+        let seen = sqlx::query("SELECT cause FROM connections WHERE id = $1").bind(&connection);
+        let seen: String = sqlx::Row::get(&seen.fetch_one(&other.db.pool).await.expect("a row"), 0);
+        assert_eq!(seen, cause, "acknowledged, and not committed");
+    }
+}

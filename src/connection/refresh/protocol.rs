@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! Leasing ── leased ──> Asking ── answered ──> Storing ── stored ──> over
-//!    │                    │ ▲                     ├─ failed ──> Rescuing ──> Waiting ──> Storing …
+//!    │                    │ ▲                     ├─ failed, slow ──> Rescuing ──> Waiting ──> Storing …
 //!    │ held, moved        │ │ once more           ├─ revoked meanwhile ──> Keeping ──> over
 //!    ▼                    │ │                     └─ moved on ──> Revoking ──> over
 //!  over                   │ Waiting
@@ -111,6 +111,8 @@ pub enum Event {
     Refused(IssuerFault),
     Row(Row),
     Stored,
+    /// It is still being stored: the database takes its time, and nobody knows how long.
+    Slow,
     Done,
     /// The database did not answer, or did not say that it was done.
     Failed,
@@ -212,9 +214,9 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
         (State::Storing(..), Event::Row(Row::HoldsOurs)) => Over(Outcome::Done),
         (State::Storing(..), Event::Row(Row::Revoking)) => Go(State::Keeping, Effect::KeepLate),
         // Twice in a row is no hiccup: from now on a crash must not lose it.
-        (State::Storing(failed @ 1.., false), Event::Failed) => {
-            Go(State::Rescuing(failed + 1), Effect::Rescue)
-        }
+        (State::Storing(failed @ 1.., false), Event::Failed)
+        | (State::Storing(failed, false), Event::Slow) => Go(State::Rescuing(failed + 1), Effect::Rescue),
+        (State::Storing(failed, true), Event::Slow) => Go(State::Storing(failed, true), Effect::Store),
         (State::Storing(failed, rescued), Event::Failed) => wait(failed + 1, rescued),
         (State::Rescuing(failed), Event::Done) => wait(failed, true),
         // The journal's disk fails as well: all that is left is to go on trying.
