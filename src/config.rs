@@ -1,6 +1,7 @@
 //! The configuration: one TOML file into plain structs, each value overridable by the environment.
 //! Faults are collected, one line each with its key and its cure; nothing starts before there are none.
 
+mod command;
 mod environment;
 mod issuer;
 mod judge;
@@ -88,6 +89,12 @@ const fn default_memory() -> u64 {
 pub struct VaultConfig {
     pub master_key: Option<Token>,
     pub master_key_file: Option<PathBuf>,
+    /// A program and its arguments, whose output the key is.
+    pub master_key_command: Option<Vec<String>>,
+    /// The one before, while the vault is rotated from it.
+    pub previous_master_key: Option<Token>,
+    pub previous_master_key_file: Option<PathBuf>,
+    pub previous_master_key_command: Option<Vec<String>>,
 }
 
 /// `[outbound]`: how we call issuers and content platforms.
@@ -368,5 +375,14 @@ fn unquoted(sentence: &str) -> String {
 
 fn may_hold_a_secret(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or_default();
-    matches!(last, "client_secret" | "master_key" | "url" | "database" | "vault")
+    matches!(
+        last,
+        "client_secret"
+            | "management_client_secret"
+            | "master_key"
+            | "previous_master_key"
+            | "url"
+            | "database"
+            | "vault"
+    )
 }

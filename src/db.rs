@@ -4,8 +4,11 @@
 //! transaction's first statement is the write that decides it. On SQLite whatever writes goes through [`write`]; the
 //! pool only reads.
 
+mod backup;
 mod checkpoint;
+pub mod cluster;
 pub mod row_cache;
+pub mod sidecar;
 pub mod snapshot;
 pub mod write;
 
@@ -20,7 +23,9 @@ use sqlx::migrate::Migrator;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Row};
 
+pub use backup::BackupError;
 use checkpoint::Checkpointer;
+use sidecar::Sidecar;
 use write::{Transaction, Writer};
 
 use crate::clock::{Clock, Timestamp};
@@ -48,6 +53,7 @@ pub struct Db {
 struct Alone {
     writer: Writer,
     checkpointer: Arc<Checkpointer>,
+    sidecar: Arc<Sidecar>,
 }
 
 /// What a connection to SQLite is for.
@@ -111,10 +117,14 @@ async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
     };
     let mut writing = connect(Role::Writer).await?;
     MIGRATIONS.run(&mut writing).await?;
-    let mut log = sqlite_path(url).ok_or(OpenError::Url)?.into_os_string();
+    let path = sqlite_path(url).ok_or(OpenError::Url)?.into_os_string();
+    let (mut log, mut mark) = (path.clone(), path);
     log.push("-wal");
+    mark.push(".mark");
+    let sidecar = Arc::new(Sidecar::new(mark.into()));
     let alone = Alone {
-        writer: Writer::start(writing, options.clone()),
+        writer: Writer::start(writing, options.clone(), Arc::clone(&sidecar)),
+        sidecar,
         checkpointer: Checkpointer::start(connect(Role::Checkpointer).await?, log.into()),
     };
     let pool = AnyPoolOptions::new()
@@ -263,6 +273,22 @@ impl Db {
         {
             tracing::warn!(%error, "the log could not be truncated yet");
         }
+    }
+
+    /// On SQLite, the file beside the database.
+    #[must_use]
+    pub fn sidecar(&self) -> Option<&Sidecar> {
+        self.alone.as_ref().map(|alone| &*alone.sidecar)
+    }
+
+    /// On SQLite, copies the database into a new file while it is being used; the copy's size in bytes. None on
+    /// PostgreSQL, which has tools of its own.
+    ///
+    /// # Errors
+    /// When there is such a file already, or it cannot be written.
+    pub async fn copy_into(&self, file: &Path) -> Option<Result<u64, BackupError>> {
+        let alone = self.alone.as_ref()?;
+        Some(backup::copy(&alone.checkpointer, file).await)
     }
 
     /// Lets go of the database; what is being changed is waited for.

@@ -71,6 +71,13 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
+    #[error("A secret that is stored for this cannot be opened. Only the operator can mend that.")]
+    Damaged,
+    #[error(
+        "The data here was restored from an older copy, and the operator has not said yet that it is to be used. Try \
+         again later, or connect the app again."
+    )]
+    RestoredCopy { connect_url: String },
     #[error("A stored secret could not be opened.")]
     Vault(#[from] crate::vault::VaultError),
     #[error("{0}")]
@@ -161,6 +168,9 @@ impl Error {
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
+            // It is so for this one row, and asking again does not help.
+            Self::Damaged => (StatusCode::CONFLICT, "damaged"),
+            Self::RestoredCopy { .. } => (StatusCode::SERVICE_UNAVAILABLE, "restored_copy"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal_error"),
         }
     }
@@ -174,6 +184,8 @@ impl Error {
                 | Self::Database(_)
                 | Self::Unwritten
                 | Self::Vault(_)
+                | Self::Damaged
+                | Self::RestoredCopy { .. }
                 | Self::Internal(_)
         )
     }
@@ -184,8 +196,9 @@ impl Error {
         match self {
             Self::Database(cause) => tracing::error!(error = %self, %cause, "failed"),
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
-            // Counted, not told one by one: a log that grows with each refusal would be a load of its own.
-            Self::Overloaded => {}
+            // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
+            // a load of its own.
+            Self::Overloaded | Self::RestoredCopy { .. } => {}
             _ if self.answer().0.is_server_error() => tracing::error!(error = %self, "failed"),
             _ => {}
         }
@@ -199,6 +212,7 @@ impl Error {
             | Self::PlatformUnavailable { retry_after }
             | Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),
+            Self::RestoredCopy { .. } => Some(60),
             Self::Overloaded => Some(1),
             _ => None,
         }

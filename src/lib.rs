@@ -11,6 +11,7 @@
 //! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
+//! * [`restore`] recognises an old copy of the database; [`replicas`] are the servers that run on one.
 //! * [`operator`] is what the command line does; [`machine_room`] is for probes.
 //! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
@@ -39,7 +40,9 @@ pub mod log;
 pub mod machine_room;
 pub mod metrics;
 pub mod operator;
+pub mod replicas;
 pub mod request_id;
+pub mod restore;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
@@ -75,6 +78,8 @@ use ledger::Ledger;
 use limits::RateLimits;
 use load::Load;
 use metrics::Metrics;
+use operator::backup::Backups;
+use replicas::Replica;
 use vault::{DataKey, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
@@ -88,6 +93,8 @@ pub struct Parts {
     pub held: Held,
     pub clock: Clock,
     pub vault: Vault,
+    /// This process among those on the database.
+    pub replica: Replica,
     /// Seals what belongs to no app and no connection: sessions, attempts, signing keys.
     pub house_key: Arc<DataKey>,
     pub issuers: Issuers,
@@ -98,6 +105,7 @@ pub struct Parts {
     pub limits: RateLimits,
     pub metrics: Metrics,
     pub management_schema: ManagementSchema,
+    pub backups: Backups,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end.

@@ -11,8 +11,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::App;
 use crate::issuer::{Issuer, discovery};
+use crate::{App, restore, vault};
 
 /// A probe is answered quickly, however slow an issuer is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,8 +25,9 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// 503 only for the database and draining; a vault that does not open never starts. An issuer in trouble is 200 with `degraded`: other
-/// issuers' connections and live tokens go on.
+/// 503 only for the database, draining, and a master key in use that this server was not given; a vault that does not open
+/// never starts. An issuer in trouble and a restored copy are 200 with `degraded`: other issuers' connections and live
+/// tokens go on.
 async fn ready(State(app): State<App>) -> Response {
     if app.draining.is_cancelled() {
         return not_ready("draining", "the server is shutting down");
@@ -38,6 +39,19 @@ async fn ready(State(app): State<App>) -> Response {
     let Ok(issuers) = crate::app::issuers(&app).await else {
         return not_ready("database", "the database does not answer");
     };
+    let (foreign, restored) = match tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(&app))
+    {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::error!(%error, "the database does not answer");
+            return not_ready("database", "the database does not answer");
+        }
+    };
+    if !foreign.is_empty() {
+        // Other servers may know it: to those the callers are to be sent.
+        let why = format!("this server was not given the master key {}, which is in use", foreign.join(", "));
+        return not_ready("vault", &why);
+    }
     let mut probes = JoinSet::new();
     for issuer in issuers {
         let app = app.clone();
@@ -52,8 +66,12 @@ async fn ready(State(app): State<App>) -> Response {
             degraded.insert(key, json!(trouble));
         }
     }
-    let status = if degraded.is_empty() { "ready" } else { "degraded" };
-    Json(json!({ "status": status, "issuers": degraded })).into_response()
+    let status = if degraded.is_empty() && restored.is_none() { "ready" } else { "degraded" };
+    let mut body = json!({ "status": status, "issuers": degraded });
+    if let Some(restored) = restored {
+        body["restored"] = json!(restored.sentence());
+    }
+    Json(body).into_response()
 }
 
 /// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.

@@ -1,12 +1,17 @@
 //! What the operator's commands do. On SQLite a running server does it for the command line, over a socket
 //! beside the database, so that whatever it holds in memory stays exact.
 
+pub mod backup;
 mod freeze;
 pub mod lock;
 mod mass_revoke;
+mod restore;
 pub mod select;
 mod show;
 pub mod socket;
+pub mod vault;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +25,7 @@ use crate::caller::{create_key, revoke_key};
 use crate::connection::selection::Why;
 use crate::error::Error;
 use crate::secret::Token;
+use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
 #[derive(Debug, Serialize, Deserialize)]
@@ -67,6 +73,20 @@ pub enum Command {
         person: Person,
         reason: String,
     },
+    VaultStatus,
+    LookIntoVault {
+        looked: vault::Looked,
+    },
+    RotateVault {
+        progress: Progress,
+    },
+    Backup {
+        file: PathBuf,
+        begun: bool,
+    },
+    RestoreStatus,
+    MarkRestored,
+    UseRestored,
 }
 
 /// What the command line prints.
@@ -77,6 +97,12 @@ pub struct Answer {
     /// For a pipe: alone on standard output.
     #[serde(with = "crate::secret::exposed_option")]
     pub secret: Option<Token>,
+    /// Where a command of several steps goes on, to be asked for with the next one.
+    #[serde(default)]
+    pub next: Option<String>,
+    /// Things that are not as they should be, though the command was carried out.
+    #[serde(default)]
+    pub troubles: usize,
     /// A mass revoke that is still running.
     #[serde(default)]
     pub follow: Option<String>,
@@ -89,6 +115,12 @@ impl Answer {
 
     fn of(lines: Vec<String>) -> Self {
         Self { lines, ..Self::default() }
+    }
+
+    /// There is more to do, from here on.
+    fn further(lines: Vec<String>, troubles: usize, from: &impl Serialize) -> Result<Self, Error> {
+        let next = serde_json::to_string(from).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(Self { lines, troubles, next: Some(next), ..Self::default() })
     }
 }
 
@@ -116,7 +148,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
                 format!("key    {}", created.key_id),
                 "The key is shown once; keep it where secrets are kept.".to_owned(),
             ];
-            Ok(Answer { lines, secret: Some(created.key), follow: None })
+            Ok(Answer { lines, secret: Some(created.key), ..Answer::default() })
         }
         Command::ListKeys => list_keys(app).await,
         Command::RevokeKey { id } => {
@@ -124,6 +156,13 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             Ok(Answer::line(format!("The key {id} is revoked.")))
         }
         Command::ShowConnection { id } => show::show(app, &id).await,
+        Command::VaultStatus => vault::status(app).await,
+        Command::LookIntoVault { looked } => vault::look(app, looked).await,
+        Command::RotateVault { progress } => vault::rotate(app, progress).await,
+        Command::Backup { file, begun } => backup::backup(app, file, begun).await,
+        Command::RestoreStatus => restore::status(app).await,
+        Command::MarkRestored => restore::mark(app).await,
+        Command::UseRestored => restore::done(app).await,
         Command::Freeze { asked, reason } => freeze::freeze(app, &asked, &reason).await,
         Command::Unfreeze { id } => freeze::unfreeze(app, &id).await,
         Command::ListFreezes => freeze::list(app).await,

@@ -37,6 +37,7 @@ use crate::App;
 use crate::config::LimitsConfig;
 use crate::edge::address::Peer;
 use crate::ledger::hand_out;
+use crate::replicas;
 
 /// How long a client may take, and how many there may be.
 #[derive(Clone, Copy, Debug)]
@@ -209,6 +210,9 @@ pub async fn drain(app: &App) {
     }
     if let Err(error) = hand_out::flush(app).await {
         tracing::error!(%error, "the ledger's last counters are lost");
+    }
+    if let Err(error) = replicas::leave(app).await {
+        tracing::warn!(%error, "the other servers could not be told that this one ends");
     }
     app.db.close().await;
 }

@@ -17,7 +17,7 @@ use crate::App;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Db;
 use crate::secret::{Token, TokenHash};
-use crate::vault::{DataKey, Place, Sealed};
+use crate::vault::{DataKey, Place, Sealed, Verified};
 
 /// Seconds from sign-in to the next one.
 pub const LIFETIME: i64 = 12 * 3600;
@@ -74,6 +74,24 @@ pub async fn end_all_with(
 pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.unix());
     db.execute(delete).await
+}
+
+/// Tries the data of `limit` sessions behind `after`, by the hash of their id.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verify(app: &App, after: &str, limit: i64) -> std::result::Result<Verified, sqlx::Error> {
+    let select = "SELECT id_hash, data FROM sessions WHERE id_hash > $1 ORDER BY id_hash LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&app.db.pool).await?;
+    let last = rows.last().map(|row| row.try_get("id_hash")).transpose()?;
+    let mut verified = Verified::of_page(rows.len(), limit, last);
+    for row in &rows {
+        let (hash, data): (String, String) = (row.try_get("id_hash")?, row.try_get("data")?);
+        let place = place(&TokenHash::stored(hash.clone()));
+        let opened = app.house_key.open(&place, &Sealed(data)).map(drop);
+        verified.value(("sessions", "data", &hash), opened);
+    }
+    Ok(verified)
 }
 
 impl Sessions {

@@ -24,9 +24,11 @@ use crate::ledger::{Ledger, hand_out};
 use crate::limits::RateLimits;
 use crate::load::Load;
 use crate::metrics::Metrics;
+use crate::operator::backup::Backups;
+use crate::replicas::{self, Replica};
 use crate::secret::Token;
-use crate::vault::{self, MasterKey, Vault, VaultError};
-use crate::{App, Parts, account, content, dialect, session};
+use crate::vault::{self, MasterKey, Vault, VaultError, rotate};
+use crate::{App, Parts, account, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<App, StartError> {
 /// [`StartError`]; a wrong master key never starts.
 pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, StartError> {
     let master_key = config.vault.master_key.clone().unwrap_or_else(|| Token::new(""));
-    let vault = Vault::new(MasterKey::parse(&master_key)?);
+    let previous = config.vault.previous_master_key.as_ref().map(MasterKey::parse).transpose()?;
+    let vault = Vault::with_previous(MasterKey::parse(&master_key)?, previous);
     let db = db::open(&config.database.url, config.database.connections).await?;
     // Replicas that start at once take turns: what one makes, the next one finds.
     let turn = db.take_turn().await.map_err(Error::from)?;
@@ -81,28 +84,53 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         db,
         clock,
         vault,
+        replica: Replica::default(),
         house_key,
         signing_keys,
         ledger: Ledger::default(),
         flights: Flights::default(),
         metrics: Metrics::default(),
+        backups: Backups::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
         draining: CancellationToken::new(),
         events,
     });
     crate::app::sync::sync(&app, extent).await?;
+    // Before anything is refreshed or stored: by the habits that the file gives the issuers.
+    restore::judge(&app).await?;
     if extent == Extent::Whole {
         content::sync::sync(&app).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
+        replicas::join(&app).await?;
+        tell_the_operator(&app).await?;
     }
     turn.end().await.map_err(Error::from)?;
     Ok(app)
 }
 
-/// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second, addresses
-/// that need not be remembered and consents whose time is over every five seconds, what has expired every ten minutes. Ends when the server drains.
+/// What the operator is to do, when something is to be done.
+async fn tell_the_operator(app: &App) -> Result<(), Error> {
+    if let Some(restored) = restore::open(app).await? {
+        tracing::error!("{}", restored.sentence());
+    }
+    if let Some(kid) = rotate::removable(app).await? {
+        tracing::warn!(
+            kid,
+            "vault.previous_master_key wraps nothing any more: remove it from the configuration"
+        );
+    }
+    if app.vault.wraps_by() != app.vault.master_kid() {
+        let (under, kid) = (app.vault.wraps_by(), app.vault.master_kid());
+        tracing::warn!(under, kid, "the vault is not under vault.master_key yet: run `attache vault rotate`");
+    }
+    Ok(())
+}
+
+/// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second; addresses that
+/// need not be remembered, that this server lives, and consents whose time is over, every five seconds; what has expired
+/// every ten minutes. Ends when the server drains.
 pub async fn keep_house(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
@@ -120,6 +148,9 @@ pub async fn keep_house(app: App) {
             }
             _ = five_seconds.tick() => {
                 app.limits.sweep();
+                if let Err(error) = replicas::beat(&app).await {
+                    tracing::error!(%error, "the other servers could not be told that this one lives");
+                }
                 if let Err(error) = consent::end_due(&app).await {
                     tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
                 }

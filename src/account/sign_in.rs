@@ -19,7 +19,7 @@ use crate::issuer::scope::Scopes;
 use crate::issuer::userinfo::userinfo;
 use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};
-use crate::vault::{Place, Sealed};
+use crate::vault::{Place, Sealed, Verified};
 
 /// Seconds a person has to sign in.
 const ATTEMPT_LIFETIME: i64 = 600;
@@ -161,6 +161,21 @@ pub fn client(app: &App) -> Client {
 
 fn redirect_uri(app: &App) -> Url {
     app.url("/sign-in/callback")
+}
+
+/// Tries the verifiers of `limit` running sign-ins behind `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verify_attempts(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
+    let rows = store::verifiers(&app.db, after, limit).await?;
+    let last = rows.last().map(|(hash, _)| hash.as_str().to_owned());
+    let mut verified = Verified::of_page(rows.len(), limit, last);
+    for (hash, sealed) in rows {
+        let opened = app.house_key.open(&verifier_place(&hash), &Sealed(sealed)).map(drop);
+        verified.value(("sign_in_attempts", "verifier", hash.as_str()), opened);
+    }
+    Ok(verified)
 }
 
 fn verifier_place(state: &TokenHash) -> Place {

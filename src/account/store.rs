@@ -175,6 +175,15 @@ pub async fn take(
     .transpose()
 }
 
+/// The sealed verifiers of `limit` running sign-ins behind `after`, by the hash of their state.
+pub async fn verifiers(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHash, String)>, sqlx::Error> {
+    let select = "SELECT state_hash, verifier FROM sign_in_attempts WHERE state_hash > $1 \
+        ORDER BY state_hash LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let read = |row: &AnyRow| Ok((TokenHash::stored(row.try_get("state_hash")?), row.try_get("verifier")?));
+    rows.iter().map(read).collect()
+}
+
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sign_in_attempts WHERE expires_at <= $1").bind(now.unix());
     db.execute(delete).await.map(drop)

@@ -157,7 +157,7 @@ async fn update(
 ) -> Result<ThirdPartyApp, Error> {
     refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
     let now = app.clock.now();
-    let data_key = app.vault.unwrap(&existing.data_key)?;
+    let data_key = app.vault.data_key(&existing.data_key)?;
     let place = ThirdPartyApp::secret_place(&existing.id, &new.client_id);
     let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
     let (third_party, provenance) =

@@ -22,7 +22,7 @@ use crate::issuer::identity::IdentityConfig;
 use crate::issuer::profile::Pkce;
 use crate::issuer::scope::Scopes;
 use crate::issuer::{Client, ClientAuth, Issuer};
-use crate::vault::{Place, Sealed, WrappedKey};
+use crate::vault::{Place, Sealed, Verified, WrappedKey};
 
 /// A third-party app as it is stored, with its issuer.
 #[derive(Clone, Debug)]
@@ -260,10 +260,27 @@ pub fn client(app: &App, third_party: &ThirdPartyApp) -> Result<Client, Error> {
         None => None,
         Some(sealed) => {
             let place = ThirdPartyApp::secret_place(&third_party.id, &third_party.client_id);
-            Some(app.vault.unwrap(&third_party.data_key)?.open(&place, sealed)?)
+            let key = app.vault.data_key(&third_party.data_key)?;
+            Some(app.vault.open(("apps", "client_secret", &third_party.id), &key, &place, sealed)?)
         }
     };
     Ok(Client { id: third_party.client_id.clone(), secret, auth: third_party.client_auth })
+}
+
+/// Tries the client secrets of `limit` apps behind `after`, by id; hands out none.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
+    let rows = store::secrets(&app.db, after, limit).await?;
+    let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|row| row.id.clone()));
+    for row in rows {
+        let Some(sealed) = &row.sealed else { continue };
+        let place = ThirdPartyApp::secret_place(&row.id, &row.client_id);
+        let opened = app.vault.unwrap(&row.data_key).and_then(|key| key.open(&place, sealed).map(drop));
+        verified.value(("apps", "client_secret", &row.id), opened);
+    }
+    Ok(verified)
 }
 
 /// Whether a text can be an app's key, which stands in paths.

@@ -47,6 +47,38 @@ pub async fn all(db: &Db) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
     rows.iter().map(read_app).collect()
 }
 
+/// An app's sealed secret and what it is bound to.
+pub struct Secret {
+    pub id: String,
+    pub client_id: String,
+    pub sealed: Option<Sealed>,
+    pub data_key: WrappedKey,
+}
+
+/// The secrets of `limit` apps behind `after`, by id.
+pub async fn secrets(db: &Db, after: &str, limit: i64) -> Result<Vec<Secret>, sqlx::Error> {
+    let select = "SELECT a.id, a.client_id, a.client_secret, v.kid, v.master_kid, v.wrapped FROM apps a \
+        JOIN vault_keys v ON v.kid = a.data_kid WHERE a.id > $1 ORDER BY a.id LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let read = |row: &AnyRow| {
+        Ok(Secret {
+            id: row.try_get("id")?,
+            client_id: row.try_get("client_id")?,
+            sealed: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
+            data_key: read_key(row)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+fn read_key(row: &AnyRow) -> Result<WrappedKey, sqlx::Error> {
+    Ok(WrappedKey {
+        kid: row.try_get("kid")?,
+        master_kid: row.try_get("master_kid")?,
+        wrapped: row.try_get("wrapped")?,
+    })
+}
+
 /// The app with this client at this issuer.
 pub async fn by_client_at(
     db: &Db,
@@ -265,11 +297,7 @@ fn read_app(row: &AnyRow) -> Result<ThirdPartyApp, sqlx::Error> {
         client_id: row.try_get("client_id")?,
         client_auth: json::<ClientAuth>(row, "client_auth")?,
         client_secret: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
-        data_key: WrappedKey {
-            kid: row.try_get("kid")?,
-            master_kid: row.try_get("master_kid")?,
-            wrapped: row.try_get("wrapped")?,
-        },
+        data_key: read_key(row)?,
         scopes: Scopes::lenient(&scopes),
         scope_rule: named(row, "scope_rule")?,
         audience: row.try_get("audience")?,

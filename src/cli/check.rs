@@ -1,5 +1,6 @@
 //! `attache check`: says what is wrong with the configuration, and whether each issuer answers as it should; with
-//! `--issuer`, all about one of them. Changes nothing here and opens no database.
+//! `--issuer`, all about one of them. Changes nothing here and opens no database; of a
+//! SQLite database it asks the running server.
 
 mod issuer;
 
@@ -7,8 +8,10 @@ use std::time::Duration;
 
 use attache::app::sync;
 use attache::clock::Clock;
+use attache::db;
 use attache::issuer::http::{Egress, Http};
 use attache::issuer::{Issuers, discovery, key_set};
+use attache::operator::{Command, lock, socket};
 use clap::Args;
 
 use super::{ConfigFile, Failure};
@@ -41,6 +44,15 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
         return issuer::run(check, &config, &issuers, key).await;
     }
     let mut troubled = 0;
+    if let Some(path) = db::sqlite_path(&config.database.url)
+        && let Some(answered) = socket::send(&lock::beside(&path, "sock"), &Command::RestoreStatus).await
+    {
+        let answer = answered.map_err(Failure::Sentence)?;
+        troubled += answer.troubles;
+        for line in &answer.lines {
+            println!("database: {line}");
+        }
+    }
     for (key, config) in &config.issuers {
         let Some(issuer) = sync::issuer(key, config) else { continue };
         if issuer.identifier().is_none() {
@@ -69,5 +81,5 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
             }
         }
     }
-    if troubled == 0 { Ok(()) } else { Err(Failure::Sentence(format!("Issuers in trouble: {troubled}."))) }
+    if troubled == 0 { Ok(()) } else { Err(Failure::Sentence(format!("In trouble: {troubled}."))) }
 }

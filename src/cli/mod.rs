@@ -3,6 +3,7 @@
 
 mod account;
 mod app;
+mod backup;
 mod check;
 mod connection;
 #[cfg(feature = "sandbox")]
@@ -12,6 +13,7 @@ mod key;
 mod logging;
 mod migrate;
 mod operate;
+mod restore;
 mod revoke;
 mod selection;
 mod serve;
@@ -60,7 +62,12 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
-    /// The vault's master key
+    /// Copy a SQLite database while it is being used
+    Backup(backup::Backup),
+    /// Restored copies of the database
+    #[command(subcommand)]
+    Restore(restore::Restore),
+    /// The vault: its master key, and what is sealed
     #[command(subcommand)]
     Vault(vault::Vault),
 }
@@ -96,7 +103,10 @@ impl ConfigFile {
 pub fn run(command_line: CommandLine) -> ExitCode {
     let outcome = match command_line.command {
         // Needs neither configuration nor runtime.
-        Command::Vault(command) => vault::run(&command),
+        Command::Vault(vault::Vault::NewKey) => {
+            vault::new_key();
+            Ok(())
+        }
         other => runtime().and_then(|runtime| runtime.block_on(dispatch(other))),
     };
     match outcome {
@@ -132,6 +142,8 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
-        Command::Vault(command) => vault::run(&command),
+        Command::Vault(command) => vault::run(command).await,
+        Command::Backup(backup) => backup::run(backup).await,
+        Command::Restore(command) => restore::run(command).await,
     }
 }

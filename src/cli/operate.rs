@@ -17,68 +17,92 @@ use super::{ConfigFile, Failure};
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Who carries out commands.
-enum By {
-    Server {
-        socket: PathBuf,
-    },
-    /// The lock is held while we write, so that no server starts meanwhile.
-    Us {
-        app: App,
-        _lock: Option<Lock>,
-    },
+pub enum Hand {
+    Server(PathBuf),
+    /// This process, which holds the lock of a SQLite database.
+    Here(App, Option<Lock>),
 }
 
-impl By {
-    async fn run(&self, command: Command) -> Result<Answer, Failure> {
-        match self {
-            Self::Us { app, .. } => Ok(run(app, command).await?),
-            Self::Server { socket } => {
-                let answered = socket::send(socket, &command).await;
-                let gone = || {
-                    Err("The server does not answer any more; it goes on with this when it is started."
-                        .to_owned())
-                };
-                answered.unwrap_or_else(gone).map_err(Failure::Sentence)
+impl Hand {
+    pub async fn find(file: &ConfigFile) -> Result<Self, Failure> {
+        let config = file.load()?;
+        let path = db::sqlite_path(&config.database.url);
+        if let Some(path) = &path {
+            let socket = lock::beside(path, "sock");
+            if socket::listens(&socket).await {
+                return Ok(Self::Server(socket));
             }
+        }
+        // Held while we write, so that no server starts meanwhile.
+        let lock = match path.as_deref().map(lock::acquire).transpose() {
+            Ok(lock) => lock,
+            Err(LockError::Held(path)) => {
+                let path = path.display();
+                return Err(Failure::Sentence(format!(
+                    "Another process holds {path} but its socket does not answer. Try again, or stop that process."
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self::Here(start::open(config, Clock::System, Extent::OnlyNew).await?, lock))
+    }
+
+    pub async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+        match self {
+            Self::Here(app, _) => Ok(run(app, command).await?),
+            Self::Server(socket) => match socket::send(socket, &command).await {
+                Some(answered) => answered.map_err(Failure::Sentence),
+                None => Err(Failure::Sentence(
+                    "The server does not answer any more. What was begun goes on when it is started."
+                        .to_owned(),
+                )),
+            },
+        }
+    }
+
+    pub async fn end(self) {
+        if let Self::Here(app, lock) = self {
+            drain(&app).await;
+            drop(lock);
         }
     }
 }
 
 pub async fn operate(file: &ConfigFile, command: Command) -> Result<(), Failure> {
-    let (by, answer) = begin(file, command).await?;
-    if let By::Us { app, .. } = &by {
-        drain(app).await;
-    }
-    print(&answer?);
+    let hand = Hand::find(file).await?;
+    let answer = hand.ask(command).await;
+    hand.end().await;
+    let answer = answer?;
+    print(&answer);
     Ok(())
 }
 
 /// The same, and then waits until the mass revoke has ended that the answer tells of.
 pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> {
-    let (by, answer) = begin(file, command).await?;
+    let hand = Hand::find(file).await?;
     // Where no server does, the work is ours; beside servers it is shared.
-    let work = match &by {
-        By::Us { app, .. } => Some((app, tokio::spawn(mass_revoke::run(app.clone())))),
-        By::Server { .. } => None,
+    let work = match &hand {
+        Hand::Here(app, _) => Some((app.draining.clone(), tokio::spawn(mass_revoke::run(app.clone())))),
+        Hand::Server(_) => None,
     };
-    let followed = match answer {
-        Ok(answer) => to_the_end(&by, answer).await,
+    let followed = match hand.ask(command).await {
+        Ok(begun) => to_the_end(&hand, begun).await,
         Err(failure) => Err(failure),
     };
-    if let Some((app, work)) = work {
-        app.draining.cancel();
+    if let Some((draining, work)) = work {
+        draining.cancel();
         let _ = work.await;
-        drain(app).await;
     }
+    hand.end().await;
     followed
 }
 
-async fn to_the_end(by: &By, begun: Answer) -> Result<(), Failure> {
+async fn to_the_end(hand: &Hand, begun: Answer) -> Result<(), Failure> {
     print(&begun);
     let (mut running, mut said) = (begun.follow, begun.lines);
     while let Some(id) = running {
         tokio::time::sleep(LOOK_EVERY).await;
-        let now = by.run(Command::MassRevokeStatus { id }).await?;
+        let now = hand.ask(Command::MassRevokeStatus { id }).await?;
         if now.lines != said {
             print(&now);
         }
@@ -87,32 +111,32 @@ async fn to_the_end(by: &By, begun: Answer) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Finds out who carries out commands, and has it carry out the first.
-async fn begin(file: &ConfigFile, command: Command) -> Result<(By, Result<Answer, Failure>), Failure> {
-    let config = file.load()?;
-    let path = db::sqlite_path(&config.database.url);
-    if let Some(path) = &path {
-        let socket = lock::beside(path, "sock");
-        if let Some(answered) = socket::send(&socket, &command).await {
-            return Ok((By::Server { socket }, answered.map_err(Failure::Sentence)));
+/// Asks for one step after another until there is none; how many troubles were told of. `then` makes the next command
+/// of what the answer before said.
+pub async fn operate_in_steps(
+    file: &ConfigFile,
+    first: Command,
+    mut then: impl FnMut(&str) -> Result<Command, Failure>,
+) -> Result<usize, Failure> {
+    let hand = Hand::find(file).await?;
+    let mut command = first;
+    let told = loop {
+        let answer = match hand.ask(command).await {
+            Ok(answer) => answer,
+            Err(failure) => break Err(failure),
+        };
+        print(&answer);
+        match answer.next.as_deref().map(&mut then) {
+            None => break Ok(answer.troubles),
+            Some(Ok(next)) => command = next,
+            Some(Err(failure)) => break Err(failure),
         }
-    }
-    let lock = match path.as_deref().map(lock::acquire).transpose() {
-        Ok(lock) => lock,
-        Err(LockError::Held(path)) => {
-            let path = path.display();
-            return Err(Failure::Sentence(format!(
-                "Another process holds {path} but its socket does not answer. Try again, or stop that process."
-            )));
-        }
-        Err(error) => return Err(error.into()),
     };
-    let by = By::Us { app: start::open(config, Clock::System, Extent::OnlyNew).await?, _lock: lock };
-    let answer = by.run(command).await;
-    Ok((by, answer))
+    hand.end().await;
+    told
 }
 
-fn print(answer: &Answer) {
+pub fn print(answer: &Answer) {
     for line in &answer.lines {
         if answer.secret.is_some() { eprintln!("{line}") } else { println!("{line}") }
     }

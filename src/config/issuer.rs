@@ -1,12 +1,15 @@
 //! `[issuers.KEY]`: where an issuer is, and what of its profile's habits is otherwise. Judges its own numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 use url::Url;
 
 use super::ConfigFault;
+use crate::issuer::grants::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
+use crate::secret::Token;
 
 /// By discovery (`issuer`) or by explicit URLs. A habit that is not said is the profile's.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +32,12 @@ pub struct IssuerConfig {
     pub pkce: Option<Pkce>,
     pub audience_parameter: Option<AudienceParameter>,
     pub revocation_reach: Option<Reach>,
+    /// The client that may delete grants by the Management API, with its secret; then that is how a revoke is told.
+    pub management_client_id: Option<String>,
+    pub management_client_secret: Option<Token>,
+    pub management_client_secret_file: Option<PathBuf>,
+    /// Where that API is; `api/v2/` of the issuer when nothing is said.
+    pub management_url: Option<Url>,
     pub rotation: Option<Rotation>,
     /// Seconds for which it takes a spent refresh token once more.
     pub leeway_seconds: Option<u32>,
@@ -68,6 +77,44 @@ impl IssuerConfig {
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
             endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
             preset: preset.preset,
+        }
+    }
+
+    /// How grants are deleted there, where that is how a revoke is told.
+    #[must_use]
+    pub fn management(&self) -> Option<Management> {
+        let issuer = || Url::parse(self.issuer.as_ref()?).ok()?.join("api/v2/").ok();
+        Some(Management {
+            url: self.management_url.clone().or_else(issuer)?,
+            client_id: self.management_client_id.clone()?,
+            client_secret: self.management_client_secret.clone()?,
+        })
+    }
+
+    pub(super) fn judge_management(&self, key: &str, faults: &mut Vec<ConfigFault>) {
+        match (&self.management_client_id, &self.management_client_secret) {
+            (None, None) => {}
+            (Some(_), Some(_)) if self.issuer.is_none() => {
+                let problem = "needs `issuer`: grants are deleted at an issuer that is found by discovery";
+                faults.push(ConfigFault::new(format!("{key}.management_client_id"), problem));
+            }
+            (Some(_), Some(_)) if self.profile().revocation_reach != Reach::Grant => {
+                let problem =
+                    "must be \"grant\" where grants are deleted: that ends everything of a person and client";
+                faults.push(ConfigFault::new(format!("{key}.revocation_reach"), problem));
+            }
+            (Some(_), Some(_)) => {}
+            (Some(_), None) => faults.push(ConfigFault::new(
+                format!("{key}.management_client_secret"),
+                "is missing; set it, or management_client_secret_file",
+            )),
+            (None, Some(_)) => {
+                faults.push(ConfigFault::new(format!("{key}.management_client_id"), "is missing; set it"));
+            }
+        }
+        if self.management_url.as_ref().is_some_and(|url| !url.path().ends_with('/')) {
+            let problem = "must end with a slash, as the API's audience does";
+            faults.push(ConfigFault::new(format!("{key}.management_url"), problem));
         }
     }
 

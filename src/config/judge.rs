@@ -6,6 +6,7 @@ use std::path::Path;
 
 use url::Url;
 
+use super::command;
 use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
 use crate::app::logo::Logo;
 use crate::app::{self, IdentityRule};
@@ -23,7 +24,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.limits.judge(faults);
     judge_vault(config, faults);
     judge_sign_in(config, faults);
-    for (key, issuer) in &config.issuers {
+    for (key, issuer) in &mut config.issuers {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
     }
     let mut apps = std::mem::take(&mut config.apps);
@@ -76,21 +77,54 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
 }
 
 fn judge_vault(config: &mut Config, faults: &mut Faults) {
-    let key = "vault.master_key";
     let cure = "make one with `attache vault new-key` and name its file in vault.master_key_file";
     let vault = &mut config.vault;
-    if !read_secret(key, &mut vault.master_key, vault.master_key_file.as_deref(), faults) {
-        return;
+    let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
+    let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
+    let master = read_master_key(key, &mut vault.master_key, file, command, faults);
+    let (file, command) =
+        (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
+    let previous = read_master_key(previous_key, &mut vault.previous_master_key, file, command, faults);
+    if matches!(master, Ok(None)) {
+        faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
     }
-    match &vault.master_key {
-        None => {
-            faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
-        }
-        Some(secret) if MasterKey::parse(secret).is_err() => {
-            faults.push(ConfigFault::new(key, format!("is not 32 bytes in base64; {cure}")));
-        }
-        Some(_) => {}
+    if let (Ok(Some(master)), Ok(Some(previous))) = (&master, &previous)
+        && master == previous
+    {
+        faults.push(ConfigFault::new(previous_key, "is the master key itself; leave it out"));
     }
+}
+
+/// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
+fn read_master_key(
+    key: &str,
+    value: &mut Option<Token>,
+    file: Option<&Path>,
+    command: Option<&[String]>,
+    faults: &mut Faults,
+) -> Result<Option<String>, ()> {
+    if command.is_some() && (file.is_some() || value.is_some()) {
+        let problem = format!("is given twice, here and as {key}_command; keep one");
+        faults.push(ConfigFault::new(key, problem));
+        return Err(());
+    }
+    if !read_secret(key, value, file, faults) {
+        return Err(());
+    }
+    if let Some(command) = command {
+        match command::output(command) {
+            Ok(secret) => *value = Some(secret),
+            Err(problem) => {
+                faults.push(ConfigFault::new(format!("{key}_command"), problem));
+                return Err(());
+            }
+        }
+    }
+    let parsed = value.as_ref().map(MasterKey::parse).transpose();
+    parsed.map(|parsed| parsed.map(|master| master.kid)).map_err(|_| {
+        let problem = "is not 32 bytes in base64; `attache vault new-key` makes one";
+        faults.push(ConfigFault::new(key, problem));
+    })
 }
 
 fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
@@ -118,7 +152,10 @@ fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
     }
 }
 
-fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut Faults) {
+fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &mut Faults) {
+    let file = issuer.management_client_secret_file.as_deref();
+    let secret = format!("{key}.management_client_secret");
+    let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
         (Some(identifier), None, None) => match Url::parse(identifier) {
             Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
@@ -141,11 +178,15 @@ fn judge_issuer(key: &str, issuer: &IssuerConfig, allowed: &[Url], faults: &mut 
         ("userinfo_url", &issuer.userinfo_url),
         ("revocation_url", &issuer.revocation_url),
         ("jwks_url", &issuer.jwks_url),
+        ("management_url", &issuer.management_url),
     ];
     for (name, url) in urls {
         if let Some(url) = url {
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
+    }
+    if read {
+        issuer.judge_management(key, faults);
     }
     issuer.judge_habits(key, faults);
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::seal::open_access_token;
+use super::seal::{open_access_token, open_refresh_token};
 use super::state::{Cause, Demand, Status, Step, decide};
 use super::{Connection, allow, flight, reread};
 use crate::App;
@@ -96,13 +96,18 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,
         Status::NeedsReconnect => reconnect(connection.cause.unwrap_or(Cause::RevokedUpstream)),
+        _ if connection.is_held_back() => Error::RestoredCopy { connect_url: connect_url.clone() },
         _ if connection.refresh_token.is_none() && (demand.force_refresh || !connection.outlives(now, 0)) => {
             reconnect(Cause::NoRefreshToken)
         }
         Status::Misconfigured => Error::Misconfigured { issuer: third_party.issuer.name.clone() },
-        _ => Error::IssuerUnavailable {
-            issuer: third_party.issuer.name.clone(),
-            retry_after: retry_after(app, connection, &third_party.issuer),
+        // The issuer is not to blame for what cannot be opened here.
+        _ => match open_refresh_token(app, connection).and_then(|_| crate::app::client(app, &third_party)) {
+            Err(damaged) => damaged,
+            Ok(_) => Error::IssuerUnavailable {
+                issuer: third_party.issuer.name.clone(),
+                retry_after: retry_after(app, connection, &third_party.issuer),
+            },
         },
     }
 }

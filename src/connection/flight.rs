@@ -12,6 +12,7 @@ use super::refresh;
 use super::refresh::protocol::Outcome;
 use super::{Connection, store};
 use crate::App;
+use crate::error::Error;
 use crate::issuer::calls::Call;
 
 /// How often another process's refresh is looked at; one poller for all waiters of this process.
@@ -84,7 +85,8 @@ impl Drop for Landing {
 
 async fn fly(app: &App, connection: &Connection, place: Option<Call>) {
     match refresh::refresh(app, connection, place).await {
-        Ok(Outcome::Done | Outcome::Failed) => {}
+        // What is damaged was named where it was found.
+        Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => {}
         Ok(Outcome::HeldElsewhere) => wait_for_the_holder(app, connection).await,
         Err(error) => {
             tracing::error!(connection = connection.id, %error, "a refresh could not be carried out");

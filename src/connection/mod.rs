@@ -9,6 +9,7 @@ pub mod early;
 pub mod flight;
 pub mod freeze;
 pub mod held;
+pub mod held_back;
 pub mod mass_revoke;
 pub mod pages;
 pub mod read;
@@ -20,6 +21,7 @@ pub mod start;
 pub mod state;
 mod store;
 pub mod survey;
+pub mod verify;
 
 use std::sync::Arc;
 
@@ -169,6 +171,14 @@ pub async fn by_identity(
     identity: &ExternalIdentity,
 ) -> Result<Vec<Connection>, Error> {
     Ok(store::by_identity(&app.db, app_id, identity).await?)
+}
+
+/// Whether there is any connection, live or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn exist(app: &App) -> Result<bool, sqlx::Error> {
+    store::exist(&app.db).await
 }
 
 /// Whether a text can be a connection's id; anything else need not be looked for.

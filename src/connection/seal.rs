@@ -26,6 +26,11 @@ impl Binding<'_> {
     }
 }
 
+/// Where a token of a connection lives, or lived in another generation.
+pub(super) fn place_of(connection: &Connection, field: &'static str, generation: i64) -> Place {
+    Binding { generation, ..connection.binding() }.place(field)
+}
+
 /// Seals a token answer. `kept` is the refresh token to keep when the answer brought none (RFC 6749 section 6).
 ///
 /// # Errors
@@ -58,24 +63,33 @@ pub fn seal(
 /// # Errors
 /// When the secrets were destroyed, or the key does not unwrap.
 pub fn data_key(app: &App, connection: &Connection) -> Result<DataKey, Error> {
-    let wrapped = connection.data_key.as_ref().ok_or(VaultError::KeysMissing)?;
-    Ok(app.vault.unwrap(wrapped)?)
+    match &connection.data_key {
+        Some(wrapped) => app.vault.data_key(wrapped),
+        None => Err(app.vault.keyless("connections", &connection.id)),
+    }
 }
 
 /// # Errors
-/// When it does not open where it stands.
+/// [`Error::Damaged`] when it does not open where it stands.
 pub fn open_access_token(app: &App, connection: &Connection) -> Result<Option<Token>, Error> {
-    let Some(sealed) = &connection.access_token else { return Ok(None) };
-    let place = connection.binding().place("access_token");
-    Ok(Some(data_key(app, connection)?.open(&place, sealed)?))
+    open(app, connection, "access_token", connection.access_token.as_ref())
 }
 
 /// # Errors
-/// When it does not open where it stands.
+/// [`Error::Damaged`] when it does not open where it stands.
 pub fn open_refresh_token(app: &App, connection: &Connection) -> Result<Option<Token>, Error> {
-    let Some(sealed) = &connection.refresh_token else { return Ok(None) };
-    let place = connection.binding().place("refresh_token");
-    Ok(Some(data_key(app, connection)?.open(&place, sealed)?))
+    open(app, connection, "refresh_token", connection.refresh_token.as_ref())
+}
+
+fn open(
+    app: &App,
+    connection: &Connection,
+    field: &'static str,
+    sealed: Option<&Sealed>,
+) -> Result<Option<Token>, Error> {
+    let Some(sealed) = sealed else { return Ok(None) };
+    let (key, place) = (data_key(app, connection)?, connection.binding().place(field));
+    app.vault.open(("connections", field, &connection.id), &key, &place, sealed).map(Some)
 }
 
 /// The refresh token of the generation before.

@@ -65,6 +65,8 @@ pub enum Cause {
     NoRefreshToken,
     /// The issuer refuses the app's client id or secret.
     ClientRefused,
+    /// The database is a restored copy, since which the refresh token may have been spent.
+    RestoredCopy,
     /// Revoked here only: at the issuer, another live connection of the person would have ended with it.
     SharedGrant,
     /// Revoked here only: the issuer was told for a month and never confirmed.
@@ -80,6 +82,7 @@ impl Cause {
             Self::RotationLost => "an answer of the other service was lost on its way.",
             Self::Expired => "the permission had run out at the other service.",
             Self::NoRefreshToken => "the other service gave a permission that has run out.",
+            Self::RestoredCopy => "the data here was restored from an older copy.",
             Self::SharedGrant => "another connection holds the same permission.",
             Self::Unconfirmed => "the other service never confirmed that it was ended.",
             Self::ClientRefused => {

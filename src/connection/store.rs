@@ -37,6 +37,10 @@ pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, sqlx::Error>
     row.as_ref().map(read).transpose()
 }
 
+pub async fn exist(db: &Db) -> Result<bool, sqlx::Error> {
+    Ok(sqlx::query("SELECT id FROM connections LIMIT 1").fetch_optional(&db.pool).await?.is_some())
+}
+
 /// A person's own connection, live or not.
 pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, sqlx::Error> {
     if !super::is_id(id) {
@@ -205,6 +209,7 @@ pub async fn renew(
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
+    transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
             previous_refresh_token = NULL, \
@@ -242,6 +247,7 @@ pub async fn begin_revoke(
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, id, None);
+    transaction.count();
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
     let update = "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \

@@ -9,8 +9,9 @@ use super::{ask, mint};
 use crate::App;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
+use crate::connection;
 use crate::connection::consent::Access;
-use crate::connection::{self, Connection};
+use crate::connection::seal::Binding;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
@@ -192,8 +193,10 @@ pub async fn exchange(
     };
     let (token, expires_at) = match known {
         Some(kept) => {
-            let place = place(connection, &kept.id);
-            (connection::seal::data_key(app, connection)?.open(&place, &kept.token)?, kept.expires_at)
+            let place = place(&kept.id, connection.binding());
+            let key = connection::seal::data_key(app, connection)?;
+            let token = app.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
+            (token, kept.expires_at)
         }
         None => make(app, subject, caller_id, environment, &key, scopes).await?,
     };
@@ -240,7 +243,7 @@ async fn make(
     };
     // Asking may have refreshed the connection: what is kept is bound to the generation it was made from.
     let current = connection::reread(app, &subject.connection).await?;
-    let sealed = connection::seal::data_key(app, &current)?.seal(&place(&current, &id), &token)?;
+    let sealed = connection::seal::data_key(app, &current)?.seal(&place(&id, current.binding()), &token)?;
     let kept = KeptToken { id, token: sealed, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
     if !store::keep(&app.db, &key, &kept, app.clock.now()).await? {
@@ -250,6 +253,7 @@ async fn make(
     Ok((token, expires_at))
 }
 
-fn place(connection: &Connection, id: &str) -> Place {
-    Place::new("content_tokens", "token", id, &[&connection.id, &connection.account_id, &connection.app_id])
+/// Where a content token lives.
+pub(super) fn place(id: &str, of: Binding<'_>) -> Place {
+    Place::new("content_tokens", "token", id, &[of.connection_id, of.account_id, of.app_id])
 }

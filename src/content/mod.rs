@@ -10,6 +10,7 @@ pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+pub mod verify;
 
 pub use environment::{AccountRule, AppRule, Environment, Strategy};
 pub use exchange::KeptToken;

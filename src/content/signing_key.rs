@@ -88,7 +88,8 @@ fn generate(house_key: &DataKey) -> Result<StoredKey, Error> {
     Ok(StoredKey { kid, public_key: URL_SAFE_NO_PAD.encode(public), private_key })
 }
 
-fn place(kid: &str) -> Place {
+/// Where a private key lives.
+pub(super) fn place(kid: &str) -> Place {
     Place::new("signing_keys", "private_key", kid, &[])
 }
 

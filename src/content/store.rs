@@ -9,7 +9,7 @@ use url::Url;
 use super::{Environment, KeptToken};
 use crate::clock::Timestamp;
 use crate::db::{self, Db, named};
-use crate::vault::Sealed;
+use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
     lifetime_seconds";
@@ -217,6 +217,46 @@ pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> R
         )
         .await?;
     Ok(done == 1)
+}
+
+/// A content token as it is stored, and what it is bound to.
+pub struct Stored {
+    pub id: String,
+    pub connection_id: String,
+    pub account_id: String,
+    pub app_id: String,
+    pub generation: i64,
+    pub token: Sealed,
+    /// None when the connection's secrets were destroyed.
+    pub data_key: Option<WrappedKey>,
+}
+
+/// `limit` content tokens behind `after`, by id.
+pub async fn tokens(db: &Db, after: &str, limit: i64) -> Result<Vec<Stored>, sqlx::Error> {
+    let select = "SELECT t.id, t.connection_id, t.generation, t.token, c.account_id, c.app_id, v.kid, v.master_kid, v.wrapped \
+        FROM content_tokens t JOIN connections c ON c.id = t.connection_id \
+        LEFT JOIN vault_keys v ON v.kid = c.data_kid WHERE t.id > $1 ORDER BY t.id LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let read = |row: &AnyRow| {
+        let data_key = match row.try_get::<Option<String>, _>("kid")? {
+            None => None,
+            Some(kid) => Some(WrappedKey {
+                kid,
+                master_kid: row.try_get("master_kid")?,
+                wrapped: row.try_get("wrapped")?,
+            }),
+        };
+        Ok(Stored {
+            id: row.try_get("id")?,
+            connection_id: row.try_get("connection_id")?,
+            account_id: row.try_get("account_id")?,
+            app_id: row.try_get("app_id")?,
+            generation: row.try_get("generation")?,
+            token: Sealed(row.try_get("token")?),
+            data_key,
+        })
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Drops every content token of a connection.

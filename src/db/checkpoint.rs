@@ -1,7 +1,7 @@
 //! Moves SQLite's write-ahead log into the database file, on a connection of its own, so that no change ever waits
-//! for it. Writes nothing else.
+//! for it; copies the whole on the same connection. Writes nothing else.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -69,6 +69,16 @@ impl Checkpointer {
         sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut *connection).await?;
         self.done.store(begun, Ordering::SeqCst);
         Ok(())
+    }
+
+    /// Copies the database as it is at this moment into an empty file. Until it is done the log is not moved, and grows.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) async fn copy_into(&self, file: &Path) -> Result<(), sqlx::Error> {
+        let mut connection = self.connection.lock().await;
+        let copy = sqlx::query("VACUUM INTO $1").bind(file.to_string_lossy().into_owned());
+        copy.execute(&mut *connection).await.map(drop)
     }
 
     async fn run(&self, mode: &'static str) -> Result<(), sqlx::Error> {

@@ -3,12 +3,15 @@
 //! the commit that holds it. Nobody else writes, so nobody meets a locked database. Reads nothing for anybody.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{Any, AnyConnection, ConnectOptions, Connection};
+use sqlx::{Any, AnyConnection, ConnectOptions, Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+
+use super::sidecar::Sidecar;
 
 /// How many changes are committed together at the most: the first of them waits for the last.
 const BATCH: usize = 64;
@@ -22,6 +25,7 @@ type AfterCommit = Box<dyn FnOnce() + Send>;
 pub struct Transaction {
     to: To,
     after: Vec<AfterCommit>,
+    counts: bool,
 }
 
 enum To {
@@ -31,13 +35,19 @@ enum To {
 
 impl Transaction {
     pub(super) const fn of_postgres(transaction: sqlx::Transaction<'static, Any>) -> Self {
-        Self { to: To::Postgres(transaction), after: Vec::new() }
+        Self { to: To::Postgres(transaction), after: Vec::new(), counts: false }
     }
 
     /// What this process holds in memory of the rows that change is dropped here: after the commit, before the
     /// answer, and also when nobody waits for the answer any more.
     pub fn after_commit(&mut self, forget: impl FnOnce() + Send + 'static) {
         self.after.push(Box::new(forget));
+    }
+
+    /// An old copy of the database would undo this change, which others have seen: it counts among those by which such
+    /// a copy is recognised, see [`super::sidecar`].
+    pub const fn count(&mut self) {
+        self.counts = true;
     }
 
     /// Returns once the change is durable.
@@ -51,7 +61,7 @@ impl Transaction {
                 self.after.into_iter().for_each(|forget| forget());
                 committed
             }
-            To::Sqlite(turn) => turn.end(self.after).await,
+            To::Sqlite(turn) => turn.end(self.after, self.counts).await,
         }
     }
 }
@@ -84,9 +94,13 @@ pub struct Writer {
 
 impl Writer {
     /// Starts the writer on a connection of its own. It ends when the last [`Writer`] is dropped.
-    pub(super) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Self {
+    pub(super) fn start(
+        connection: AnyConnection,
+        options: AnyConnectOptions,
+        sidecar: Arc<Sidecar>,
+    ) -> Self {
         let (asked, turns) = mpsc::channel(1024);
-        tokio::spawn(write(connection, options, turns));
+        tokio::spawn(write(connection, options, sidecar, turns));
         Self { asked }
     }
 
@@ -99,7 +113,7 @@ impl Writer {
             turn.await.map_err(|_| sqlx::Error::PoolClosed)
         });
         let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        Ok(Transaction { to: To::Sqlite(turn), after: Vec::new() })
+        Ok(Transaction { to: To::Sqlite(turn), after: Vec::new(), counts: false })
     }
 }
 
@@ -119,14 +133,15 @@ struct Returned {
 /// A change whose statements have run, and who waits to hear of the commit.
 struct Waiting {
     after: Vec<AfterCommit>,
+    counts: bool,
     told: oneshot::Sender<Result<(), sqlx::Error>>,
 }
 
 impl Turn {
-    async fn end(mut self, after: Vec<AfterCommit>) -> Result<(), sqlx::Error> {
+    async fn end(mut self, after: Vec<AfterCommit>, counts: bool) -> Result<(), sqlx::Error> {
         let (told, outcome) = oneshot::channel();
         let (connection, back) = self.lent.take().ok_or(sqlx::Error::PoolClosed)?;
-        if back.send(Returned { connection, waiting: Some(Waiting { after, told }) }).is_err() {
+        if back.send(Returned { connection, waiting: Some(Waiting { after, counts, told }) }).is_err() {
             return Err(sqlx::Error::PoolClosed);
         }
         outcome.await.map_err(|_| sqlx::Error::PoolClosed)?
@@ -159,6 +174,7 @@ impl DerefMut for Turn {
 async fn write(
     mut connection: AnyConnection,
     options: AnyConnectOptions,
+    sidecar: Arc<Sidecar>,
     mut turns: mpsc::Receiver<oneshot::Sender<Turn>>,
 ) {
     while let Some(first) = turns.recv().await {
@@ -173,7 +189,7 @@ async fn write(
             connection = mended(connection, &options).await;
             continue;
         }
-        let mut waiting = Vec::new();
+        let mut waiting: Vec<Waiting> = Vec::new();
         let mut next = Some(first);
         let mut broken = None;
         while let Some(asker) = next.take() {
@@ -196,10 +212,14 @@ async fn write(
                 next = None;
             }
         }
+        let counts = waiting.iter().any(|change| change.counts);
         let committed = match broken {
             Some(error) => Err(error),
-            None => sqlx::raw_sql("RELEASE batch; COMMIT").execute(&mut connection).await.map(drop),
+            None => commit(&mut connection, counts).await,
         };
+        if let Ok(Some(changes)) = committed {
+            sidecar.follow(changes);
+        }
         if let Err(error) = &committed {
             tracing::error!(%error, changes = waiting.len(), "changes could not be committed");
             connection = mended(connection, &options).await;
@@ -207,12 +227,24 @@ async fn write(
         for change in waiting {
             change.after.into_iter().for_each(|forget| forget());
             let _ = change.told.send(match &committed {
-                Ok(()) => Ok(()),
+                Ok(_) => Ok(()),
                 Err(error) => Err(sqlx::Error::Protocol(format!("the commit failed: {error}"))),
             });
         }
     }
     let _ = connection.close().await;
+}
+
+/// Commits a batch; the number that the database has come to, if one of its changes counts.
+async fn commit(connection: &mut AnyConnection, counts: bool) -> Result<Option<i64>, sqlx::Error> {
+    let mut changes = None;
+    if counts {
+        let count = "UPDATE copy_mark SET changes = changes + 1 WHERE id = 1 RETURNING changes";
+        let row = sqlx::query(count).fetch_optional(&mut *connection).await?;
+        changes = row.map(|row| row.try_get("changes")).transpose()?;
+    }
+    sqlx::raw_sql("RELEASE batch; COMMIT").execute(connection).await?;
+    Ok(changes)
 }
 
 /// Lends the connection to one change until it ends. None when it does not come back, which happens only when the

@@ -54,6 +54,7 @@ impl IntoResponse for Refusal {
                 | Error::Database(_)
                 | Error::Unwritten
                 | Error::Vault(_)
+                | Error::RestoredCopy { .. }
                 | Error::RateLimited { .. }
                 | Error::Overloaded
         ) {
@@ -67,6 +68,7 @@ impl IntoResponse for Refusal {
             Error::ReconnectRequired { .. }
                 | Error::Frozen
                 | Error::Misconfigured { .. }
+                | Error::Damaged
                 | Error::ConnectionNotFound
         ) {
             (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
@@ -75,7 +77,9 @@ impl IntoResponse for Refusal {
             code = "server_error";
         }
         let mut body = json!({ "error": code, "error_description": self.error.to_string() });
-        if let Error::ReconnectRequired { connect_url, .. } = &self.error {
+        if let Error::ReconnectRequired { connect_url, .. } | Error::RestoredCopy { connect_url } =
+            &self.error
+        {
             body["connect_url"] = json!(connect_url);
         }
         let mut response = (status, Json(body)).into_response();

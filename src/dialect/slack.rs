@@ -105,7 +105,12 @@ impl From<Error> for Refusal {
                 "access_token_exchange_failed",
                 json!({ "state": state, "message": message, "retry_after": retry_after }),
             ),
-            Error::Misconfigured { .. } | Error::Frozen => {
+            Error::RestoredCopy { ref connect_url } => {
+                let retry_after = error.retry_after();
+                let more = json!({ "state": state, "message": message, "retry_after": retry_after, "connect_url": connect_url });
+                Self::with("access_token_exchange_failed", more)
+            }
+            Error::Misconfigured { .. } | Error::Damaged | Error::Frozen => {
                 Self::with("access_token_exchange_failed", json!({ "state": state, "message": message }))
             }
             other => {

@@ -52,6 +52,9 @@ impl IntoResponse for Refusal {
             body["connect_url"] = json!(connect_url);
             body["cause"] = json!(<&str>::from(*cause));
         }
+        if let Error::RestoredCopy { connect_url } = &self.0 {
+            body["connect_url"] = json!(connect_url);
+        }
         if let Some(seconds) = self.0.retry_after() {
             body["retry_after"] = json!(seconds);
         }

@@ -8,6 +8,7 @@ pub mod calls;
 mod circuit;
 pub mod code;
 pub mod discovery;
+pub mod grants;
 pub mod http;
 pub mod id_token;
 pub mod identity;
@@ -118,6 +119,8 @@ pub struct Issuers {
     pub clock: Clock,
     pub calls: calls::Calls,
     known: Mutex<HashMap<String, Arc<Known>>>,
+    /// By issuer.
+    management_tokens: Mutex<HashMap<String, grants::Held>>,
     /// Access tokens that were verified before.
     pub(crate) believed: Cache<access_token::Believed>,
 }
@@ -127,7 +130,20 @@ impl Issuers {
     pub fn new(http: http::Http, clock: Clock) -> Self {
         let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
         let calls = calls::Calls::new(clock.clone());
-        Self { http, clock, calls, known: Mutex::new(HashMap::new()), believed }
+        Self { http, clock, calls, known: Mutex::default(), management_tokens: Mutex::default(), believed }
+    }
+
+    fn management_token(&self, key: &str) -> Option<grants::Held> {
+        let held = self.management_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.get(key).cloned()
+    }
+
+    fn hold_management_token(&self, key: &str, token: Option<grants::Held>) {
+        let mut held = self.management_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match token {
+            Some(token) => drop(held.insert(key.to_owned(), token)),
+            None => drop(held.remove(key)),
+        }
     }
 
     /// One issuer's copies, each behind locks of its own, so that a hung issuer delays no other.

@@ -110,6 +110,14 @@ const fn first_seq(at: Timestamp) -> i64 {
     at.unix().saturating_mul(1 << 30)
 }
 
+/// When the last thing happened that is written down.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn newest_at(app: &App) -> Result<Option<Timestamp>, sqlx::Error> {
+    store::newest_at(&app.db).await
+}
+
 /// What happened to a connection, newest first; with `before`, only what stands before the line of that number.
 ///
 /// # Errors

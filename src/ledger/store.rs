@@ -44,6 +44,11 @@ pub async fn append(
     Ok(())
 }
 
+pub async fn newest_at(db: &Db) -> Result<Option<Timestamp>, sqlx::Error> {
+    let row = sqlx::query("SELECT at FROM ledger ORDER BY seq DESC LIMIT 1").fetch_optional(&db.pool).await?;
+    row.map(|row| row.try_get("at").map(Timestamp::from_unix)).transpose()
+}
+
 /// Adds to the one row of each of these hand-outs, no two of which are of the same row; in their order, so that
 /// replicas that count the same ones wait for each other in turn.
 pub async fn add_hand_outs(db: &Db, ledger: &Ledger, mut counted: Vec<Counted>) -> Result<(), sqlx::Error> {

@@ -49,7 +49,8 @@ pub fn listen(app: App, path: &Path) -> std::io::Result<impl Future<Output = ()>
 
 async fn answer(app: App, mut stream: UnixStream) {
     let mut text = Vec::new();
-    if (&mut stream).take(LARGEST).read_to_end(&mut text).await.is_err() {
+    let read = (&mut stream).take(LARGEST).read_to_end(&mut text).await;
+    if read.is_err() || text.is_empty() {
         return;
     }
     let reply = match serde_json::from_slice::<Command>(&text) {
@@ -64,6 +65,11 @@ async fn answer(app: App, mut stream: UnixStream) {
     if let Ok(text) = serde_json::to_vec(&reply) {
         let _ = stream.write_all(&text).await;
     }
+}
+
+/// Whether a server listens.
+pub async fn listens(path: &Path) -> bool {
+    UnixStream::connect(path).await.is_ok()
 }
 
 /// Has a running server carry out a command. None when no server listens.

@@ -1,8 +1,12 @@
 //! Sealing: master keys wrap data keys, data keys seal values, and every value is bound to where it lives.
 //! Holds no connection to a database but through `store`; never prints what it opens.
 
+pub mod damage;
+pub mod rotate;
 pub mod seal;
 mod store;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,15 +16,29 @@ use zeroize::Zeroizing;
 
 use crate::secret::{Token, random_bytes, random_text};
 
+use damage::Damaged;
+pub use damage::{Damage, Verified};
 pub use seal::{DataKey, Place, Sealed};
-pub use store::{Purpose, destroy, insert, unlock};
+pub use store::{Purpose, Wrapping, destroy, foreign, insert, under, unlock, verify, wrappings};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     #[error("the master key is not 32 bytes in base64")]
     MalformedMasterKey,
     #[error("the master key is not the one this database was sealed with")]
     WrongMasterKey,
+    #[error(
+        "this is {from}, from which the vault was rotated to {to}; give {to} as vault.master_key, and {from} as \
+         vault.previous_master_key as long as `attache vault status` says that it is needed"
+    )]
+    Rotated { from: String, to: String },
+    #[error(
+        "data keys are still wrapped by {0}, from which the vault is being rotated; give it as \
+         vault.previous_master_key until `attache vault rotate` has come to its end"
+    )]
+    StillNeeded(String),
+    #[error("a data key is wrapped by a master key that this process was not given")]
+    UnknownMasterKey,
     #[error("the database holds secrets but no key to open them with")]
     KeysMissing,
     #[error("a sealed value does not open where it stands")]
@@ -61,10 +79,15 @@ impl MasterKey {
     }
 }
 
-/// The master key in memory.
+/// The master keys in memory: the one that is to wrap, and during a rotation the one before it.
 #[derive(Debug)]
 pub struct Vault {
     master: MasterKey,
+    previous: Option<MasterKey>,
+    /// The database decides by which of the two new keys are wrapped: by the previous one until a rotation has begun,
+    /// for until then there may be servers that do not know the other.
+    by_previous: AtomicBool,
+    damaged: Damaged,
 }
 
 /// A data key as it lies in `vault_keys`.
@@ -77,13 +100,51 @@ pub struct WrappedKey {
 
 impl Vault {
     #[must_use]
-    pub const fn new(master: MasterKey) -> Self {
-        Self { master }
+    pub fn new(master: MasterKey) -> Self {
+        Self::with_previous(master, None)
     }
 
     #[must_use]
+    pub fn with_previous(master: MasterKey, previous: Option<MasterKey>) -> Self {
+        Self { master, previous, by_previous: AtomicBool::new(false), damaged: Damaged::default() }
+    }
+
+    /// The id of the configured master key.
+    #[must_use]
     pub fn master_kid(&self) -> &str {
         &self.master.kid
+    }
+
+    /// The id of the configured previous master key.
+    #[must_use]
+    pub fn previous_kid(&self) -> Option<&str> {
+        self.previous.as_ref().map(|previous| previous.kid.as_str())
+    }
+
+    /// Every master key that this process was given.
+    pub fn kids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.master_kid()).chain(self.previous_kid())
+    }
+
+    /// Wraps by the master key that the database is under, from now on.
+    pub fn follow(&self, kid: &str) {
+        self.by_previous.store(self.previous_kid() == Some(kid), Ordering::SeqCst);
+    }
+
+    /// The id of the master key by which this process wraps.
+    #[must_use]
+    pub fn wraps_by(&self) -> &str {
+        &self.present().kid
+    }
+
+    fn present(&self) -> &MasterKey {
+        let previous = self.previous.as_ref().filter(|_| self.by_previous.load(Ordering::SeqCst));
+        previous.unwrap_or(&self.master)
+    }
+
+    fn known(&self, kid: &str) -> Result<&MasterKey, VaultError> {
+        let mut known = std::iter::once(&self.master).chain(&self.previous);
+        known.find(|master| master.kid == kid).ok_or(VaultError::UnknownMasterKey)
     }
 
     /// A fresh data key, and its wrapped form to be stored in the same transaction as what it seals.
@@ -93,21 +154,37 @@ impl Vault {
     pub fn new_data_key(&self) -> Result<(DataKey, WrappedKey), VaultError> {
         let kid = format!("dk_{}", random_text::<12>());
         let bytes = Zeroizing::new(random_bytes::<32>());
-        let wrapped = encrypt(&self.master.key, &key_aad(&kid, &self.master.kid), bytes.as_slice())?;
-        let wrapped = WrappedKey { kid: kid.clone(), master_kid: self.master.kid.clone(), wrapped };
+        let wrapped = wrap(self.present(), &kid, bytes.as_slice())?;
         Ok((DataKey::new(kid, aes_key(bytes.as_slice())?), wrapped))
     }
 
     /// # Errors
-    /// [`VaultError::WrongMasterKey`] when another master key wrapped it or it was altered.
+    /// [`VaultError::UnknownMasterKey`] when another master key wrapped it; [`VaultError::DoesNotOpen`] when it was
+    /// altered.
     pub fn unwrap(&self, key: &WrappedKey) -> Result<DataKey, VaultError> {
-        if key.master_kid != self.master.kid {
-            return Err(VaultError::WrongMasterKey);
-        }
-        let bytes = decrypt(&self.master.key, &key_aad(&key.kid, &key.master_kid), &key.wrapped)
-            .map_err(|_| VaultError::WrongMasterKey)?;
+        let bytes = self.clear(key)?;
         Ok(DataKey::new(key.kid.clone(), aes_key(&bytes)?))
     }
+
+    /// The same data key, wrapped by the configured master key.
+    ///
+    /// # Errors
+    /// As [`Vault::unwrap`].
+    pub fn rewrap(&self, key: &WrappedKey) -> Result<WrappedKey, VaultError> {
+        let bytes = self.clear(key)?;
+        // What is no key is found out now, and not when the old master key is gone.
+        aes_key(&bytes)?;
+        wrap(&self.master, &key.kid, &bytes)
+    }
+
+    fn clear(&self, key: &WrappedKey) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        decrypt(&self.known(&key.master_kid)?.key, &key_aad(&key.kid, &key.master_kid), &key.wrapped)
+    }
+}
+
+fn wrap(master: &MasterKey, kid: &str, bytes: &[u8]) -> Result<WrappedKey, VaultError> {
+    let wrapped = encrypt(&master.key, &key_aad(kid, &master.kid), bytes)?;
+    Ok(WrappedKey { kid: kid.to_owned(), master_kid: master.kid.clone(), wrapped })
 }
 
 fn key_aad(kid: &str, master_kid: &str) -> String {

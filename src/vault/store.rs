@@ -1,10 +1,11 @@
-//! The SQL of `vault_keys`: the key check, the house key, and the data keys of apps and connections.
+//! The SQL of `vault_keys` and `vault_masters`: the key check, the house key, the data keys of apps and connections, and
+//! which master key they are under.
 
 use sqlx::{AnyConnection, Row};
 
-use super::{DataKey, Vault, VaultError, WrappedKey};
+use super::{DataKey, Vault, VaultError, Verified, WrappedKey};
 use crate::clock::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, named};
 use crate::error::Error;
 
 /// Whose secrets a data key seals.
@@ -32,25 +33,228 @@ impl Purpose {
 /// Proves that the master key is the one of this database; on a new database makes the check and the house key.
 ///
 /// # Errors
-/// [`VaultError::WrongMasterKey`], and [`VaultError::KeysMissing`] when there are secrets without any key.
+/// [`VaultError::WrongMasterKey`]; [`VaultError::Rotated`] for one that the vault was rotated away from;
+/// [`VaultError::StillNeeded`] when another one is needed beside it; [`VaultError::KeysMissing`] when there are secrets
+/// without any key.
 pub async fn unlock(db: &Db, vault: &Vault, now: Timestamp) -> Result<DataKey, Error> {
     if let Some(check) = by_purpose(db, Purpose::Check).await? {
-        vault.unwrap(&check)?;
+        prove(db, vault, &check).await?;
     } else {
         refuse_a_lost_key_table(db).await?;
         // Together: a house key without its check, or the reverse, would never start again.
         let mut transaction = db.begin().await?;
         insert_once(&mut transaction, vault, Purpose::Check, now).await?;
         insert_once(&mut transaction, vault, Purpose::House, now).await?;
+        put_master(&mut transaction, vault.wraps_by(), Master::Current, now).await?;
         transaction.commit().await?;
     }
     let check = by_purpose(db, Purpose::Check).await?.ok_or(VaultError::KeysMissing)?;
-    vault.unwrap(&check)?;
+    prove(db, vault, &check).await?;
+    vault.follow(&check.master_kid);
+    refuse_to_leave_any_shut(db, vault).await?;
     let house = by_purpose(db, Purpose::House).await?.ok_or(VaultError::KeysMissing)?;
-    Ok(vault.unwrap(&house)?)
+    Ok(vault.unwrap(&house).map_err(|fault| match fault {
+        VaultError::UnknownMasterKey => VaultError::WrongMasterKey,
+        other => other,
+    })?)
 }
 
-/// Adds a data key; to be called in the transaction that stores what it seals.
+/// The configured master key is, or is about to be, the one that the vault is under.
+async fn prove(db: &Db, vault: &Vault, check: &WrappedKey) -> Result<(), Error> {
+    let past = matches!(master(db, vault.master_kid()).await?, Some(Master::Retired));
+    if past && vault.master_kid() != check.master_kid {
+        let (from, to) = (vault.master_kid().to_owned(), check.master_kid.clone());
+        return Err(VaultError::Rotated { from, to }.into());
+    }
+    match vault.unwrap(check) {
+        Ok(_) => Ok(()),
+        Err(VaultError::UnknownMasterKey) => Err(match master(db, vault.master_kid()).await? {
+            Some(_) => {
+                VaultError::Rotated { from: vault.master_kid().to_owned(), to: check.master_kid.clone() }
+            }
+            None => VaultError::WrongMasterKey,
+        }
+        .into()),
+        Err(_) => Err(VaultError::WrongMasterKey.into()),
+    }
+}
+
+/// A master key that is still being rotated away from is needed. Others that rows may name were never ours, or wrap
+/// only what cannot be opened any more; whoever names them has changed the rows, which harms those and no others.
+async fn refuse_to_leave_any_shut(db: &Db, vault: &Vault) -> Result<(), Error> {
+    for wrapping in wrappings(db).await? {
+        if vault.known(&wrapping.master_kid).is_ok() {
+            continue;
+        }
+        match wrapping.master {
+            Some(Master::Current | Master::Previous) => {
+                return Err(VaultError::StillNeeded(wrapping.master_kid).into());
+            }
+            Some(Master::Retired) | None => {
+                let master_kid = wrapping.master_kid;
+                tracing::error!(master_kid, "data keys name a master key that the vault is not under");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a master key is to this vault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum Master {
+    Current,
+    /// Being rotated away from.
+    Previous,
+    Retired,
+}
+
+/// A master key by which data keys are wrapped.
+#[derive(Clone, Debug)]
+pub struct Wrapping {
+    pub master_kid: String,
+    /// None when it was never this vault's.
+    pub master: Option<Master>,
+}
+
+/// The master keys that data keys name: a probe of the index for each, however many data keys there are.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn wrappings(db: &Db) -> Result<Vec<Wrapping>, sqlx::Error> {
+    let mut found = Vec::new();
+    let mut after = String::new();
+    loop {
+        let next = sqlx::query("SELECT MIN(master_kid) AS next FROM vault_keys WHERE master_kid > $1");
+        let row = next.bind(&after).fetch_one(&db.pool).await?;
+        let Some(kid) = row.try_get::<Option<String>, _>("next")? else { return Ok(found) };
+        found.push(Wrapping { master: master(db, &kid).await?, master_kid: kid.clone() });
+        after = kid;
+    }
+}
+
+/// The master keys of this vault by which data keys are wrapped though this process was not given them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn foreign(db: &Db, vault: &Vault) -> Result<Vec<String>, sqlx::Error> {
+    let needed = |wrapping: &Wrapping| matches!(wrapping.master, Some(Master::Current | Master::Previous));
+    let unknown = |wrapping: &Wrapping| vault.known(&wrapping.master_kid).is_err();
+    let all = wrappings(db).await?.into_iter();
+    Ok(all.filter(needed).filter(unknown).map(|wrapping| wrapping.master_kid).collect())
+}
+
+/// The id of the master key that the vault is under.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn under(db: &Db) -> Result<Option<String>, sqlx::Error> {
+    Ok(by_purpose(db, Purpose::Check).await?.map(|check| check.master_kid))
+}
+
+pub(super) async fn master(db: &Db, kid: &str) -> Result<Option<Master>, sqlx::Error> {
+    let select = sqlx::query("SELECT status FROM vault_masters WHERE kid = $1").bind(kid);
+    select.fetch_optional(&db.pool).await?.map(|row| named(&row, "status")).transpose()
+}
+
+/// The one that the vault is being rotated away from.
+pub(super) async fn previous(db: &Db) -> Result<Option<String>, sqlx::Error> {
+    let select =
+        sqlx::query("SELECT kid FROM vault_masters WHERE status = 'previous' ORDER BY since LIMIT 1");
+    select.fetch_optional(&db.pool).await?.map(|row| row.try_get("kid")).transpose()
+}
+
+pub(super) async fn count(db: &Db, master_kid: &str) -> Result<i64, sqlx::Error> {
+    let select = sqlx::query("SELECT COUNT(*) AS counted FROM vault_keys WHERE master_kid = $1");
+    select.bind(master_kid).fetch_one(&db.pool).await?.try_get("counted")
+}
+
+async fn put_master(
+    connection: &mut AnyConnection,
+    kid: &str,
+    status: Master,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let upsert = "INSERT INTO vault_masters (kid, status, since) VALUES ($1, $2, $3) \
+        ON CONFLICT (kid) DO UPDATE SET status = excluded.status";
+    let upsert = sqlx::query(upsert).bind(kid).bind(<&str>::from(status)).bind(now.unix());
+    upsert.execute(connection).await.map(drop)
+}
+
+/// From now on the vault is under another master key: the check, wrapped by it, is the one statement that decides.
+/// False when somebody else was quicker.
+pub(super) async fn begin(db: &Db, vault: &Vault, now: Timestamp) -> Result<bool, Error> {
+    let check = by_purpose(db, Purpose::Check).await?.ok_or(VaultError::KeysMissing)?;
+    let rewrapped = vault.rewrap(&check)?;
+    let mut transaction = db.begin().await?;
+    if replace(&mut transaction, &check, &rewrapped).await? != 1 {
+        return Ok(false);
+    }
+    put_master(&mut transaction, &check.master_kid, Master::Previous, now).await?;
+    put_master(&mut transaction, &rewrapped.master_kid, Master::Current, now).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// One data key in another wrapping, unless it was changed or destroyed meanwhile.
+pub(super) async fn replace(
+    connection: &mut AnyConnection,
+    seen: &WrappedKey,
+    rewrapped: &WrappedKey,
+) -> Result<u64, sqlx::Error> {
+    let update = "UPDATE vault_keys SET master_kid = $1, wrapped = $2 WHERE kid = $3 AND master_kid = $4 AND wrapped = $5";
+    let done = sqlx::query(update)
+        .bind(&rewrapped.master_kid)
+        .bind(&rewrapped.wrapped)
+        .bind(&seen.kid)
+        .bind(&seen.master_kid)
+        .bind(&seen.wrapped)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Data keys in the wrapping of one master key, those behind `after`.
+pub(super) async fn wrapped_by(
+    db: &Db,
+    master_kid: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<WrappedKey>, sqlx::Error> {
+    let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE master_kid = $1 AND kid > $2 \
+        ORDER BY kid LIMIT $3";
+    let rows = sqlx::query(select).bind(master_kid).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    rows.iter().map(wrapped).collect()
+}
+
+/// The rotation has come to its end.
+pub(super) async fn retire(
+    transaction: &mut AnyConnection,
+    kid: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE vault_masters SET status = 'retired', retired_at = $2 \
+        WHERE kid = $1 AND status = 'previous'";
+    sqlx::query(update).bind(kid).bind(now.unix()).execute(transaction).await.map(drop)
+}
+
+/// Tries to open `limit` data keys behind `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verify(db: &Db, vault: &Vault, after: &str, limit: i64) -> Result<Verified, sqlx::Error> {
+    let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE kid > $1 ORDER BY kid LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let keys: Vec<WrappedKey> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
+    let mut verified = Verified::of_page(keys.len(), limit, keys.last().map(|key| key.kid.clone()));
+    for key in &keys {
+        verified.value(("vault_keys", "wrapped", &key.kid), vault.unwrap(key).map(drop));
+    }
+    Ok(verified)
+}
+
+/// Adds a data key; to be called in the transaction that stores what it seals. Nothing is wrapped by a master key that
+/// is out of use, also not by a server that has not heard of it yet.
 ///
 /// # Errors
 /// When the database refuses.
@@ -60,17 +264,22 @@ pub async fn insert(
     purpose: Purpose,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)",
-    )
-    .bind(&key.kid)
-    .bind(purpose.as_str())
-    .bind(&key.master_kid)
-    .bind(&key.wrapped)
-    .bind(now.unix())
-    .execute(connection)
-    .await
-    .map(drop)
+    let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
+        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) \
+        WHERE NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $6 AND m.status = 'retired')";
+    let done = sqlx::query(insert)
+        .bind(&key.kid)
+        .bind(purpose.as_str())
+        .bind(&key.master_kid)
+        .bind(&key.wrapped)
+        .bind(now.unix())
+        .bind(&key.master_kid)
+        .execute(connection)
+        .await?;
+    if done.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(sqlx::Error::Protocol(format!("the master key {} is out of use", key.master_kid)))
 }
 
 /// Destroys the data key of a connection, and so every secret it sealed, in the backups of tomorrow too.

@@ -18,7 +18,7 @@ const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];
 pub struct Place {
     directory: TempDir,
     public_url: String,
-    machine_room: String,
+    pub machine_room: String,
 }
 
 /// A port that was free a moment ago.
@@ -75,7 +75,7 @@ scopes = ["openid"]
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
@@ -90,7 +90,7 @@ scopes = ["openid"]
         self.command(arguments).output().expect("an end")
     }
 
-    fn replace(&self, from: &str, to: &str) {
+    pub fn replace(&self, from: &str, to: &str) {
         let path = self.path("attache.toml");
         let text = std::fs::read_to_string(&path).expect("a file");
         assert!(text.contains(from));
@@ -136,12 +136,12 @@ impl Drop for Serving {
 }
 
 impl Serving {
-    fn terminate(&self) {
+    pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
     }
 
-    async fn end(&mut self) -> Option<i32> {
+    pub async fn end(&mut self) -> Option<i32> {
         let began = Instant::now();
         loop {
             if let Some(status) = self.0.try_wait().expect("a status") {
@@ -170,7 +170,7 @@ pub fn refused(output: &Output) -> &str {
     said
 }
 
-fn mode(path: &Path) -> u32 {
+pub fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("a file").permissions().mode() & 0o777
 }
 
@@ -338,7 +338,7 @@ async fn a_server_whose_issuer_is_down_serves_and_says_so() {
 
 #[test]
 fn no_argument_takes_a_secret() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 23] = [
         &[],
         &["serve"],
         &["demo"],
@@ -353,6 +353,10 @@ fn no_argument_takes_a_secret() {
         &["key", "create"],
         &["key", "revoke"],
         &["vault", "new-key"],
+        &["vault", "status"],
+        &["vault", "rotate"],
+        &["backup"],
+        &["restore", "done"],
         &["freeze"],
         &["unfreeze"],
         &["revoke"],

@@ -2,6 +2,7 @@
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
 mod architecture;
+mod backup;
 mod brake;
 mod browser;
 mod browser_edges;
@@ -16,6 +17,7 @@ mod connect_answer;
 mod connect_clients;
 mod connect_identity;
 mod consents;
+mod damage;
 mod delete_account;
 mod documentation;
 mod early;
@@ -52,8 +54,11 @@ mod races;
 mod receipts;
 mod refresh;
 mod rescue;
+mod restore;
 mod revoke;
 mod revoke_races;
+mod rotation;
+mod rotation_processes;
 mod scopes;
 mod server;
 mod settings;
@@ -64,6 +69,7 @@ mod slack_manifest;
 mod slow_clients;
 mod sockets;
 mod transcripts;
+mod upkeep_commands;
 mod v1_connections;
 mod vault;
 mod world;

@@ -40,8 +40,12 @@ fn free_address() -> String {
 }
 
 pub async fn serve(world: &World) -> Process {
-    let config = world.directory().join("attache.toml");
-    std::fs::write(&config, &world.config).expect("a file");
+    serve_with(world, &world.config).await
+}
+
+/// By another configuration.
+pub async fn serve_with(world: &World, config: &str) -> Process {
+    std::fs::write(world.directory().join("attache.toml"), config).expect("a file");
     let (address, machine_room) = (free_address(), free_address());
     let child = Command::new(env!("CARGO_BIN_EXE_attache"))
         .current_dir(world.directory())

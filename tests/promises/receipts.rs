@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use attache::connection::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
-use attache::sandbox::issuer::RevocationReach;
+use attache::sandbox::issuer::{self, RevocationReach};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, Sqlite, World};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, settle};
 
 /// Longer than whoever was to tell an issuer may take.
 const CLAIM: i64 = 70;
@@ -49,8 +49,7 @@ async fn nobody_waits_for_an_issuer_and_what_a_dead_process_left_is_told_by_the_
     let next = world.process_app().await;
     world.clock.advance(CLAIM);
     tell_again(&next).await.expect("an outbox");
-    next.tasks.close();
-    next.tasks.wait().await;
+    settle(&next).await;
     world.settle().await;
     let told = one(&world, &connection).await;
     assert_eq!(told["revocation"]["issuer"]["state"], "confirmed", "{told}");
@@ -262,4 +261,67 @@ async fn a_new_consent_begins_only_when_the_issuer_has_been_told_of_the_old_one(
     assert_eq!(person.get(callback.as_str()).await.status, 303);
     world.settle().await;
     assert_eq!(world.issuer.live_refresh_tokens(), 1);
+}
+
+/// A tenant whose grants are deleted by the Management API.
+async fn where_grants_are_deleted(database: Database) -> World {
+    let management = "profile = \"auth0\"\nrevocation_reach = \"grant\"\nmanagement_client_id = \"management\"\n\
+        management_client_secret = \"management-s3cret\"\n";
+    let plan = Plan { replace: vec![("profile = \"auth0\"\n", management)], ..Plan::default() };
+    let world = World::planned(database, plan).await;
+    let client = issuer::Client::new("management", "management-s3cret", "https://nowhere.sandbox.test/");
+    world.issuer.add_client(client.allowed(&format!("{}api/v2/", world.issuer.url())));
+    world
+}
+
+#[rstest]
+#[tokio::test]
+async fn where_grants_are_deleted_a_revoke_ends_the_persons_grant_of_this_app_and_no_other(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = where_grants_are_deleted(database).await;
+    let reader = world.signed_in(READER).await;
+    let others = reader.connect_as(APP, READER).await;
+    let person = world.signed_in(EDITOR).await;
+    let connection = person.connect(APP).await;
+    assert_eq!(world.issuer.live_refresh_tokens(), 2);
+    person.stop(&connection).await;
+    world.settle().await;
+    assert_eq!(one(&world, &connection).await["revocation"]["issuer"]["state"], "confirmed");
+    assert_eq!((world.issuer.live_refresh_tokens(), world.issuer.revocations()), (1, 1));
+    world.clock.advance(LIFETIME + 1);
+    world.access_token(&others).await;
+    // The person is asked anew, for nothing is left of it there.
+    let authorize = person.ask_to_connect(&format!("/connect/{APP}")).await;
+    let asked = person.press(&authorize, "person", EDITOR).await;
+    assert!(
+        asked.location().is_none_or(|back| !back.as_str().starts_with(&world.public_url)),
+        "{}",
+        asked.text
+    );
+}
+
+#[rstest]
+#[case::away(Fault::Status { code: 503, body: String::new(), retry_after: Some(60) }, "503")]
+#[case::forbidden(Fault::status(403), "lacks read:grants or delete:grants")]
+#[case::token_revoked(Fault::status(401), "refuses its token")]
+#[tokio::test]
+async fn a_management_api_in_trouble_is_told_again_and_the_receipt_says_what_it_said(
+    #[case] fault: Fault,
+    #[case] problem: &str,
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = where_grants_are_deleted(database).await;
+    let person = world.signed_in(EDITOR).await;
+    let connection = person.connect(APP).await;
+    world.issuer.faults().management.next(fault);
+    person.stop(&connection).await;
+    world.settle().await;
+    let told = one(&world, &connection).await;
+    let said = told["revocation"]["issuer"]["problem"].as_str().expect("a sentence");
+    assert!(said.contains(problem), "{said}");
+    world.clock.advance(80);
+    tell(&world).await;
+    assert_eq!(one(&world, &connection).await["revocation"]["issuer"]["state"], "confirmed");
+    assert_eq!(world.issuer.live_refresh_tokens(), 0);
 }

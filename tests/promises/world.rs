@@ -151,9 +151,10 @@ impl World {
         let (probes, probes_address) = listen().await;
         let machines = machine_room::router(app.clone());
         tokio::spawn(serve(probes, machines, Limits::default(), self.stop.clone()));
-        tokio::spawn(serve(listener, router(app.clone()), Limits::default(), self.stop.clone()));
+        let routes = router(app.clone());
+        tokio::spawn(serve(listener, routes, Limits::default(), self.stop.clone()));
         let machine_room = format!("http://{probes_address}");
-        Replica { url: format!("http://{address}"), machine_room }
+        Replica { url: format!("http://{address}"), machine_room, app }
     }
 
     pub fn directory(&self) -> &Path {
@@ -287,9 +288,7 @@ impl World {
 
     /// Everything outstanding that outlives its request, such as telling an issuer.
     pub async fn settle(&self) {
-        self.app.tasks.close();
-        self.app.tasks.wait().await;
-        self.app.tasks.reopen();
+        settle(&self.app).await;
     }
 
     /// One value of one row.
@@ -311,6 +310,12 @@ impl World {
     }
 }
 
+pub async fn settle(app: &App) {
+    app.tasks.close();
+    app.tasks.wait().await;
+    app.tasks.reopen();
+}
+
 /// An OAuth error answer with this status and word; its description.
 pub async fn refused(answer: Response, status: u16, word: &str) -> String {
     assert_eq!(answer.status(), status);
@@ -324,6 +329,7 @@ pub async fn refused(answer: Response, status: u16, word: &str) -> String {
 pub struct Replica {
     pub url: String,
     pub machine_room: String,
+    pub app: App,
 }
 
 pub async fn open(config: &str, clock: &Clock) -> App {

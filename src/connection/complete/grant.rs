@@ -231,7 +231,11 @@ impl Grant {
         let app = &self.app;
         let now = app.clock.now();
         let key = data_key(app, live)?;
-        let superseded = open_refresh_token(app, live)?;
+        let superseded = match open_refresh_token(app, live) {
+            // What does not open any more is replaced like any other.
+            Err(Error::Damaged) => None,
+            opened => opened?,
+        };
         let binding = Binding { generation: live.generation + 1, ..live.binding() };
         // Some issuers give a refresh token only with the first consent; then the old one is still the one.
         let kept = superseded.as_ref().filter(|_| live.external == *identity);

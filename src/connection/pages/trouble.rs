@@ -28,6 +28,9 @@ pub fn sentence(connection: &Connection, standing: Standing, issuer: &str, now: 
     };
     match connection.status {
         Status::Active | Status::Refreshing | Status::Revoking | Status::Revoked => None,
+        Status::InDoubt if connection.is_held_back() => Some(format!(
+            "What is stored here was restored from an older copy, and whoever runs this site has not said yet that it is to be used. {meanwhile}"
+        )),
         Status::InDoubt => Some(format!(
             "{issuer} was asked to renew the access, and its answer did not reach us. It is asked again {again}. {meanwhile}"
         )),

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::store;
-use crate::App;
 use crate::clock::Timestamp;
 use crate::connection::state::Status;
 use crate::connection::{self, Connection, SealedTokens};
@@ -20,6 +19,7 @@ use crate::issuer::scope::Scopes;
 use crate::ledger::Entry;
 use crate::secret::TokenHash;
 use crate::vault::Sealed;
+use crate::{App, restore};
 
 /// One grant that waits to be stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,13 +92,14 @@ pub(super) async fn remove(app: &App, connection_id: &str) -> Result<(), Error> 
     keep(app, move |line| line.connection_id != id).await
 }
 
-/// Stores what an earlier process had to leave behind. What cannot be stored yet stays in the journal.
+/// Stores what an earlier process had to leave behind. What cannot be stored yet stays in the journal, and all of it
+/// while the database is a restored copy of which the operator has not spoken: it may be the newest one's.
 ///
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
 pub async fn replay(app: &App) -> Result<(), Error> {
     let path = path(app);
-    if !path.exists() {
+    if !path.exists() || restore::open(app).await?.is_some() {
         return Ok(());
     }
     for line in read(&path).map_err(|error| unwritable(&error))? {

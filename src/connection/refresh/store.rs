@@ -87,6 +87,7 @@ pub async fn commit_refresh(
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
+    transaction.count();
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(now.unix())
         .bind(now.unix())

@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, start, store as connections};
 use crate::error::Error;
+use crate::issuer::grants::{self, Management};
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, Told};
 use crate::issuer::{self, IssuerFault};
@@ -135,8 +136,18 @@ async fn ask(
         // Another live connection shares what dies there: left to run out, for its sake.
         return Ok(Ok(Told::Withheld));
     }
+    if let Some(management) = management(app, third_party)
+        && !connection.external.subject.is_empty()
+    {
+        let (client_id, subject) = (&third_party.client_id, &connection.external.subject);
+        return Ok(grants::delete(&app.issuers, &third_party.issuer, &management, client_id, subject).await);
+    }
     let client = crate::app::client(app, third_party)?;
     Ok(issuer::revoke::revoke(&app.issuers, &third_party.issuer, &client, &token, kind).await)
+}
+
+fn management(app: &App, third_party: &ThirdPartyApp) -> Option<Management> {
+    app.config.issuers.get(&third_party.issuer.key)?.management()
 }
 
 async fn finish(app: &App, connection: &Connection, told: Told) -> Result<(), Error> {

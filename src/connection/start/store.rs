@@ -203,6 +203,17 @@ pub async fn is_connecting(
     Ok(row.is_some())
 }
 
+/// The sealed verifiers of `limit` running consents behind `after`, by the hash of their state.
+pub async fn verifiers(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHash, Sealed)>, sqlx::Error> {
+    let select = "SELECT state_hash, verifier FROM connect_attempts WHERE state_hash > $1 \
+        ORDER BY state_hash LIMIT $2";
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let read = |row: &sqlx::any::AnyRow| {
+        Ok((TokenHash::stored(row.try_get("state_hash")?), Sealed(row.try_get("verifier")?)))
+    };
+    rows.iter().map(read).collect()
+}
+
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND status <> 'kept'")
         .bind(now.unix());

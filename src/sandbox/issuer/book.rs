@@ -134,6 +134,7 @@ pub(super) struct Book {
     pub revocations_again: u64,
     pub key_set_requests: u64,
     pub shown: Vec<Shown>,
+    pub management_tokens: Vec<String>,
     consents: Vec<Grant>,
     families: Vec<Family>,
     refresh_tokens: HashMap<String, (usize, u32)>,
@@ -262,6 +263,31 @@ impl Book {
             self.consents.retain(|given| !same(given));
         }
         Some(())
+    }
+
+    /// What people allowed clients: place, subject and client of each.
+    pub(super) fn consents_of(
+        &self,
+        subject: Option<&str>,
+        client: Option<&str>,
+    ) -> Vec<(usize, String, String)> {
+        let wanted = |grant: &Grant| {
+            subject.is_none_or(|subject| grant.subject == subject)
+                && client.is_none_or(|client| grant.client == client)
+        };
+        let given = self.consents.iter().enumerate().filter(|(_, grant)| wanted(grant));
+        given.map(|(id, grant)| (id, grant.subject.clone(), grant.client.clone())).collect()
+    }
+
+    /// Ends what somebody allowed a client, and all that came of it.
+    pub(super) fn delete_consent(&mut self, id: usize) {
+        let Some(grant) = self.consents.get(id).cloned() else { return };
+        for family in &mut self.families {
+            family.live &= family.grant.client != grant.client || family.grant.subject != grant.subject;
+        }
+        // Its place stays, so that the others keep theirs.
+        self.consents[id].scope.clear();
+        self.consents[id].client.clear();
     }
 
     /// Ends all that came of one code, access tokens included.

@@ -11,6 +11,8 @@ pub struct Faults {
     pub token: Queue<Fault>,
     /// `POST /oauth/revoke`.
     pub revoke: Queue<Fault>,
+    /// The Management API's.
+    pub management: Queue<Fault>,
     /// `/userinfo`.
     pub userinfo: Queue<Fault>,
     /// `/.well-known/openid-configuration`.

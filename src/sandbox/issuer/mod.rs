@@ -8,6 +8,7 @@ mod faults;
 mod id_token;
 mod keys;
 mod logout;
+mod management;
 mod pages;
 mod params;
 mod prompt;
@@ -27,7 +28,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -86,6 +87,8 @@ fn routes(issuer: Issuer) -> Router {
         .route("/oauth/revoke", post(revoke::answer))
         .route("/userinfo", get(userinfo::answer).post(userinfo::answer))
         .route("/oidc/logout", get(logout::answer))
+        .route("/api/v2/grants", get(management::list))
+        .route("/api/v2/grants/{id}", delete(management::delete))
         .layer(middleware::from_fn_with_state(issuer.clone(), dated))
         .with_state(issuer)
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::book::{Grant, Refreshed, Showing};
 use super::params::{self, Params, Refusal, error};
-use super::{Client, Issuer, TokenShape, id_token, token_shape};
+use super::{Client, Issuer, TokenShape, id_token, management, token_shape};
 use crate::sandbox::fault::{Fault, through};
 use crate::sandbox::jwt::{self, Object, encode};
 use crate::secret::{random_text, same};
@@ -40,6 +40,7 @@ fn process(
             let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
             refresh(issuer, &client, params, agent.unwrap_or_default(), answered)
         }
+        Some("client_credentials") => management::token(issuer, &client, params),
         Some(_) => Err(error(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Unsupported grant type")),
         None => {
             Err(error(StatusCode::BAD_REQUEST, "invalid_request", "Missing required parameter: grant_type"))

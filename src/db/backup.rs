@@ -1,0 +1,72 @@
+//! Copies a SQLite database into another file while it is being used: one moment of it, without what was deleted. On the
+//! checkpointer's connection, so that nothing truncates the log under the copy and keeps those waiting who write.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::checkpoint::Checkpointer;
+
+/// Why there is no copy; for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("{0} is there already; a backup never overwrites anything")]
+    Exists(PathBuf),
+    #[error("{0} cannot be written: {1}")]
+    Io(PathBuf, io::Error),
+    #[error("the database could not be copied: {0}")]
+    Copy(sqlx::Error),
+}
+
+/// Copies the database into a file that is not there yet, readable by its owner only, and returns once the copy would
+/// survive a power cut; its size in bytes.
+pub(super) async fn copy(checkpointer: &Checkpointer, to: &Path) -> Result<u64, BackupError> {
+    let failed = |error| match error {
+        error if io::Error::kind(&error) == io::ErrorKind::AlreadyExists => {
+            BackupError::Exists(to.to_owned())
+        }
+        error => BackupError::Io(to.to_owned(), error),
+    };
+    // The name is taken first, and gets its content as a whole.
+    create(to).map_err(failed)?;
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let done = write(checkpointer, to, &part).await;
+    if done.is_err() {
+        let _ = std::fs::remove_file(&part);
+        let _ = std::fs::remove_file(to);
+    }
+    done
+}
+
+async fn write(checkpointer: &Checkpointer, to: &Path, part: &Path) -> Result<u64, BackupError> {
+    let failed = |error| BackupError::Io(part.to_owned(), error);
+    match std::fs::remove_file(part) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        // Left over from a backup that was cut short.
+        _ => {}
+    }
+    create(part).map_err(failed)?;
+    checkpointer.copy_into(part).await.map_err(BackupError::Copy)?;
+    let (to, part) = (to.to_owned(), part.to_owned());
+    let synced = tokio::task::spawn_blocking(move || {
+        let failed = |error| BackupError::Io(part.clone(), error);
+        let file = File::open(&part).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        let size = file.metadata().map_err(failed)?.len();
+        std::fs::rename(&part, &to).map_err(failed)?;
+        let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let directory = File::open(directory.unwrap_or(Path::new(".")));
+        directory.and_then(|directory| directory.sync_all()).map_err(failed)?;
+        Ok(size)
+    });
+    synced
+        .await
+        .unwrap_or_else(|_| Err(BackupError::Io(PathBuf::new(), io::Error::other("the thread ended"))))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}

@@ -1,0 +1,50 @@
+//! What an operator says of restored copies, and is told.
+
+use super::Answer;
+use crate::App;
+use crate::error::Error;
+use crate::restore;
+
+/// # Errors
+/// When the database does not answer.
+pub async fn status(app: &App) -> Result<Answer, Error> {
+    Ok(match restore::open(app).await? {
+        None => {
+            Answer::line("This is no restored copy, or one that is in use by the operator's word.".to_owned())
+        }
+        Some(open) => Answer { lines: told(&open), troubles: 1, ..Answer::default() },
+    })
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn mark(app: &App) -> Result<Answer, Error> {
+    let connections = restore::mark(app).await?;
+    Ok(Answer::line(format!(
+        "{connections} connections are in doubt and are not refreshed until `attache restore done`."
+    )))
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn done(app: &App) -> Result<Answer, Error> {
+    Ok(Answer::line(match restore::done(app).await? {
+        None => "There was no restored copy to say it of.".to_owned(),
+        Some(connections) => format!(
+            "The copy is in use. {connections} connections are tried once each, when somebody asks for them; whose \
+             token was spent since the copy was made is told to reconnect."
+        ),
+    }))
+}
+
+fn told(open: &restore::Restore) -> Vec<String> {
+    vec![
+        open.sentence(),
+        "If the newest database is still there, stop, put it back together with the .mark file beside it, and start: \
+         nothing was spent."
+            .to_owned(),
+        "If this copy is all there is: what was revoked or frozen since it was made is not known to it, so do that again, \
+         and then run `attache restore done`."
+            .to_owned(),
+    ]
+}

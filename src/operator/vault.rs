@@ -1,0 +1,145 @@
+//! What an operator does with the vault: rotates its master key and looks whether all that is sealed still opens, both a
+//! step at a time, because each may take longer than anybody waits for one answer. Shows no secret.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Answer;
+use crate::error::Error;
+use crate::vault::rotate::{self, Progress, Step};
+use crate::vault::{self, Damage, Verified};
+use crate::{App, account, app as apps, connection, content, session};
+
+/// Rows of one step.
+const PAGE: i64 = 1_000;
+/// What holds sealed values, in the order in which it is looked at.
+const TABLES: [&str; 8] = [
+    "vault_keys",
+    "apps",
+    "signing_keys",
+    "connections",
+    "content_tokens",
+    "sessions",
+    "connect_attempts",
+    "sign_in_attempts",
+];
+
+/// How far looking has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    pub table: usize,
+    pub after: String,
+    pub values: usize,
+    pub damaged: usize,
+}
+
+/// The next step of a rotation.
+///
+/// # Errors
+/// [`Error::Conflict`] with what is to be done first.
+pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
+    let named = |damaged: &[Damage]| damaged.iter().map(ToString::to_string).collect::<Vec<_>>();
+    match rotate::step(app, progress).await? {
+        Step::Further { progress, damaged } => Answer::further(named(&damaged), damaged.len(), &progress),
+        Step::Waiting { progress, servers } => {
+            // They hear of it within a few seconds.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let line = format!("Waiting for {servers} servers to hear of the new master key.");
+            Answer::further(vec![line], 0, &progress)
+        }
+        Step::Retired { from, to, progress, .. } => {
+            let mut lines = vec![format!(
+                "The vault was rotated from {from} to {to}: {} data keys were wrapped anew, and {from} is out of use.",
+                progress.rewrapped
+            )];
+            if progress.damaged > 0 {
+                lines.push(format!(
+                    "{} data keys opened with no key and were left as they are; they were named above.",
+                    progress.damaged
+                ));
+            }
+            lines.push(
+                "Remove vault.previous_master_key at the next restart. Backups of before open with the old key only."
+                    .to_owned(),
+            );
+            Ok(Answer { lines, troubles: usize::from(progress.damaged > 0), ..Answer::default() })
+        }
+        Step::Nothing { kid } => Ok(Answer::line(format!(
+            "The vault is under {kid}, which is vault.master_key: there is nothing to rotate. To rotate, give a new key \
+             as vault.master_key and this one as vault.previous_master_key, restart, and try again."
+        ))),
+    }
+}
+
+/// Which master keys there are, and how much is wrapped by each.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn status(app: &App) -> Result<Answer, Error> {
+    let standing = rotate::standing(app).await?;
+    let role = |kid: &str| {
+        let configured = match kid {
+            kid if kid == app.vault.master_kid() => ", vault.master_key",
+            kid if Some(kid) == app.vault.previous_kid() => ", vault.previous_master_key",
+            _ => ", which was not given",
+        };
+        let under = if kid == standing.under { ", which the vault is under" } else { "" };
+        format!("{configured}{under}")
+    };
+    let mut lines: Vec<String> = standing
+        .wrapped
+        .iter()
+        .map(|(kid, count)| format!("{count} data keys are wrapped by {kid}{}", role(kid)))
+        .collect();
+    if let Some(kid) = &standing.waiting {
+        lines.push(format!(
+            "The vault is not under {kid} (vault.master_key) yet: run `attache vault rotate`."
+        ));
+    } else if standing.wrapped.iter().any(|(kid, _)| Some(kid.as_str()) == app.vault.previous_kid()) {
+        lines.push("A rotation has not come to its end: run `attache vault rotate`.".to_owned());
+    }
+    if let Some(kid) = &standing.removable {
+        lines.push(format!(
+            "{kid} (vault.previous_master_key) wraps nothing: remove it from the configuration."
+        ));
+    }
+    Ok(Answer { lines, ..Answer::default() })
+}
+
+/// The next page of everything that is sealed; names what does not open.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
+    let Some(table) = TABLES.get(looked.table) else {
+        let Looked { values, damaged, .. } = looked;
+        let line = if damaged == 0 {
+            format!("All {values} sealed values open.")
+        } else {
+            format!("Of {values} sealed values {damaged} do not open. Everything else is served as ever.")
+        };
+        return Ok(Answer { lines: vec![line], troubles: damaged, ..Answer::default() });
+    };
+    let Verified { values, damaged, next } = page(app, table, &looked.after).await?;
+    let further = Looked {
+        table: looked.table + usize::from(next.is_none()),
+        after: next.unwrap_or_default(),
+        values: looked.values + values,
+        damaged: looked.damaged + damaged.len(),
+    };
+    Answer::further(damaged.iter().map(ToString::to_string).collect(), damaged.len(), &further)
+}
+
+async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {
+    match table {
+        "vault_keys" => Ok(vault::verify(&app.db, &app.vault, after, PAGE).await?),
+        "apps" => apps::verify(app, after, PAGE).await,
+        "signing_keys" => content::verify::verify_signing_keys(app).await,
+        "connections" => connection::verify::verify(app, after, PAGE).await,
+        "content_tokens" => content::verify::verify_tokens(app, after, PAGE).await,
+        "sessions" => Ok(session::verify(app, after, PAGE).await?),
+        "connect_attempts" => connection::verify::verify_attempts(app, after, PAGE).await,
+        _ => account::sign_in::verify_attempts(app, after, PAGE).await,
+    }
+}

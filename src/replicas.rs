@@ -1,0 +1,118 @@
+//! The servers that run on one database, where there can be several (PostgreSQL): each says every few seconds that it
+//! lives, which master keys it was given and by which it wraps, and learns which one the vault is under. Decides nothing.
+
+mod store;
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use crate::App;
+use crate::clock::Timestamp;
+use crate::error::Error;
+use crate::secret::random_id;
+use crate::{restore, vault};
+
+/// Seconds for which a server that says nothing more is still counted.
+pub const LIVES: i64 = 30;
+
+/// This process among them.
+#[derive(Debug)]
+pub struct Replica {
+    id: String,
+    /// When it said so last, as the database knows; None for one that serves nobody.
+    seen_at: Mutex<Option<Timestamp>>,
+}
+
+impl Default for Replica {
+    fn default() -> Self {
+        Self { id: format!("rp_{}", random_id::<12>()), seen_at: Mutex::new(None) }
+    }
+}
+
+impl Replica {
+    fn seen_at(&self) -> Option<Timestamp> {
+        *self.seen_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_seen(&self, at: Option<Timestamp>) {
+        *self.seen_at.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+}
+
+/// Says that this process serves. Where it is alone with its database it tells nobody.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn join(app: &App) -> Result<(), Error> {
+    if app.db.is_alone() {
+        return Ok(());
+    }
+    let now = app.db.lease_now(&app.clock).await?;
+    store::put(app, &app.replica.id, now).await?;
+    store::sweep(&app.db, now.plus(-10 * LIVES)).await?;
+    app.replica.is_seen(Some(now));
+    Ok(())
+}
+
+/// Says that it still does, and looks at what the others have decided meanwhile.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn beat(app: &App) -> Result<(), Error> {
+    if app.db.is_alone() {
+        return Ok(());
+    }
+    if let Some(under) = vault::under(&app.db).await? {
+        app.vault.follow(&under);
+    }
+    let now = app.db.lease_now(&app.clock).await?;
+    // What this process wrote last is there: so nothing before it was lost, should the database have changed its place.
+    let unbroken = match app.replica.seen_at() {
+        Some(seen_at) => store::renew(app, &app.replica.id, seen_at, now).await?,
+        None => return Ok(()),
+    };
+    if !unbroken {
+        store::put(app, &app.replica.id, now).await?;
+    }
+    app.replica.is_seen(Some(now));
+    restore::look_again(app, unbroken).await
+}
+
+/// It serves no more.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn leave(app: &App) -> Result<(), Error> {
+    if !app.db.is_alone() && app.replica.seen_at().is_some() {
+        store::remove(&app.db, &app.replica.id).await?;
+        app.replica.is_seen(None);
+    }
+    Ok(())
+}
+
+/// How many live servers were not given a master key.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn that_do_not_know(app: &App, master_kid: &str) -> Result<usize, Error> {
+    let others = others(app).await?;
+    Ok(others.iter().filter(|other| !other.master_kids.iter().any(|kid| kid == master_kid)).count())
+}
+
+/// How many live servers wrap by another master key than this.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn that_wrap_by_another(app: &App, master_kid: &str) -> Result<usize, Error> {
+    let others = others(app).await?;
+    Ok(others.iter().filter(|other| other.wraps != master_kid).count())
+}
+
+async fn others(app: &App) -> Result<Vec<store::Seen>, Error> {
+    if app.db.is_alone() {
+        return Ok(Vec::new());
+    }
+    let now = app.db.lease_now(&app.clock).await?;
+    let all = store::seen_since(&app.db, now.plus(-LIVES)).await?;
+    Ok(all.into_iter().filter(|other| other.id != app.replica.id).collect())
+}

@@ -1,0 +1,201 @@
+//! Restored copies. An old copy of the database holds refresh tokens that were spent since it was made, and an issuer that
+//! rotates takes a spent one for theft and ends the whole grant. So a copy is recognised at the start, and of issuers that
+//! rotate nothing is refreshed until the operator says that the copy is to be used: what was put in the wrong place can
+//! still be taken away again, and has burnt nothing.
+//!
+//! On SQLite a file beside the database knows how far it had come ([`crate::db::sidecar`]); on PostgreSQL the cluster and
+//! its timeline tell ([`crate::db::cluster`]). What neither can see, the operator says: `attache restore mark`.
+
+mod store;
+
+use std::io;
+
+use crate::App;
+use crate::connection::refresh::rescue;
+use crate::connection::{self, held_back};
+use crate::db::cluster::cluster;
+use crate::db::sidecar::Sidecar;
+use crate::error::Error;
+use crate::issuer::profile::Rotation;
+use crate::ledger;
+use crate::secret::random_id;
+pub use store::Restore;
+
+/// Whether the database is what it was when it was last used. Called at each start, before anything is refreshed.
+///
+/// # Errors
+/// When the database does not answer, or the file beside it can be neither read nor written.
+pub async fn judge(app: &App) -> Result<(), Error> {
+    match app.db.sidecar() {
+        Some(sidecar) => judge_sqlite(app, sidecar).await,
+        None => judge_postgres(app).await,
+    }
+}
+
+async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
+    // Before the row: whoever commits in between makes the row newer, which says nothing.
+    let beside = sidecar.read().map_err(|error| unusable(&error))?;
+    let known = store::mark(&app.db).await?.map(|row| row.mark);
+    let why = match (&known, &beside) {
+        (None, Some(_)) => Some("it knows nothing of the mark beside it"),
+        // Else nothing was ever counted: a new database, or one of an older release.
+        (Some(known), None) if known.changes > 0 => Some("the mark that belongs beside it is missing"),
+        (Some(known), Some(beside)) if known.epoch != beside.epoch => {
+            Some("the mark beside it is that of another copy")
+        }
+        (Some(known), Some(beside)) if known.changes < beside.changes => {
+            Some("the mark beside it is further than it is")
+        }
+        _ => None,
+    };
+    if known.is_none() {
+        store::first(&app.db, &random_id::<20>(), None).await?;
+    }
+    if let Some(why) = why
+        && connection::exist(app).await?
+    {
+        hold(app, why, None).await?;
+    }
+    let row = store::mark(&app.db).await?.ok_or_else(|| unusable(&io::Error::other("no row")))?;
+    if let Err(error) = sidecar.settle(&row.mark) {
+        // No reason to serve nobody: what is missing is only that the next old copy would be recognised.
+        tracing::error!("{}", unusable(&error));
+    }
+    Ok(())
+}
+
+async fn judge_postgres(app: &App) -> Result<(), Error> {
+    let seen = match cluster(&app.db).await {
+        Ok(seen) => seen,
+        Err(error) => {
+            tracing::warn!(
+                %error,
+                "PostgreSQL does not tell its system identifier and timeline to this user, so a restored copy is not \
+                 recognised: grant it EXECUTE ON FUNCTION pg_control_system(), or run `attache restore mark` after \
+                 each restore"
+            );
+            None
+        }
+    };
+    let Some(row) = store::mark(&app.db).await? else {
+        return Ok(store::first(&app.db, &random_id::<20>(), seen.as_deref()).await?);
+    };
+    match (row.cluster, seen) {
+        (_, None) => Ok(()),
+        (None, Some(seen)) => Ok(store::adopt(&app.db, "", &seen).await?),
+        (Some(known), Some(seen)) if known == seen => Ok(()),
+        (Some(known), Some(seen)) => {
+            let why = format!("its cluster and timeline are {seen}, and were {known}");
+            hold(app, &why, Some(&seen)).await
+        }
+    }
+}
+
+/// A server that runs on looks whether the database is still where it was. With `unbroken`, what this server wrote a
+/// moment ago is still there: then a standby took over that had everything, and nothing is in doubt.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn look_again(app: &App, unbroken: bool) -> Result<(), Error> {
+    // A user who may not see it was told so at the start.
+    let Ok(Some(seen)) = cluster(&app.db).await else { return Ok(()) };
+    let Some(known) = store::mark(&app.db).await?.and_then(|row| row.cluster) else { return Ok(()) };
+    if known == seen {
+        return Ok(());
+    }
+    if unbroken {
+        tracing::warn!(known, seen, "the database is in another place and has all that this server wrote");
+        return Ok(store::adopt(&app.db, &known, &seen).await?);
+    }
+    let why = format!(
+        "its cluster and timeline are {seen}, and were {known}, and what was written last is missing"
+    );
+    hold(app, &why, Some(&seen)).await
+}
+
+/// The operator says that this is a restored copy; returns how many connections wait now.
+///
+/// # Errors
+/// When the database does not answer, or the file beside it cannot be written.
+pub async fn mark(app: &App) -> Result<i64, Error> {
+    hold(app, "the operator says so", None).await?;
+    if let (Some(sidecar), Some(row)) = (app.db.sidecar(), store::mark(&app.db).await?) {
+        sidecar.settle(&row.mark).map_err(|error| unusable(&error))?;
+    }
+    Ok(store::open(&app.db).await?.map_or(0, |open| open.connections))
+}
+
+/// The operator says that the copy is to be used: who waits may try its token once, when somebody asks for it. How many
+/// those are; None when there was nothing to say it of.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn done(app: &App) -> Result<Option<i64>, Error> {
+    let now = app.clock.now();
+    let third_parties = crate::app::all(app).await?;
+    let mut transaction = app.db.begin().await?;
+    if !store::close(&mut transaction, now).await? {
+        return Ok(None);
+    }
+    let mut freed = 0;
+    for third_party in &third_parties {
+        freed += held_back::let_go(app, &mut transaction, &third_party.id, now).await?;
+    }
+    transaction.commit().await?;
+    tracing::warn!(connections = freed, "the restored copy is in use by the operator's word");
+    // What was left alone until now, for it may have been the newest database's.
+    rescue::replay(app).await?;
+    Ok(Some(freed))
+}
+
+/// The restored copy that waits for the operator's word, if there is one.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open(app: &App) -> Result<Option<Restore>, sqlx::Error> {
+    store::open(&app.db).await
+}
+
+impl Restore {
+    /// For the operator.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let newest =
+            self.newest_at.map_or_else(String::new, |at| format!(" The last that it knows is of {at}."));
+        format!(
+            "This is an old copy of the database: {}.{newest} {} connections of issuers that rotate refresh tokens are \
+             in doubt, and are not refreshed until `attache restore done`.",
+            self.why, self.connections
+        )
+    }
+}
+
+/// Everything whose token may have been spent since the copy was made waits for the operator. In one transaction with
+/// the copy's new epoch: whoever dies in between finds it old once more.
+async fn hold(app: &App, why: &str, cluster: Option<&str>) -> Result<(), Error> {
+    let now = app.clock.now();
+    let all = crate::app::all(app).await?;
+    let rotating = all.iter().filter(|third_party| third_party.issuer.profile.rotation == Rotation::Rotating);
+    let newest_at = ledger::newest_at(app).await?;
+    let Some(row) = store::mark(&app.db).await? else { return Ok(()) };
+    let mut transaction = app.db.begin().await?;
+    if !store::turn_over(&mut transaction, &row.mark.epoch, &random_id::<20>(), cluster).await? {
+        // Another server was quicker.
+        return Ok(());
+    }
+    let mut connections = 0;
+    for third_party in rotating {
+        connections += held_back::hold(app, &mut transaction, &third_party.id, now).await?;
+    }
+    let restore = Restore { found_at: now, why: why.to_owned(), newest_at, connections };
+    store::record(&mut transaction, &restore).await?;
+    transaction.commit().await?;
+    tracing::error!(why, connections, "an old copy of the database was found");
+    Ok(())
+}
+
+fn unusable(error: &io::Error) -> Error {
+    Error::Internal(format!(
+        "The mark beside the database, by which old copies are recognised, cannot be used: {error}"
+    ))
+}

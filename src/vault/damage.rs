@@ -1,0 +1,104 @@
+//! What does not open where it stands: named by table, column and row, once in the log of a process, and never with what
+//! it holds. A damaged value concerns its own row; everything else goes on.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use super::{DataKey, Place, Sealed, Vault, VaultError, WrappedKey};
+use crate::error::Error;
+use crate::secret::Token;
+
+/// How many are remembered as named already; what is beyond is named each time.
+const REMEMBERED: usize = 10_000;
+
+/// One sealed value that does not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub row: String,
+    pub why: VaultError,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{} of {}: {}", self.table, self.column, self.row, self.why)
+    }
+}
+
+/// What was found out about the sealed values of some rows.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub values: usize,
+    pub damaged: Vec<Damage>,
+    /// Where to go on; None when these were the last.
+    pub next: Option<String>,
+}
+
+impl Verified {
+    /// For `rows` rows of at most `limit`, the last of which has this key.
+    #[must_use]
+    pub fn of_page(rows: usize, limit: i64, last: Option<String>) -> Self {
+        let full = i64::try_from(rows).is_ok_and(|rows| rows >= limit);
+        Self { next: last.filter(|_| full), ..Self::default() }
+    }
+
+    /// Tries one value.
+    pub fn value(
+        &mut self,
+        (table, column, row): (&'static str, &'static str, &str),
+        opened: Result<(), VaultError>,
+    ) {
+        self.values += 1;
+        if let Err(why) = opened {
+            self.damaged.push(Damage { table, column, row: row.to_owned(), why });
+        }
+    }
+}
+
+/// Those that the log has named.
+#[derive(Debug, Default)]
+pub(super) struct Damaged(Mutex<HashSet<String>>);
+
+impl Vault {
+    /// The data key of a row, for whoever serves it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]; [`Error::Vault`] when another server may be able to.
+    pub fn data_key(&self, key: &WrappedKey) -> Result<DataKey, Error> {
+        self.unwrap(key).map_err(|why| self.name("vault_keys", "wrapped", &key.kid, why))
+    }
+
+    /// What a row holds, for whoever serves it.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`]
+    pub fn open(
+        &self,
+        (table, column, row): (&'static str, &'static str, &str),
+        key: &DataKey,
+        place: &Place,
+        sealed: &Sealed,
+    ) -> Result<Token, Error> {
+        key.open(place, sealed).map_err(|why| self.name(table, column, row, why))
+    }
+
+    /// A row whose data key is gone.
+    #[must_use]
+    pub fn keyless(&self, table: &'static str, row: &str) -> Error {
+        self.name(table, "data_kid", row, VaultError::KeysMissing)
+    }
+
+    fn name(&self, table: &'static str, column: &'static str, row: &str, why: VaultError) -> Error {
+        let damage = Damage { table, column, row: row.to_owned(), why };
+        let mut named = self.damaged.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if named.len() >= REMEMBERED || named.insert(damage.to_string()) {
+            tracing::error!(%damage, "a stored secret does not open; `attache vault status` looks at all of them");
+        }
+        match damage.why {
+            why @ VaultError::UnknownMasterKey => Error::Vault(why),
+            _ => Error::Damaged,
+        }
+    }
+}
