@@ -45,7 +45,7 @@ pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn go_on(app: &App) -> Result<(), Error> {
-    for id in store::deleting(&app.db).await? {
+    for id in store::deleting(&app.db, app.clock.now()).await? {
         end(app, &id).await?;
     }
     Ok(())

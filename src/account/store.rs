@@ -88,9 +88,9 @@ pub async fn begin_deletion(
 }
 
 /// Accounts whose connections may not all have ended yet.
-pub async fn deleting(db: &Db) -> Result<Vec<String>, sqlx::Error> {
-    let select = "SELECT id FROM accounts WHERE status = 'deleting' ORDER BY deleted_at LIMIT 100";
-    let rows = sqlx::query(select).fetch_all(&db.pool).await?;
+pub async fn deleting(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT id FROM accounts WHERE status = 'deleting' AND deleted_at <= $1 ORDER BY deleted_at LIMIT 100";
+    let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
@@ -101,7 +101,8 @@ pub async fn end_deletion(
     before: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let update = "UPDATE accounts SET status = 'deleted' WHERE id = $1 AND status = 'deleting' AND deleted_at <= $2 \
-        AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.account_id = accounts.id AND c.status <> 'revoked')";
+        AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.account_id = accounts.id AND c.consented_at >= 0 \
+            AND c.status <> 'revoked')";
     let done = sqlx::query(update).bind(id).bind(before.unix()).execute(&mut **transaction).await?;
     Ok(done.rows_affected() == 1)
 }

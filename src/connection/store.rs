@@ -104,7 +104,7 @@ pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error>
 
 /// The live connections of an account.
 pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, sqlx::Error> {
-    let condition = "WHERE c.account_id = $1 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
+    let condition = "WHERE c.account_id = $1 AND c.consented_at >= 0 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
     sqlx::query(select(condition)).bind(account_id).fetch_all(&db.pool).await?.iter().map(read).collect()
 }
 
@@ -299,10 +299,10 @@ pub async fn finish_revoke(
 
 /// Whom these were at their issuers: of no more use once those have been told.
 pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connections SET external_subject = '' WHERE account_id = $1 AND status = 'revoked'";
+    let update = "UPDATE connections SET external_subject = '' WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked'";
     sqlx::query(update).bind(account_id).execute(&mut **transaction).await?;
     let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
-        (SELECT c.id FROM connections c WHERE c.account_id = $1)";
+        (SELECT c.id FROM connections c WHERE c.account_id = $1 AND c.consented_at >= 0)";
     sqlx::query(update).bind(account_id).execute(&mut **transaction).await.map(drop)
 }
 

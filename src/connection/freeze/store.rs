@@ -64,7 +64,8 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::
     let select = AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
             OR (f.scope = 'account' AND f.target = $1) \
-            OR (f.scope = 'connection' AND f.target IN (SELECT c.id FROM connections c WHERE c.account_id = $2))"
+         UNION ALL SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
+            WHERE c.account_id = $2 AND c.consented_at >= 0"
     ));
     let rows = sqlx::query(select).bind(account_id).bind(account_id).fetch_all(&db.pool).await?;
     rows.iter().map(read).collect()
@@ -83,8 +84,8 @@ pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
 
 /// Pauses of connections that are over.
 pub async fn sweep(transaction: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND target IN \
-        (SELECT c.id FROM connections c WHERE c.status IN ('revoking', 'revoked'))";
+    let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND EXISTS \
+        (SELECT 1 FROM connections c WHERE c.id = freezes.target AND c.status IN ('revoking', 'revoked'))";
     sqlx::query(delete).bind(OPERATOR).execute(transaction).await.map(drop)
 }
 

@@ -17,7 +17,7 @@ pub(in crate::connection) fn selected(selection: &Selection) -> String {
 /// The same in another status.
 pub(in crate::connection) fn selected_in(selection: &Selection, status: &'static str) -> String {
     let of_scope = match selection.scope {
-        Scope::Account => "c.account_id = $1",
+        Scope::Account => "c.account_id = $1 AND c.consented_at >= 0",
         Scope::App => "c.app_id = $1",
         Scope::Issuer => "c.app_id IN (SELECT sa.id FROM apps sa WHERE sa.issuer_id = $1)",
         Scope::Caller => "c.app_id IN (SELECT sc.app_id FROM caller_apps sc WHERE sc.caller_id = $1)",
