@@ -174,10 +174,23 @@ async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_f
     let world = World::new(Postgres).await;
     let connection = world.connection().await;
     let other = world.process_app().await;
-    for round in 0..200 {
-        let begin = world.app.db.begin();
-        let _ = tokio::time::timeout(Duration::from_micros(20 * (round % 40)), begin).await;
+    for round in 0..400 {
+        // A timer would be far too coarse.
+        let a_moment = async {
+            for _ in 0..round {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = world.app.db.begin() => {}
+            () = a_moment => {}
+        }
     }
+    let stuck = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+        AND state LIKE 'idle in transaction%'";
+    let stuck: i64 = sqlx::Row::get(&sqlx::query(stuck).fetch_one(&other.db.pool).await.expect("a row"), 0);
+    assert_eq!(stuck, 0, "connections in a transaction that nobody knows of");
     for cause in 0..20 {
         let cause = format!("cause-{cause}");
         let change = sqlx::query("UPDATE connections SET cause = $1 WHERE id = $2");
