@@ -93,7 +93,6 @@ impl IssuerConfig {
 
     pub(super) fn judge_management(&self, key: &str, faults: &mut Vec<ConfigFault>) {
         match (&self.management_client_id, &self.management_client_secret) {
-            (None, None) => {}
             (Some(_), Some(_)) if self.issuer.is_none() => {
                 let problem = "needs `issuer`: grants are deleted at an issuer that is found by discovery";
                 faults.push(ConfigFault::new(format!("{key}.management_client_id"), problem));
@@ -103,7 +102,7 @@ impl IssuerConfig {
                     "must be \"grant\" where grants are deleted: that ends everything of a person and client";
                 faults.push(ConfigFault::new(format!("{key}.revocation_reach"), problem));
             }
-            (Some(_), Some(_)) => {}
+            (None, None) | (Some(_), Some(_)) => {}
             (Some(_), None) => faults.push(ConfigFault::new(
                 format!("{key}.management_client_secret"),
                 "is missing; set it, or management_client_secret_file",

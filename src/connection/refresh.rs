@@ -264,13 +264,12 @@ impl Refresh<'_> {
     }
 
     async fn store(&mut self) -> Result<Event, Error> {
-        let storing = match self.storing.take() {
-            Some(storing) => storing,
-            None => {
-                torture::pass("before-store", &self.seen.id)?;
-                let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
-                Storing::begin(self.app, &self.current, self.fence, sealed, self.entry())
-            }
+        let storing = if let Some(storing) = self.storing.take() {
+            storing
+        } else {
+            torture::pass("before-store", &self.seen.id)?;
+            let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
+            Storing::begin(self.app, &self.current, self.fence, sealed, self.entry())
         };
         match storing.wait().await {
             Ok(stored) => {

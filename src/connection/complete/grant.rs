@@ -207,16 +207,16 @@ impl Grant {
         Ok(())
     }
 
-    /// What is stored beside the tokens; `live` is what it renews.
-    fn consent(&self, tokens: &TokenSet, live: Option<&Connection>, now: Timestamp) -> Consented<'_> {
+    /// What is stored beside the tokens.
+    fn consent(&self, tokens: &TokenSet, renewed: Option<&Connection>, now: Timestamp) -> Consented<'_> {
         let life = self.third_party.issuer.profile.refresh_life_seconds;
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.is_some());
         let choice = &self.attempt.choice;
         Consented {
             requested: &self.attempt.scopes,
-            expires_at: choice.lasts.end(live.and_then(|live| live.consent_expires_at), now),
-            allowed: choice.places.over(live.map_or(&Allowed::default(), |live| &live.allowed)),
+            expires_at: choice.lasts.end(renewed.and_then(|renewed| renewed.consent_expires_at), now),
+            allowed: choice.places.over(renewed.map_or(&Allowed::default(), |renewed| &renewed.allowed)),
             refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
         }
     }
