@@ -40,17 +40,21 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
     Ok(verified)
 }
 
-/// The verifiers of `limit` running consents behind `after`.
+/// The verifiers of `limit` running consents behind `after`, and what is kept of them.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn verify_attempts(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
     let rows = super::start::store::verifiers(&app.db, after, limit).await?;
-    let last = rows.last().map(|(hash, _)| hash.as_str().to_owned());
+    let last = rows.last().map(|(hash, ..)| hash.as_str().to_owned());
     let mut verified = Verified::of_page(rows.len(), limit, last);
-    for (hash, sealed) in &rows {
+    for (hash, sealed, kept) in &rows {
         let opened = app.house_key.open(&super::start::verifier_place(hash), sealed).map(drop);
         verified.value(("connect_attempts", "verifier", hash.as_str()), opened);
+        if let Some(kept) = kept {
+            let opened = app.house_key.open(&super::complete::kept::place(hash), kept).map(drop);
+            verified.value(("connect_attempts", "kept_tokens", hash.as_str()), opened);
+        }
     }
     Ok(verified)
 }

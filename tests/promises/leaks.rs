@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use attache::operator::{self, Command};
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{AuthorizationFault, IdTokenFault, TokenShape};
 use attache::vault::{Place, Sealed};
@@ -19,7 +20,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
 use crate::person::Person;
-use crate::world::{APP, Database, EDITOR, LIFETIME, MASTER_KEY, Postgres, READER, Sqlite, World};
+use crate::world::{APP, Database, EDITOR, LIFETIME, MASTER_KEY, Plan, Postgres, READER, Sqlite, World};
 
 /// Tells a process of its own which journey to make: only there can all threads write into one log.
 const ALONE: &str = "ATTACHE_TEST_LEAKS";
@@ -187,15 +188,43 @@ async fn journey(world: &World) -> Seen {
         seen.keep(&person.get(path).await);
     }
     world.signed_in(READER).await.connect_as(APP, READER).await;
+    // Another identity consents, and nobody decides: what it gave is kept.
+    let callback = person.consent(&format!("/connect/{APP}?connection={connection}"), READER).await;
+    let question = person.get(callback.as_str()).await.location().expect("a question");
+    seen.keep(&person.get(question.as_str()).await);
+    back_up(world).await;
     world.issuer.faults().revoke.next(Fault::status(503));
     seen.keep(&person.stop(&connection).await);
     world.settle().await;
+    seen.keep(&person.get(&format!("/account/connected-apps/{connection}")).await);
+    let one = world.http.get(world.url(&format!("/v1/connections/{connection}"))).bearer_auth(&key);
+    seen.keep_answer(one.send().await.expect("an answer")).await;
+    let shown = operator::run(&world.app, Command::ShowConnection { id: connection.clone() }).await;
+    seen.pages.push_str(&shown.expect("what the operator is told").lines.join("\n"));
     let metrics = world.http.get(format!("{}/metrics", world.machine_room)).send().await.expect("an answer");
     seen.keep_answer(metrics).await;
     attache::ledger::hand_out::flush(&world.app).await.expect("a ledger");
     seen.secrets.extend(world.issuer.issued());
     seen.secrets.extend([MASTER_KEY, "sign-in-s3cret", "app-s3cret"].map(str::to_owned));
     seen
+}
+
+/// Beside the database, among the files that are looked through.
+async fn back_up(world: &World) {
+    let (file, mut begun) = (world.directory().join("backup.db"), false);
+    if !world.app.db.is_alone() {
+        return;
+    }
+    loop {
+        let command = Command::Backup { file: file.clone(), begun };
+        let answer = operator::run(&world.app, command).await.expect("a backup");
+        if answer.next.is_none() {
+            break;
+        }
+        begun = true;
+        tokio::task::yield_now().await;
+    }
+    assert!(file.exists());
 }
 
 fn hex(text: &str) -> String {
@@ -295,7 +324,8 @@ async fn make_and_judge(database: Database) {
     let filter = attache::log::filter("trace").expect("a directive");
     let layer = fmt::layer().with_writer(log.clone()).with_ansi(false);
     registry().with(filter).with(layer).init();
-    let world = World::new(database).await;
+    let any = ("kind = \"native\"", "kind = \"native\"\nidentity = \"any\"");
+    let world = World::planned(database, Plan { replace: vec![any], ..Plan::default() }).await;
     let seen = journey(&world).await;
     assert!(seen.secrets.len() > 40 && seen.content_tokens == 2, "{}", seen.secrets.len());
     let log = log.text();

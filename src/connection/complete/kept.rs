@@ -210,6 +210,8 @@ fn open(
     Ok((grant, tokens, ExternalIdentity { issuer: identity.issuer, subject: identity.subject }))
 }
 
-fn place(state: &TokenHash) -> Place {
+/// Where what is kept is sealed to.
+#[must_use]
+pub fn place(state: &TokenHash) -> Place {
     Place::new("connect_attempts", "kept_tokens", state.as_str(), &[])
 }

@@ -203,13 +203,19 @@ pub async fn is_connecting(
     Ok(row.is_some())
 }
 
-/// The sealed verifiers of `limit` running consents behind `after`, by the hash of their state.
-pub async fn verifiers(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHash, Sealed)>, sqlx::Error> {
-    let select = "SELECT state_hash, verifier FROM connect_attempts WHERE state_hash > $1 \
+/// The sealed verifiers of `limit` running consents behind `after`, by the hash of their state, and what is kept of them.
+pub async fn verifiers(
+    db: &Db,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(TokenHash, Sealed, Option<Sealed>)>, sqlx::Error> {
+    let select = "SELECT state_hash, verifier, kept_tokens FROM connect_attempts WHERE state_hash > $1 \
         ORDER BY state_hash LIMIT $2";
     let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
-    let read = |row: &sqlx::any::AnyRow| {
-        Ok((TokenHash::stored(row.try_get("state_hash")?), Sealed(row.try_get("verifier")?)))
+    let read = |row: &AnyRow| {
+        let kept: Option<String> = row.try_get("kept_tokens")?;
+        let hash = TokenHash::stored(row.try_get("state_hash")?);
+        Ok((hash, Sealed(row.try_get("verifier")?), kept.map(Sealed)))
     };
     rows.iter().map(read).collect()
 }
