@@ -188,25 +188,30 @@ async fn journey(world: &World) -> Seen {
         seen.keep(&person.get(path).await);
     }
     world.signed_in(READER).await.connect_as(APP, READER).await;
-    // Another identity consents, and nobody decides: what it gave is kept.
-    let callback = person.consent(&format!("/connect/{APP}?connection={connection}"), READER).await;
-    let question = person.get(callback.as_str()).await.location().expect("a question");
-    seen.keep(&person.get(question.as_str()).await);
-    back_up(world).await;
-    world.issuer.faults().revoke.next(Fault::status(503));
-    seen.keep(&person.stop(&connection).await);
-    world.settle().await;
-    seen.keep(&person.get(&format!("/account/connected-apps/{connection}")).await);
-    let one = world.http.get(world.url(&format!("/v1/connections/{connection}"))).bearer_auth(&key);
-    seen.keep_answer(one.send().await.expect("an answer")).await;
-    let shown = operator::run(&world.app, Command::ShowConnection { id: connection.clone() }).await;
-    seen.pages.push_str(&shown.expect("what the operator is told").lines.join("\n"));
+    keep_and_stop(world, &person, &connection, &key, &mut seen).await;
     let metrics = world.http.get(format!("{}/metrics", world.machine_room)).send().await.expect("an answer");
     seen.keep_answer(metrics).await;
     attache::ledger::hand_out::flush(&world.app).await.expect("a ledger");
     seen.secrets.extend(world.issuer.issued());
     seen.secrets.extend([MASTER_KEY, "sign-in-s3cret", "app-s3cret"].map(str::to_owned));
     seen
+}
+
+/// What a consent by another identity leaves, a backup of it, and a revoke with its receipt.
+async fn keep_and_stop(world: &World, person: &Person<'_>, connection: &str, key: &str, seen: &mut Seen) {
+    // Another identity consents, and nobody decides: what it gave is kept.
+    let callback = person.consent(&format!("/connect/{APP}?connection={connection}"), READER).await;
+    let question = person.get(callback.as_str()).await.location().expect("a question");
+    seen.keep(&person.get(question.as_str()).await);
+    back_up(world).await;
+    world.issuer.faults().revoke.next(Fault::status(503));
+    seen.keep(&person.stop(connection).await);
+    world.settle().await;
+    seen.keep(&person.get(&format!("/account/connected-apps/{connection}")).await);
+    let one = world.http.get(world.url(&format!("/v1/connections/{connection}"))).bearer_auth(key);
+    seen.keep_answer(one.send().await.expect("an answer")).await;
+    let shown = operator::run(&world.app, Command::ShowConnection { id: connection.to_owned() }).await;
+    seen.pages.push_str(&shown.expect("what the operator is told").lines.join("\n"));
 }
 
 /// Beside the database, among the files that are looked through.
