@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::connection::complete::kept;
 use crate::connection::consent;
 use crate::connection::flight::Flights;
 use crate::connection::refresh::rescue;
@@ -128,9 +129,41 @@ async fn tell_the_operator(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// The housekeeping of a server: the ledger's counters and issuers that are still to be told every second; addresses that
-/// need not be remembered, that this server lives, and consents whose time is over, every five seconds; what has expired
-/// every ten minutes. Ends when the server drains.
+/// What goes on by itself and cannot be undone, as long as the database is the newest one: a restored copy does not know
+/// what was changed since. Ends when the server drains.
+pub async fn carry_on(app: App) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = app.draining.cancelled() => return,
+            _ = second.tick() => {}
+        }
+        match restore::open(&app).await {
+            Ok(None) => {}
+            Ok(Some(_)) => continue,
+            Err(error) => {
+                tracing::error!(%error, "it could not be found out whether this is a restored copy");
+                continue;
+            }
+        }
+        if let Err(error) = tell_again(&app).await {
+            tracing::error!(%error, "issuers could not be told of revokes; they will be");
+        }
+        if let Err(error) = consent::end_due(&app).await {
+            tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
+        }
+        if let Err(error) = account::delete::go_on(&app).await {
+            tracing::error!(%error, "an account could not be deleted yet; it is tried again");
+        }
+        if let Err(error) = kept::drop_forgotten(&app).await {
+            tracing::error!(%error, "consents that nobody decided about could not be given back; they will be");
+        }
+    }
+}
+
+/// The housekeeping of a server: the ledger's counters every second; addresses that need not be remembered, and that
+/// this server lives, every five seconds; what has expired every ten minutes. Asks no issuer, so that none holds it up.
+/// Ends when the server drains.
 pub async fn keep_house(app: App) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
@@ -139,9 +172,6 @@ pub async fn keep_house(app: App) {
         tokio::select! {
             () = app.draining.cancelled() => return,
             _ = second.tick() => {
-                if let Err(error) = tell_again(&app).await {
-                    tracing::error!(%error, "issuers could not be told of revokes; they will be");
-                }
                 if let Err(error) = hand_out::flush(&app).await {
                     tracing::error!(%error, "the ledger's counters could not be written; they are kept");
                 }
@@ -150,12 +180,6 @@ pub async fn keep_house(app: App) {
                 app.limits.sweep();
                 if let Err(error) = replicas::beat(&app).await {
                     tracing::error!(%error, "the other servers could not be told that this one lives");
-                }
-                if let Err(error) = consent::end_due(&app).await {
-                    tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
-                }
-                if let Err(error) = account::delete::go_on(&app).await {
-                    tracing::error!(%error, "an account could not be deleted yet; it is tried again");
                 }
             }
             _ = ten_minutes.tick() => {

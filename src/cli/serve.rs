@@ -48,6 +48,7 @@ pub async fn serve_until_told(
         tokio::spawn(socket::listen(app.clone(), &socket)?);
     }
     let house = tokio::spawn(start::keep_house(app.clone()));
+    let carried_on = tokio::spawn(start::carry_on(app.clone()));
     let early = tokio::spawn(early::run(app.clone()));
     let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
     let probes = machine_room::router(app.clone());
@@ -68,7 +69,7 @@ pub async fn serve_until_told(
     let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
-    let _ = tokio::join!(house, early, mass_revokes);
+    let _ = tokio::join!(house, carried_on, early, mass_revokes);
     drain(&app).await;
     tracing::info!("drained");
     Ok(())

@@ -45,6 +45,9 @@ pub enum Lasts {
     UntilStopped,
     ThirtyDays,
     OneDay,
+    /// As it was chosen before, when that was still to be seen; in Unix seconds. No form says it.
+    #[strum(disabled)]
+    At(i64),
 }
 
 impl Lasts {
@@ -52,7 +55,9 @@ impl Lasts {
     #[must_use]
     pub fn end(self, before: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
         match self {
-            Self::AsBefore => before,
+            // One that is over is not silently made longer than it must be.
+            Self::AsBefore => before.map(|ends| if ends > now { ends } else { now.plus(DAY) }),
+            Self::At(moment) => Some(Timestamp::from_unix(moment)),
             Self::UntilStopped => None,
             Self::ThirtyDays => Some(now.plus(30 * DAY)),
             Self::OneDay => Some(now.plus(DAY)),
@@ -68,6 +73,19 @@ pub enum Places {
     #[default]
     AsBefore,
     Chosen(Allowed),
+}
+
+impl Choice {
+    /// What "as before" means for a connection that is to be renewed: it may be gone when the person comes back.
+    #[must_use]
+    pub fn settled(&self, renewed: &Connection) -> Self {
+        let lasts = match (self.lasts, renewed.consent_expires_at) {
+            (Lasts::AsBefore, Some(ends)) => Lasts::At(ends.unix()),
+            (Lasts::AsBefore, None) => Lasts::UntilStopped,
+            (chosen, _) => chosen,
+        };
+        Self { lasts, places: Places::Chosen(self.places.over(&renewed.allowed)) }
+    }
 }
 
 impl Places {
@@ -104,6 +122,12 @@ impl Allowed {
         Self(Some(places))
     }
 
+    /// Each one that was chosen; None for everywhere.
+    #[must_use]
+    pub const fn places(&self) -> Option<&BTreeMap<String, Access>> {
+        self.0.as_ref()
+    }
+
     /// What may be done at an environment; None for nothing.
     #[must_use]
     pub fn at(&self, environment_id: &str) -> Option<Access> {
@@ -129,19 +153,22 @@ impl Allowed {
     }
 }
 
-/// Changes what was chosen, for every request that begins after the answer. Content tokens that are kept are dropped.
+/// Changes what was chosen, for every request that begins after the answer. Content tokens that are kept are not handed
+/// out again.
 ///
 /// # Errors
-/// [`Error::ConnectionNotFound`] when it is not live.
+/// [`Error::Conflict`] when it is not live any more, or was chosen otherwise meanwhile.
 pub async fn change(app: &App, connection: &Connection, actor: &str, choice: &Choice) -> Result<(), Error> {
     let now = app.clock.now();
     let ends = choice.lasts.end(connection.consent_expires_at, now);
     let allowed = choice.places.over(&connection.allowed);
     let mut transaction = app.db.begin().await?;
-    if !store::choose(app, &mut transaction, &connection.id, ends, &allowed, now).await? {
-        return Err(Error::ConnectionNotFound);
+    if !store::choose(app, &mut transaction, connection, ends, &allowed, now).await? {
+        let sentence =
+            "Something else about this app was changed at the same moment. Look at it, and choose again.";
+        return Err(Error::Conflict(sentence.to_owned()));
     }
-    crate::content::forget(&mut transaction, &connection.id).await?;
+    crate::content::withdraw(&mut transaction, &connection.id).await?;
     let entry = Entry::of(connection, actor);
     ledger::append(&mut transaction, &app.ledger, Action::ConsentChanged, &entry, now).await?;
     transaction.commit().await?;
@@ -156,7 +183,7 @@ pub async fn change(app: &App, connection: &Connection, actor: &str, choice: &Ch
 pub async fn end_due(app: &App) -> Result<(), Error> {
     for id in store::ended(&app.db, app.clock.now()).await? {
         let Some(connection) = connections::by_id(&app.db, &id).await? else { continue };
-        match revoke::revoke(app, &connection, "attache").await {
+        match revoke::end(app, &connection, revoke::Which::WhoseTimeIsOver, "attache").await {
             // Another replica, or the person, was quicker.
             Ok(()) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),

@@ -10,8 +10,10 @@ use super::selection::{Scope, Selection, Why};
 use super::{freeze, revoke, store as connections, survey};
 use crate::App;
 use crate::clock::Timestamp;
+use crate::connection::revoke::Which;
 use crate::error::Error;
 use crate::ledger::{self, Action};
+use crate::restore;
 use crate::secret::random_id;
 
 /// Seconds after which whoever works on one is taken for lost.
@@ -148,6 +150,10 @@ pub async fn run(app: App) {
 pub async fn work(app: &App) -> Result<bool, Error> {
     let mut worked = false;
     loop {
+        if restore::open(app).await?.is_some() {
+            // It may have been done since; the freeze holds meanwhile.
+            return Ok(worked);
+        }
         let now = app.db.lease_now(&app.clock).await?;
         let Some(mass_revoke) = store::claim(&app.db, now, now.plus(CLAIM)).await? else { return Ok(worked) };
         worked = true;
@@ -172,7 +178,7 @@ async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<
         tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
         due += apart;
         if let Some(connection) = connections::by_id(&app.db, &next.id).await? {
-            match revoke::granted_before(app, &connection, before, &mass_revoke.why.actor).await {
+            match revoke::end(app, &connection, Which::GrantedBefore(before), &mass_revoke.why.actor).await {
                 // Its person or a caller was quicker, or agreed to it anew.
                 Ok(()) | Err(Error::ConnectionNotFound) => {}
                 Err(error) => return Err(error),

@@ -241,7 +241,6 @@ pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) 
 /// # Errors
 /// When the database does not answer.
 pub async fn sweep(app: &App) -> Result<(), Error> {
-    complete::kept::drop_forgotten(app).await?;
     start::store::sweep(&app.db, app.clock.now()).await?;
     Ok(freeze::sweep(app).await?)
 }

@@ -193,7 +193,12 @@ impl Refresh<'_> {
     async fn ask_previous(&mut self) -> Result<Event, Error> {
         let sealed = store::previous_refresh_token(&self.app.db, self.seen).await?;
         let previous = sealed.map(|sealed| open_previous_refresh_token(self.app, self.seen, &sealed));
-        match previous.transpose()?.filter(|previous| !same(previous.expose(), self.spent.expose())) {
+        let previous = match previous.transpose() {
+            // As good as none.
+            Err(Error::Damaged) => None,
+            opened => opened?,
+        };
+        match previous.filter(|previous| !same(previous.expose(), self.spent.expose())) {
             Some(previous) => Ok(self.ask(Some(previous)).await),
             None => Ok(Event::Refused(IssuerFault::InvalidGrant("no earlier token is held".to_owned()))),
         }
@@ -298,7 +303,7 @@ impl Refresh<'_> {
     }
 
     async fn tidy(&mut self) -> Result<Event, Error> {
-        rescue::remove(self.app, &self.seen.id).await?;
+        rescue::remove(self.app, &self.seen.id, self.current.generation).await?;
         torture::pass("tidied", &self.seen.id)?;
         Ok(Event::Done)
     }

@@ -18,22 +18,27 @@ use crate::ledger::{self, Action, Entry};
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
 pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<(), Error> {
-    granted_before(app, connection, Timestamp::from_unix(i64::MAX), actor).await
+    end(app, connection, Which::Any, actor).await
 }
 
-/// The same, unless the person has agreed again at `moment` or later: another grant is not ended by mistake.
+/// Which connections are meant, judged by the statement that ends one.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    Any,
+    /// Not those whose person agreed again at this moment or later: that is another grant.
+    GrantedBefore(Timestamp),
+    /// Those whose person said so when they agreed, unless they changed it.
+    WhoseTimeIsOver,
+}
+
+/// The same for one that is meant, as it is at this moment.
 ///
 /// # Errors
-/// [`Error::ConnectionNotFound`] when it is not live, or a newer grant.
-pub async fn granted_before(
-    app: &App,
-    connection: &Connection,
-    moment: Timestamp,
-    actor: &str,
-) -> Result<(), Error> {
+/// [`Error::ConnectionNotFound`] when it is not live, or not meant.
+pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) -> Result<(), Error> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
-    if !connections::begin_revoke(app, &mut transaction, &connection.id, moment, now).await? {
+    if !connections::begin_revoke(app, &mut transaction, &connection.id, which, now).await? {
         return Err(Error::ConnectionNotFound);
     }
     // Counted before they are forgotten: what is out cannot be called back, and the receipt says so.

@@ -109,6 +109,8 @@ pub async fn start(
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
     let now = app.clock.now();
+    let settled = renewed.as_ref().map(|renewed| wish.choice.settled(renewed));
+    let choice = settled.unwrap_or_else(|| wish.choice.clone());
     let attempt = Attempt {
         account_id: account.id.clone(),
         app_id: third_party.id.clone(),
@@ -117,7 +119,7 @@ pub async fn start(
         nonce: nonce.expose().to_owned(),
         scopes: scopes.clone(),
         return_to_app: wish.return_to_app.clone(),
-        choice: wish.choice.clone(),
+        choice,
     };
     store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
     tell::wait_for_the_told(app, &account.id, third_party).await?;
@@ -148,7 +150,10 @@ pub async fn renewed(
 ) -> Result<Option<Connection>, Error> {
     let Some(id) = &wish.connection else { return Ok(None) };
     let connection = super::store::of_account(&app.db, &account.id, id).await?;
-    let connection = connection.filter(|found| found.is_live() && found.app_id == third_party.id);
+    let connection = connection.filter(|found| {
+        let over = found.consent_expires_at.is_some_and(|ends| ends <= app.clock.now());
+        found.is_live() && !over && found.app_id == third_party.id
+    });
     connection.map(Some).ok_or(Error::ConnectionNotFound)
 }
 

@@ -8,6 +8,7 @@ use strum::VariantArray;
 use super::consent::Allowed;
 use super::early;
 use super::held::changed;
+use super::revoke::Which;
 use super::state::{Cause, Status};
 use super::{Connection, ExternalIdentity, SealedTokens};
 use crate::App;
@@ -211,8 +212,9 @@ pub async fn renew(
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
-            previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
-            previous_refresh_token = NULL, \
+            previous_access_token_hash = CASE WHEN external_issuer = $17 AND external_subject = $18 \
+                THEN access_token_hash ELSE NULL END, \
+            previous_access_expires_at = access_expires_at, previous_refresh_token = NULL, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
@@ -230,6 +232,9 @@ pub async fn renew(
         .bind(&who.issuer)
         .bind(&who.subject)
         .bind(now.unix())
+        // What another identity was given stands for nobody any more.
+        .bind(&who.issuer)
+        .bind(&who.subject)
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -237,29 +242,36 @@ pub async fn renew(
 
 /// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
 /// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
-/// token, or the access token where that is all there is. False when it was not live, or its person agreed again at
-/// `granted_before` or later: that is another grant.
+/// token, or the access token where that is all there is. False when it was not live, or is not one of those that are
+/// meant.
 pub async fn begin_revoke(
     app: &App,
     transaction: &mut Transaction,
     id: &str,
-    granted_before: Timestamp,
+    which: Which,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, id, None);
     transaction.count();
+    let (condition, moment) = match which {
+        Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
+        Which::GrantedBefore(moment) => ("consented_at < $4", moment),
+        Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
+    };
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
-    let update = "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
+    let update = AssertSqlSafe(format!(
+        "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
             access_token = CASE WHEN refresh_token IS NULL THEN access_token ELSE NULL END, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND consented_at < $4";
+        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
+    ));
     let done = sqlx::query(update)
         .bind(id)
         .bind(now.unix())
         .bind(now.unix())
-        .bind(granted_before.unix())
+        .bind(moment.unix())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)

@@ -14,7 +14,7 @@ pub mod verify;
 
 pub use environment::{AccountRule, AppRule, Environment, Strategy};
 pub use exchange::KeptToken;
-pub use store::{forget, sweep};
+pub use store::{forget, sweep, withdraw};
 
 use std::sync::Arc;
 

@@ -265,6 +265,12 @@ pub async fn forget(transaction: &mut AnyConnection, connection_id: &str) -> Res
     delete.execute(transaction).await.map(drop)
 }
 
+/// Hands none of a connection's content tokens out again. They stay counted until they have run out: they are out.
+pub async fn withdraw(transaction: &mut AnyConnection, connection_id: &str) -> Result<(), sqlx::Error> {
+    let update = sqlx::query("UPDATE content_tokens SET generation = -1 WHERE connection_id = $1");
+    update.bind(connection_id).execute(transaction).await.map(drop)
+}
+
 /// Drops what has run out.
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM content_tokens WHERE expires_at <= $1").bind(now.unix());

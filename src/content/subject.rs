@@ -71,7 +71,8 @@ async fn find(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
 }
 
 async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Error> {
-    if connection.status == Status::NeedsReconnect {
+    let over = connection.consent_expires_at.is_some_and(|ends| ends <= app.clock.now());
+    if over || connection.status == Status::NeedsReconnect {
         return Err(Error::SubjectTokenRefused);
     }
     let third_party = crate::app::by_id(app, &connection.app_id).await?;

@@ -48,13 +48,11 @@ pub async fn backup(app: &App, file: PathBuf, begun: bool) -> Result<Answer, Err
         ));
     }
     let mut copying = match app.backups.take(&file) {
+        // Nobody came back for it: it is another moment's.
+        Some(ended) if !begun && ended.is_finished() => copy(app, &file),
         Some(copying) => copying,
         None if begun => return Err(Error::Conflict("The backup was cut short; begin it again.".to_owned())),
-        None => {
-            let (app, file) = (app.clone(), file.clone());
-            let tasks = app.tasks.clone();
-            tasks.spawn(async move { app.db.copy_into(&file).await.unwrap_or(Ok(0)) })
-        }
+        None => copy(app, &file),
     };
     match tokio::time::timeout(WAIT, &mut copying).await {
         Ok(Ok(Ok(bytes))) => Ok(Answer::line(format!(
@@ -70,4 +68,10 @@ pub async fn backup(app: &App, file: PathBuf, begun: bool) -> Result<Answer, Err
             Answer::further(Vec::new(), 0, &())
         }
     }
+}
+
+fn copy(app: &App, file: &Path) -> Copying {
+    let (app, file) = (app.clone(), file.to_owned());
+    let tasks = app.tasks.clone();
+    tasks.spawn(async move { app.db.copy_into(&file).await.unwrap_or(Ok(0)) })
 }

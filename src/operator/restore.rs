@@ -19,7 +19,11 @@ pub async fn status(app: &App) -> Result<Answer, Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn mark(app: &App) -> Result<Answer, Error> {
-    let connections = restore::mark(app).await?;
+    // In a task: with many connections it takes longer than anybody waits for an answer, and must not be cut off.
+    let app = app.clone();
+    let tasks = app.tasks.clone();
+    let marked = tasks.spawn(async move { restore::mark(&app).await }).await;
+    let connections = marked.unwrap_or_else(|_| Err(cut_off()))?;
     Ok(Answer::line(format!(
         "{connections} connections are in doubt and are not refreshed until `attache restore done`."
     )))
@@ -28,13 +32,20 @@ pub async fn mark(app: &App) -> Result<Answer, Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn done(app: &App) -> Result<Answer, Error> {
-    Ok(Answer::line(match restore::done(app).await? {
+    let app = app.clone();
+    let tasks = app.tasks.clone();
+    let used = tasks.spawn(async move { restore::done(&app).await }).await;
+    Ok(Answer::line(match used.unwrap_or_else(|_| Err(cut_off()))? {
         None => "There was no restored copy to say it of.".to_owned(),
         Some(connections) => format!(
             "The copy is in use. {connections} connections are tried once each, when somebody asks for them; whose \
              token was spent since the copy was made is told to reconnect."
         ),
     }))
+}
+
+fn cut_off() -> Error {
+    Error::Internal("It was cut off; `attache restore status` says how it stands.".to_owned())
 }
 
 fn told(open: &restore::Restore) -> Vec<String> {

@@ -131,6 +131,8 @@ pub async fn mark(app: &App) -> Result<i64, Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn done(app: &App) -> Result<Option<i64>, Error> {
+    // First what was left alone until now, for it may have been the newest database's: nobody is to spend what it replaces.
+    rescue::replay_for_the_copy(app).await?;
     let now = app.clock.now();
     let third_parties = crate::app::all(app).await?;
     let mut transaction = app.db.begin().await?;
@@ -143,8 +145,6 @@ pub async fn done(app: &App) -> Result<Option<i64>, Error> {
     }
     transaction.commit().await?;
     tracing::warn!(connections = freed, "the restored copy is in use by the operator's word");
-    // What was left alone until now, for it may have been the newest database's.
-    rescue::replay(app).await?;
     Ok(Some(freed))
 }
 

@@ -177,9 +177,8 @@ pub async fn standing(app: &App) -> Result<Standing, Error> {
 /// When the database does not answer.
 pub async fn removable(app: &App) -> Result<Option<String>, Error> {
     let Some(kid) = app.vault.previous_kid() else { return Ok(None) };
-    let needed = store::wrappings(&app.db).await?.iter().any(|wrapping| {
-        wrapping.master_kid == kid && matches!(wrapping.master, Some(Master::Current | Master::Previous))
-    });
+    // Whatever it is thought to be: a key that wraps something is not to be thrown away.
+    let needed = store::wrappings(&app.db).await?.iter().any(|wrapping| wrapping.master_kid == kid);
     let rotating = store::previous(&app.db).await?.as_deref() == Some(kid);
     Ok((!needed && !rotating).then(|| kid.to_owned()))
 }

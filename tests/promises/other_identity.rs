@@ -1,6 +1,8 @@
 //! A renewal by another identity than the connection's own: nothing is swapped silently, nothing is lost, and the person
 //! says what it was for.
 
+use attache::connection::complete::kept::drop_forgotten;
+use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use url::Url;
 
@@ -88,6 +90,7 @@ async fn a_switch_on_purpose_keeps_the_id_and_ends_what_the_other_identity_allow
     world.settle().await;
     assert_eq!(subject(&world, &connection).await, READER);
     assert_ne!(world.access_token(&connection).await, old);
+    assert_eq!(world.viewer(&old).await.status(), 401, "it stands for nobody any more");
     assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (1, 1));
     let page = person.get(&format!("/account/connected-apps/{connection}")).await;
     assert!(page.says("You let this app act as another account."), "{}", page.text);
@@ -105,8 +108,15 @@ async fn what_nobody_decides_about_is_given_back_after_ten_minutes(
     assert_eq!(world.issuer.live_refresh_tokens(), 2);
     world.clock.advance(601);
     assert_eq!(person.get(question.as_str()).await.status, 400);
-    attache::connection::sweep(&world.app).await.expect("a sweep");
+    // The issuer is away at first.
+    world.issuer.faults().revoke.next(Fault::status(503));
+    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.app).await.expect("a database");
+    assert_eq!((world.issuer.live_refresh_tokens(), world.issuer.revocations()), (2, 1));
+    world.clock.advance(601);
+    drop_forgotten(&world.app).await.expect("a database");
     assert_eq!(world.issuer.live_refresh_tokens(), 1);
+    world.clock.advance(601);
     attache::connection::sweep(&world.app).await.expect("a sweep");
     assert_eq!(world.rows("connect_attempts").await, 0);
 }

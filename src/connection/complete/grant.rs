@@ -6,8 +6,10 @@ use crate::App;
 use crate::account::Account;
 use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
-use crate::connection::consent::Allowed;
+use crate::connection::consent::{Allowed, Choice};
+use crate::connection::revoke::tell;
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
+use crate::connection::start;
 use crate::connection::start::store::Attempt;
 use crate::connection::state::Status;
 use crate::connection::store::{self, Consented};
@@ -187,6 +189,7 @@ impl Grant {
             return Ok(None);
         }
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
+        start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&id)).recording(&self.transcript);
         ledger::append(&mut transaction, &app.ledger, Action::Connected, &entry, now).await?;
         transaction.commit().await?;
@@ -212,7 +215,10 @@ impl Grant {
         let life = self.third_party.issuer.profile.refresh_life_seconds;
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.is_some());
-        let choice = &self.attempt.choice;
+        // What was chosen for one connection is not meant for another that is there already.
+        let pinned = self.attempt.connection_id.as_ref();
+        let another = renewed.is_some_and(|renewed| pinned.is_some_and(|pinned| *pinned != renewed.id));
+        let choice = if another { Choice::default() } else { self.attempt.choice.clone() };
         Consented {
             requested: &self.attempt.scopes,
             expires_at: choice.lasts.end(renewed.and_then(|renewed| renewed.consent_expires_at), now),
@@ -245,6 +251,7 @@ impl Grant {
         if !store::renew(app, &mut transaction, live, identity, &sealed, &consent, now).await? {
             return Ok(None);
         }
+        start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         let action = if live.external == *identity { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
@@ -271,33 +278,41 @@ impl Grant {
     }
 
     /// A grant that is not kept must not live on at the issuer; but with the reach `grant` it would take others of the
-    /// same identity with it, and is left to run out. Best effort.
+    /// same person with it, and is left to run out. False when the issuer is to be told again.
     pub(super) async fn revoke_unwanted(
         &self,
         refresh_token: Option<&Token>,
         identity: Option<&ExternalIdentity>,
-    ) {
-        let Some(refresh_token) = refresh_token else { return };
+    ) -> bool {
+        let Some(refresh_token) = refresh_token else { return true };
         let issuer = &self.third_party.issuer;
-        let alone = async || match identity {
-            None => false,
-            Some(identity) => store::by_identity(&self.app.db, &self.third_party.id, identity)
-                .await
-                .is_ok_and(|live| live.is_empty()),
-        };
         let may = match issuer.profile.revocation_reach {
             Reach::Token | Reach::Family => true,
-            Reach::Grant => alone().await,
+            Reach::Grant => self.is_alone(identity).await.unwrap_or(false),
             Reach::None => false,
         };
-        let Ok(client) = crate::app::client(&self.app, &self.third_party) else { return };
-        if may
-            && let Err(fault) =
-                issuer::revoke::revoke(&self.app.issuers, issuer, &client, refresh_token, Kind::RefreshToken)
-                    .await
-        {
+        let Ok(client) = crate::app::client(&self.app, &self.third_party) else { return true };
+        if !may {
+            return true;
+        }
+        let told =
+            issuer::revoke::revoke(&self.app.issuers, issuer, &client, refresh_token, Kind::RefreshToken)
+                .await;
+        if let Err(fault) = &told {
             tracing::warn!(issuer = issuer.key, %fault, "a grant that is not kept could not be revoked");
         }
+        told.is_ok()
+    }
+
+    /// Whether nothing else of this person would end with a grant: no live connection, and no consent that is under way.
+    async fn is_alone(&self, identity: Option<&ExternalIdentity>) -> Result<bool, Error> {
+        let Some(identity) = identity else { return Ok(false) };
+        let (app, app_id) = (&self.app, &self.third_party.id);
+        if tell::shares_a_grant(app, &self.account.id, app_id, identity).await? {
+            return Ok(false);
+        }
+        let now = app.clock.now();
+        Ok(!start::store::is_connecting(&app.db, &self.account.id, app_id, Some(&self.state), now).await?)
     }
 
     pub(super) fn entry(&self, connection_id: Option<&str>) -> Entry {

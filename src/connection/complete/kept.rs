@@ -20,6 +20,8 @@ use crate::vault::{Place, VaultError};
 
 /// Seconds that a person has to decide.
 const KEPT_FOR: i64 = 600;
+/// Seconds for which an issuer that is away is asked to take back what was not kept.
+const GIVEN_UP_AFTER: i64 = 86_400;
 
 /// What the person makes of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -74,7 +76,9 @@ pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalId
     let sealed = app.house_key.seal(&place(&grant.state), &Token::new(text))?;
     let identity = Identity { issuer: identity.issuer.clone(), subject: identity.subject.clone() };
     let identity = serde_json::to_string(&identity).unwrap_or_default();
-    store::keep(&app.db, &grant.state, &sealed, &identity, now.plus(KEPT_FOR)).await?;
+    if !store::keep(&app.db, &grant.state, &sealed, &identity, now.plus(KEPT_FOR)).await? {
+        return Err(ConnectFault::StateUnknown.into());
+    }
     let said = "The consent was given by another identity; the person is asked.";
     grant.record_refusal(&grant.entry(grant.attempt.connection_id.as_deref()).saying(said)).await;
     Ok(())
@@ -122,7 +126,7 @@ pub async fn decide(
     let deciding = async move {
         let decided = grant.decide(decision, &tokens, &given_by).await;
         if !matches!(decided, Ok(Some(_)) | Err(Error::Database(_))) {
-            grant.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&given_by)).await;
+            grant.give_back(&tokens, &given_by, None).await?;
         }
         store::end(&grant.app.db, &grant.state).await?;
         let completed =
@@ -134,26 +138,51 @@ pub async fn decide(
     decided.unwrap_or_else(|_| Err(Error::Internal("The decision could not be carried out.".to_owned())))
 }
 
-/// Revokes at the issuer what nobody decided about in time. Housekeeping calls it.
+/// Gives back to the issuer what nobody decided about in time, and what a crash left undecided.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
-    for (state, kept) in store::forgotten(&app.db, app.clock.now()).await? {
-        if !store::take_kept(&app.db, &state).await? {
-            continue;
-        }
-        let account = crate::account::by_id_even_deleted(app, &kept.attempt.account_id).await?;
+    let now = app.clock.now();
+    for (state, kept) in store::forgotten(&app.db, now).await? {
+        // Nobody else works on it meanwhile, and it is tried again later should this be cut off.
+        store::put_off_kept(&app.db, &state, now.plus(KEPT_FOR)).await?;
+        let account = crate::account::by_id(app, &kept.attempt.account_id).await?;
         let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
         let (Some(account), Some(third_party)) = (account, third_party) else { continue };
-        let (grant, tokens, given_by) = open(app, &account, &third_party, &state, kept)?;
-        grant.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&given_by)).await;
-        store::end(&app.db, &state).await?;
+        let until = kept.created_at.plus(GIVEN_UP_AFTER);
+        match open(app, &account, &third_party, &state, kept) {
+            Ok((grant, tokens, given_by)) => grant.give_back(&tokens, &given_by, Some(until)).await?,
+            Err(error) => {
+                tracing::error!(app = third_party.key, %error, "what is kept of a consent does not open");
+                forget(app, &state).await?;
+            }
+        }
     }
     Ok(())
 }
 
+async fn forget(app: &App, state: &TokenHash) -> Result<(), Error> {
+    let mut transaction = app.db.begin().await?;
+    store::forget_kept(&mut transaction, state).await?;
+    Ok(transaction.commit().await?)
+}
+
 impl Grant {
+    /// What will not be kept goes back to the issuer; what it does not take now is tried again, for a day.
+    async fn give_back(
+        &self,
+        tokens: &TokenSet,
+        given_by: &ExternalIdentity,
+        until: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        let told = self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(given_by)).await;
+        if told || until.is_some_and(|until| until <= self.app.clock.now()) {
+            return forget(&self.app, &self.state).await;
+        }
+        Ok(())
+    }
+
     /// The id of the connection that holds it; None when it was dropped.
     async fn decide(
         &self,

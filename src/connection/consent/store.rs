@@ -5,6 +5,7 @@ use sqlx::Row;
 use super::Allowed;
 use crate::App;
 use crate::clock::Timestamp;
+use crate::connection::Connection;
 use crate::connection::held::changed;
 use crate::db::Db;
 use crate::db::write::Transaction;
@@ -12,25 +13,28 @@ use crate::db::write::Transaction;
 /// How many are ended at once.
 const BATCH: i64 = 50;
 
-/// False when it is not live.
+/// False when it is not live, or not as it was seen.
 pub async fn choose(
     app: &App,
     transaction: &mut Transaction,
-    id: &str,
+    seen: &Connection,
     ends: Option<Timestamp>,
     allowed: &Allowed,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, id, None);
+    changed(app, transaction, &seen.id, None);
     let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') \
-            AND (consent_expires_at IS NULL OR consent_expires_at > $5)";
+            AND (consent_expires_at IS NULL OR consent_expires_at > $5) \
+            AND COALESCE(consent_expires_at, 0) = $6 AND COALESCE(environments, '') = $7";
     let done = sqlx::query(update)
-        .bind(id)
+        .bind(&seen.id)
         .bind(ends.map(Timestamp::unix))
         .bind(allowed.text())
         .bind(now.unix())
         .bind(now.unix())
+        .bind(seen.consent_expires_at.map_or(0, Timestamp::unix))
+        .bind(seen.allowed.text().unwrap_or_default())
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)

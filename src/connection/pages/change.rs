@@ -21,7 +21,7 @@ pub async fn change(
     let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
     let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
-    let choice = form.fields.choice(&open)?;
+    let choice = form.fields.choice(&open, Some(&connection.allowed))?;
     consent::change(&app, &connection, &account.id, &choice).await?;
     Ok(see_other(&format!("/account/connected-apps/{id}?changed")))
 }

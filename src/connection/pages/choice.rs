@@ -55,6 +55,7 @@ impl Choices {
         form: &'static str,
         open: &[Arc<Environment>],
         now_holds: Option<(Option<Timestamp>, &Allowed)>,
+        now: Timestamp,
     ) -> Self {
         let (ends, everywhere) = (now_holds.and_then(|(ends, _)| ends), Allowed::default());
         let allowed = now_holds.map_or(&everywhere, |(_, allowed)| allowed);
@@ -68,7 +69,7 @@ impl Choices {
             radio(Lasts::ThirtyDays, "For 30 days", false),
             radio(Lasts::OneDay, "For one day", false),
         ];
-        if let Some(ends) = ends {
+        if let Some(ends) = ends.filter(|ends| *ends > now) {
             lasts.insert(0, radio(Lasts::AsBefore, &format!("As now: until {}", ends.exact()), true));
         }
         Self {
@@ -97,17 +98,20 @@ impl Place {
 }
 
 impl Chosen {
+    /// `before` is what holds now, if anything does.
+    ///
     /// # Errors
     /// [`Error::InvalidRequest`] for a value that no form of ours sends.
-    pub fn choice(&self, open: &[Arc<Environment>]) -> Result<Choice, Error> {
+    pub fn choice(&self, open: &[Arc<Environment>], before: Option<&Allowed>) -> Result<Choice, Error> {
         let odd = || Error::InvalidRequest("The form holds a choice that there is not.".to_owned());
         let lasts = match &self.lasts {
             None => Lasts::AsBefore,
             Some(word) => word.parse().map_err(|_| odd())?,
         };
         let mut said = false;
-        let mut everywhere = true;
-        let mut places = BTreeMap::new();
+        // Who has left something out has not chosen what is not to be seen at this moment.
+        let mut places = before.and_then(Allowed::places).cloned();
+        let mut everywhere = places.is_none();
         for environment in choosable(open) {
             let Some(word) = self.more.get(&field(environment)) else { continue };
             said = true;
@@ -116,12 +120,14 @@ impl Chosen {
                 word => Some(word.parse::<Access>().map_err(|_| odd())?),
             };
             everywhere &= access == Some(Access::Write);
+            let places = places.get_or_insert_default();
+            places.remove(&environment.id);
             places.extend(access.map(|access| (environment.id.clone(), access)));
         }
         let places = match (said, everywhere) {
             (false, _) => Places::AsBefore,
             (true, true) => Places::Chosen(Allowed::default()),
-            (true, false) => Places::Chosen(Allowed::only(places)),
+            (true, false) => Places::Chosen(Allowed::only(places.unwrap_or_default())),
         };
         Ok(Choice { lasts, places })
     }

@@ -141,7 +141,7 @@ pub async fn show(
         description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
         home_page: home_page(&third_party),
         permissions: permissions(&third_party, &scopes, before),
-        choices: Choices::of(FORM, &open, holds),
+        choices: Choices::of(FORM, &open, holds, app.clock.now()),
         environments: reached(&open, &Allowed::default())
             .into_iter()
             .filter(|environment| environment.may.is_none())
@@ -171,7 +171,10 @@ pub async fn go_on(
     let third_party = app_to_connect(&app, &key).await?;
     let Answer { link, chosen } = form.fields;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
-    let wish = Wish { choice: chosen.choice(&open)?, ..link.wish(&third_party)? };
+    let wish = link.wish(&third_party)?;
+    let before = renewed(&app, &account, &third_party, &wish).await?;
+    let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
+    let wish = Wish { choice, ..wish };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
     let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
     Ok(see_other(url.as_str()))

@@ -277,9 +277,9 @@ pub async fn show(
         connection_id: connection.id.clone(),
         environments: reached(&open, &connection.allowed),
         until: connection.consent_expires_at.map(|at| Time::of(at, now)),
-        change: connection
-            .is_live()
-            .then(|| Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)))),
+        change: connection.is_live().then(|| {
+            Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)), now)
+        }),
         changed: asked.changed.is_some(),
         identity: connection.external.in_words(account),
         connected: Time::of(connection.connected_at, now),

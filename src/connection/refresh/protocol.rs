@@ -197,7 +197,7 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
             back(lease, asked, &IssuerFault::InvalidGrant(String::new()), terms)
         }
         // Not known to be dead: it is asked again later.
-        (State::Confirming(lease, asked), Event::Failed) => back(
+        (State::Confirming(lease, asked) | State::Recalling(lease, asked), Event::Failed) => back(
             lease,
             asked,
             &IssuerFault::Unavailable("the database did not answer".to_owned(), None),

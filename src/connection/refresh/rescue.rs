@@ -87,9 +87,9 @@ pub(super) async fn append(
 }
 
 /// Takes out what was stored after all.
-pub(super) async fn remove(app: &App, connection_id: &str) -> Result<(), Error> {
+pub(super) async fn remove(app: &App, connection_id: &str, generation: i64) -> Result<(), Error> {
     let id = connection_id.to_owned();
-    keep(app, move |line| line.connection_id != id).await
+    keep(app, move |line| (line.connection_id.as_str(), line.generation) != (id.as_str(), generation)).await
 }
 
 /// Stores what an earlier process had to leave behind. What cannot be stored yet stays in the journal, and all of it
@@ -98,8 +98,19 @@ pub(super) async fn remove(app: &App, connection_id: &str) -> Result<(), Error> 
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
 pub async fn replay(app: &App) -> Result<(), Error> {
+    if restore::open(app).await?.is_some() {
+        return Ok(());
+    }
+    replay_for_the_copy(app).await
+}
+
+/// The same, when the operator has spoken.
+///
+/// # Errors
+/// When the journal cannot be read or the database does not answer.
+pub async fn replay_for_the_copy(app: &App) -> Result<(), Error> {
     let path = path(app);
-    if !path.exists() || restore::open(app).await?.is_some() {
+    if !path.exists() {
         return Ok(());
     }
     for line in read(&path).map_err(|error| unwritable(&error))? {

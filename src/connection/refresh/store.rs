@@ -158,7 +158,7 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
     let update = "UPDATE connections SET \
             status = CASE WHEN status = 'active' AND access_expires_at <= $5 THEN 'backoff' ELSE status END, \
             retry_at = $3, updated_at = $4 \
-        WHERE id = $1 AND generation = $2 AND lease_until IS NULL \
+        WHERE id = $1 AND generation = $2 AND lease_until IS NULL AND (retry_at IS NULL OR retry_at <= $6) \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
     let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
@@ -169,6 +169,8 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
         .bind(from.plus(wait).unix())
         .bind(now.unix())
         .bind(now.plus(DEFAULT_MIN_TTL).unix())
+        // Who waits for longer, for the operator's word perhaps, goes on waiting.
+        .bind(from.unix())
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await

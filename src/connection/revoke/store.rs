@@ -13,6 +13,14 @@ use crate::secret::random_id;
 /// How many are told at once.
 const BATCH: i64 = 50;
 
+/// Whom a person's live connections of an app are at its issuer; empty for nobody who was named.
+pub async fn live_subjects(db: &Db, account_id: &str, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT external_subject FROM connections \
+        WHERE app_id = $1 AND account_id = $2 AND status NOT IN ('revoking', 'revoked')";
+    let rows = sqlx::query(select).bind(app_id).bind(account_id).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| row.try_get("external_subject")).collect()
+}
+
 /// What of a connection that was just ended is still good somewhere.
 pub async fn handed_out(
     transaction: &mut AnyConnection,

@@ -11,7 +11,7 @@ use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
-use crate::connection::{Connection, start, store as connections};
+use crate::connection::{Connection, ExternalIdentity, start, store as connections};
 use crate::error::Error;
 use crate::issuer::grants::{self, Management};
 use crate::issuer::profile::Reach;
@@ -64,19 +64,23 @@ pub fn in_a_task(app: &App, id: String) {
 /// consent of the person waits for it, and no telling begins while one is open.
 ///
 /// # Errors
-/// When the database does not answer.
+/// [`Error::IssuerUnavailable`] when that takes too long.
 pub async fn wait_for_the_told(
     app: &App,
     account_id: &str,
     third_party: &ThirdPartyApp,
-) -> Result<(), sqlx::Error> {
-    if third_party.issuer.profile.revocation_reach != Reach::Grant {
+) -> Result<(), Error> {
+    let issuer = &third_party.issuer;
+    if issuer.profile.revocation_reach != Reach::Grant {
         return Ok(());
     }
     let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
-    while Instant::now() < until
-        && store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await?
-    {
+    // Whoever waits here takes nobody's place.
+    let _waiting = crate::load::waiting();
+    while store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await? {
+        if Instant::now() > until {
+            return Err(Error::IssuerUnavailable { issuer: issuer.name.clone(), retry_after: 10 });
+        }
         sleep(Duration::from_millis(50)).await;
     }
     Ok(())
@@ -186,7 +190,8 @@ async fn is_connecting_again(
     if third_party.issuer.profile.revocation_reach != Reach::Grant {
         return Ok(false);
     }
-    start::store::is_connecting(&app.db, &connection.account_id, &connection.app_id, app.clock.now()).await
+    start::store::is_connecting(&app.db, &connection.account_id, &connection.app_id, None, app.clock.now())
+        .await
 }
 
 async fn shares_its_grant(
@@ -197,10 +202,26 @@ async fn shares_its_grant(
     if third_party.issuer.profile.revocation_reach != Reach::Grant {
         return Ok(false);
     }
-    let others = connections::by_identity(&app.db, &connection.app_id, &connection.external).await?;
-    // Where the issuer names nobody, only this person's own can be the same grant.
-    let named = !connection.external.subject.is_empty();
-    Ok(others.iter().any(|other| named || other.account_id == connection.account_id))
+    Ok(shares_a_grant(app, &connection.account_id, &connection.app_id, &connection.external).await?)
+}
+
+/// Whether a live connection of an app would end with everything that this identity allowed it.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn shares_a_grant(
+    app: &App,
+    account_id: &str,
+    app_id: &str,
+    identity: &ExternalIdentity,
+) -> Result<bool, sqlx::Error> {
+    let named = !identity.subject.is_empty();
+    if named && !connections::by_identity(&app.db, app_id, identity).await?.is_empty() {
+        return Ok(true);
+    }
+    // Where the issuer names nobody, or did not at the time, it may be anybody's of this person.
+    let own = store::live_subjects(&app.db, account_id, app_id).await?;
+    Ok(own.iter().any(|subject| !named || subject.is_empty()))
 }
 
 /// When an issuer is told next, and how often it was.

@@ -112,18 +112,18 @@ pub async fn is_open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<bool,
     Ok(row.is_some())
 }
 
-/// Keeps what a used attempt brought, sealed, until `until`.
+/// Keeps what a used attempt brought, sealed, until `until`. False when the attempt is there no more.
 pub async fn keep(
     db: &Db,
     state: &TokenHash,
     tokens: &Sealed,
     identity: &str,
     until: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<bool, sqlx::Error> {
     let update = "UPDATE connect_attempts SET status = 'kept', kept_tokens = $2, kept_identity = $3, expires_at = $4 \
         WHERE state_hash = $1";
     let update = sqlx::query(update).bind(state.as_str()).bind(&tokens.0).bind(identity).bind(until.unix());
-    db.execute(update).await.map(drop)
+    Ok(db.execute(update).await? == 1)
 }
 
 /// What is kept of an attempt.
@@ -132,10 +132,11 @@ pub struct Kept {
     /// JSON.
     pub identity: String,
     pub attempt: Attempt,
+    pub created_at: Timestamp,
 }
 
 const KEPT: &str = "account_id, app_id, connection_id, verifier, nonce, scopes, return_uri, return_state, choice, \
-    kept_tokens, kept_identity";
+    kept_tokens, kept_identity, created_at";
 
 /// For the page that asks the person.
 pub async fn kept(
@@ -159,17 +160,31 @@ pub async fn kept(
     row.as_ref().map(read_kept).transpose()
 }
 
-/// Takes it out, for one decision. The secret goes with it.
+/// Takes it for one decision. The tokens stay until they are a connection's, or the issuer has been told.
 pub async fn take_kept(db: &Db, state: &TokenHash) -> Result<bool, sqlx::Error> {
-    let update = "UPDATE connect_attempts SET status = 'used', kept_tokens = NULL, kept_identity = NULL \
+    let update = "UPDATE connect_attempts SET status = 'used' \
         WHERE state_hash = $1 AND status = 'kept'";
     Ok(db.execute(sqlx::query(update).bind(state.as_str())).await? == 1)
 }
 
-/// What nobody decided about in time: the attempts' names.
+/// What is kept is a connection's from now on, or nobody's.
+pub async fn forget_kept(transaction: &mut AnyConnection, state: &TokenHash) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET kept_tokens = NULL, kept_identity = NULL \
+        WHERE state_hash = $1 AND kept_tokens IS NOT NULL";
+    sqlx::query(update).bind(state.as_str()).execute(transaction).await.map(drop)
+}
+
+/// To be looked at again at this moment.
+pub async fn put_off_kept(db: &Db, state: &TokenHash, until: Timestamp) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'used', expires_at = $2 WHERE state_hash = $1";
+    db.execute(sqlx::query(update).bind(state.as_str()).bind(until.unix())).await.map(drop)
+}
+
+/// What nobody decided about in time, or whose decision was cut off: the attempts' names.
 pub async fn forgotten(db: &Db, now: Timestamp) -> Result<Vec<(TokenHash, Kept)>, sqlx::Error> {
     let select = AssertSqlSafe(format!(
-        "SELECT state_hash, {KEPT} FROM connect_attempts WHERE status = 'kept' AND expires_at <= $1 LIMIT 100"
+        "SELECT state_hash, {KEPT} FROM connect_attempts \
+         WHERE kept_tokens IS NOT NULL AND expires_at <= $1 ORDER BY expires_at LIMIT 20"
     ));
     let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
     rows.iter().map(|row| Ok((TokenHash::stored(row.try_get("state_hash")?), read_kept(row)?))).collect()
@@ -180,6 +195,7 @@ fn read_kept(row: &AnyRow) -> Result<Kept, sqlx::Error> {
         tokens: Sealed(row.try_get("kept_tokens")?),
         identity: row.try_get("kept_identity")?,
         attempt: read(row)?,
+        created_at: Timestamp::from_unix(row.try_get("created_at")?),
     })
 }
 
@@ -189,17 +205,23 @@ pub async fn end(db: &Db, state: &TokenHash) -> Result<(), sqlx::Error> {
     db.execute(sqlx::query(update).bind(state.as_str())).await.map(drop)
 }
 
-/// Whether a consent of this person for this app has begun and not ended.
+/// Whether a consent of this person for this app has begun and not ended, other than `but`.
 pub async fn is_connecting(
     db: &Db,
     account_id: &str,
     app_id: &str,
+    but: Option<&TokenHash>,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    let select = "SELECT state_hash FROM connect_attempts \
-        WHERE account_id = $1 AND app_id = $2 AND status <> 'ended' AND expires_at > $3 LIMIT 1";
-    let row =
-        sqlx::query(select).bind(account_id).bind(app_id).bind(now.unix()).fetch_optional(&db.pool).await?;
+    let select = "SELECT state_hash FROM connect_attempts WHERE account_id = $1 AND app_id = $2 \
+        AND status <> 'ended' AND expires_at > $3 AND state_hash <> $4 LIMIT 1";
+    let row = sqlx::query(select)
+        .bind(account_id)
+        .bind(app_id)
+        .bind(now.unix())
+        .bind(but.map_or("", TokenHash::as_str))
+        .fetch_optional(&db.pool)
+        .await?;
     Ok(row.is_some())
 }
 
@@ -221,7 +243,7 @@ pub async fn verifiers(
 }
 
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND status <> 'kept'")
+    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND kept_tokens IS NULL")
         .bind(now.unix());
     db.execute(delete).await.map(drop)
 }
