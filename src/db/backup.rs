@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::Checkpointer;
+use crate::secret::random_id;
 
 /// Why there is no copy; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -28,25 +29,25 @@ pub(super) async fn copy(checkpointer: &Checkpointer, to: &Path) -> Result<u64, 
         }
         error => BackupError::Io(to.to_owned(), error),
     };
-    // The name is taken first, and gets its content as a whole.
-    create(to).map_err(failed)?;
-    let mut part = to.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let done = write(checkpointer, to, &part).await;
-    if done.is_err() {
-        let _ = std::fs::remove_file(&part);
-        let _ = std::fs::remove_file(to);
+    if to.exists() {
+        return Err(BackupError::Exists(to.to_owned()));
     }
+    // A name of its own: what a copy that was cut short left behind is not ours to delete.
+    let mut part = to.as_os_str().to_owned();
+    part.push(format!(".{}.part", random_id::<10>()));
+    let part = PathBuf::from(part);
+    let done = write(checkpointer, to, &part).await.map_err(|error| match error {
+        BackupError::Io(_, error) => failed(error),
+        other => other,
+    });
+    let _ = std::fs::remove_file(&part);
     done
 }
 
 async fn write(checkpointer: &Checkpointer, to: &Path, part: &Path) -> Result<u64, BackupError> {
     let failed = |error| BackupError::Io(part.to_owned(), error);
-    match std::fs::remove_file(part) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        // Left over from a backup that was cut short.
-        _ => {}
+    if part.to_str().is_none() {
+        return Err(failed(io::Error::other("its name is not UTF-8")));
     }
     create(part).map_err(failed)?;
     checkpointer.copy_into(part).await.map_err(BackupError::Copy)?;
@@ -56,7 +57,8 @@ async fn write(checkpointer: &Checkpointer, to: &Path, part: &Path) -> Result<u6
         let file = File::open(&part).map_err(failed)?;
         file.sync_all().map_err(failed)?;
         let size = file.metadata().map_err(failed)?.len();
-        std::fs::rename(&part, &to).map_err(failed)?;
+        // Unlike a rename it takes no place that is taken.
+        std::fs::hard_link(&part, &to).map_err(failed)?;
         let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = File::open(directory.unwrap_or(Path::new(".")));
         directory.and_then(|directory| directory.sync_all()).map_err(failed)?;

@@ -21,9 +21,9 @@ pub async fn put(app: &App, id: &str, now: Timestamp) -> Result<(), sqlx::Error>
     app.db.execute(upsert).await.map(drop)
 }
 
-/// False when the row is not as this server left it.
+/// False when the row is not as this server left it, or is older. A newer one is its own, too, whose answer was lost.
 pub async fn renew(app: &App, id: &str, seen_at: Timestamp, now: Timestamp) -> Result<bool, sqlx::Error> {
-    let update = "UPDATE replicas SET wraps = $1, seen_at = $2 WHERE id = $3 AND seen_at = $4";
+    let update = "UPDATE replicas SET wraps = $1, seen_at = $2 WHERE id = $3 AND seen_at >= $4";
     let update =
         sqlx::query(update).bind(app.vault.wraps_by()).bind(now.unix()).bind(id).bind(seen_at.unix());
     Ok(app.db.execute(update).await? == 1)
