@@ -137,8 +137,13 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     statements.take();
     let app = crate::world::open(&world.config, &world.clock).await;
     let housekeeping = tokio::spawn(start::keep_house(app.clone()));
+    let carried_on = tokio::spawn(start::carry_on(app.clone()));
     let swept = async {
-        let last = ["DELETE FROM content_tokens WHERE expires_at", "UPDATE outbox SET next_at"];
+        let last = [
+            "DELETE FROM content_tokens WHERE expires_at",
+            "UPDATE outbox SET next_at",
+            "kept_tokens IS NOT NULL",
+        ];
         while !last.iter().all(|last| statements.have(last)) {
             tokio::task::yield_now().await;
         }
@@ -149,6 +154,7 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     early::begin_due(&app).await.expect("nothing that is due");
     app.draining.cancel();
     housekeeping.await.expect("an end");
+    carried_on.await.expect("an end");
     let mut seen = Vec::new();
     for text in statements.take() {
         let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
