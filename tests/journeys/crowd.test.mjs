@@ -45,7 +45,7 @@ describe('With twelve apps, in a real browser', () => {
     await world?.stop();
   });
 
-  const names = () => page.locator('main h2').allTextContents();
+  const names = () => page.locator('main .apps h2').allTextContents();
 
   test('lists them all, and finds one by a part of its name', async () => {
     assert.equal((await names()).length, 12);
@@ -67,7 +67,8 @@ describe('With twelve apps, in a real browser', () => {
       assert.ok((await page.locator('h1').textContent()).includes(crowd[key].name));
       await page.goto(`${world.broker.url}/account/connected-apps/${connections[key]}`);
       await page.locator('summary', { hasText: 'Stop access' }).click();
-      for (const details of await page.locator('details:not([open]) > summary').all()) await details.click();
+      const closed = page.locator('details:not([open]) > summary');
+      while (await closed.count() > 0) await closed.first().click();
       await browser.photograph(page, `${number}-app-${key}`);
     }
   });
