@@ -6,7 +6,7 @@ use std::time::Duration;
 use attache::sandbox::issuer::{Shown, Verdict};
 
 use crate::history::{Event, Moment};
-use crate::stage::DEADLINE;
+use crate::stage::{DEADLINE, LEASE};
 
 /// An answer that is not stored after so long was not in flight any more.
 const IN_FLIGHT: Duration = Duration::from_secs(5);
@@ -15,6 +15,9 @@ const CALL: Duration = Duration::from_secs(DEADLINE.unsigned_abs());
 const SLACK: Duration = Duration::from_secs(1);
 /// A process that died there held nothing of this connection that was not durable.
 const DURABLE: [&str; 3] = ["stored", "rescued", "tidied"];
+
+/// It died with the answer in its journal, and was not back before its lease was over.
+pub const STAYED_AWAY: &str = "its process stayed away longer than its lease";
 
 /// What a process writes down when the call's deadline passes.
 pub const TOO_LATE: &str = "no whole answer came in time";
@@ -46,8 +49,22 @@ pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event
         }
         _ => false,
     };
+    // What it had put into its journal only it can store, and others take over when its lease is over.
+    let stayed_away = |event: &Event| match event {
+        Event::Kill { who, at, step: Some((step, whose)) } => {
+            *who == rotated.by
+                && (step.as_str(), whose.as_str()) == ("rescued", connection)
+                && in_flight(rotated.at, *at)
+                && replica(&reused.by) != replica(&rotated.by)
+                && reused.at + SLACK >= rotated.at + Duration::from_secs(LEASE)
+        }
+        _ => false,
+    };
     if events.iter().any(died) {
         return Some("its process was killed");
+    }
+    if events.iter().any(stayed_away) {
+        return Some(STAYED_AWAY);
     }
     events.iter().any(slept).then_some("its process was paused")
 }
@@ -55,10 +72,14 @@ pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event
 /// Whether two processes showed the same token while the call of one of them was still under way: nothing that happens
 /// to a process lets another one begin before that.
 pub fn at_once(first: &Shown, second: &Shown) -> bool {
-    let process = |shown: &Shown| shown.by.split('.').next().map(str::to_owned);
     let same_token = (first.family, first.generation) == (second.family, second.generation);
     let given = first.answered && matches!(first.verdict, Verdict::Current | Verdict::Again);
-    same_token && given && process(first) != process(second) && second.at + SLACK < first.at + CALL
+    same_token && given && replica(&first.by) != replica(&second.by) && second.at + SLACK < first.at + CALL
+}
+
+/// `p2` of `p2.17`: which one it is, however often it was started.
+fn replica(by: &str) -> &str {
+    by.split('.').next().unwrap_or(by)
 }
 
 fn in_flight(answered: Moment, killed: Moment) -> bool {

@@ -9,6 +9,7 @@ use attache::sandbox::issuer::{Shown, Verdict};
 use crate::adversary::STEPS;
 use crate::arguments::{Arguments, Database, Issuer};
 use crate::checker::Findings;
+use crate::excuse::STAYED_AWAY;
 use crate::history::Event;
 use crate::process::Process;
 use crate::stage::Stage;
@@ -77,6 +78,7 @@ impl Column {
             "its answer was dropped",
             "its process was killed",
             "its process was paused",
+            STAYED_AWAY,
             "its answer came too late",
         ] {
             say(&format!("… {why}"), reason(why).to_string());
