@@ -176,7 +176,7 @@ pub async fn change(app: &App, connection: &Connection, actor: &str, choice: &Ch
 }
 
 /// Ends what was consented to for a time that is over: nothing has been handed out since, and now the issuer is told.
-/// Housekeeping calls it every few seconds.
+/// Called every second; see [`crate::start::carry_on`].
 ///
 /// # Errors
 /// When the database does not answer.

@@ -2,6 +2,7 @@
 //! kept, sealed, until the person says on purpose what it was for, and dropped after ten minutes.
 
 use serde::{Deserialize, Serialize};
+use tracing::Instrument;
 
 use super::Completed;
 use super::grant::{Grant, Outcome};
@@ -112,15 +113,16 @@ pub async fn decide(
     state: &TokenHash,
     decision: Decision,
 ) -> Result<Option<Completed>, Error> {
+    let now = app.clock.now();
     let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
-    let kept = store::kept(&app.db, state, &claimant, app.clock.now()).await?;
+    let kept = store::kept(&app.db, state, &claimant, now).await?;
     let kept = kept.ok_or(ConnectFault::StateUnknown)?;
     let (grant, tokens, given_by) = open(app, account, third_party, state, kept)?;
     if decision == Decision::Switch && grant.live_of(&given_by).await?.is_some() {
         let sentence = "That account has a connection of its own already. Nothing was changed.";
         return Err(Error::Conflict(sentence.to_owned()));
     }
-    if !store::take_kept(&app.db, state).await? {
+    if !store::take_kept(&app.db, state, now, now.plus(KEPT_FOR)).await? {
         return Err(ConnectFault::StateUnknown.into());
     }
     let deciding = async move {
@@ -138,28 +140,41 @@ pub async fn decide(
     decided.unwrap_or_else(|_| Err(Error::Internal("The decision could not be carried out.".to_owned())))
 }
 
-/// Gives back to the issuer what nobody decided about in time, and what a crash left undecided.
+/// Gives back to the issuer what nobody decided about in time, and what a crash left undecided: each in a task of its own,
+/// so that an issuer that hangs holds up nothing else.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
     for (state, kept) in store::forgotten(&app.db, now).await? {
-        // Nobody else works on it meanwhile, and it is tried again later should this be cut off.
-        store::put_off_kept(&app.db, &state, now.plus(KEPT_FOR)).await?;
-        let account = crate::account::by_id(app, &kept.attempt.account_id).await?;
-        let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
-        let (Some(account), Some(third_party)) = (account, third_party) else { continue };
-        let until = kept.created_at.plus(GIVEN_UP_AFTER);
-        match open(app, &account, &third_party, &state, kept) {
-            Ok((grant, tokens, given_by)) => grant.give_back(&tokens, &given_by, Some(until)).await?,
-            Err(error) => {
-                tracing::error!(app = third_party.key, %error, "what is kept of a consent does not open");
-                forget(app, &state).await?;
-            }
+        // It is tried again later should this be cut off, or the issuer be away.
+        if !store::take_forgotten(&app.db, &state, now, now.plus(KEPT_FOR)).await? {
+            continue;
         }
+        let dropper = app.clone();
+        let dropping = async move {
+            if let Err(error) = drop_one(&dropper, &state, kept).await {
+                tracing::error!(%error, "what is kept of a consent could not be given back yet");
+            }
+        };
+        app.tasks.spawn(dropping.in_current_span());
     }
     Ok(())
+}
+
+async fn drop_one(app: &App, state: &TokenHash, kept: Kept) -> Result<(), Error> {
+    let account = crate::account::by_id(app, &kept.attempt.account_id).await?;
+    let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
+    let (Some(account), Some(third_party)) = (account, third_party) else { return Ok(()) };
+    let until = kept.created_at.plus(GIVEN_UP_AFTER);
+    match open(app, &account, &third_party, state, kept) {
+        Ok((grant, tokens, given_by)) => grant.give_back(&tokens, &given_by, Some(until)).await,
+        Err(error) => {
+            tracing::error!(app = third_party.key, %error, "what is kept of a consent does not open");
+            forget(app, state).await
+        }
+    }
 }
 
 async fn forget(app: &App, state: &TokenHash) -> Result<(), Error> {

@@ -57,7 +57,8 @@ impl Choices {
         now_holds: Option<(Option<Timestamp>, &Allowed)>,
         now: Timestamp,
     ) -> Self {
-        let (ends, everywhere) = (now_holds.and_then(|(ends, _)| ends), Allowed::default());
+        let ends = now_holds.and_then(|(ends, _)| ends).filter(|ends| *ends > now);
+        let everywhere = Allowed::default();
         let allowed = now_holds.map_or(&everywhere, |(_, allowed)| allowed);
         let radio = |lasts: Lasts, label: &str, checked: bool| Radio {
             value: lasts.into(),
@@ -69,7 +70,7 @@ impl Choices {
             radio(Lasts::ThirtyDays, "For 30 days", false),
             radio(Lasts::OneDay, "For one day", false),
         ];
-        if let Some(ends) = ends.filter(|ends| *ends > now) {
+        if let Some(ends) = ends {
             lasts.insert(0, radio(Lasts::AsBefore, &format!("As now: until {}", ends.exact()), true));
         }
         Self {

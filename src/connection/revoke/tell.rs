@@ -34,7 +34,7 @@ pub(super) fn claim(app: &App) -> i64 {
 }
 
 /// Tells issuers what they have not confirmed yet: they were away, or the process ended between the revoke and the
-/// telling. Housekeeping calls it every second.
+/// telling. Called every second; see [`crate::start::carry_on`].
 ///
 /// # Errors
 /// When the database does not answer.

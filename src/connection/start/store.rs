@@ -160,11 +160,18 @@ pub async fn kept(
     row.as_ref().map(read_kept).transpose()
 }
 
-/// Takes it for one decision. The tokens stay until they are a connection's, or the issuer has been told.
-pub async fn take_kept(db: &Db, state: &TokenHash) -> Result<bool, sqlx::Error> {
-    let update = "UPDATE connect_attempts SET status = 'used' \
-        WHERE state_hash = $1 AND status = 'kept'";
-    Ok(db.execute(sqlx::query(update).bind(state.as_str())).await? == 1)
+/// Takes it for one decision, which nobody disturbs before `until`. The tokens stay until they are a connection's, or the
+/// issuer has been told. False when it was taken already, or its time was over.
+pub async fn take_kept(
+    db: &Db,
+    state: &TokenHash,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'used', expires_at = $2 \
+        WHERE state_hash = $1 AND status = 'kept' AND expires_at > $3";
+    let update = sqlx::query(update).bind(state.as_str()).bind(until.unix()).bind(now.unix());
+    Ok(db.execute(update).await? == 1)
 }
 
 /// What is kept is a connection's from now on, or nobody's.
@@ -174,10 +181,17 @@ pub async fn forget_kept(transaction: &mut AnyConnection, state: &TokenHash) -> 
     sqlx::query(update).bind(state.as_str()).execute(transaction).await.map(drop)
 }
 
-/// To be looked at again at this moment.
-pub async fn put_off_kept(db: &Db, state: &TokenHash, until: Timestamp) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connect_attempts SET status = 'used', expires_at = $2 WHERE state_hash = $1";
-    db.execute(sqlx::query(update).bind(state.as_str()).bind(until.unix())).await.map(drop)
+/// Takes what is to be given back, for this process alone and until this moment. False when somebody else has it.
+pub async fn take_forgotten(
+    db: &Db,
+    state: &TokenHash,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let update = "UPDATE connect_attempts SET status = 'used', expires_at = $2 \
+        WHERE state_hash = $1 AND kept_tokens IS NOT NULL AND expires_at <= $3";
+    let update = sqlx::query(update).bind(state.as_str()).bind(until.unix()).bind(now.unix());
+    Ok(db.execute(update).await? == 1)
 }
 
 /// What nobody decided about in time, or whose decision was cut off: the attempts' names.
