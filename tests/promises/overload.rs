@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::person::Person;
 use crate::sockets::{Http2, PATIENCE, SHORT, connect, read, served, short, status};
-use crate::world::{Database, EDITOR, Plan, Postgres, Sqlite, World};
+use crate::world::{Database, EDITOR, Plan, Postgres, Sqlite, World, until};
 
 /// What every wire has: a machine's address, and how its refusals look.
 const WIRES: [&str; 5] =
@@ -116,9 +116,7 @@ async fn a_request_that_waits_for_a_hanging_issuer_takes_no_place(
     world.issuer.faults().token.next(Fault::Hang);
     let hanging = person.get(callback.as_str());
     let others = async {
-        while world.app.load.waiting_now() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until("it waits for the issuer", async || world.app.load.waiting_now() > 0).await;
         for _ in 0..20 {
             assert_eq!(world.http.get(world.url("/")).send().await.expect("an answer").status(), 200);
         }
@@ -158,12 +156,7 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     let url = format!("http://{}", served.address);
     let all: Vec<_> =
         (0..600).map(|_| tokio::spawn(world.http.get(format!("{url}/elsewhere")).send())).collect();
-    let all_wait = async {
-        while world.app.load.waiting_now() < 600 {
-            tokio::time::sleep(SHORT / 20).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE * 2, all_wait).await.expect("six hundred that wait");
+    until("six hundred wait", async || world.app.load.waiting_now() == 600).await;
     assert_eq!(world.app.load.working_now(), 0);
     for _ in 0..50 {
         let key_set = world.http.get(format!("{url}/.well-known/jwks.json"));
@@ -180,25 +173,21 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
 async fn there_is_an_end_to_waiting_too() {
     let world = crowded(Sqlite, 2).await;
     let hang = tokio_util::sync::CancellationToken::new();
-    let served = served(elsewhere(&world.app, &hang).layer(edge::layer(&world.app)), short()).await;
+    let limits = Limits { request: PATIENCE * 3, ..short() };
+    let served = served(elsewhere(&world.app, &hang).layer(edge::layer(&world.app)), limits).await;
     let mut clients = Vec::new();
-    while world.app.load.waiting_now() < 32 {
+    for _ in 0..32 {
         let mut stream = connect(&served.address).await;
         stream.write_all(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a write");
         clients.push(stream);
-        tokio::task::yield_now().await;
     }
+    until("as many wait as may", async || world.app.load.waiting_now() == 32).await;
     let mut refused = connect(&served.address).await;
     refused.write_all(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a write");
     assert_eq!(status(&read(&mut refused).await), Some("503"));
     // Whoever hangs up waits no longer.
     drop(clients);
-    let left = async {
-        while world.app.load.waiting_now() > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, left).await.expect("nobody who waits");
+    until("nobody waits", async || world.app.load.waiting_now() == 0).await;
     assert_eq!(world.app.load.working_now(), 0);
 }
 
@@ -214,14 +203,9 @@ async fn a_client_that_is_slow_with_its_body_takes_no_place_and_is_told_what_was
         stream.write_all(begin.as_bytes()).await.expect("a write");
         slow.push((path, stream));
     }
-    let all_wait = async {
-        while world.app.load.receiving_now() < slow.len() {
-            tokio::task::yield_now().await;
-        }
-        let other = world.http.get(format!("http://{}/", served.address)).send().await;
-        assert_eq!(other.expect("an answer").status(), 200);
-    };
-    tokio::time::timeout(PATIENCE, all_wait).await.expect("all of them wait");
+    until("all of them wait", async || world.app.load.receiving_now() == slow.len()).await;
+    let other = world.http.get(format!("http://{}/", served.address)).send().await;
+    assert_eq!(other.expect("an answer").status(), 200);
     for (path, mut stream) in slow {
         let answer = read(&mut stream).await;
         assert_eq!(status(&answer), Some("408"), "{path} {answer}");
@@ -240,12 +224,7 @@ async fn one_client_with_a_hundred_slow_requests_turns_nobody_away() {
     for number in 0..100 {
         assert!(client.post(number * 2 + 1, "/oauth/token").await);
     }
-    let all_wait = async {
-        while world.app.load.receiving_now() < 100 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, all_wait).await.expect("all of them wait");
+    until("all of them wait", async || world.app.load.receiving_now() == 100).await;
     for _ in 0..20 {
         let other = world.http.get(format!("http://{}/", served.address)).send().await;
         assert_eq!(other.expect("an answer").status(), 200);

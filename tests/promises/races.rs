@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::person::Person;
-use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, Sqlite, World, open};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, Sqlite, World, open, until};
 
 /// A world whose one connection needs a refresh.
 async fn due(database: Database) -> (World, String) {
@@ -26,9 +26,7 @@ fn order_a_late_answer(world: &World) {
 }
 
 async fn until_the_issuer_was_asked(world: &World) {
-    while world.issuer.refreshes() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the issuer is asked", async || world.issuer.refreshes() > 0).await;
 }
 
 #[rstest]
@@ -195,13 +193,10 @@ async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_f
         }
     }
     // One that was given up is rolled back by itself, soon.
-    let all_free = async {
-        while in_transaction(&other).await > 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    let all_free = tokio::time::timeout(Duration::from_secs(10), all_free).await;
-    all_free.expect("a connection is in a transaction that nobody knows of");
+    until("no connection is in a transaction that nobody knows of", async || {
+        in_transaction(&other).await == 0
+    })
+    .await;
     for cause in 0..20 {
         let cause = format!("cause-{cause}");
         let change = sqlx::query("UPDATE connections SET cause = $1 WHERE id = $2");

@@ -9,7 +9,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, settle};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, settle, until};
 
 /// Longer than whoever was to tell an issuer may take.
 const CLAIM: i64 = 70;
@@ -251,9 +251,7 @@ async fn a_new_consent_begins_only_when_the_issuer_has_been_told_of_the_old_one(
     let old = person.connect(APP).await;
     world.issuer.faults().revoke.next(Fault::Delay(Duration::from_millis(300)));
     person.stop(&old).await;
-    while world.issuer.revocations() == 0 {
-        tokio::task::yield_now().await;
-    }
+    until("the issuer is told", async || world.issuer.revocations() > 0).await;
     // The issuer holds the request and has not carried it out.
     let begun = person.ask_to_connect(&format!("/connect/{APP}")).await;
     assert_eq!(world.issuer.live_refresh_tokens(), 0, "told before the person was sent there");

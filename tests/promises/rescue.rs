@@ -2,7 +2,7 @@
 //! it outlives the process, and leaves the journal once it is stored.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use attache::connection::access::access_token;
 use attache::connection::state::Demand;
@@ -10,7 +10,7 @@ use attache::sandbox::fault::Fault;
 use attache::secret::Token;
 use rstest::rstest;
 
-use crate::world::{Database, LIFETIME, Postgres, Sqlite, World, open};
+use crate::world::{Database, LIFETIME, Postgres, Sqlite, World, open, until};
 
 const DEMAND: Demand = Demand { min_ttl: 60, force_refresh: false };
 
@@ -18,24 +18,16 @@ fn journal(world: &World) -> PathBuf {
     world.directory().join("rescue")
 }
 
-async fn until(what: &str, done: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !done() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// An expired connection whose refresh answers only after the database has stopped to take it.
 async fn refreshed_into_the_void(world: &World, connection: &str, ask: impl FnOnce()) {
     world.clock.advance(LIFETIME);
     world.issuer.faults().token.next(Fault::DelayAfterProcessing(Duration::from_millis(700)));
     ask();
-    until("the issuer is asked", || world.issuer.refreshes() == 1).await;
+    until("the issuer is asked", async || world.issuer.refreshes() == 1).await;
     // Not the reads of other tables: just this one's rows cannot be changed any more.
     world.change(sqlx::query("ALTER TABLE connections RENAME TO lost")).await;
     let written = || std::fs::read_to_string(journal(world)).unwrap_or_default();
-    until("the journal holds it", || written().ends_with("}\n")).await;
+    until("the journal holds it", async || written().ends_with("}\n")).await;
     let text = written();
     assert!(text.contains(connection) && text.contains("\"refresh_token\":\"v1."), "sealed: {text}");
 }
@@ -54,7 +46,7 @@ async fn a_grant_that_cannot_be_stored_waits_in_the_journal_until_it_can(
     })
     .await;
     world.change(sqlx::query("ALTER TABLE lost RENAME TO connections")).await;
-    until("it is stored and tidied away", || !journal(&world).exists()).await;
+    until("it is stored and tidied away", async || !journal(&world).exists()).await;
     // The flight lands after that; nobody who asks from here on joins it.
     world.settle().await;
     assert_eq!(world.status(&connection).await, "active");

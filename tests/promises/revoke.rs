@@ -7,7 +7,7 @@ use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::world::{APP, Database, EDITOR, LIFETIME, Postgres, READER, Sqlite, World};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Postgres, READER, Sqlite, World, until};
 
 #[rstest]
 #[tokio::test]
@@ -126,13 +126,11 @@ async fn a_refresh_that_lands_after_the_revoke_is_not_stored_and_its_token_is_re
     let connection = person.connect(APP).await;
     world.caller().await;
     world.clock.advance(LIFETIME + 1);
-    world.issuer.faults().token.next(Fault::DelayAfterProcessing(Duration::from_millis(300)));
+    world.issuer.faults().token.next(Fault::DelayAfterProcessing(Duration::from_millis(700)));
     let page = person.get(&format!("/account/connected-apps/{connection}")).await;
     // The revoke begins only once the refresh is on its way.
     let revoke = async {
-        while world.status(&connection).await != "refreshing" {
-            tokio::task::yield_now().await;
-        }
+        until("the issuer is asked", async || world.issuer.refreshes() > 0).await;
         person.post(&format!("/account/connected-apps/{connection}/revoke"), &[("csrf", &page.csrf())]).await
     };
     let (answer, stopped) = tokio::join!(world.get(&connection), revoke);

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use attache::clock::{Clock, Timestamp};
 use attache::config::Config;
@@ -29,6 +30,8 @@ pub const APP: &str = "content-writer";
 pub const AUDIENCE: &str = "https://management.sandbox.test/";
 pub const EDITOR: &str = "sandbox|editor";
 pub const READER: &str = "sandbox|reader";
+/// What must happen happens within this, however busy the machine is.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Seconds that the sandbox issuer's access tokens live.
 pub const LIFETIME: i64 = 3600;
 
@@ -312,8 +315,18 @@ impl World {
 
 pub async fn settle(app: &App) {
     app.tasks.close();
-    app.tasks.wait().await;
+    tokio::time::timeout(PATIENCE, app.tasks.wait()).await.expect("tasks that end");
     app.tasks.reopen();
+}
+
+/// Waits for what must happen soon.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "never: {what}");
 }
 
 /// An OAuth error answer with this status and word; its description.
