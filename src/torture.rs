@@ -56,6 +56,6 @@ pub fn user_agent(usual: &'static str) -> String {
 /// access tokens, so that minutes hold what otherwise takes hours.
 #[must_use]
 #[inline]
-pub const fn lease_beside_calls(usual: i64) -> i64 {
+pub const fn lease_beside_calls(usual: u64) -> u64 {
     if cfg!(feature = "torture") { 1 } else { usual }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::Instrument;
@@ -94,9 +94,10 @@ async fn fly(app: &App, connection: &Connection, place: Option<Call>) {
     }
 }
 
-/// Until the row has moved on or the lease has run out.
+/// Until the row has moved on or the lease has run out; never for longer than a lease lasts, whatever a clock says.
 async fn wait_for_the_holder(app: &App, connection: &Connection) {
-    loop {
+    let began = Instant::now();
+    while began.elapsed() < refresh::lease_lasts(app) {
         tokio::time::sleep(POLL_EVERY).await;
         let Ok(now) = app.db.lease_now(&app.clock).await else { return };
         let Ok(Some(current)) = store::by_id(&app.db, &connection.id).await else { return };

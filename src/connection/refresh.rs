@@ -32,7 +32,7 @@ use crate::secret::{Token, same};
 use crate::torture;
 
 /// Seconds of a lease beside two calls to the issuer, so that a live holder is never overtaken.
-const LEASE_BESIDE_CALLS: i64 = torture::lease_beside_calls(30);
+const LEASE_BESIDE_CALLS: u64 = torture::lease_beside_calls(30);
 /// Seconds until an issuer whose endpoints cannot be found is looked for again.
 const UNREACHABLE_WAIT: i64 = 5;
 
@@ -104,6 +104,13 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
     }
 }
 
+/// For how long nobody else refreshes a connection.
+pub(super) fn lease_lasts(app: &App) -> Duration {
+    Duration::from_secs(
+        app.config.outbound.deadline_seconds.saturating_mul(2).saturating_add(LEASE_BESIDE_CALLS),
+    )
+}
+
 /// Whether the issuer would have ended the refresh token by itself: it is too old, or was not used for too long.
 fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
     let used_at = seen.refreshed_at.unwrap_or(seen.connected_at);
@@ -171,14 +178,15 @@ impl Refresh<'_> {
     async fn lease(&mut self) -> Result<Event, Error> {
         let app = self.app;
         torture::pass("before-lease", &self.seen.id)?;
-        let deadline = i64::try_from(app.config.outbound.deadline_seconds).unwrap_or(60);
         let now = app.db.lease_now(&app.clock).await?;
-        let lasts = 2 * deadline + LEASE_BESIDE_CALLS;
+        let lasts = lease_lasts(app);
         // Counted from before it is written, so that this process never takes it for longer than others do.
         let at = Instant::now();
-        if let Some(lease) = store::lease(app, self.seen, now, now.plus(lasts)).await? {
+        if let Some(lease) =
+            store::lease(app, self.seen, now, now.plus(lasts.as_secs().cast_signed())).await?
+        {
             self.fence = lease.fence;
-            self.leased = Some((at, Duration::from_secs(lasts.unsigned_abs())));
+            self.leased = Some((at, lasts));
             torture::pass("leased", &self.seen.id)?;
             return Ok(Event::Leased(lease));
         }
