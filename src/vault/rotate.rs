@@ -53,7 +53,11 @@ pub async fn step(app: &App, progress: Progress) -> Result<Step, Error> {
     if under != to {
         begin(app, &under, &to).await?;
     }
-    let Some(from) = store::previous(&app.db).await? else { return Ok(Step::Nothing { kid: to }) };
+    let from = match store::previous(&app.db).await? {
+        Some(from) => Some(from),
+        None => reopen(app, &to).await?,
+    };
+    let Some(from) = from else { return Ok(Step::Nothing { kid: to }) };
     let of = if progress.of == 0 { store::count(&app.db, &from).await? } else { progress.of };
     let mut progress = Progress { of, ..progress };
     let keys = store::wrapped_by(&app.db, &from, &progress.after, STEP).await?;
@@ -80,6 +84,17 @@ pub async fn step(app: &App, progress: Progress) -> Result<Step, Error> {
     app.db.truncate_log().await;
     tracing::warn!(from, to, rewrapped = progress.rewrapped, "the master key was rotated");
     Ok(Step::Retired { from, to, progress, damaged })
+}
+
+/// The configured previous master key, where something is wrapped by it though it was retired: a server that was cut off
+/// for long can have added that in the very moment. Its rotation has not come to its end, then.
+async fn reopen(app: &App, to: &str) -> Result<Option<String>, Error> {
+    let Some(kid) = app.vault.previous_kid().filter(|kid| *kid != to) else { return Ok(None) };
+    if store::count(&app.db, kid).await? == 0 {
+        return Ok(None);
+    }
+    store::reopen(&app.db, kid).await?;
+    Ok(Some(kid.to_owned()))
 }
 
 /// Puts the vault under the configured master key. Does nothing when another server was quicker.

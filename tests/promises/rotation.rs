@@ -208,6 +208,30 @@ async fn at_zero_the_old_key_is_refused_and_said_to_be_removable(
     opens_everything(&open(&keyed(&world, NEW_KEY, None), &world.clock).await).await;
 }
 
+#[rstest]
+#[tokio::test]
+async fn what_was_added_in_the_moment_of_the_end_is_wrapped_anew_by_another_run(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let server = with_both(&world).await;
+    let old = world.app.vault.master_kid().to_owned();
+    rotate(&server.app).await;
+    assert_eq!(wrapped_by(&world, &old).await, 0);
+    let (_, late) = world.app.vault.new_data_key().expect("a data key");
+    let put = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) VALUES ($1, 'app', $2, $3, 0)";
+    world.change(sqlx::query(put).bind(late.kid).bind(late.master_kid).bind(late.wrapped)).await;
+    let status = run(&server.app, Command::VaultStatus).await.expect("a status").lines.join("\n");
+    assert!(
+        status.contains("A rotation has not come to its end") && !status.contains("remove it"),
+        "{status}"
+    );
+    let steps = rotate(&server.app).await;
+    assert!(matches!(steps.last(), Some(Step::Retired { from, .. }) if *from == old), "{steps:?}");
+    assert_eq!(wrapped_by(&world, &old).await, 0);
+    opens_everything(&open(&keyed(&world, NEW_KEY, None), &world.clock).await).await;
+}
+
 /// A data key in the old wrapping, by a server that has not heard of the new one yet.
 async fn add_late(world: &World, server: &App) {
     add_data_keys(&world.app, 1).await;
