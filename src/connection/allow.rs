@@ -3,7 +3,7 @@
 
 pub(super) mod store;
 
-pub use store::{STANDS_FOR, authorized, caller, found, from_key};
+pub use store::{FROZEN, STANDS_FOR, authorized, caller, flag, found, from_key};
 
 use std::sync::Arc;
 

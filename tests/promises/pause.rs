@@ -2,6 +2,7 @@
 
 use attache::operator::select::Named;
 use rstest::rstest;
+use serde_json::{Value, json};
 
 use crate::freeze::{asked, freeze, unfreeze};
 use crate::person::{Page, Person};
@@ -12,6 +13,18 @@ async fn press(person: &Person<'_>, connection: &str, what: &str) -> Page {
     let page = person.get(&path).await;
     assert_eq!(page.status, 200);
     person.post(&format!("{path}/{what}"), &[("csrf", &page.csrf())]).await
+}
+
+/// What a caller is told of a pause: of the one, and in its list.
+async fn told(world: &World, connection: &str) -> [Value; 2] {
+    let (_, key) = world.caller().await;
+    let read = async |path: String| -> Value {
+        let answer = world.http.get(world.url(&path)).bearer_auth(&key).send().await.expect("an answer");
+        answer.json().await.expect("JSON")
+    };
+    let one = read(format!("/v1/connections/{connection}")).await;
+    assert_eq!(one["state"], "active");
+    [one["paused"].clone(), read("/v1/connections".to_owned()).await["connections"][0]["paused"].clone()]
 }
 
 #[rstest]
@@ -28,12 +41,14 @@ async fn a_person_pauses_an_app_and_lets_it_go_on(#[values(Sqlite, Postgres)] da
         assert_eq!(press(&person, &connection, "pause").await.status, 303);
     }
     assert_eq!(world.get(&connection).await["state"], "paused");
+    assert_eq!(told(&world, &connection).await, [json!(true), json!(true)]);
     let page = person.get(&path).await;
     assert!(page.says("Paused by you") && page.says(">Let it go on</button>"), "{}", page.text);
     assert!(page.says("You paused this app.") && page.says("Stop access"), "{}", page.text);
     assert!(person.get("/account/connected-apps").await.says("Paused by you"));
     press(&person, &connection, "resume").await;
     world.access_token(&connection).await;
+    assert_eq!(told(&world, &connection).await, [Value::Null, Value::Null]);
     let page = person.get(&path).await;
     assert!(page.says("You let this app go on.") && page.says("Active"), "{}", page.text);
     assert_eq!(world.issuer.refreshes(), 0);

@@ -11,7 +11,7 @@ use crate::db::Db;
 use crate::secret::TokenHash;
 
 /// Whether a freeze covers connection `c`.
-const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+pub const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
     WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
     ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
     OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
@@ -115,8 +115,11 @@ pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, sqlx::Error> {
     row.as_ref().map_or(Ok(true), |row| flag(row, "frozen"))
 }
 
-/// An integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.
-fn flag(row: &AnyRow, column: &str) -> Result<bool, sqlx::Error> {
+/// One of the flags above: an integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.
+///
+/// # Errors
+/// When the row holds none.
+pub fn flag(row: &AnyRow, column: &str) -> Result<bool, sqlx::Error> {
     row.try_get::<i32, _>(column).map(|value| value == 1).or_else(|_| Ok(row.try_get::<i64, _>(column)? == 1))
 }
 

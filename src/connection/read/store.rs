@@ -7,6 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::Place;
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
+use crate::connection::allow::{FROZEN, flag};
 use crate::connection::state::{Cause, Status};
 use crate::connection::store::merged;
 use crate::db::{Db, moment, named};
@@ -29,12 +30,17 @@ pub struct Readable {
     pub last_used_at: Option<Timestamp>,
     pub refreshed_at: Option<Timestamp>,
     pub access_expires_at: Option<Timestamp>,
+    /// None when it was consented to until it is stopped.
+    pub consent_expires_at: Option<Timestamp>,
+    /// Whether a freeze covers it, its person's or an operator's.
+    pub paused: bool,
     pub revoked_at: Option<Timestamp>,
     pub revoked_upstream_at: Option<Timestamp>,
 }
 
+/// With [`FROZEN`] behind them.
 const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
-    c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.revoked_at, c.revoked_upstream_at, \
+    c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
     a.key AS app_key, p.subject AS account_subject";
 
 /// What a caller is allowed, joined with what decides it: app `a`, caller `$1`, who is not stopped.
@@ -53,7 +59,7 @@ pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, sql
 
 pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, sqlx::Error> {
     let select = AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM connections c JOIN accounts p ON p.id = c.account_id \
+        "SELECT {COLUMNS}, {FROZEN} FROM connections c JOIN accounts p ON p.id = c.account_id \
          JOIN apps a ON a.id = c.app_id {ALLOWED} AND c.id = $2"
     ));
     let row = sqlx::query(select).bind(caller_id).bind(id).fetch_optional(&db.pool).await?;
@@ -79,7 +85,7 @@ pub async fn list(
     let keys = merged(&ranges(wanted, after.is_some()), ORDER, ORDER, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
     let select = AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
+        "SELECT {COLUMNS}, {FROZEN} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
          JOIN accounts p ON p.id = c.account_id JOIN apps a ON a.id = c.app_id ORDER BY c.account_id, c.id"
     ));
     let mut query = sqlx::query(select);
@@ -137,6 +143,8 @@ fn read(row: &AnyRow) -> Result<Readable, sqlx::Error> {
         last_used_at: moment(row, "last_used_at")?,
         refreshed_at: moment(row, "refreshed_at")?,
         access_expires_at: moment(row, "access_expires_at")?,
+        consent_expires_at: moment(row, "consent_expires_at")?,
+        paused: flag(row, "frozen")?,
         revoked_at: moment(row, "revoked_at")?,
         revoked_upstream_at: moment(row, "revoked_upstream_at")?,
     })

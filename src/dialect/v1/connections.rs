@@ -163,6 +163,9 @@ fn item(app: &App, readable: &Readable) -> Value {
         let path = format!("/connect/{}?connection={}", readable.app_key, readable.id);
         put("connect_url", json!(app.url(&path)));
     }
+    if readable.paused && readable.status.is_live() {
+        put("paused", json!(true));
+    }
     put("scope", json!(readable.granted_scopes.to_string()));
     put("requested_scope", json!(readable.requested_scopes.to_string()));
     let times = [
@@ -170,6 +173,7 @@ fn item(app: &App, readable: &Readable) -> Value {
         ("last_used_at", readable.last_used_at),
         ("refreshed_at", readable.refreshed_at),
         ("access_expires_at", readable.access_expires_at),
+        ("consent_expires_at", readable.consent_expires_at),
         ("revoked_at", readable.revoked_at),
         ("revoked_upstream_at", readable.revoked_upstream_at),
     ];
