@@ -17,8 +17,17 @@ use crate::issuer::calls::Call;
 const UNKNOWN_LIFE: i64 = 86_400;
 /// Of an issuer's idle time, what an unused connection lets pass: four fifths.
 const IDLE_PER_MILLE: i64 = 800;
-/// How often it is looked for what is due, while nothing is.
+/// How often it is looked for what is due, while nothing is, or no place comes free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What came of one look at what is due.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Refreshes that were begun.
+    pub begun: usize,
+    /// Whether there may be more than there were places for.
+    pub more: bool,
+}
 
 /// When tokens that are stored now are due. Where between 60 and 80 % of their life follows from the connection and its
 /// generation, so that what was connected together is not refreshed together.
@@ -35,48 +44,48 @@ pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) 
 /// Begins refreshes of what is due, until the server drains.
 pub async fn run(app: App) {
     loop {
-        let begun = match begin_due(&app).await {
-            Ok(begun) => begun,
-            Err(error) => {
-                tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
-                0
-            }
-        };
-        let freed = async {
-            if begun == 0 {
-                tokio::time::sleep(LOOK_EVERY).await;
-            } else {
+        let look = begin_due(&app).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
+            Look::default()
+        });
+        let next = async {
+            if look.more {
                 let _ = tokio::time::timeout(LOOK_EVERY, app.issuers.calls.freed()).await;
+            } else {
+                tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         tokio::select! {
             () = app.draining.cancelled() => return,
-            () = freed => {}
+            () = next => {}
         }
     }
 }
 
-/// Begins as many as the issuers have places for, each in a task of its own, and returns how many those are.
+/// Begins as many as the issuers have places for, each in a task of its own.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn begin_due(app: &App) -> Result<usize, Error> {
+pub async fn begin_due(app: &App) -> Result<Look, Error> {
     let now = app.clock.now();
-    let mut begun = 0;
+    let mut look = Look::default();
     for app_id in store::apps_with_due(&app.db, now).await? {
         let Some(third_party) = crate::app::by_id(app, &app_id).await? else { continue };
         let issuer = &third_party.issuer;
         let mut places: Vec<Call> = std::iter::from_fn(|| app.issuers.calls.enter_early(issuer)).collect();
         if places.is_empty() {
+            look.more = true;
             continue;
         }
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
-        for due in store::claim(&app.db, &app_id, places.len(), idle, now).await? {
+        let claimed = store::claim(&app.db, &app_id, places.len(), idle, now).await?;
+        look.more |= claimed.len() == places.len();
+        for due in claimed {
             let Some(place) = due.wanted.then(|| places.pop()).flatten() else { continue };
-            begun += usize::from(begin(app, &due.id, place).await?);
+            look.begun += usize::from(begin(app, &due.id, place).await?);
         }
     }
-    Ok(begun)
+    Ok(look)
 }
 
 /// False when it is not to be used, so that its refresh token must not be spent.

@@ -1,22 +1,28 @@
 //! Early refresh: whoever uses a connection does not wait for its issuer; what nobody uses, what is frozen and what
 //! the issuer keeps anyway is left alone.
 
-use attache::connection::early;
+use attache::connection::early::{self, Look};
 use attache::ledger::hand_out;
 use attache::sandbox::fault::Fault;
+use futures_util::FutureExt;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, open};
+use crate::many::grants;
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, open, settle};
 
 /// By then every connection is due.
 const FOUR_FIFTHS: i64 = LIFETIME * 4 / 5;
 
 /// What the housekeeping does, and then all that it began.
 async fn early(world: &World) -> usize {
-    let begun = early::begin_due(&world.app).await.expect("what is due");
+    let look = look(world).await;
     world.settle().await;
-    begun
+    look.begun
+}
+
+async fn look(world: &World) -> Look {
+    early::begin_due(&world.app).await.expect("what is due")
 }
 
 /// A connection whose token was handed out, as the row knows by now.
@@ -136,10 +142,9 @@ async fn two_processes_begin_what_is_due_once() {
     let other = open(&world.config, &world.clock).await;
     world.clock.advance(FOUR_FIFTHS);
     let (one, two) = tokio::join!(early::begin_due(&world.app), early::begin_due(&other));
-    assert_eq!(one.expect("one") + two.expect("two"), 1);
+    assert_eq!(one.expect("one").begun + two.expect("two").begun, 1);
     world.settle().await;
-    other.tasks.close();
-    other.tasks.wait().await;
+    settle(&other).await;
     assert_eq!((world.issuer.refreshes(), world.status(&connection).await.as_str()), (1, "active"));
 }
 
@@ -154,9 +159,31 @@ async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Post
     }
     hand_out::flush(&world.app).await.expect("a flush");
     world.clock.advance(FOUR_FIFTHS);
+    assert_eq!(look(&world).await, Look { begun: 1, more: true });
+    // Its place is taken: whoever looks again does so when it is free, and not a second later.
+    assert_eq!(look(&world).await, Look { begun: 0, more: true });
+    world.settle().await;
+    assert_eq!(look(&world).await, Look { begun: 1, more: true });
+    world.settle().await;
+    assert_eq!((look(&world).await, world.issuer.refreshes()), (Look::default(), 2));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_nobody_uses_delays_nobody_who_waits_behind_it(#[values(Sqlite, Postgres)] database: Database) {
+    let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\ncalls_at_once = 2\n")];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    grants(&world, APP, 0..3).await;
+    world.change(sqlx::query("UPDATE connections SET refresh_due_at = 1")).await;
+    let connection = used(&world).await;
+    world.clock.advance(FOUR_FIFTHS);
+    for _ in 0..3 {
+        assert_eq!(look(&world).await, Look { begun: 0, more: true });
+        // Nothing was begun, so there is a place at once.
+        world.app.issuers.calls.freed().now_or_never().expect("a place");
+    }
     assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1));
-    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 2));
-    assert_eq!(early(&world).await, 0);
+    assert_eq!(world.status(&connection).await, "active");
 }
 
 /// Asks until the issuer has failed five times in a row. It goes on failing.
