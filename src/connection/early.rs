@@ -5,29 +5,22 @@
 pub(super) mod store;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{SealedTokens, allow, flight, held};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::issuer::calls::Call;
+use crate::issuer::calls;
 
 /// Seconds after which a token of which the issuer does not say how long it lives is looked at.
 const UNKNOWN_LIFE: i64 = 86_400;
 /// Of an issuer's idle time, what an unused connection lets pass: four fifths.
 const IDLE_PER_MILLE: i64 = 800;
+/// Connections that are claimed together for each place of an issuer: soon done, and rarely asked for.
+const CLAIMED_PER_PLACE: usize = 8;
 /// How often it is looked for what is due, while nothing is, or no place comes free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// What came of one look at what is due.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// Refreshes that were begun.
-    pub begun: usize,
-    /// Whether there may be more than there were places for.
-    pub more: bool,
-}
 
 /// When tokens that are stored now are due. Where between 60 and 80 % of their life follows from the connection and its
 /// generation, so that what was connected together is not refreshed together.
@@ -43,16 +36,16 @@ pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) 
 
 /// Begins refreshes of what is due, until the server drains.
 pub async fn run(app: App) {
+    let mut line = Line::default();
     loop {
-        let look = begin_due(&app).await.unwrap_or_else(|error| {
+        if let Err(error) = line.begin_due(&app).await {
             tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
-            Look::default()
-        });
+        }
         let next = async {
-            if look.more {
-                let _ = tokio::time::timeout(LOOK_EVERY, app.issuers.calls.freed()).await;
-            } else {
+            if line.is_empty() {
                 tokio::time::sleep(LOOK_EVERY).await;
+            } else {
+                let _ = tokio::time::timeout(LOOK_EVERY, app.issuers.calls.freed()).await;
             }
         };
         tokio::select! {
@@ -62,42 +55,118 @@ pub async fn run(app: App) {
     }
 }
 
-/// Begins as many as the issuers have places for, each in a task of its own.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn begin_due(app: &App) -> Result<Look, Error> {
-    let now = app.clock.now();
-    let mut look = Look::default();
-    for app_id in store::apps_with_due(&app.db, now).await? {
-        let Some(third_party) = crate::app::by_id(app, &app_id).await? else { continue };
-        let issuer = &third_party.issuer;
-        let mut places: Vec<Call> = std::iter::from_fn(|| app.issuers.calls.enter_early(issuer)).collect();
-        if places.is_empty() {
-            look.more = true;
-            continue;
-        }
-        let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
-        let claimed = store::claim(&app.db, &app_id, places.len(), idle, now).await?;
-        look.more |= claimed.len() == places.len();
-        for due in claimed {
-            let Some(place) = due.wanted.then(|| places.pop()).flatten() else { continue };
-            look.begun += usize::from(begin(app, &due.id, place).await?);
-        }
-    }
-    Ok(look)
+/// Connections that this process has claimed and that wait for a place at their issuer.
+#[derive(Debug, Default)]
+pub struct Line {
+    waiting: Vec<Claimed>,
+    /// When it was last looked for more.
+    looked_at: Option<Instant>,
 }
 
-/// False when it is not to be used, so that its refresh token must not be spent.
-async fn begin(app: &App, id: &str, place: Call) -> Result<bool, Error> {
-    let Some(connection) = held::by_id(app, id).await? else { return Ok(false) };
+#[derive(Debug)]
+struct Claimed {
+    id: String,
+    app_id: String,
+    generation: i64,
+    /// From then on it may be another process's.
+    until: Timestamp,
+}
+
+impl Line {
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Begins as many refreshes as the issuers have places for, each in a task of its own; how many those are. Looks for
+    /// more when nobody waits any more, and each second, for the places of other issuers.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn begin_due(&mut self, app: &App) -> Result<usize, Error> {
+        let mut begun = self.begin_waiting(app).await?;
+        if self.is_empty() || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.looked_at = Some(Instant::now());
+            for app_id in store::apps_with_due(&app.db, app.clock.now()).await? {
+                self.claim(app, &app_id).await?;
+            }
+            begun += self.begin_waiting(app).await?;
+        }
+        Ok(begun)
+    }
+
+    async fn begin_waiting(&mut self, app: &App) -> Result<usize, Error> {
+        let (mut begun, mut failed) = (0, None);
+        for claimed in std::mem::take(&mut self.waiting) {
+            if failed.is_some() {
+                self.waiting.push(claimed);
+                continue;
+            }
+            match begin(app, &claimed).await {
+                Ok(Begun::Yes) => begun += 1,
+                Ok(Begun::NoPlace) => self.waiting.push(claimed),
+                Ok(Begun::NotWanted) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        failed.map_or(Ok(begun), Err)
+    }
+
+    /// Claims what is due of an app, a few for each place of its issuer.
+    async fn claim(&mut self, app: &App, app_id: &str) -> Result<(), Error> {
+        let Some(third_party) = crate::app::by_id(app, app_id).await? else { return Ok(()) };
+        let issuer = &third_party.issuer;
+        // Nothing is claimed for an issuer that is left alone, or that has its hands full.
+        let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
+        if waits || !app.issuers.calls.has_early_place(issuer) {
+            return Ok(());
+        }
+        let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
+        let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
+        let before = self.waiting.len();
+        loop {
+            let now = app.clock.now();
+            let due = store::claim(&app.db, app_id, limit, idle, now).await?;
+            let all = due.len() < limit;
+            let wanted = due.into_iter().filter(|due| due.wanted);
+            self.waiting.extend(wanted.map(|due| Claimed {
+                id: due.id,
+                app_id: app_id.to_owned(),
+                generation: due.generation,
+                until: now.plus(store::CLAIM),
+            }));
+            // What nobody uses delays nobody who waits behind it.
+            if all || self.waiting.len() > before {
+                return Ok(());
+            }
+        }
+    }
+}
+
+enum Begun {
+    Yes,
+    NoPlace,
+    /// Not to be used, so that its refresh token must not be spent; refreshed meanwhile; or no longer this process's.
+    NotWanted,
+}
+
+async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
+    let third_party = crate::app::by_id(app, &claimed.app_id).await?;
+    let Some(third_party) = third_party.filter(|_| claimed.until > app.clock.now()) else {
+        return Ok(Begun::NotWanted);
+    };
+    let Some(place) = app.issuers.calls.enter_early(&third_party.issuer) else { return Ok(Begun::NoPlace) };
+    let connection = held::by_id(app, &claimed.id).await?;
+    let Some(connection) = connection.filter(|connection| connection.generation == claimed.generation) else {
+        return Ok(Begun::NotWanted);
+    };
     match allow::refuse_frozen(app, &connection).await {
         Ok(()) => {}
-        Err(Error::Frozen | Error::ConnectionNotFound) => return Ok(false),
+        Err(Error::Frozen | Error::ConnectionNotFound) => return Ok(Begun::NotWanted),
         Err(error) => return Err(error),
     }
     flight::begin(app, &connection, place);
-    Ok(true)
+    Ok(Begun::Yes)
 }
 
 #[cfg(test)]

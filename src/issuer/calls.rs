@@ -47,14 +47,24 @@ struct Lane {
     repeats: Mutex<f64>,
 }
 
+/// Of the places at an issuer, how many refreshes may take that nobody waits for yet.
+#[must_use]
+pub fn early_places(issuer: &Issuer) -> usize {
+    half(issuer.profile.calls_at_once)
+}
+
+fn half(at_once: u16) -> usize {
+    usize::from(at_once.max(1)).div_ceil(2)
+}
+
 impl Lane {
     fn new(at_once: u16) -> Self {
         let places = usize::from(at_once.max(1));
         Self {
             at_once,
             places: Arc::new(Semaphore::new(places)),
-            early: Arc::new(Semaphore::new(places.div_ceil(2))),
-            revocations: Arc::new(Semaphore::new(places.div_ceil(2))),
+            early: Arc::new(Semaphore::new(half(at_once))),
+            revocations: Arc::new(Semaphore::new(half(at_once))),
             circuit: Mutex::default(),
             repeats: Mutex::new(REPEATS),
         }
@@ -106,6 +116,14 @@ impl Calls {
         let early = Arc::clone(&lane.early).try_acquire_owned().ok()?;
         let place = Arc::clone(&lane.places).try_acquire_owned().ok()?;
         self.admit(lane, place, Some(early)).ok()
+    }
+
+    /// Whether [`Self::enter_early`] would give one.
+    #[must_use]
+    pub fn has_early_place(&self, issuer: &Issuer) -> bool {
+        let lane = self.lane(issuer);
+        let free = lane.early.available_permits() > 0 && lane.places.available_permits() > 0;
+        free && self.closed_for(issuer).is_none()
     }
 
     /// A place for telling the issuer of a revoke; None when as many are being told already.

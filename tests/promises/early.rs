@@ -1,7 +1,7 @@
 //! Early refresh: whoever uses a connection does not wait for its issuer; what nobody uses, what is frozen and what
 //! the issuer keeps anyway is left alone.
 
-use attache::connection::early::{self, Look};
+use attache::connection::early::Line;
 use attache::ledger::hand_out;
 use attache::sandbox::fault::Fault;
 use futures_util::FutureExt;
@@ -16,13 +16,13 @@ const FOUR_FIFTHS: i64 = LIFETIME * 4 / 5;
 
 /// What the housekeeping does, and then all that it began.
 async fn early(world: &World) -> usize {
-    let look = look(world).await;
+    let begun = look(&mut Line::default(), world).await;
     world.settle().await;
-    look.begun
+    begun
 }
 
-async fn look(world: &World) -> Look {
-    early::begin_due(&world.app).await.expect("what is due")
+async fn look(line: &mut Line, world: &World) -> usize {
+    line.begin_due(&world.app).await.expect("what is due")
 }
 
 /// A connection whose token was handed out, as the row knows by now.
@@ -141,47 +141,72 @@ async fn two_processes_begin_what_is_due_once() {
     let connection = used(&world).await;
     let other = open(&world.config, &world.clock).await;
     world.clock.advance(FOUR_FIFTHS);
-    let (one, two) = tokio::join!(early::begin_due(&world.app), early::begin_due(&other));
-    assert_eq!(one.expect("one").begun + two.expect("two").begun, 1);
+    let (mut mine, mut its) = (Line::default(), Line::default());
+    let (one, two) = tokio::join!(mine.begin_due(&world.app), its.begin_due(&other));
+    assert_eq!(one.expect("one") + two.expect("two"), 1);
     world.settle().await;
     settle(&other).await;
     assert_eq!((world.issuer.refreshes(), world.status(&connection).await.as_str()), (1, "active"));
 }
 
-#[rstest]
-#[tokio::test]
-async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Postgres)] database: Database) {
+/// Of an issuer's two places one is for what nobody waits for yet.
+fn two_places() -> Plan {
     let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\ncalls_at_once = 2\n")];
-    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    Plan { replace, ..Plan::default() }
+}
+
+/// Two connections in use that are due.
+async fn two_due(world: &World) {
     for person in [EDITOR, READER] {
         let connection = world.signed_in(person).await.connect_as(APP, person).await;
         world.access_token(&connection).await;
     }
     hand_out::flush(&world.app).await.expect("a flush");
     world.clock.advance(FOUR_FIFTHS);
-    assert_eq!(look(&world).await, Look { begun: 1, more: true });
-    // Its place is taken: whoever looks again does so when it is free, and not a second later.
-    assert_eq!(look(&world).await, Look { begun: 0, more: true });
+}
+
+#[rstest]
+#[tokio::test]
+async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::planned(database, two_places()).await;
+    two_due(&world).await;
+    let mut line = Line::default();
+    assert_eq!((look(&mut line, &world).await, line.is_empty()), (1, false));
+    assert_eq!((look(&mut line, &world).await, line.is_empty()), (0, false), "its place is taken");
     world.settle().await;
-    assert_eq!(look(&world).await, Look { begun: 1, more: true });
+    world.app.issuers.calls.freed().now_or_never().expect("word of the free place");
+    assert_eq!((look(&mut line, &world).await, line.is_empty()), (1, true));
     world.settle().await;
-    assert_eq!((look(&world).await, world.issuer.refreshes()), (Look::default(), 2));
+    assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 2));
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_was_refreshed_while_it_waited_for_a_place_is_not_refreshed_again(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::planned(database, two_places()).await;
+    two_due(&world).await;
+    let mut line = Line::default();
+    assert_eq!(look(&mut line, &world).await, 1);
+    world.settle().await;
+    let waits = "SELECT id FROM connections WHERE refreshed_at IS NULL AND id <> $1";
+    let waits = world.column(waits, "").await.expect("the other");
+    let asked = world.v1_token(&waits, &json!({ "force_refresh": true })).await;
+    assert_eq!((asked.status().as_u16(), world.issuer.refreshes()), (200, 2));
+    assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 2));
+    assert!(line.is_empty());
 }
 
 #[rstest]
 #[tokio::test]
 async fn what_nobody_uses_delays_nobody_who_waits_behind_it(#[values(Sqlite, Postgres)] database: Database) {
-    let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\ncalls_at_once = 2\n")];
-    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
-    grants(&world, APP, 0..3).await;
+    let world = World::planned(database, two_places()).await;
+    // More than is claimed at once.
+    grants(&world, APP, 0..20).await;
     world.change(sqlx::query("UPDATE connections SET refresh_due_at = 1")).await;
     let connection = used(&world).await;
     world.clock.advance(FOUR_FIFTHS);
-    for _ in 0..3 {
-        assert_eq!(look(&world).await, Look { begun: 0, more: true });
-        // Nothing was begun, so there is a place at once.
-        world.app.issuers.calls.freed().now_or_never().expect("a place");
-    }
     assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1));
     assert_eq!(world.status(&connection).await, "active");
 }

@@ -1,7 +1,7 @@
 //! Freezes: the operator stops by app, person, issuer, caller, connection or age, at once and everywhere; nothing else is
 //! stopped, no grant is spent, and what is lifted goes on as if nothing had been.
 
-use attache::connection::early;
+use attache::connection::early::Line;
 use attache::error::Error;
 use attache::ledger::hand_out;
 use attache::operator::select::{Asked, Named, Person};
@@ -153,7 +153,7 @@ async fn no_path_gives_anything_and_no_grant_is_spent(
         }
         let answer: Value = world.viewer(&token).await.json().await.expect("JSON");
         assert!(answer["data"].is_null(), "{answer}");
-        early::begin_due(&world.app).await.expect("what is due");
+        Line::default().begin_due(&world.app).await.expect("what is due");
         world.settle().await;
     };
     walk().await;
@@ -161,14 +161,14 @@ async fn no_path_gives_anything_and_no_grant_is_spent(
     assert_eq!(answer["errors"][0]["extensions"]["code"], "paused");
     // When it would be refreshed early, and when it would be kept alive though nobody uses it.
     world.clock.advance(LIFETIME * 4 / 5);
-    early::begin_due(&world.app).await.expect("what is due");
+    Line::default().begin_due(&world.app).await.expect("what is due");
     world.settle().await;
     world.clock.advance(LIFETIME);
     for path in [false, true] {
         let answer = world.v1_token(&connection, &json!({ "force_refresh": path })).await;
         assert_eq!(answer.status(), 409);
     }
-    early::begin_due(&world.app).await.expect("what is due");
+    Line::default().begin_due(&world.app).await.expect("what is due");
     world.settle().await;
     assert_eq!(world.issuer.refreshes(), 0, "the grant was not touched");
     unfreeze(&world, &frozen).await.expect("lifted");

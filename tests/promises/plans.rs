@@ -1,7 +1,7 @@
 //! What a page costs does not grow with the pages before it, nor a start with the connections there are. Asked of the
 //! database itself: how it would answer the very statements that were sent to it.
 
-use attache::connection::early;
+use attache::connection::early::Line;
 use attache::start;
 use rstest::rstest;
 
@@ -151,7 +151,7 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     tokio::time::timeout(std::time::Duration::from_secs(20), swept)
         .await
         .expect("everything is swept at once");
-    early::begin_due(&app).await.expect("nothing that is due");
+    Line::default().begin_due(&app).await.expect("nothing that is due");
     app.draining.cancel();
     housekeeping.await.expect("an end");
     carried_on.await.expect("an end");

@@ -1,6 +1,6 @@
 //! An old copy of the database is recognised, and burns no grant: its connections wait for the operator's word.
 
-use attache::connection::early;
+use attache::connection::early::Line;
 use attache::operator::{Answer, Command, run};
 use attache::{App, replicas};
 use rstest::rstest;
@@ -68,7 +68,7 @@ async fn an_old_copy_burns_no_grant_and_waits_for_the_operators_word() {
     // What still lives is handed out, and nothing is refreshed early.
     assert_eq!(get(&world, &copy.url, &connection).await["external_token"], token.as_str());
     world.clock.advance(LIFETIME);
-    assert_eq!(early::begin_due(&copy.app).await.expect("what is due").begun, 0);
+    assert_eq!(Line::default().begin_due(&copy.app).await.expect("what is due"), 0);
     let refused = get(&world, &copy.url, &connection).await;
     assert_eq!(
         (refused["error"].as_str(), refused["state"].as_str()),
@@ -97,7 +97,7 @@ async fn a_copy_that_is_to_be_used_tries_each_connection_once_when_somebody_asks
     assert!(done.lines[0].contains("2 connections"), "{:?}", done.lines);
     assert!(ready(&world, &copy.machine_room).await.get("restored").is_none());
     world.clock.advance(LIFETIME);
-    assert_eq!(early::begin_due(&copy.app).await.expect("what is due").begun, 0, "not in bulk");
+    assert_eq!(Line::default().begin_due(&copy.app).await.expect("what is due"), 0, "not in bulk");
     assert_eq!(world.issuer.refreshes(), asked);
     // What was not spent since goes on; what was is named.
     assert_eq!(get(&world, &copy.url, &unspent).await["ok"], true);

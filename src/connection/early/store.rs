@@ -5,12 +5,13 @@ use sqlx::Row;
 use crate::clock::Timestamp;
 use crate::db::Db;
 
-/// Seconds for which a connection that was picked is no other process's: longer than a flight lasts.
-const CLAIM: i64 = 180;
+/// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
+pub const CLAIM: i64 = 180;
 
 /// A connection whose time has come.
 pub struct Due {
     pub id: String,
+    pub generation: i64,
     /// False when nobody uses it: it was put off until somebody does, or until the issuer would end it.
     pub wanted: bool,
 }
@@ -43,7 +44,7 @@ pub async fn claim(
             THEN COALESCE(refreshed_at, connected_at) + CAST($7 AS BIGINT) ELSE NULL END \
         WHERE app_id = $8 AND refresh_due_at <= $9 AND id IN (SELECT c.id FROM connections c \
             WHERE c.app_id = $10 AND c.refresh_due_at <= $11 ORDER BY c.refresh_due_at LIMIT $12) \
-        RETURNING id, CASE WHEN refresh_due_at = $13 THEN 'yes' ELSE 'no' END AS wanted";
+        RETURNING id, generation, CASE WHEN refresh_due_at = $13 THEN 'yes' ELSE 'no' END AS wanted";
     let mut transaction = db.begin().await?;
     let rows = sqlx::query(update)
         .bind(now.unix())
@@ -63,7 +64,8 @@ pub async fn claim(
         .await?;
     transaction.commit().await?;
     let read = |row: &sqlx::any::AnyRow| {
-        Ok(Due { id: row.try_get("id")?, wanted: row.try_get::<String, _>("wanted")? == "yes" })
+        let (id, generation) = (row.try_get("id")?, row.try_get("generation")?);
+        Ok(Due { id, generation, wanted: row.try_get::<String, _>("wanted")? == "yes" })
     };
     rows.iter().map(read).collect()
 }
