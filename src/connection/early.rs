@@ -42,7 +42,7 @@ pub async fn run(app: App) {
             tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
         }
         let next = async {
-            if line.is_empty() {
+            if line.is_done() {
                 tokio::time::sleep(LOOK_EVERY).await;
             } else {
                 let _ = tokio::time::timeout(LOOK_EVERY, app.issuers.calls.freed()).await;
@@ -59,6 +59,8 @@ pub async fn run(app: App) {
 #[derive(Debug, Default)]
 pub struct Line {
     waiting: Vec<Claimed>,
+    /// Whether more was due than was claimed.
+    more: bool,
     /// When it was last looked for more.
     looked_at: Option<Instant>,
 }
@@ -73,9 +75,10 @@ struct Claimed {
 }
 
 impl Line {
+    /// Whether nobody waits, and nothing more was due.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    pub const fn is_done(&self) -> bool {
+        self.waiting.is_empty() && !self.more
     }
 
     /// Begins as many refreshes as the issuers have places for, each in a task of its own; how many those are. Looks for
@@ -85,8 +88,8 @@ impl Line {
     /// When the database does not answer.
     pub async fn begin_due(&mut self, app: &App) -> Result<usize, Error> {
         let mut begun = self.begin_waiting(app).await?;
-        if self.is_empty() || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
-            self.looked_at = Some(Instant::now());
+        if self.waiting.is_empty() || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            (self.looked_at, self.more) = (Some(Instant::now()), false);
             for app_id in store::apps_with_due(&app.db, app.clock.now()).await? {
                 self.claim(app, &app_id).await?;
             }
@@ -119,6 +122,7 @@ impl Line {
         // Nothing is claimed for an issuer that is left alone, or that has its hands full.
         let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
         if waits || !app.issuers.calls.has_early_place(issuer) {
+            self.more = true;
             return Ok(());
         }
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
@@ -137,6 +141,7 @@ impl Line {
             }));
             // What nobody uses delays nobody who waits behind it.
             if all || self.waiting.len() > before {
+                self.more |= !all;
                 return Ok(());
             }
         }

@@ -171,11 +171,11 @@ async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Post
     let world = World::planned(database, two_places()).await;
     two_due(&world).await;
     let mut line = Line::default();
-    assert_eq!((look(&mut line, &world).await, line.is_empty()), (1, false));
-    assert_eq!((look(&mut line, &world).await, line.is_empty()), (0, false), "its place is taken");
+    assert_eq!((look(&mut line, &world).await, line.is_done()), (1, false));
+    assert_eq!((look(&mut line, &world).await, line.is_done()), (0, false), "its place is taken");
     world.settle().await;
     world.app.issuers.calls.freed().now_or_never().expect("word of the free place");
-    assert_eq!((look(&mut line, &world).await, line.is_empty()), (1, true));
+    assert_eq!((look(&mut line, &world).await, line.is_done()), (1, true));
     world.settle().await;
     assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 2));
 }
@@ -195,7 +195,25 @@ async fn what_was_refreshed_while_it_waited_for_a_place_is_not_refreshed_again(
     let asked = world.v1_token(&waits, &json!({ "force_refresh": true })).await;
     assert_eq!((asked.status().as_u16(), world.issuer.refreshes()), (200, 2));
     assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 2));
-    assert!(line.is_empty());
+    assert!(line.is_done());
+}
+
+#[rstest]
+#[tokio::test]
+async fn who_finds_no_place_free_looks_again_when_one_is_and_not_later(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::planned(database, two_places()).await;
+    // One more than is claimed at once.
+    grants(&world, APP, 0..9).await;
+    world.change(sqlx::query("UPDATE connections SET refresh_due_at = 1, last_used_at = connected_at")).await;
+    let (mut first, mut second) = (Line::default(), Line::default());
+    assert_eq!((look(&mut first, &world).await, first.is_done()), (1, false));
+    assert_eq!((look(&mut second, &world).await, second.is_done()), (0, false));
+    world.settle().await;
+    assert_eq!((look(&mut second, &world).await, second.is_done()), (1, true));
+    world.settle().await;
+    assert_eq!(world.issuer.refreshes(), 2);
 }
 
 #[rstest]
