@@ -223,7 +223,10 @@ impl Refresh<'_> {
             self.fault = Some(late.clone());
             return Event::Refused(late);
         }
-        if std::mem::replace(&mut self.asked, true) && !self.call.may_repeat() {
+        let again = std::mem::replace(&mut self.asked, true);
+        // An issuer that refuses is well, and its word is to be confirmed at once, however many grants ended together.
+        let refused = matches!(self.fault, Some(IssuerFault::InvalidGrant(_)));
+        if again && !refused && !self.call.may_repeat() {
             // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
             let later = IssuerFault::Unavailable("too much was asked of the issuer twice".to_owned(), None);
             self.fault = Some(later.clone());

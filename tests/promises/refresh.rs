@@ -7,7 +7,8 @@ use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::world::{Database, LIFETIME, Plan, Postgres, Sqlite, World};
+use crate::many::grants;
+use crate::world::{APP, Database, LIFETIME, Plan, Postgres, Sqlite, World};
 
 async fn expired(database: Database) -> (World, String) {
     let world = World::new(database).await;
@@ -27,6 +28,21 @@ async fn fifty_askers_of_one_expired_connection_cause_one_refresh(
     let tokens = futures_join(asked).await;
     assert_eq!(world.issuer.refreshes(), 1);
     assert!(tokens.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[rstest]
+#[tokio::test]
+async fn grants_that_end_together_at_their_issuer_are_each_named_at_the_first_question(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connections = grants(&world, APP, 0..30).await;
+    world.caller().await;
+    world.clock.advance(LIFETIME);
+    world.issuer.faults().token.always(Fault::oauth(400, "invalid_grant"));
+    for answer in futures_join(connections.iter().map(|connection| world.get(connection))).await {
+        assert_eq!(answer["state"], "reconnect_required", "{answer}");
+    }
 }
 
 #[tokio::test]
