@@ -1,8 +1,9 @@
 //! The checker: lets everything settle, asks for every connection again, and compares what callers saw, what the
 //! issuer's book says and what stands in the database.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use attache::clock::{Clock, Timestamp};
@@ -18,7 +19,7 @@ use crate::stage::{LIFETIME, Stage, subject};
 
 /// How soon the cause must be named.
 const CAUSE_WITHIN: Duration = Duration::from_secs(5);
-/// Leases run out and waits end; a connection that gives no answer by then never will.
+/// For all of them together: leases run out and waits end; a connection that gives no answer by then never will.
 const PATIENCE: Duration = Duration::from_secs(100);
 /// How many connections are asked for at one time: this judges correctness, not speed.
 const AT_ONCE: usize = 8;
@@ -217,17 +218,21 @@ fn tell(book: &[Shown], subject: &str, events: &[crate::history::Event]) -> Stri
 
 /// Asks for each connection until there is a token that was issued since, or a cause why there is none.
 async fn ask_all(stage: &Stage, turn: usize) -> Vec<Last> {
-    let (next, since) = (AtomicUsize::new(0), Clock::System.now());
-    let count = stage.callers.connections.len();
+    let (began, since) = (Instant::now(), Clock::System.now());
+    let waiting: Mutex<VecDeque<usize>> = Mutex::new((0..stage.callers.connections.len()).collect());
     let all = join_all((0..AT_ONCE).map(async |_| {
         let mut answers = Vec::new();
         loop {
-            let connection = next.fetch_add(1, Ordering::SeqCst);
-            if connection >= count {
-                return answers;
-            }
+            let Some(connection) = waiting.lock().expect("a lock").pop_front() else { return answers };
             let process = (connection + turn) % stage.processes.len();
-            answers.push((connection, ask_until_told(stage, process, connection, since).await));
+            match ask_once(stage, process, connection, since).await {
+                (last, told) if told || began.elapsed() > PATIENCE => answers.push((connection, last)),
+                // What it waits for, the others wait for at the same time.
+                _ => {
+                    waiting.lock().expect("a lock").push_back(connection);
+                    sleep(Duration::from_millis(100)).await;
+                }
+            }
         }
     }));
     let mut all: Vec<(usize, Last)> = all.await.into_iter().flatten().collect();
@@ -235,27 +240,22 @@ async fn ask_all(stage: &Stage, turn: usize) -> Vec<Last> {
     all.into_iter().map(|(_, last)| last).collect()
 }
 
-async fn ask_until_told(stage: &Stage, process: usize, connection: usize, after: Timestamp) -> Last {
-    let first_asked = Instant::now();
-    loop {
-        let began = Instant::now();
-        let outcome = stage.callers.ask(process, connection).await;
-        let took = began.elapsed();
-        let told = match &outcome {
-            Outcome::Token(token) => {
-                let ends = stage.issuer.whose(token).map(|(_, ends)| ends);
-                // Of somebody else: `judge_asks` says so.
-                ends.is_none_or(|ends| ends.plus(-LIFETIME) > after)
-            }
-            Outcome::Reconnect(_) => true,
-            _ => false,
-        };
-        if told || first_asked.elapsed() > PATIENCE {
-            let is_old = !told && matches!(outcome, Outcome::Token(_));
-            return Last { outcome: (!is_old).then_some(outcome), took };
+/// What it brought, and whether that is an answer.
+async fn ask_once(stage: &Stage, process: usize, connection: usize, after: Timestamp) -> (Last, bool) {
+    let began = Instant::now();
+    let outcome = stage.callers.ask(process, connection).await;
+    let took = began.elapsed();
+    let told = match &outcome {
+        Outcome::Token(token) => {
+            let ends = stage.issuer.whose(token).map(|(_, ends)| ends);
+            // Of somebody else: `judge_asks` says so.
+            ends.is_none_or(|ends| ends.plus(-LIFETIME) > after)
         }
-        sleep(Duration::from_millis(200)).await;
-    }
+        Outcome::Reconnect(_) => true,
+        _ => false,
+    };
+    let is_old = !told && matches!(outcome, Outcome::Token(_));
+    (Last { outcome: (!is_old).then_some(outcome), took }, told)
 }
 
 /// How long this machine let nobody work: nothing that must happen in time is judged without it.
