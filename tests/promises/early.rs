@@ -1,6 +1,8 @@
 //! Early refresh: whoever uses a connection does not wait for its issuer; what nobody uses, what is frozen and what
 //! the issuer keeps anyway is left alone.
 
+use std::time::Duration;
+
 use attache::connection::early::Line;
 use attache::ledger::hand_out;
 use attache::sandbox::fault::Fault;
@@ -163,6 +165,12 @@ async fn two_due(world: &World) {
     }
     hand_out::flush(&world.app).await.expect("a flush");
     world.clock.advance(FOUR_FIFTHS);
+    take_time(world);
+}
+
+/// So that a place stays taken while somebody looks.
+fn take_time(world: &World) {
+    world.issuer.faults().token.always(Fault::Delay(Duration::from_secs(2)));
 }
 
 #[rstest]
@@ -207,6 +215,7 @@ async fn who_finds_no_place_free_looks_again_when_one_is_and_not_later(
     // One more than is claimed at once.
     grants(&world, APP, 0..9).await;
     world.change(sqlx::query("UPDATE connections SET refresh_due_at = 1, last_used_at = connected_at")).await;
+    take_time(&world);
     let (mut first, mut second) = (Line::default(), Line::default());
     assert_eq!((look(&mut first, &world).await, first.is_done()), (1, false));
     assert_eq!((look(&mut second, &world).await, second.is_done()), (0, false));
