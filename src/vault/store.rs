@@ -238,7 +238,7 @@ pub(super) async fn retire(
     sqlx::query(update).bind(kid).bind(now.unix()).execute(transaction).await.map(drop)
 }
 
-/// It has not, after all.
+/// A retired master key is the previous one again: something is wrapped by it after all.
 pub(super) async fn reopen(db: &Db, kid: &str) -> Result<(), sqlx::Error> {
     let update = "UPDATE vault_masters SET status = 'previous', retired_at = NULL WHERE kid = $1 AND status = 'retired'";
     db.execute(sqlx::query(update).bind(kid)).await.map(drop)
