@@ -106,9 +106,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
 
 /// For how long nobody else refreshes a connection.
 pub(super) fn lease_lasts(app: &App) -> Duration {
-    Duration::from_secs(
-        app.config.outbound.deadline_seconds.saturating_mul(2).saturating_add(LEASE_BESIDE_CALLS),
-    )
+    Duration::from_secs(2 * app.config.outbound.deadline_seconds + LEASE_BESIDE_CALLS)
 }
 
 /// Whether the issuer would have ended the refresh token by itself: it is too old, or was not used for too long.
