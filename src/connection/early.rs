@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{SealedTokens, allow, flight, held};
 use crate::App;
+use crate::app::AppStatus;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::calls;
@@ -100,14 +101,19 @@ impl Line {
 
     async fn begin_waiting(&mut self, app: &App) -> Result<usize, Error> {
         let (mut begun, mut failed) = (0, None);
+        // Apps whose issuer has no place: found out once, not for each that waits.
+        let mut full: Vec<String> = Vec::new();
         for claimed in std::mem::take(&mut self.waiting) {
-            if failed.is_some() {
+            if failed.is_some() || full.contains(&claimed.app_id) {
                 self.waiting.push(claimed);
                 continue;
             }
             match begin(app, &claimed).await {
                 Ok(Begun::Yes) => begun += 1,
-                Ok(Begun::NoPlace) => self.waiting.push(claimed),
+                Ok(Begun::NoPlace) => {
+                    full.push(claimed.app_id.clone());
+                    self.waiting.push(claimed);
+                }
                 Ok(Begun::NotWanted) => {}
                 Err(error) => failed = Some(error),
             }
@@ -151,13 +157,18 @@ impl Line {
 enum Begun {
     Yes,
     NoPlace,
-    /// Not to be used, so that its refresh token must not be spent; refreshed meanwhile; or no longer this process's.
+    /// Not to be used any more, so that its refresh token must not be spent; refreshed meanwhile; or no longer this
+    /// process's.
     NotWanted,
 }
 
 async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
+    if claimed.until <= app.clock.now() {
+        return Ok(Begun::NotWanted);
+    }
     let third_party = crate::app::by_id(app, &claimed.app_id).await?;
-    let Some(third_party) = third_party.filter(|_| claimed.until > app.clock.now()) else {
+    let Some(third_party) = third_party.filter(|third_party| third_party.status == AppStatus::Approved)
+    else {
         return Ok(Begun::NotWanted);
     };
     let Some(place) = app.issuers.calls.enter_early(&third_party.issuer) else { return Ok(Begun::NoPlace) };

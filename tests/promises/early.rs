@@ -208,6 +208,20 @@ async fn what_was_refreshed_while_it_waited_for_a_place_is_not_refreshed_again(
 
 #[rstest]
 #[tokio::test]
+async fn what_waits_for_a_place_while_its_app_is_taken_out_of_use_is_not_refreshed(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::planned(database, two_places()).await;
+    two_due(&world).await;
+    let mut line = Line::default();
+    assert_eq!(look(&mut line, &world).await, 1);
+    world.settle().await;
+    world.change(sqlx::query("UPDATE apps SET status = 'suspended'")).await;
+    assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 1));
+}
+
+#[rstest]
+#[tokio::test]
 async fn who_finds_no_place_free_looks_again_when_one_is_and_not_later(
     #[values(Sqlite, Postgres)] database: Database,
 ) {
