@@ -74,7 +74,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let house_key = Arc::new(vault::unlock(&db, &vault, clock.now()).await?);
     let signing_keys = signing_key::open(&db, &house_key, clock.now()).await?;
     let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds));
+    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), clock.clone());
     let (events, _) = broadcast::channel(64);
     let app = App::new(Parts {
         issuers: Issuers::new(http, clock.clone()),

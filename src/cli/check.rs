@@ -38,7 +38,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
     println!("configuration: good");
     let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds));
+    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), Clock::System);
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
         return issuer::run(check, &config, &issuers, key).await;
@@ -72,7 +72,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
             println!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
         }
         if endpoints.jwks.is_some() && issuer.identifier().is_some() {
-            match key_set::key_set(&issuers, &issuer, None).await {
+            match key_set::key_set(&issuers, &issuer).await {
                 Ok(_) => println!("issuers.{key}: publishes its keys"),
                 Err(fault) => {
                     troubled += 1;

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::{Host, Url};
 
 use super::IssuerFault;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
 
-/// Larger than any honest answer, small enough to hold.
-const BODY_CAP: usize = 512 * 1024;
+/// Larger than any honest answer, small enough to hold. Counted after decoding.
+const BODY_CAP: usize = 256 * 1024;
+/// Seconds. Who names more can hardly mean it.
 const RETRY_AFTER_CAP: i64 = 3600;
 
 /// Where we may go beyond public https.
@@ -63,7 +65,7 @@ pub struct Answer {
     pub status: u16,
     pub content_type: String,
     pub body: Vec<u8>,
-    /// Seconds, capped at an hour.
+    /// Seconds, 1 to 3600, whether it was told as seconds or as a date. RFC 9110 section 10.2.3.
     pub retry_after: Option<i64>,
     /// What time it was there. RFC 9110 section 6.6.1.
     pub date: Option<Timestamp>,
@@ -73,14 +75,18 @@ pub struct Answer {
 pub struct Http {
     client: Client,
     egress: Egress,
+    clock: Clock,
 }
 
 impl Http {
     /// # Panics
     /// When the TLS library cannot be started: nothing can be asked of anybody then.
     #[must_use]
-    pub fn new(egress: Egress, deadline: Duration) -> Self {
+    pub fn new(egress: Egress, deadline: Duration, clock: Clock) -> Self {
+        // Compressed answers are decoded all the same, though none is asked for: some servers compress whatever they send.
+        let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let client = Client::builder()
+            .default_headers(headers)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
@@ -90,7 +96,7 @@ impl Http {
             .dns_resolver(Arc::new(PublicOnly { egress: egress.clone() }))
             .build()
             .expect("the TLS library starts");
-        Self { client, egress }
+        Self { client, egress, clock }
     }
 
     /// # Errors
@@ -113,8 +119,9 @@ impl Http {
         let header =
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let content_type = header("content-type").unwrap_or_default();
-        let retry_after = header("retry-after").and_then(|value| value.trim().parse::<i64>().ok());
         let date = header("date").and_then(|value| Timestamp::from_http_date(value.trim()));
+        let now = date.unwrap_or_else(|| self.clock.now());
+        let retry_after = header("retry-after").and_then(|value| retry_after(value.trim(), now));
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(&error))? {
             body.extend_from_slice(&chunk);
@@ -122,7 +129,6 @@ impl Http {
                 return Err(IssuerFault::Odd("the answer is larger than any honest one".to_owned()));
             }
         }
-        let retry_after = retry_after.map(|seconds| seconds.clamp(1, RETRY_AFTER_CAP));
         Ok(Answer { status, content_type, body, retry_after, date })
     }
 
@@ -141,6 +147,13 @@ impl Http {
         serde_json::from_slice(&answer.body)
             .map_err(|_| IssuerFault::Odd(format!("{path} did not answer with JSON")))
     }
+}
+
+/// Seconds or a date, as the server's own clock has it. None for what is neither.
+fn retry_after(value: &str, now: Timestamp) -> Option<i64> {
+    let seconds = value.parse::<i64>().ok();
+    let until = || Timestamp::from_http_date(value).map(|until| until.seconds_from(now));
+    seconds.or_else(until).map(|seconds| seconds.clamp(1, RETRY_AFTER_CAP))
 }
 
 /// reqwest's own words may hold a URL with a query; ours hold none.
@@ -227,7 +240,26 @@ const fn is_public_v4(address: Ipv4Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_public;
+    use super::{RETRY_AFTER_CAP, is_public, retry_after};
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn a_time_to_come_back_is_read_as_seconds_or_as_a_date_and_is_an_hour_at_most() {
+        let now = Timestamp::from_http_date("Mon, 30 Nov 2026 12:00:00 GMT").expect("a date");
+        let told = [
+            ("120", Some(120)),
+            ("Mon, 30 Nov 2026 12:02:00 GMT", Some(120)),
+            ("Mon, 30 Nov 2026 11:00:00 GMT", Some(1)),
+            ("0", Some(1)),
+            ("86400", Some(RETRY_AFTER_CAP)),
+            ("Tue, 01 Dec 2026 12:00:00 GMT", Some(RETRY_AFTER_CAP)),
+            ("soon", None),
+            ("", None),
+        ];
+        for (value, seconds) in told {
+            assert_eq!(retry_after(value, now), seconds, "{value}");
+        }
+    }
 
     #[test]
     fn addresses_that_are_not_public_are_known_in_every_spelling() {
