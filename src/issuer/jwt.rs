@@ -8,12 +8,13 @@ use openidconnect::core::{CoreJsonWebKey, CoreJwsSigningAlgorithm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::key_set::key_set;
+use super::key_set::{holds, key_set, missed, search};
+use super::token_answer::LONGEST_TOKEN;
 use super::{Issuer, IssuerFault, Issuers};
+use crate::clock::Timestamp;
 
 /// Seconds by which clocks may differ.
 pub const SKEW: i64 = 60;
-const LONGEST: usize = 32 * 1024;
 
 pub type Claims = Map<String, Value>;
 
@@ -47,9 +48,10 @@ impl Verified {
 /// Verifies the signature with the issuer's published keys.
 ///
 /// # Errors
-/// [`IssuerFault::Untrusted`] with the reason; [`IssuerFault::Unavailable`] when no keys can be had.
+/// [`IssuerFault::Untrusted`] with the reason; [`IssuerFault::Unverified`] when its key may be one that cannot be had now;
+/// [`IssuerFault::Unavailable`] when no keys can be had.
 pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<Verified, IssuerFault> {
-    if token.len() > LONGEST {
+    if token.len() > LONGEST_TOKEN {
         return Err(untrusted("the token is too long"));
     }
     let mut parts = token.split('.');
@@ -65,13 +67,28 @@ pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<V
     let algorithm = allowed_algorithm(&header.alg)?;
     let signature =
         URL_SAFE_NO_PAD.decode(signature64).map_err(|_| untrusted("the signature cannot be read"))?;
-    let keys = key_set(issuers, issuer, header.kid.as_deref()).await?;
+    let kid = header.kid.as_deref();
     let message = &token[..header64.len() + 1 + payload64.len()];
     let verifies = |key: &&CoreJsonWebKey| {
-        let named = header.kid.is_none() || key.key_id().map(|kid| kid.as_str()) == header.kid.as_deref();
+        let named = kid.is_none() || key.key_id().map(|kid| kid.as_str()) == kid;
         named && key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok()
     };
-    let Some(key) = keys.keys().iter().find(verifies).cloned() else {
+    let kept = key_set(issuers, issuer).await?;
+    let mut key = kept.keys().iter().find(verifies).cloned();
+    // The issuer may have changed its keys a moment ago; of one that it still publishes there is no doubt.
+    if key.is_none() && !kid.is_some_and(|kid| holds(&kept, kid)) {
+        let published = search(issuers, issuer, &kept).await;
+        let published = published.ok_or_else(|| {
+            IssuerFault::Unverified(
+                "the token's key is not known, and the issuer cannot be asked for it".to_owned(),
+            )
+        })?;
+        key = published.keys().iter().find(verifies).cloned();
+        if key.is_none() {
+            missed(issuers, issuer);
+        }
+    }
+    let Some(key) = key else {
         return Err(untrusted("the signature is not of one of the issuer's keys"));
     };
     let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
@@ -110,6 +127,19 @@ fn allowed_algorithm(name: &str) -> Result<CoreJwsSigningAlgorithm, IssuerFault>
 
 fn json<T: serde::de::DeserializeOwned>(part: &str) -> Option<T> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// When a token that happens to be a JWT says that it ends. Not verified: it may shorten how long a token is taken for
+/// alive, and nothing else.
+#[must_use]
+pub fn claimed_expiry(token: &str) -> Option<Timestamp> {
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload64), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let claims: Claims = json(payload64)?;
+    numeric_date(&claims, "exp").ok().flatten().map(Timestamp::from_unix)
 }
 
 #[must_use]

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 
 /// Seconds after which keys are asked for again although all needed ones are there.
 const FRESH_FOR: i64 = 3600;
-/// Seconds between two fetches for the sake of unknown keys, so that made-up `kid`s cost the issuer nothing.
+/// Seconds between two fetches for the sake of unknown keys, so that made-up tokens cost the issuer nothing.
 const UNKNOWN_KEY_EVERY: i64 = 30;
 
 /// The kept keys of one issuer.
@@ -31,32 +31,71 @@ pub struct CachedKeys {
 struct Kept {
     keys: Arc<CoreJsonWebKeySet>,
     fetched_at: Timestamp,
-    /// When a fetch was last made because of an unknown key.
-    searched_at: Option<Timestamp>,
+    /// When a search for another key was last in vain.
+    missed_at: Option<Timestamp>,
 }
 
-/// The issuer's keys, sure to be recent enough to hold `kid` if the issuer publishes it.
+/// The issuer's keys, from memory while they are fresh; the last good copy when no other can be had.
 ///
 /// # Errors
 /// When there is no copy and none can be had.
-pub async fn key_set(
-    issuers: &Issuers,
-    issuer: &Issuer,
-    kid: Option<&str>,
-) -> Result<Arc<CoreJsonWebKeySet>, IssuerFault> {
+pub async fn key_set(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<CoreJsonWebKeySet>, IssuerFault> {
     let known = issuers.known(&issuer.external_name());
     let cached = &known.keys;
-    if let Some(keys) = cached.usable(issuers.clock.now(), kid) {
-        return Ok(keys);
+    let fresh = || cached.kept().filter(|kept| kept.fetched_at.plus(FRESH_FOR) > issuers.clock.now());
+    if let Some(kept) = fresh() {
+        return Ok(kept.keys);
     }
     let _one_at_a_time = cached.fetching.lock().await;
-    let now = issuers.clock.now();
-    if let Some(keys) = cached.usable(now, kid) {
-        return Ok(keys);
+    if let Some(kept) = fresh() {
+        return Ok(kept.keys);
     }
+    let fetched = fetch(issuers, issuer, cached).await;
+    fetched.or_else(|fault| cached.kept().map(|kept| kept.keys).ok_or(fault))
+}
+
+/// The keys as the issuer publishes them now, for the sake of a token that none of those in `tried` verifies. None when
+/// the last such search was in vain and a short while ago, or the issuer cannot be asked: then nobody knows.
+pub async fn search(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    tried: &Arc<CoreJsonWebKeySet>,
+) -> Option<Arc<CoreJsonWebKeySet>> {
+    let known = issuers.known(&issuer.external_name());
+    let cached = &known.keys;
+    let _one_at_a_time = cached.fetching.lock().await;
+    // Another's search has brought them for us as well.
+    if let Some(kept) = cached.kept().filter(|kept| !Arc::ptr_eq(&kept.keys, tried)) {
+        return Some(kept.keys);
+    }
+    if cached
+        .kept()
+        .and_then(|kept| kept.missed_at)
+        .is_some_and(|at| at.plus(UNKNOWN_KEY_EVERY) > issuers.clock.now())
+    {
+        return None;
+    }
+    fetch(issuers, issuer, cached).await.ok()
+}
+
+/// A search was in vain: the next one waits, so that made-up tokens are not amplified.
+pub fn missed(issuers: &Issuers, issuer: &Issuer) {
+    let known = issuers.known(&issuer.external_name());
+    let mut kept = known.keys.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = kept.as_mut() {
+        kept.missed_at = Some(issuers.clock.now());
+    }
+}
+
+async fn fetch(
+    issuers: &Issuers,
+    issuer: &Issuer,
+    cached: &CachedKeys,
+) -> Result<Arc<CoreJsonWebKeySet>, IssuerFault> {
+    let now = issuers.clock.now();
     // An issuer that just failed is left alone for a while, whatever keys are invented meanwhile.
     if let Some(fault) = cached.paused(now) {
-        return cached.last_good().ok_or(fault);
+        return Err(fault);
     }
     let endpoints = endpoints(issuers, issuer).await?;
     let jwks =
@@ -64,34 +103,20 @@ pub async fn key_set(
     match issuers.http.get_json(jwks).await {
         Ok(document) => {
             let keys = Arc::new(trusted(&document));
-            let searched_at = kid.filter(|kid| !holds(&keys, kid)).map(|_| now).or(cached.searched_at());
-            cached.keep(Kept { keys: Arc::clone(&keys), fetched_at: now, searched_at });
+            let missed_at = cached.kept().and_then(|kept| kept.missed_at);
+            cached.keep(Kept { keys: Arc::clone(&keys), fetched_at: now, missed_at });
             Ok(keys)
         }
         Err(fault) => {
             cached.pause(now.plus(UNKNOWN_KEY_EVERY), fault.clone());
-            cached.last_good().ok_or(fault)
+            Err(fault)
         }
     }
 }
 
 impl CachedKeys {
-    fn usable(&self, now: Timestamp, kid: Option<&str>) -> Option<Arc<CoreJsonWebKeySet>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.as_ref()?;
-        let fresh = kept.fetched_at.plus(FRESH_FOR) > now;
-        let known = kid.is_none_or(|kid| holds(&kept.keys, kid));
-        // The very first miss always fetches; later misses wait, so that invented ids are not amplified.
-        let searched = kept.searched_at.is_some_and(|at| at.plus(UNKNOWN_KEY_EVERY) > now);
-        (fresh && (known || searched)).then(|| Arc::clone(&kept.keys))
-    }
-
-    fn searched_at(&self) -> Option<Timestamp> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(|kept| kept.searched_at)
-    }
-
-    fn last_good(&self) -> Option<Arc<CoreJsonWebKeySet>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|kept| Arc::clone(&kept.keys))
+    fn kept(&self) -> Option<Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn pause(&self, until: Timestamp, fault: IssuerFault) {
@@ -109,7 +134,9 @@ impl CachedKeys {
     }
 }
 
-fn holds(keys: &CoreJsonWebKeySet, kid: &str) -> bool {
+/// Whether a key of this name is among them.
+#[must_use]
+pub fn holds(keys: &CoreJsonWebKeySet, kid: &str) -> bool {
     let wanted = JsonWebKeyId::new(kid.to_owned());
     keys.keys().iter().any(|key| key.key_id() == Some(&wanted))
 }

@@ -174,7 +174,7 @@ async fn keys(probe: Probe<'_>, endpoints: &Endpoints, published: Option<&Value>
         report.unproven(about, "it publishes no keys, so none of its tokens can be verified");
         return;
     }
-    match key_set(probe.issuers, probe.issuer, None).await {
+    match key_set(probe.issuers, probe.issuer).await {
         Ok(keys) if keys.keys().is_empty() => report.problem(
             about,
             "it publishes no key that is good enough: RSA of 2048 bits or more, P-256, P-384 or Ed25519",
