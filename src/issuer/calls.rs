@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::circuit::{Admission, Circuit, Health};
 use super::{Issuer, IssuerFault};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 
 /// How long somebody waits for a place before being told to come back.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,6 +45,8 @@ struct Lane {
     revocations: Arc<Semaphore>,
     circuit: Mutex<Circuit>,
     repeats: Mutex<f64>,
+    /// When it last gave what it was asked for.
+    gave_at: Mutex<Option<Timestamp>>,
 }
 
 /// Of the places at an issuer, how many refreshes may take that nobody waits for yet.
@@ -67,6 +69,7 @@ impl Lane {
             revocations: Arc::new(Semaphore::new(half(at_once))),
             circuit: Mutex::default(),
             repeats: Mutex::new(REPEATS),
+            gave_at: Mutex::default(),
         }
     }
 
@@ -145,6 +148,13 @@ impl Calls {
         wait.filter(|wait| !wait.is_zero()).map(turned_away)
     }
 
+    /// Whether this process has been given tokens by it since that moment.
+    #[must_use]
+    pub fn has_given_since(&self, issuer: &Issuer, moment: Timestamp) -> bool {
+        let gave_at = *self.lane(issuer).gave_at.lock().unwrap_or_else(PoisonError::into_inner);
+        gave_at.is_some_and(|at| at >= moment)
+    }
+
     fn admit(
         &self,
         lane: Arc<Lane>,
@@ -186,6 +196,9 @@ impl Call {
             _ => Health::Answers,
         };
         self.lane.circuit().report(self.probe, health, self.clock.monotonic());
+        if outcome.is_ok() {
+            *self.lane.gave_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
+        }
         // Whatever comes after the probe is a call like any other.
         self.probe = false;
     }
@@ -226,7 +239,6 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::clock::Timestamp;
     use crate::issuer::Whereabouts;
     use crate::issuer::profile::{Preset, Profile};
 

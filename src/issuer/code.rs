@@ -6,7 +6,7 @@ use url::Url;
 
 use super::discovery::endpoints;
 use super::profile::Pkce;
-use super::token_answer::{TokenRequest, Told};
+use super::token_request::{TokenRequest, Told};
 use super::transcript::Transcript;
 use super::{Client, ClientAuth, Issuer, Issuers};
 use crate::secret::Token;
@@ -35,7 +35,7 @@ pub async fn exchange_code(
     }
     // What the crate makes of it is of no account: the answer was read by the carrier.
     let _ = exchange.request_async(&request).await;
-    request.outcome()
+    request.outcome(&issuer.profile.dead_words)
 }
 
 /// A client of the crate that writes token requests in the way this issuer was promised.

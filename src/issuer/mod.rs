@@ -8,6 +8,7 @@ pub mod calls;
 mod circuit;
 pub mod code;
 pub mod discovery;
+pub mod error_word;
 pub mod grants;
 pub mod http;
 pub mod id_token;
@@ -20,6 +21,7 @@ pub mod refresh;
 pub mod revoke;
 pub mod scope;
 pub mod token_answer;
+pub mod token_request;
 pub mod transcript;
 pub mod userinfo;
 
@@ -33,6 +35,7 @@ use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::secret::Token;
 use discovery::Known;
+use error_word::Need;
 use profile::Profile;
 
 /// An authorization server or OpenID provider, and its habits.
@@ -168,13 +171,19 @@ pub enum IssuerFault {
     /// Our credentials are wrong: the operator's to mend.
     #[error("the issuer refuses the client: {0}")]
     InvalidClient(String),
-    /// Another OAuth error word.
+    /// The person must do something there before it gives anything more.
+    #[error("the issuer says {}: {description}", <&str>::from(*.need))]
+    PersonNeeded { need: Need, description: String },
+    /// Another OAuth error word. `of_the_grant`: it may mean this grant, and not how the client asks.
     #[error("the issuer says {error}: {description}")]
-    Refused { error: String, description: String },
+    Refused { error: String, description: String, of_the_grant: bool },
     /// It answered something that cannot be used.
     #[error("{0}")]
     Odd(String),
     /// An identity answer that must not be believed.
     #[error("{0}")]
     Untrusted(String),
+    /// An identity answer of which nobody can tell now: it may be good.
+    #[error("{0}")]
+    Unverified(String),
 }

@@ -5,8 +5,8 @@ use oauth2::RefreshToken;
 use super::code::{oauth2_client, secrets};
 use super::discovery::Endpoints;
 use super::profile::Profile;
-use super::token_answer::{TokenRequest, Told};
-use super::{Client, IssuerFault, Issuers};
+use super::token_request::{TokenRequest, Told};
+use super::{Client, Issuers};
 use crate::secret::Token;
 
 /// Sent once, never again by itself: a rotating issuer may take a second use for theft. The endpoints are known
@@ -19,8 +19,7 @@ pub async fn refresh(
     client: &Client,
     refresh_token: &Token,
 ) -> Told {
-    let (outcome, transcript) = ask(issuers, endpoints, client, refresh_token).await.outcome();
-    (outcome.map_err(|fault| in_its_own_words(fault, profile)), transcript)
+    ask(issuers, endpoints, client, refresh_token).await.outcome(&profile.dead_words)
 }
 
 /// The request, sent once; it holds the answer.
@@ -36,15 +35,4 @@ pub(super) async fn ask(
     // What the crate makes of it is of no account: the answer is with the carrier.
     let _ = oauth2.exchange_refresh_token(&token).request_async(&request).await;
     request
-}
-
-/// Some issuers have a word of their own for a dead grant, which only the operator can know.
-fn in_its_own_words(fault: IssuerFault, profile: &Profile) -> IssuerFault {
-    match fault {
-        IssuerFault::Refused { error, description } if profile.dead_words.contains(&error) => {
-            let said = if description.is_empty() { error } else { format!("{error}, {description}") };
-            IssuerFault::InvalidGrant(said)
-        }
-        other => other,
-    }
 }

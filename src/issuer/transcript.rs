@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::IssuerFault;
 use super::http::Answer;
-use super::token_answer::TokenSet;
+use super::token_answer::{Member, TokenSet};
 
 /// One request and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +72,7 @@ impl Transcript {
     ) -> Option<&'static str> {
         let of_code = self.asked.contains("grant_type=authorization_code");
         let fault = match outcome {
-            Ok(tokens) if of_code && tokens.refresh_token.is_none() => {
+            Ok(tokens) if of_code && tokens.refresh_token.is_absent() => {
                 return Some(
                     "No refresh token came, so the connection ends with this access token. The app most likely needs the \
                      scope `offline_access`, and at Auth0 the API must allow offline access.",
@@ -126,13 +126,21 @@ fn by_its_form(answer: &Answer) -> Option<&'static str> {
 
 fn what_came(tokens: &TokenSet) -> String {
     let access = match (&tokens.access_token, tokens.expires_in) {
-        (Some(_), Some(seconds)) => format!("an access token for {seconds} s"),
-        (Some(_), None) => "an access token without an end".to_owned(),
-        (None, _) => "no access token".to_owned(),
+        (Member::Token(_), Some(seconds)) => format!("an access token for {seconds} s"),
+        (Member::Token(_), None) => "an access token without an end".to_owned(),
+        (Member::Absent, _) => "no access token".to_owned(),
+        (Member::Unusable(why), _) => format!("an access token that cannot be handed out (it {why})"),
     };
-    let refresh = if tokens.refresh_token.is_some() { "a refresh token" } else { "no refresh token" };
+    let refresh = match &tokens.refresh_token {
+        Member::Token(_) => "a refresh token".to_owned(),
+        Member::Absent => "no refresh token".to_owned(),
+        Member::Unusable(why) => format!("a refresh token that cannot be kept (it {why})"),
+    };
+    let of_type = tokens.token_type.as_ref().map(|named| format!(" of type {named}")).unwrap_or_default();
+    let identity =
+        tokens.id_token.unusable().map(|why| format!(", an ID token that cannot be read (it {why})"));
     let scope = tokens.scope.as_ref().map(|scope| format!(", for {scope}")).unwrap_or_default();
-    format!("{access}, {refresh}{scope}")
+    format!("{access}{of_type}, {refresh}{}{scope}", identity.unwrap_or_default())
 }
 
 impl fmt::Display for Transcript {
@@ -151,6 +159,8 @@ impl fmt::Display for Transcript {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::issuer::token_answer::read;
 
@@ -173,7 +183,7 @@ mod tests {
             "application/json",
             r#"{"error":"invalid_client","error_description":"Bad s3cret-two"}"#,
         );
-        transcript.note(Some(&said), &read(&said, &["s3cret-one", "s3cret-two"]));
+        transcript.note(Some(&said), &read(&said, &BTreeSet::new(), &["s3cret-one", "s3cret-two"]));
         assert_eq!(
             transcript.to_string(),
             "asked POST https://issuer.test/token with grant_type=refresh_token, refresh_token, client_id; the client \
@@ -188,7 +198,7 @@ mod tests {
             Transcript::of("https://issuer.test/token", true, b"grant_type=authorization_code&code=c");
         let said =
             answer(200, "application/json", r#"{"access_token":"a","expires_in":60,"scope":"one two"}"#);
-        transcript.note(Some(&said), &read(&said, &[]));
+        transcript.note(Some(&said), &read(&said, &BTreeSet::new(), &[]));
         assert_eq!(transcript.answered, "an access token for 60 s, no refresh token, for one two");
         assert!(transcript.hint.as_deref().is_some_and(|hint| hint.contains("offline_access")));
     }

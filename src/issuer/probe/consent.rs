@@ -132,7 +132,7 @@ impl Asking<'_> {
         if round == Round::First {
             self.given(&attempt, &tokens, report).await;
         }
-        if tokens.refresh_token.is_none() {
+        if tokens.refresh_token.token().is_none() {
             report.problem(
                 "refresh token",
                 "no refresh token came with the consent, so a connection ends with its access token",
@@ -144,7 +144,7 @@ impl Asking<'_> {
                 ),
             );
         }
-        tokens.refresh_token
+        tokens.refresh_token.token().cloned()
     }
 
     fn begin(&self) -> Attempt {
@@ -174,7 +174,7 @@ impl Asking<'_> {
 
     /// What came of the first consent.
     async fn given(&self, attempt: &Attempt, tokens: &TokenSet, report: &mut Report) {
-        if tokens.refresh_token.is_some() {
+        if tokens.refresh_token.token().is_some() {
             report.good("refresh token", "one came with the consent");
         }
         match tokens.expires_in {
@@ -182,14 +182,14 @@ impl Asking<'_> {
             None => report.unproven("access token", "the issuer does not say how long it lives (expires_in)"),
         }
         scopes(&self.registration.scopes, tokens.scope.as_ref(), report);
-        let Some(id_token) = tokens.id_token.as_ref().filter(|_| self.probe.issuer.identifier().is_some())
+        let Some(id_token) = tokens.id_token.token().filter(|_| self.probe.issuer.identifier().is_some())
         else {
             return;
         };
         let expected = Expected {
             client_id: &self.client.id,
             nonce: attempt.nonce.expose(),
-            access_token: tokens.access_token.as_ref(),
+            access_token: tokens.access_token.token(),
         };
         match id_token::verify(self.probe.issuers, self.probe.issuer, id_token, &expected).await {
             Ok(_) => report.good("id token", "it is signed by the issuer, and its claims hold"),
@@ -224,7 +224,7 @@ pub(super) fn is_dead(fault: &IssuerFault, report: &mut Report) -> bool {
 
 /// The refresh token to go on with.
 pub(super) fn next(presented: Token, answer: TokenSet) -> Token {
-    answer.refresh_token.unwrap_or(presented)
+    answer.refresh_token.token().cloned().unwrap_or(presented)
 }
 
 /// The code in an address that was pasted, if it answers this attempt; else what is wrong, and the cure.

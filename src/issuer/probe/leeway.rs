@@ -78,7 +78,7 @@ pub(super) async fn measure<P: Person>(
 
 async fn spend(asking: &Asking<'_>, token: &Token) -> Result<Use, IssuerFault> {
     let answer = asking.refresh(token).await?;
-    let new = answer.refresh_token.filter(|new| new.expose() != token.expose());
+    let new = answer.refresh_token.token().cloned().filter(|new| new.expose() != token.expose());
     Ok(new.map_or(Use::Kept, Use::Replaced))
 }
 
