@@ -49,6 +49,18 @@ pub enum TokenShape {
     Html,
     /// The right body under another content type.
     ContentType(&'static str),
+    /// Whatever is written here, under this status, in place of the answer: the request was carried out all the same, and
+    /// a rotating issuer has rotated. `{access_token}`, `{refresh_token}` and `{id_token}` become what they name.
+    As(u16, String),
+    /// The right answer, compressed though nobody asked for it.
+    Compressed(Coding),
+}
+
+/// A content coding. RFC 9110 section 8.4.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    Gzip,
+    Deflate,
 }
 
 impl TokenShape {
