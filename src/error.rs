@@ -52,6 +52,10 @@ pub enum Error {
     #[error("{issuer} gives no token right now. Try again in {retry_after} seconds.")]
     IssuerUnavailable { issuer: String, retry_after: i64 },
     #[error(
+        "{issuer} gives a token that cannot be handed out. The operator must look into it; it is asked again in {retry_after} seconds."
+    )]
+    UnusableToken { issuer: String, retry_after: i64 },
+    #[error(
         "{issuer} refuses the client id or secret that it is asked with. The operator must correct them."
     )]
     Misconfigured { issuer: String },
@@ -158,6 +162,7 @@ impl Error {
             Self::IssuerUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "issuer_unavailable"),
             Self::PlatformUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "platform_unavailable"),
             Self::Misconfigured { .. } => (StatusCode::BAD_GATEWAY, "misconfigured"),
+            Self::UnusableToken { .. } => (StatusCode::BAD_GATEWAY, "unusable_token"),
             Self::ForgedRequest => (StatusCode::FORBIDDEN, "forged_request"),
             Self::SignInFailed(_) => (StatusCode::BAD_REQUEST, "sign_in_failed"),
             Self::ConnectFailed(ConnectFault::Foreign) => (StatusCode::FORBIDDEN, "connect_failed"),
@@ -181,6 +186,7 @@ impl Error {
         matches!(
             self,
             Self::Misconfigured { .. }
+                | Self::UnusableToken { .. }
                 | Self::Database(_)
                 | Self::Unwritten
                 | Self::Vault(_)
@@ -209,6 +215,7 @@ impl Error {
     pub const fn retry_after(&self) -> Option<i64> {
         match self {
             Self::IssuerUnavailable { retry_after, .. }
+            | Self::UnusableToken { retry_after, .. }
             | Self::PlatformUnavailable { retry_after }
             | Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),

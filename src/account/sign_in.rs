@@ -14,8 +14,10 @@ use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
 use crate::issuer::id_token::{self, Expected};
+use crate::issuer::jwt::untrusted;
 use crate::issuer::profile::Pkce;
 use crate::issuer::scope::Scopes;
+use crate::issuer::token_answer::Member;
 use crate::issuer::userinfo::userinfo;
 use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};
@@ -100,12 +102,16 @@ async fn authenticate(
         exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always).await;
     let tokens =
         outcome.inspect_err(|_| tracing::warn!(%transcript, "a sign-in's code brought no tokens"))?;
-    let id_token = tokens.id_token.as_ref();
-    let id_token = id_token.ok_or_else(|| IssuerFault::Odd("the issuer sent no ID token".to_owned()))?;
-    let expected = Expected { client_id: &client.id, nonce, access_token: tokens.access_token.as_ref() };
+    let access_token = tokens.access_token.token();
+    let id_token = match &tokens.id_token {
+        Member::Token(id_token) => id_token,
+        Member::Absent => return Err(IssuerFault::Odd("the issuer sent no ID token".to_owned())),
+        Member::Unusable(why) => return Err(untrusted(&format!("the ID token cannot be read: it {why}"))),
+    };
+    let expected = Expected { client_id: &client.id, nonce, access_token };
     let mut claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
     let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default().to_owned();
-    if let Some(access_token) = &tokens.access_token {
+    if let Some(access_token) = access_token {
         match userinfo(&app.issuers, issuer, access_token, &subject).await {
             // The ID token's own claims stand; userinfo only adds.
             Ok(Some(more)) => more.into_iter().for_each(|(name, value)| {
@@ -191,7 +197,7 @@ fn sign_in_fault(issuer: &Issuer, fault: IssuerFault) -> Error {
         }
         IssuerFault::Unanswered(_) => Error::IssuerUnavailable { issuer: name.clone(), retry_after: 10 },
         IssuerFault::InvalidClient(_) => Error::Misconfigured { issuer: name.clone() },
-        IssuerFault::Untrusted(why) | IssuerFault::Odd(why) => {
+        IssuerFault::Untrusted(why) | IssuerFault::Unverified(why) | IssuerFault::Odd(why) => {
             Error::SignInFailed(format!("{name} gave an answer that cannot be believed: {why}."))
         }
         refused => Error::SignInFailed(format!("{name} did not accept the sign-in: {refused}.")),

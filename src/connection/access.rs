@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::seal::{open_access_token, open_refresh_token};
-use super::state::{Cause, Demand, Status, Step, decide};
-use super::{Connection, allow, flight, reread};
+use super::state::{Cause, Demand, Status, Step, asks_again_at, decide};
+use super::{Connection, allow, flight, reread, run_out};
 use crate::App;
 use crate::error::Error;
 use crate::issuer::Issuer;
@@ -31,8 +31,7 @@ pub struct AccessToken {
 /// [`Error::IssuerUnavailable`] when the token is dead and another cannot be had now; [`Error::Misconfigured`].
 pub async fn access_token(app: &App, key: &Token, id: &str, demand: Demand) -> Result<AccessToken, Error> {
     let (caller, mut connection) = allow::by_key(app, key, id).await?;
-    if decide(&connection, demand, app.clock.now()) == Step::Refresh {
-        flight::join(app, &connection).await;
+    if settle(app, &connection, demand).await? {
         connection = allow::for_caller(app, &caller.id, id).await?;
     }
     hand_out(app, connection, &caller.id, demand).await
@@ -45,14 +44,23 @@ pub async fn access_token(app: &App, key: &Token, id: &str, demand: Demand) -> R
 pub async fn fresh_token(app: &App, connection: &Arc<Connection>) -> Result<Token, Error> {
     let demand = Demand { min_ttl: DEFAULT_MIN_TTL, force_refresh: false };
     let mut current = Arc::clone(connection);
-    if decide(&current, demand, app.clock.now()) == Step::Refresh {
-        flight::join(app, &current).await;
+    if settle(app, &current, demand).await? {
         current = reread(app, &current).await?;
     }
     if !servable(app, &current) {
-        return Err(refusal(app, &current, demand).await);
+        return Err(refusal(app, &current).await);
     }
     open_access_token(app, &current)?.ok_or(Error::ConnectionNotFound)
+}
+
+/// Does what must be done first; whether anything was.
+async fn settle(app: &App, connection: &Connection, demand: Demand) -> Result<bool, Error> {
+    match decide(connection, demand, app.clock.now()) {
+        Step::Serve | Step::Refuse => return Ok(false),
+        Step::Refresh => flight::join(app, connection).await,
+        Step::RunOut => run_out::end(app, connection).await?,
+    }
+    Ok(true)
 }
 
 async fn hand_out(
@@ -62,7 +70,7 @@ async fn hand_out(
     demand: Demand,
 ) -> Result<AccessToken, Error> {
     if !servable(app, &connection) || (demand.force_refresh && connection.refresh_token.is_none()) {
-        let error = refusal(app, &connection, demand).await;
+        let error = refusal(app, &connection).await;
         app.metrics.hand_out(error.answer().1);
         return Err(error);
     }
@@ -83,7 +91,7 @@ fn servable(app: &App, connection: &Connection) -> bool {
 }
 
 /// Why there is no token, in the words of whoever must act.
-async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
+async fn refusal(app: &App, connection: &Connection) -> Error {
     let third_party = match crate::app::by_id(app, &connection.app_id).await {
         Ok(Some(third_party)) => third_party,
         Ok(None) => return Error::ConnectionNotFound,
@@ -92,14 +100,16 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
     let connect_url =
         app.url(&format!("/connect/{}?connection={}", third_party.key, connection.id)).to_string();
     let reconnect = |cause| Error::ReconnectRequired { cause, connect_url: connect_url.clone() };
-    let now = app.clock.now();
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,
         Status::NeedsReconnect => reconnect(connection.cause.unwrap_or(Cause::RevokedUpstream)),
         _ if connection.is_held_back() => Error::RestoredCopy { connect_url: connect_url.clone() },
-        _ if connection.refresh_token.is_none() && (demand.force_refresh || !connection.outlives(now, 0)) => {
-            reconnect(Cause::NoRefreshToken)
-        }
+        // What it was given lives on, and there is nothing to ask for more with.
+        _ if connection.refresh_token.is_none() => reconnect(Cause::NoRefreshToken),
+        _ if connection.cause == Some(Cause::UnusableToken) => Error::UnusableToken {
+            issuer: third_party.issuer.name.clone(),
+            retry_after: retry_after(app, connection, &third_party.issuer),
+        },
         Status::Misconfigured => Error::Misconfigured { issuer: third_party.issuer.name.clone() },
         // The issuer is not to blame for what cannot be opened here.
         _ => match open_refresh_token(app, connection).and_then(|_| crate::app::client(app, &third_party)) {
@@ -114,7 +124,7 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
 
 /// Seconds: what the connection waits for, or else its issuer.
 fn retry_after(app: &App, connection: &Connection, issuer: &Issuer) -> i64 {
-    let own = connection.retry_at.map(|at| at.seconds_from(app.clock.now()));
+    let own = asks_again_at(connection).map(|at| at.seconds_from(app.clock.now()));
     let left_alone = app.issuers.calls.closed_for(issuer).map(|closed| closed.retry_after);
     own.max(left_alone).unwrap_or(5).max(1)
 }

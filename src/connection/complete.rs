@@ -135,10 +135,12 @@ pub(super) fn issuer_fault(third_party: &ThirdPartyApp, fault: IssuerFault) -> E
         }
         IssuerFault::Unanswered(_) => Error::IssuerUnavailable { issuer: name, retry_after: 10 },
         IssuerFault::InvalidClient(_) => Error::Misconfigured { issuer: name },
-        IssuerFault::Untrusted(why) | IssuerFault::Odd(why) => ConnectFault::Issuer(format!(
-            "{name} gave an answer that cannot be used: {why}. Nothing was stored."
-        ))
-        .into(),
+        IssuerFault::Untrusted(why) | IssuerFault::Unverified(why) | IssuerFault::Odd(why) => {
+            ConnectFault::Issuer(format!(
+                "{name} gave an answer that cannot be used: {why}. Nothing was stored."
+            ))
+            .into()
+        }
         refused => {
             ConnectFault::Issuer(format!("{name} did not accept the consent: {refused}. Try again.")).into()
         }

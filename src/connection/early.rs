@@ -7,7 +7,8 @@ pub(super) mod store;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::{SealedTokens, allow, flight, held};
+use super::state::BETWEEN_REFRESHES;
+use super::{SealedTokens, allow, flight, held, run_out};
 use crate::App;
 use crate::app::AppStatus;
 use crate::clock::Timestamp;
@@ -24,15 +25,18 @@ const CLAIMED_PER_PLACE: usize = 8;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// When tokens that are stored now are due. Where between 60 and 80 % of their life follows from the connection and its
-/// generation, so that what was connected together is not refreshed together.
+/// generation, so that what was connected together is not refreshed together. Without a refresh token, when they run out.
 #[must_use]
 pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) -> Option<Timestamp> {
-    tokens.refresh_token.as_ref()?;
+    if tokens.refresh_token.is_none() {
+        return tokens.access_expires_at;
+    }
     let Some(expires) = tokens.access_expires_at else { return Some(now.plus(UNKNOWN_LIFE)) };
     let mut hasher = DefaultHasher::new();
     (id, generation).hash(&mut hasher);
     let per_mille = 600 + i64::try_from(hasher.finish() % 201).unwrap_or_default();
-    Some(now.plus(expires.seconds_from(now).max(0).saturating_mul(per_mille) / 1000))
+    let seconds = expires.seconds_from(now).max(0).saturating_mul(per_mille) / 1000;
+    Some(now.plus(seconds.max(BETWEEN_REFRESHES)))
 }
 
 /// Begins refreshes of what is due, until the server drains.
@@ -131,6 +135,7 @@ impl Line {
             self.more = true;
             return Ok(());
         }
+        run_out::end_due(app, app_id).await?;
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();
@@ -199,7 +204,9 @@ mod tests {
             access_token_hash: None,
             access_expires_at: Some(now.plus(10_000)),
             refresh_token: Some(Sealed(String::new())),
+            token_type: None,
             granted_scopes: Scopes::lenient(""),
+            flaw: None,
         };
         let due = |id: usize| due_at(&format!("Et{id}"), 1, &tokens, now).map(|at| at.seconds_from(now));
         let all: Vec<i64> = (0..1000).filter_map(due).collect();
@@ -207,6 +214,6 @@ mod tests {
         let early = all.iter().filter(|seconds| **seconds < 7000).count();
         assert!((350..650).contains(&early), "{early} of a thousand in the first half");
         let kept = SealedTokens { refresh_token: None, ..tokens };
-        assert_eq!(due_at("Et1", 1, &kept, now), None);
+        assert_eq!(due_at("Et1", 1, &kept, now), Some(now.plus(10_000)));
     }
 }

@@ -15,6 +15,7 @@ pub mod pages;
 pub mod read;
 pub mod refresh;
 pub mod revoke;
+pub mod run_out;
 pub mod seal;
 pub mod selection;
 pub mod start;
@@ -34,7 +35,7 @@ use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 use consent::Allowed;
-use state::{Cause, Status};
+use state::{Cause, Flaw, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
 #[derive(Clone, Debug)]
@@ -55,6 +56,8 @@ pub struct Connection {
     pub previous_access_token_hash: Option<TokenHash>,
     pub previous_access_expires_at: Option<Timestamp>,
     pub refresh_token: Option<Sealed>,
+    /// None for `Bearer`.
+    pub token_type: Option<String>,
     pub granted_scopes: Scopes,
     /// When the person's consent runs out, if they said so.
     pub consent_expires_at: Option<Timestamp>,
@@ -64,6 +67,11 @@ pub struct Connection {
     pub generation: i64,
     pub lease_until: Option<Timestamp>,
     pub retry_at: Option<Timestamp>,
+    /// Refreshes in a row that brought nothing to hand out.
+    pub failures: i64,
+    /// Of these, refusals by a word that nobody knows, and since when.
+    pub refusals: i64,
+    pub refused_since: Option<Timestamp>,
     /// When every refresh token of this consent has ended, where the issuer's profile says so.
     pub refresh_expires_at: Option<Timestamp>,
     pub connected_at: Timestamp,
@@ -90,7 +98,11 @@ pub struct SealedTokens {
     pub access_token_hash: Option<TokenHash>,
     pub access_expires_at: Option<Timestamp>,
     pub refresh_token: Option<Sealed>,
+    /// None for `Bearer`.
+    pub token_type: Option<String>,
     pub granted_scopes: Scopes,
+    /// What is wrong with the answer, if anything is.
+    pub flaw: Option<Flaw>,
 }
 
 impl ExternalIdentity {

@@ -2,6 +2,7 @@
 //! counts only for the generation that was spent. Runs in a flight's task, never in a handler. Decides nothing; see
 //! [`protocol`].
 
+mod judge;
 pub mod protocol;
 pub mod rescue;
 mod store;
@@ -12,8 +13,10 @@ use std::time::{Duration, Instant};
 use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
 use self::storing::Storing;
 use super::revoke::tell;
-use super::seal::{Binding, data_key, open_previous_refresh_token, open_refresh_token, seal};
-use super::state::{Setback, Status};
+use super::seal::{
+    Binding, data_key, open_access_token, open_previous_refresh_token, open_refresh_token, seal,
+};
+use super::state::{Flaw, Setback, Status, is_refused_for_good};
 use super::{Connection, SealedTokens};
 use crate::App;
 use crate::app::ThirdPartyApp;
@@ -24,7 +27,7 @@ use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
 use crate::issuer::revoke::Kind;
-use crate::issuer::token_answer::TokenSet;
+use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
 use crate::ledger::{Action, Entry};
@@ -69,6 +72,10 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
     let terms = Terms {
         overlap: third_party.issuer.profile.has_overlap(),
         reach: third_party.issuer.profile.revocation_reach,
+        refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, app.clock.now())
+            && seen
+                .refused_since
+                .is_some_and(|since| app.issuers.calls.has_given_since(&third_party.issuer, since)),
         run_out: has_run_out(seen, &third_party.issuer.profile, app.clock.now()),
         live_for: seen.access_expires_at.map_or(0, |ends| ends.seconds_from(app.clock.now()).max(0)),
     };
@@ -85,6 +92,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         fence: 0,
         leased: None,
         tokens: None,
+        is_another: false,
         transcript: None,
         storing: None,
         fault: None,
@@ -137,6 +145,8 @@ struct Refresh<'a> {
     leased: Option<(Instant, Duration)>,
     /// What the issuer gave.
     tokens: Option<TokenSet>,
+    /// It is of another identity than the connection's.
+    is_another: bool,
     /// What was asked last, and answered.
     transcript: Option<Transcript>,
     /// The answer on its way into the database.
@@ -241,7 +251,11 @@ impl Refresh<'_> {
         match answer {
             Ok(tokens) => {
                 self.app.metrics.refresh("ok");
-                let refresh_token = tokens.refresh_token.or(previous);
+                self.is_another = judge::is_another(self.app, self.third_party, self.seen, &tokens).await;
+                let refresh_token = match (tokens.refresh_token, previous) {
+                    (Member::Absent, Some(previous)) => Member::Token(previous),
+                    (given, _) => given,
+                };
                 self.tokens = Some(TokenSet { refresh_token, ..tokens });
                 Event::Answered
             }
@@ -261,7 +275,7 @@ impl Refresh<'_> {
         if row.is_live() {
             let held = open_refresh_token(self.app, &row)?;
             let holds = |token: &Token| held.as_ref().is_some_and(|held| same(held.expose(), token.expose()));
-            if self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref()).is_some_and(holds) {
+            if self.successor().is_some_and(holds) {
                 return Ok(Row::HoldsOurs);
             }
             if holds(&self.spent) {
@@ -319,6 +333,9 @@ impl Refresh<'_> {
 
     fn entry(&self) -> Entry {
         let entry = Entry::of(self.seen, "attache");
+        if self.is_another {
+            return entry.saying("The answer's ID token is of another identity, or cannot be believed.");
+        }
         let said = self.fault.as_ref().map(ToString::to_string);
         match (&self.transcript, said) {
             (Some(transcript), _) => entry.recording(transcript),
@@ -327,22 +344,43 @@ impl Refresh<'_> {
         }
     }
 
-    /// The answer, sealed for the generation after the row's.
+    /// The refresh token that the answer brought.
+    fn successor(&self) -> Option<&Token> {
+        self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.token())
+    }
+
+    /// The answer, sealed for the generation after the row's. Of another identity's only the refresh token is kept, so
+    /// that it can be revoked. Where nothing came that can be handed out, what was given before is, while it lives.
     fn seal(&self) -> Result<Option<SealedTokens>, Error> {
         let Some(tokens) = &self.tokens else { return Ok(None) };
         let (app, current) = (self.app, &self.current);
+        let now = app.clock.now();
         let binding = Binding { generation: current.generation + 1, ..current.binding() };
         let key = data_key(app, current)?;
-        let sealed =
-            seal(&key, binding, tokens, Some(&self.spent), &current.granted_scopes, app.clock.now())?;
+        let mut tokens = tokens.clone();
+        let mut lives_until = None;
+        if self.is_another {
+            tokens.access_token = Member::Absent;
+        } else if tokens.access_token.token().is_none() && current.outlives(now, 0) {
+            tokens.token_type.clone_from(&current.token_type);
+            tokens.access_token = open_access_token(app, current)?.into();
+            lives_until = Some(current.access_expires_at);
+        }
+        let mut sealed = seal(&key, binding, &tokens, Some(&self.spent), &current.granted_scopes, now)?;
+        if let Some(until) = lives_until {
+            sealed.access_expires_at = until;
+            sealed.flaw = sealed.flaw.or(Some(Flaw::AccessToken));
+        }
+        if self.is_another {
+            sealed.flaw = Some(Flaw::Identity);
+        }
         Ok(Some(sealed))
     }
 
     /// Kept in the row, so that the outbox revokes it until the issuer confirms.
     async fn keep_late(&mut self) -> Result<Event, Error> {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection was revoked");
-        let late = self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
-        let sealed = if late.is_some() { self.seal()? } else { None };
+        let sealed = if self.successor().is_some() { self.seal()? } else { None };
         let late = sealed.as_ref().and_then(|sealed| sealed.refresh_token.as_ref());
         if store::keep_late(self.app, &self.current, late).await? {
             tell::in_a_task(self.app, self.seen.id.clone());
@@ -354,8 +392,7 @@ impl Refresh<'_> {
     async fn revoke_late(&mut self) -> Event {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection had moved on");
         let issuer = &self.third_party.issuer;
-        let late = self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.as_ref());
-        if let Some(late) = late
+        if let Some(late) = self.successor()
             && let Err(fault) =
                 issuer::revoke::revoke(&self.app.issuers, issuer, self.client, late, Kind::RefreshToken).await
         {

@@ -1,10 +1,12 @@
 //! Seals and opens the tokens of a connection. Each is bound to (connection, account, app, field, generation),
 //! so that no token can come out under another name.
 
+use super::state::Flaw;
 use super::{Connection, SealedTokens};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::error::Error;
+use crate::issuer::jwt;
 use crate::issuer::scope::Scopes;
 use crate::issuer::token_answer::TokenSet;
 use crate::secret::Token;
@@ -43,19 +45,36 @@ pub fn seal(
     asked_scopes: &Scopes,
     now: Timestamp,
 ) -> Result<SealedTokens, VaultError> {
-    let access_token = tokens.access_token.as_ref();
-    let refresh_token = tokens.refresh_token.as_ref().or(kept);
+    let access_token = tokens.access_token.token();
+    let refresh_token = tokens.refresh_token.token().or(kept);
     Ok(SealedTokens {
         access_token: access_token
             .map(|token| key.seal(&binding.place("access_token"), token))
             .transpose()?,
         access_token_hash: access_token.map(Token::hash),
-        access_expires_at: tokens.expires_in.map(|seconds| now.plus(seconds)),
+        access_expires_at: access_token.and_then(|token| end(token, tokens.expires_in, now)),
         refresh_token: refresh_token
             .map(|token| key.seal(&binding.place("refresh_token"), token))
             .transpose()?,
+        token_type: tokens.token_type.clone(),
         granted_scopes: tokens.scope.clone().unwrap_or_else(|| asked_scopes.clone()),
+        flaw: flaw(tokens),
     })
+}
+
+/// When an access token ends: as it was told, or earlier, if it says so itself. None when neither says.
+fn end(token: &Token, told: Option<i64>, now: Timestamp) -> Option<Timestamp> {
+    let told = told.map(|seconds| now.plus(seconds));
+    let claimed = jwt::claimed_expiry(token.expose());
+    claimed.map_or(told, |claimed| Some(told.map_or(claimed, |told| told.min(claimed))))
+}
+
+/// What is wrong with the tokens themselves; whose they are is judged elsewhere.
+fn flaw(tokens: &TokenSet) -> Option<Flaw> {
+    if tokens.refresh_token.unusable().is_some() {
+        return Some(Flaw::RefreshToken);
+    }
+    tokens.access_token.token().is_none().then_some(Flaw::AccessToken)
 }
 
 /// The data key of a connection.

@@ -6,12 +6,14 @@
 //!                         ├── try later ─────> backoff  ── lease ──> refreshing
 //!                         ├── invalid_client ─> misconfigured ── lease ──> refreshing
 //!                         └── invalid_grant ─> needs_reconnect ── consent ──> active
+//! active, without a refresh token ── run out ─> needs_reconnect
 //! any live state ── revoke ──> revoking ── issuer told ──> revoked
 //! ```
 
 use super::Connection;
 use crate::clock::Timestamp;
 use crate::issuer::IssuerFault;
+use crate::issuer::error_word::Need;
 
 #[derive(
     Clone,
@@ -31,8 +33,8 @@ pub enum Status {
     Refreshing,
     /// A refresh was sent and its answer is not known.
     InDoubt,
-    /// The issuer could not be used, and the access token is about to run out or has; `retry_at` says when to try
-    /// again. While the token lives on, the connection stays as it was.
+    /// The issuer could not be used, and the access token is about to run out or has; or what it gives cannot be handed
+    /// out. `retry_at` says when to try again. While the token lives on, the connection stays as it was.
     Backoff,
     /// The grant is dead at the issuer; only the person can mend it.
     NeedsReconnect,
@@ -63,6 +65,17 @@ pub enum Cause {
     Expired,
     /// The issuer never gave a refresh token, and the access token has run out.
     NoRefreshToken,
+    /// The issuer has refused the grant again and again, by a word that nobody knows, while it gave others theirs.
+    Refused,
+    /// The issuer wants the person for something, by its own word for it.
+    InteractionRequired,
+    LoginRequired,
+    ConsentRequired,
+    MfaRequired,
+    /// A refresh brought an ID token of somebody else.
+    IdentityChanged,
+    /// The issuer gives access tokens that cannot be handed out.
+    UnusableToken,
     /// The issuer refuses the app's client id or secret.
     ClientRefused,
     /// The database is a restored copy, since which the refresh token may have been spent.
@@ -82,6 +95,17 @@ impl Cause {
             Self::RotationLost => "an answer of the other service was lost on its way.",
             Self::Expired => "the permission had run out at the other service.",
             Self::NoRefreshToken => "the other service gave a permission that has run out.",
+            Self::Refused => "the other service has refused to renew it again and again.",
+            Self::InteractionRequired => "the other service wants you to confirm something there.",
+            Self::LoginRequired => "the other service wants you to sign in there again.",
+            Self::ConsentRequired => "the other service wants you to agree there again.",
+            Self::MfaRequired => "the other service wants a second proof that it is you.",
+            Self::IdentityChanged => {
+                "the other service answered for another account than the one you connected."
+            }
+            Self::UnusableToken => {
+                "what the other service gives cannot be passed on; its operator must look into it."
+            }
             Self::RestoredCopy => "the data here was restored from an older copy.",
             Self::SharedGrant => "another connection holds the same permission.",
             Self::Unconfirmed => "the other service never confirmed that it was ended.",
@@ -99,8 +123,10 @@ pub enum Step {
     Serve,
     /// Ask the issuer for another one first.
     Refresh,
-    /// There is nothing to hand out and nothing to ask for.
+    /// There is nothing to hand out, and nothing is asked for now.
     Refuse,
+    /// What there was has run out, and there never was anything to ask for more with: its person is needed.
+    RunOut,
 }
 
 /// How much life a token must have, and whether a new one is wanted whatever its life.
@@ -110,8 +136,8 @@ pub struct Demand {
     pub force_refresh: bool,
 }
 
-/// Seconds after a refresh during which `force_refresh` is already fulfilled.
-pub const FORCED_ALREADY: i64 = 30;
+/// Seconds from one refresh of a connection to the next, whatever the issuer answers and whoever asks.
+pub const BETWEEN_REFRESHES: i64 = 30;
 
 /// Decides for one read of the row.
 #[must_use]
@@ -119,24 +145,71 @@ pub fn decide(connection: &Connection, demand: Demand, now: Timestamp) -> Step {
     if matches!(connection.status, Status::NeedsReconnect | Status::Revoking | Status::Revoked) {
         return Step::Refuse;
     }
-    let just_refreshed = connection.refreshed_at.is_some_and(|at| at.plus(FORCED_ALREADY) > now);
+    let just_refreshed = connection.refreshed_at.is_some_and(|at| at.plus(BETWEEN_REFRESHES) > now);
     let forced = demand.force_refresh && !just_refreshed;
     if connection.outlives(now, demand.min_ttl) && !forced {
         return Step::Serve;
     }
-    // A token that a refresh has just brought is the best there is, however short its life.
-    if just_refreshed && connection.outlives(now, 0) {
-        return Step::Serve;
-    }
     if connection.refresh_token.is_none() {
-        return if connection.outlives(now, 0) && !forced { Step::Serve } else { Step::Refuse };
+        return match (connection.outlives(now, 0), forced) {
+            (true, false) => Step::Serve,
+            (true, true) => Step::Refuse,
+            (false, _) => Step::RunOut,
+        };
     }
-    let waiting = connection.retry_at.is_some_and(|at| at > now);
+    // A token that a refresh has just brought is the best there is, however short its life.
+    let waiting = just_refreshed || connection.retry_at.is_some_and(|at| at > now);
     match (waiting, connection.outlives(now, 0)) {
         (false, _) => Step::Refresh,
         (true, true) => Step::Serve,
         (true, false) => Step::Refuse,
     }
+}
+
+/// From when on the issuer may be asked again; None when it may be at once.
+#[must_use]
+pub fn asks_again_at(connection: &Connection) -> Option<Timestamp> {
+    connection.retry_at.max(connection.refreshed_at.map(|at| at.plus(BETWEEN_REFRESHES)))
+}
+
+/// What is wrong with an answer that brought tokens, gravest last. What can be kept of it is kept all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Flaw {
+    /// Its access token cannot be handed out.
+    AccessToken,
+    /// The successor of the refresh token cannot be used: what was presented may be spent.
+    RefreshToken,
+    /// It is of another identity.
+    Identity,
+}
+
+/// Where an answer that brought tokens leaves the connection.
+#[must_use]
+pub const fn settled(flaw: Option<Flaw>) -> (Status, Option<Cause>) {
+    match flaw {
+        None => (Status::Active, None),
+        Some(Flaw::AccessToken) => (Status::Backoff, Some(Cause::UnusableToken)),
+        Some(Flaw::RefreshToken) => (Status::InDoubt, None),
+        Some(Flaw::Identity) => (Status::NeedsReconnect, Some(Cause::IdentityChanged)),
+    }
+}
+
+/// Seconds until an issuer is asked again whose last access token could not be handed out: doubled each time, up to an
+/// hour. `failures` counts those in a row before.
+#[must_use]
+pub fn wait_for_a_usable_token(failures: i64) -> i64 {
+    (60_i64 << failures.clamp(0, 6)).min(3600)
+}
+
+/// Refusals by an unknown word after which the grant is over, and over how many seconds.
+const REFUSALS: i64 = 3;
+const REFUSED_FOR: i64 = 3600;
+
+/// Whether one more refusal by an unknown word would end the grant, given that the issuer gives others theirs.
+#[must_use]
+pub fn is_refused_for_good(refusals: i64, since: Option<Timestamp>, now: Timestamp) -> bool {
+    refusals + 1 >= REFUSALS && since.is_some_and(|since| since.plus(REFUSED_FOR) <= now)
 }
 
 /// Where a refresh that failed leaves the connection.
@@ -148,38 +221,53 @@ pub struct Setback {
     pub wait: Option<i64>,
     /// Whether the intent stays open, because the request may have been carried out.
     pub in_doubt: bool,
+    /// Whether it counts as a refusal of this grant by an unknown word.
+    pub refused: bool,
 }
 
 /// Judges a failed refresh. `doubted` says that an earlier one of this generation went unanswered; `failures`
-/// counts those in a row. Only the issuer's own `invalid_grant` ends a grant.
+/// counts those in a row; `for_good` says that one more refusal by an unknown word is one too many. Nothing but the
+/// issuer's own word ends a grant, and no word at a status that is the server's fault, but for a dead one.
 #[must_use]
-pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64) -> Setback {
+pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64, for_good: bool) -> Setback {
     // 5 s, 10 s, 20 s, 30 s: an issuer in trouble is spared by its circuit, and one that is well again need not wait.
-    let wait = (5 * (1 << failures.clamp(0, 3))).min(30);
+    let wait = (5 << failures.clamp(0, 3)).min(30);
+    let later =
+        Setback { status: Status::Backoff, cause: None, wait: Some(wait), in_doubt: doubted, refused: false };
+    let over = |cause| Setback {
+        status: Status::NeedsReconnect,
+        cause: Some(cause),
+        wait: None,
+        in_doubt: false,
+        refused: false,
+    };
     match fault {
-        IssuerFault::InvalidGrant(_) => Setback {
-            status: Status::NeedsReconnect,
-            cause: Some(if doubted { Cause::RotationLost } else { Cause::RevokedUpstream }),
-            wait: None,
-            in_doubt: false,
-        },
+        IssuerFault::InvalidGrant(_) => {
+            over(if doubted { Cause::RotationLost } else { Cause::RevokedUpstream })
+        }
+        IssuerFault::PersonNeeded { need, .. } => over(match need {
+            Need::InteractionRequired => Cause::InteractionRequired,
+            Need::LoginRequired => Cause::LoginRequired,
+            Need::ConsentRequired => Cause::ConsentRequired,
+            Need::MfaRequired => Cause::MfaRequired,
+        }),
+        IssuerFault::Refused { of_the_grant: true, .. } if for_good => {
+            Setback { refused: true, ..over(if doubted { Cause::RotationLost } else { Cause::Refused }) }
+        }
+        // Up to a quarter of an hour: what is refused by a word is hardly given a moment later.
+        IssuerFault::Refused { of_the_grant, .. } => {
+            Setback { wait: Some((5 << failures.clamp(0, 8)).min(900)), refused: *of_the_grant, ..later }
+        }
         IssuerFault::InvalidClient(_) => Setback {
             status: Status::Misconfigured,
             cause: Some(Cause::ClientRefused),
             wait: Some(wait.max(60)),
-            in_doubt: doubted,
+            ..later
         },
         IssuerFault::Unanswered(_) | IssuerFault::Odd(_) => {
-            Setback { status: Status::InDoubt, cause: None, wait: Some(wait), in_doubt: true }
+            Setback { status: Status::InDoubt, in_doubt: true, ..later }
         }
-        IssuerFault::Unavailable(_, said) => Setback {
-            status: Status::Backoff,
-            cause: None,
-            wait: Some(said.unwrap_or(wait)),
-            in_doubt: doubted,
-        },
-        IssuerFault::Refused { .. } | IssuerFault::Untrusted(_) => {
-            Setback { status: Status::Backoff, cause: None, wait: Some(wait), in_doubt: doubted }
-        }
+        IssuerFault::Unavailable(_, said) => Setback { wait: Some(said.unwrap_or(wait)), ..later },
+        IssuerFault::Untrusted(_) | IssuerFault::Unverified(_) => later,
     }
 }

@@ -23,7 +23,7 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, c.refused_since, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -168,11 +168,11 @@ pub async fn insert(
 ) -> Result<bool, sqlx::Error> {
     changed(app, transaction, &connection.id, tokens.access_token_hash.as_ref());
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
-            data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, \
+            data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
             refresh_expires_at, consent_expires_at, environments, consented_at) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, 0, 0, $14, $15, $16, $17, $18, \
-            $19, $20, $21) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, \
+            $20, $21, $22) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -212,15 +212,16 @@ pub async fn renew(
     changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
-            previous_access_token_hash = CASE WHEN external_issuer = $17 AND external_subject = $18 \
+            previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
                 THEN access_token_hash ELSE NULL END, \
             previous_access_expires_at = access_expires_at, previous_refresh_token = NULL, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
-            granted_scopes = $7, requested_scopes = $8, generation = generation + 1, fence = fence + 1, \
+            granted_scopes = $7, token_type = $8, requested_scopes = $9, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
-            refreshed_at = NULL, updated_at = $9, refresh_due_at = $10, refresh_expires_at = $11, \
-            consent_expires_at = $12, environments = $13, external_issuer = $14, external_subject = $15, \
-            consented_at = $16 \
+            refusals = 0, refused_since = NULL, \
+            refreshed_at = NULL, updated_at = $10, refresh_due_at = $11, refresh_expires_at = $12, \
+            consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
+            consented_at = $17 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
@@ -354,12 +355,16 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         previous_access_token_hash: hash(row, "previous_access_token_hash")?,
         previous_access_expires_at: moment(row, "previous_access_expires_at")?,
         refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
+        token_type: row.try_get("token_type")?,
         granted_scopes: Scopes::lenient(&scopes),
         consent_expires_at: moment(row, "consent_expires_at")?,
         allowed: Allowed::stored(row.try_get::<Option<String>, _>("allowed_environments")?.as_deref()),
         generation: row.try_get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,
+        failures: row.try_get("failures")?,
+        refusals: row.try_get("refusals")?,
+        refused_since: moment(row, "refused_since")?,
         refresh_expires_at: moment(row, "refresh_expires_at")?,
         connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
         consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
@@ -376,8 +381,8 @@ fn hash(row: &AnyRow, column: &str) -> Result<Option<TokenHash>, sqlx::Error> {
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
-/// The five columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
-/// granted scopes.
+/// The six columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
+/// granted scopes, type.
 pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
     let hash = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     query
@@ -386,6 +391,7 @@ pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<
         .bind(tokens.access_expires_at.map(Timestamp::unix))
         .bind(text(tokens.refresh_token.as_ref()))
         .bind(tokens.granted_scopes.to_string())
+        .bind(tokens.token_type.clone())
 }
 
 pub(super) fn text(sealed: Option<&Sealed>) -> Option<String> {

@@ -1,8 +1,6 @@
 //! Asks a content platform's management API for a content token, by the `_viewer` query and with the person's
 //! own access token.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::connection::access;
 use crate::error::Error;
 use crate::issuer::IssuerFault;
+use crate::issuer::jwt::claimed_expiry;
 use crate::secret::Token;
 
 /// A platform does not say how long its tokens live: they are kept five minutes at the most.
@@ -64,13 +63,8 @@ pub async fn ask(
     let token = token.filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
     let token = Token::new(token.ok_or(Error::InvalidTarget)?);
     let now = app.clock.now();
-    let ends = expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));
+    // Not verified: it only shortens how long we keep it.
+    let ends =
+        claimed_expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));
     Ok((token, ends.min(now.plus(KEPT_AT_MOST))))
-}
-
-/// The `exp` of a token that happens to be a JWT. Not verified: it only shortens how long we keep it.
-fn expiry(token: &str) -> Option<Timestamp> {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: Value = serde_json::from_slice(&payload).ok()?;
-    claims.get("exp").and_then(Value::as_i64).map(Timestamp::from_unix)
 }

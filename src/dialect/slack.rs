@@ -101,10 +101,12 @@ impl From<Error> for Refusal {
                 let more = json!({ "state": state, "message": message, "connect_url": connect_url });
                 Self::with(word, more)
             }
-            Error::IssuerUnavailable { retry_after, .. } => Self::with(
-                "access_token_exchange_failed",
-                json!({ "state": state, "message": message, "retry_after": retry_after }),
-            ),
+            Error::IssuerUnavailable { retry_after, .. } | Error::UnusableToken { retry_after, .. } => {
+                Self::with(
+                    "access_token_exchange_failed",
+                    json!({ "state": state, "message": message, "retry_after": retry_after }),
+                )
+            }
             Error::RestoredCopy { ref connect_url } => {
                 let retry_after = error.retry_after();
                 let more = json!({ "state": state, "message": message, "retry_after": retry_after, "connect_url": connect_url });

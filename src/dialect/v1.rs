@@ -125,7 +125,7 @@ fn parse(body: &[u8]) -> Result<TokenDemand, Error> {
 fn answer(handed: &AccessToken) -> Value {
     let mut body = json!({
         "access_token": handed.token.expose(),
-        "token_type": "Bearer",
+        "token_type": handed.connection.token_type.as_deref().unwrap_or("Bearer"),
         "scope": handed.connection.granted_scopes.to_string(),
         "state": read::State::from(handed.connection.status).word(),
     });

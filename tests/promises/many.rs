@@ -96,11 +96,10 @@ pub async fn grants(world: &World, app: &str, people: std::ops::Range<usize>) ->
         let put = put.bind(now.unix()).bind(now.unix());
         put.execute(&mut *transaction).await.expect("an account");
         let tokens = TokenSet {
-            access_token: Some(Token::new(format!("access-of-{id}"))),
-            refresh_token: Some(Token::new(world.issuer.give(app, &subject))),
+            access_token: Some(Token::new(format!("access-of-{id}"))).into(),
+            refresh_token: Some(Token::new(world.issuer.give(app, &subject))).into(),
             expires_in: Some(3600),
-            scope: None,
-            id_token: None,
+            ..TokenSet::default()
         };
         let (key, wrapped) = world.app.vault.new_data_key().expect("a key");
         let binding = Binding { connection_id: &id, account_id: &account, app_id: &app_id, generation: 1 };

@@ -80,7 +80,7 @@ impl World {
             Reached::Token => Reach::Token,
             Reached::Family => Reach::Family,
         };
-        Terms { overlap: self.terms.0, live_for: 0, reach, run_out: false }
+        Terms { overlap: self.terms.0, live_for: 0, reach, refused_for_good: false, run_out: false }
     }
 
     fn is_live(&self) -> bool {

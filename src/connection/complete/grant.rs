@@ -20,7 +20,7 @@ use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::Kind;
-use crate::issuer::token_answer::TokenSet;
+use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
@@ -57,7 +57,7 @@ impl Grant {
             Err(error) => {
                 tracing::warn!(app = self.third_party.key, %error, "a consent was refused");
                 self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
-                self.revoke_unwanted(tokens.refresh_token.as_ref(), None).await;
+                self.revoke_unwanted(tokens.refresh_token.token(), None).await;
                 return Err(error);
             }
         };
@@ -66,7 +66,7 @@ impl Grant {
             if live.is_none_or(|live| live.id != *pinned) {
                 let kept = kept::keep(self, tokens, &identity).await;
                 if kept.is_err() {
-                    self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&identity)).await;
+                    self.revoke_unwanted(tokens.refresh_token.token(), Some(&identity)).await;
                 }
                 return kept.map(|()| Outcome::Kept(self.state.clone()));
             }
@@ -76,13 +76,24 @@ impl Grant {
         if let Err(error) = &stored
             && !matches!(error, Error::Database(_))
         {
-            self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(&identity)).await;
+            self.revoke_unwanted(tokens.refresh_token.token(), Some(&identity)).await;
         }
         stored.map(Outcome::Stored)
     }
 
     async fn judge(&self, tokens: &TokenSet) -> Result<ExternalIdentity, Error> {
         let third_party = &self.third_party;
+        // The person is here, and what they had before is not touched: better no connection than half of one.
+        let unusable = tokens
+            .access_token
+            .unusable()
+            .map(|why| format!("its access token cannot be handed out: it {why}"));
+        let unusable = unusable.or_else(|| {
+            tokens.refresh_token.unusable().map(|why| format!("its refresh token cannot be kept: it {why}"))
+        });
+        if let Some(why) = unusable {
+            return Err(issuer_fault(third_party, IssuerFault::Odd(why)));
+        }
         if let (ScopeRule::Exact, Some(granted)) = (third_party.scope_rule, &tokens.scope)
             && *granted != third_party.scopes
         {
@@ -102,14 +113,22 @@ impl Grant {
         let (app, issuer) = (&self.app, &self.third_party.issuer);
         let named = |subject: String| ExternalIdentity { issuer: issuer.external_name(), subject };
         let client_id = &self.third_party.client_id;
-        if let (Some(id_token), Some(_)) = (&tokens.id_token, issuer.identifier()) {
-            let access_token = tokens.access_token.as_ref();
+        let id_token = match &tokens.id_token {
+            Member::Absent => None,
+            Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
+            Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
+                return Err(jwt::untrusted(&format!("its ID token cannot be read: it {why}")));
+            }
+            Member::Unusable(_) => None,
+        };
+        if let Some(id_token) = id_token {
+            let access_token = tokens.access_token.token();
             let expected = Expected { client_id, nonce: &self.attempt.nonce, access_token };
             let claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             return Ok(named(subject.to_owned()));
         }
-        let Some(access_token) = &tokens.access_token else { return Ok(named(String::new())) };
+        let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
         if let Some(config) = &self.third_party.identity_config {
             return identify(&app.issuers, config, access_token).await.map(named);
         }
@@ -165,6 +184,7 @@ impl Grant {
             access_token: None,
             access_expires_at: None,
             access_token_hash: None,
+            token_type: None,
             previous_access_token_hash: None,
             previous_access_expires_at: None,
             refresh_token: None,
@@ -174,6 +194,9 @@ impl Grant {
             generation: 1,
             lease_until: None,
             retry_at: None,
+            failures: 0,
+            refusals: 0,
+            refused_since: None,
             refresh_expires_at: None,
             connected_at: now,
             consented_at: now,
@@ -214,7 +237,7 @@ impl Grant {
     fn consent(&self, tokens: &TokenSet, renewed: Option<&Connection>, now: Timestamp) -> Consented<'_> {
         let life = self.third_party.issuer.profile.refresh_life_seconds;
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
-        let life = life.filter(|_| tokens.refresh_token.is_some());
+        let life = life.filter(|_| tokens.refresh_token.token().is_some());
         // What was chosen for one connection is not meant for another that is there already.
         let pinned = self.attempt.connection_id.as_ref();
         let another = renewed.is_some_and(|renewed| pinned.is_some_and(|pinned| *pinned != renewed.id));
@@ -256,7 +279,7 @@ impl Grant {
         let action = if live.external == *identity { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
         transaction.commit().await?;
-        let stored = tokens.refresh_token.as_ref().or(kept);
+        let stored = tokens.refresh_token.token().or(kept);
         let replaced =
             superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));
         self.revoke_unwanted(replaced, Some(&live.external)).await;

@@ -14,7 +14,7 @@ use crate::connection::start::store::{self, Claimant, Kept};
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::scope::Scopes;
-use crate::issuer::token_answer::TokenSet;
+use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::secret::{Token, TokenHash};
 use crate::vault::{Place, VaultError};
@@ -54,6 +54,8 @@ struct Tokens {
     refresh_token: Option<Token>,
     expires_at: Option<i64>,
     scope: Option<String>,
+    #[serde(default)]
+    token_type: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,10 +70,11 @@ pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalId
     let app = &grant.app;
     let now = app.clock.now();
     let kept = Tokens {
-        access_token: tokens.access_token.clone(),
-        refresh_token: tokens.refresh_token.clone(),
+        access_token: tokens.access_token.token().cloned(),
+        refresh_token: tokens.refresh_token.token().cloned(),
         expires_at: tokens.expires_in.map(|seconds| now.plus(seconds).unix()),
         scope: tokens.scope.as_ref().map(ToString::to_string),
+        token_type: tokens.token_type.clone(),
     };
     let text = serde_json::to_string(&kept).map_err(|_| VaultError::DoesNotOpen)?;
     let sealed = app.house_key.seal(&place(&grant.state), &Token::new(text))?;
@@ -191,7 +194,7 @@ impl Grant {
         given_by: &ExternalIdentity,
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
-        let told = self.revoke_unwanted(tokens.refresh_token.as_ref(), Some(given_by)).await;
+        let told = self.revoke_unwanted(tokens.refresh_token.token(), Some(given_by)).await;
         if told || until.is_some_and(|until| until <= self.app.clock.now()) {
             return forget(&self.app, &self.state).await;
         }
@@ -237,11 +240,12 @@ fn open(
     let identity: Identity = serde_json::from_str(&kept.identity).map_err(unreadable)?;
     let now = app.clock.now();
     let tokens = TokenSet {
-        access_token: tokens.access_token,
-        refresh_token: tokens.refresh_token,
+        access_token: tokens.access_token.into(),
+        refresh_token: tokens.refresh_token.into(),
+        token_type: tokens.token_type,
         expires_in: tokens.expires_at.map(|at| Timestamp::from_unix(at).seconds_from(now)),
         scope: tokens.scope.as_deref().map(Scopes::lenient),
-        id_token: None,
+        id_token: Member::Absent,
     };
     let grant = Grant {
         app: app.clone(),

@@ -34,6 +34,9 @@ pub fn sentence(connection: &Connection, standing: Standing, issuer: &str, now: 
         Status::InDoubt => Some(format!(
             "{issuer} was asked to renew the access, and its answer did not reach us. It is asked again {again}. {meanwhile}"
         )),
+        Status::Backoff if connection.cause == Some(Cause::UnusableToken) => Some(format!(
+            "{issuer} gives something that cannot be passed on to apps. That is not yours to mend. It is asked again {again}. {meanwhile}"
+        )),
         Status::Backoff => Some(format!(
             "{issuer} could not renew the access just now. It is asked again {again}. {meanwhile}"
         )),

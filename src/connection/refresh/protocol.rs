@@ -30,6 +30,8 @@ pub struct Terms {
     pub live_for: i64,
     /// What dies there when one refresh token is revoked.
     pub reach: Reach,
+    /// The issuer has refused this grant for so long, while it gave others theirs, that one refusal more ends it.
+    pub refused_for_good: bool,
     /// By the issuer's habits the refresh token has run out, so that no word of it being dead is a surprise.
     pub run_out: bool,
 }
@@ -249,7 +251,8 @@ fn wait(failed: u32, rescued: bool) -> Next {
 }
 
 fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
-    let mut setback = set_back(fault, lease.doubted || asked.unanswered, lease.failures);
+    let mut setback =
+        set_back(fault, lease.doubted || asked.unanswered, lease.failures, terms.refused_for_good);
     if setback.in_doubt && !terms.overlap {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
@@ -258,7 +261,7 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
         // Nothing has changed for anybody: it is only tried again later.
         setback.status = Status::Active;
     }
-    if terms.run_out && setback.status == Status::NeedsReconnect {
+    if terms.run_out && matches!(fault, IssuerFault::InvalidGrant(_)) {
         setback.cause = Some(Cause::Expired);
     }
     Next::Go(State::SettingBack, Effect::SetBack(setback))

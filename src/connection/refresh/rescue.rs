@@ -33,7 +33,12 @@ struct Line {
     access_token_hash: Option<String>,
     access_expires_at: Option<i64>,
     refresh_token: Option<String>,
+    #[serde(default)]
+    token_type: Option<String>,
     granted_scopes: String,
+    /// What is wrong with the answer, by its word.
+    #[serde(default)]
+    flaw: Option<String>,
 }
 
 impl Line {
@@ -46,7 +51,9 @@ impl Line {
             access_token_hash: tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned()),
             access_expires_at: tokens.access_expires_at.map(Timestamp::unix),
             refresh_token: tokens.refresh_token.as_ref().map(|sealed| sealed.0.clone()),
+            token_type: tokens.token_type.clone(),
             granted_scopes: tokens.granted_scopes.to_string(),
+            flaw: tokens.flaw.map(|flaw| <&str>::from(flaw).to_owned()),
         }
     }
 
@@ -56,7 +63,9 @@ impl Line {
             access_token_hash: self.access_token_hash.clone().map(TokenHash::stored),
             access_expires_at: self.access_expires_at.map(Timestamp::from_unix),
             refresh_token: self.refresh_token.clone().map(Sealed),
+            token_type: self.token_type.clone(),
             granted_scopes: Scopes::lenient(&self.granted_scopes),
+            flaw: self.flaw.as_deref().and_then(|flaw| flaw.parse().ok()),
         }
     }
 }

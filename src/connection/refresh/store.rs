@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::early;
 use crate::connection::held::changed;
-use crate::connection::state::Setback;
+use crate::connection::state::{Flaw, Setback, Status, settled, wait_for_a_usable_token};
 use crate::connection::store::{bind_tokens, text};
 use crate::connection::{Connection, SealedTokens};
 use crate::db::Db;
@@ -63,7 +63,7 @@ pub async fn lease(
 }
 
 /// Stores what a refresh brought, ends lease and intent, and moves the fence, so that whoever else was refreshing
-/// this generation can no longer write. It counts by the generation alone: who spent a generation's token holds
+/// this generation can no longer write. What is wrong with it decides where it leaves the connection. It counts by the generation alone: who spent a generation's token holds
 /// its only successor, whatever became of the lease. But where the fence has moved, somebody else may have presented
 /// the same spent token after it, and a strict issuer takes that for theft: what was stored is in doubt until it has
 /// worked, and nobody begins before the other's lease is over. False when the row is of another generation or not live.
@@ -75,16 +75,24 @@ pub async fn commit_refresh(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    let update = "UPDATE connections SET status = CASE WHEN fence = $10 THEN 'active' ELSE 'in_doubt' END, \
-            cause = NULL, previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
+    let update = "UPDATE connections SET status = CASE WHEN fence = $11 THEN $12 ELSE $13 END, \
+            cause = $14, previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
             previous_refresh_token = refresh_token, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
-            granted_scopes = $7, generation = generation + 1, fence = fence + 1, \
-            lease_until = CASE WHEN fence = $13 THEN NULL ELSE lease_until END, \
-            intent_generation = CASE WHEN fence = $11 THEN NULL ELSE generation + 1 END, \
-            intent_at = CASE WHEN fence = $12 THEN NULL ELSE intent_at END, \
-            retry_at = NULL, failures = 0, refreshed_at = $8, updated_at = $9, refresh_due_at = $14 \
+            granted_scopes = $7, token_type = $8, generation = generation + 1, fence = fence + 1, \
+            lease_until = CASE WHEN fence = $15 THEN NULL ELSE lease_until END, \
+            intent_generation = CASE WHEN fence = $16 THEN NULL ELSE generation + 1 END, \
+            intent_at = CASE WHEN fence = $17 THEN NULL ELSE intent_at END, \
+            retry_at = $18, failures = $19, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $10, \
+            refresh_due_at = $20 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
+    let (status, cause) = settled(tokens.flaw);
+    let rivalled = if status == Status::NeedsReconnect { status } else { Status::InDoubt };
+    // What was presented may be spent: whoever presents it next must know.
+    let certain = if tokens.flaw == Some(Flaw::RefreshToken) { NO_FENCE } else { fence };
+    let unusable = matches!(tokens.flaw, Some(Flaw::AccessToken | Flaw::RefreshToken));
+    let wait = unusable.then(|| wait_for_a_usable_token(seen.failures));
+    let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
@@ -92,19 +100,28 @@ pub async fn commit_refresh(
         .bind(now.unix())
         .bind(now.unix())
         .bind(fence)
+        .bind(<&str>::from(status))
+        .bind(<&str>::from(rivalled))
+        .bind(cause.map(<&str>::from))
         .bind(fence)
-        .bind(fence)
-        .bind(fence)
+        .bind(certain)
+        .bind(certain)
+        .bind(wait.map(|seconds| from.plus(seconds).unix()))
+        .bind(if unusable { seen.failures + 1 } else { 0 })
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .execute(&mut *transaction)
         .await?;
     if done.rows_affected() != 1 {
         return Ok(false);
     }
-    ledger::append(&mut transaction, &app.ledger, Action::Refreshed, entry, now).await?;
+    let action = if status == Status::NeedsReconnect { Action::NeedsReconnect } else { Action::Refreshed };
+    ledger::append(&mut transaction, &app.ledger, action, entry, now).await?;
     transaction.commit().await?;
     Ok(true)
 }
+
+/// No row has this one.
+const NO_FENCE: i64 = -1;
 
 /// The refresh token that the present one replaced, while the row is as it was seen.
 pub async fn previous_refresh_token(db: &Db, seen: &Connection) -> Result<Option<Sealed>, sqlx::Error> {
@@ -127,7 +144,9 @@ pub async fn fail_refresh(
     let update = "UPDATE connections SET status = $3, cause = $4, lease_until = NULL, \
             intent_generation = CASE WHEN $5 = 'open' THEN generation ELSE NULL END, \
             intent_at = CASE WHEN $6 = 'open' THEN intent_at ELSE NULL END, \
-            retry_at = $7, refresh_due_at = $8, failures = failures + 1, updated_at = $9 \
+            retry_at = $7, refresh_due_at = $8, failures = failures + 1, updated_at = $9, \
+            refusals = refusals + $10, \
+            refused_since = CASE WHEN $11 = 0 THEN refused_since ELSE COALESCE(refused_since, $12) END \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
     let intent = if setback.in_doubt { "open" } else { "closed" };
     let from = app.db.lease_now(&app.clock).await?;
@@ -143,6 +162,9 @@ pub async fn fail_refresh(
         // By the clock that will judge it: one replica's wrong clock must not keep all the others waiting.
         .bind(setback.wait.map(|seconds| from.plus(seconds).unix()))
         .bind(setback.wait.map(|seconds| now.plus(seconds).unix()))
+        .bind(now.unix())
+        .bind(i64::from(setback.refused))
+        .bind(i64::from(setback.refused))
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;

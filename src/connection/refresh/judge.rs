@@ -1,0 +1,64 @@
+//! Judges whose the answer of a refresh is, by the ID token in it (OpenID Connect Core 1.0 section 12.2). Stores nothing,
+//! and waits no longer for an issuer's keys than an answer can wait in memory.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::connection::Connection;
+use crate::issuer::token_answer::{Member, TokenSet};
+use crate::issuer::{IssuerFault, id_token};
+
+/// Until then keys that are not here count as keys that cannot be had.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Whether an answer is of another identity than the connection's, or says whose it is in a way that cannot be believed.
+/// Without an ID token, or without the keys to judge it by, it is as good as ever.
+pub async fn is_another(
+    app: &App,
+    third_party: &ThirdPartyApp,
+    connection: &Connection,
+    tokens: &TokenSet,
+) -> bool {
+    let issuer = &third_party.issuer;
+    // Where none was asked for, or none can be judged, whoever consented is known by other means.
+    if issuer.identifier().is_none() || !asked_for_identity(third_party, connection) {
+        return false;
+    }
+    let id_token = match &tokens.id_token {
+        Member::Absent => return false,
+        Member::Unusable(_) => return true,
+        Member::Token(id_token) => id_token,
+    };
+    let verifying = id_token::verify_refreshed(
+        &app.issuers,
+        issuer,
+        id_token,
+        &third_party.client_id,
+        tokens.access_token.token(),
+    );
+    let verified = timeout(PATIENCE, verifying).await;
+    match verified {
+        Ok(Ok(claims)) => {
+            let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
+            let pinned = &connection.external.subject;
+            !pinned.is_empty() && subject != pinned
+        }
+        Ok(Err(fault @ IssuerFault::Untrusted(_))) => {
+            tracing::warn!(connection = connection.id, issuer = issuer.key, %fault, "a refresh is not to be believed");
+            true
+        }
+        Ok(Err(fault)) => {
+            tracing::info!(connection = connection.id, issuer = issuer.key, %fault, "a refresh's ID token was not judged");
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Then the connection's subject is the ID token's.
+fn asked_for_identity(third_party: &ThirdPartyApp, connection: &Connection) -> bool {
+    third_party.scopes.contains("openid") || connection.granted_scopes.contains("openid")
+}

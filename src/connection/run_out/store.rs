@@ -1,0 +1,45 @@
+//! The SQL of running out: one statement a connection, and the ledger's row after it.
+
+use sqlx::Row;
+
+use crate::App;
+use crate::clock::Timestamp;
+use crate::connection::Connection;
+use crate::connection::held::changed;
+use crate::db::Db;
+use crate::ledger::{self, Action, Entry};
+
+/// How many are looked for at once.
+const BATCH: i64 = 100;
+
+pub async fn due(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT id FROM connections WHERE app_id = $1 AND refresh_due_at <= $2 AND refresh_token IS NULL \
+        AND access_expires_at <= $3 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
+        ORDER BY refresh_due_at LIMIT $4";
+    let select = sqlx::query(select).bind(app_id).bind(now.unix()).bind(now.unix()).bind(BATCH);
+    select.fetch_all(&db.pool).await?.iter().map(|row| row.try_get("id")).collect()
+}
+
+pub async fn end(app: &App, seen: &Connection, now: Timestamp) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connections SET status = 'needs_reconnect', cause = 'no_refresh_token', retry_at = NULL, \
+            refresh_due_at = NULL, updated_at = $3 \
+        WHERE id = $1 AND generation = $2 AND refresh_token IS NULL \
+            AND (access_token IS NULL OR access_expires_at <= $4) \
+            AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
+    let mut transaction = app.db.begin().await?;
+    changed(app, &mut transaction, &seen.id, None);
+    let done = sqlx::query(update)
+        .bind(&seen.id)
+        .bind(seen.generation)
+        .bind(now.unix())
+        .bind(now.unix())
+        .execute(&mut *transaction)
+        .await?;
+    if done.rows_affected() != 1 {
+        return Ok(());
+    }
+    let entry =
+        Entry::of(seen, "attache").saying("There is no refresh token, and the access token has run out.");
+    ledger::append(&mut transaction, &app.ledger, Action::NeedsReconnect, &entry, now).await?;
+    transaction.commit().await
+}
