@@ -37,6 +37,7 @@ mod mass_revoke;
 mod mass_revoke_killed;
 mod minted;
 mod moves;
+mod odd_answers;
 mod other_identity;
 mod overload;
 mod paging;
