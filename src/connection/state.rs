@@ -264,8 +264,9 @@ pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64, for_good: boo
             wait: Some(wait.max(60)),
             ..later
         },
-        IssuerFault::Unanswered(_) | IssuerFault::Odd(_) => {
-            Setback { status: Status::InDoubt, in_doubt: true, ..later }
+        IssuerFault::Unanswered(_) => Setback { status: Status::InDoubt, in_doubt: true, ..later },
+        IssuerFault::Odd(_) => {
+            Setback { status: Status::InDoubt, in_doubt: true, wait: Some(BETWEEN_REFRESHES), ..later }
         }
         IssuerFault::Unavailable(_, said) => Setback { wait: Some(said.unwrap_or(wait)), ..later },
         IssuerFault::Untrusted(_) | IssuerFault::Unverified(_) => later,
