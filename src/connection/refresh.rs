@@ -16,7 +16,7 @@ use super::revoke::tell;
 use super::seal::{
     Binding, data_key, open_access_token, open_previous_refresh_token, open_refresh_token, seal,
 };
-use super::state::{Flaw, Setback, Status, is_refused_for_good};
+use super::state::{BETWEEN_REFRESHES, Flaw, Setback, Status, is_refused_for_good};
 use super::{Connection, SealedTokens};
 use crate::App;
 use crate::app::ThirdPartyApp;
@@ -236,7 +236,8 @@ impl Refresh<'_> {
         let refused = matches!(self.fault, Some(IssuerFault::InvalidGrant(_)));
         if again && !refused && !self.call.may_repeat() {
             // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
-            let later = IssuerFault::Unavailable("too much was asked of the issuer twice".to_owned(), None);
+            let sentence = "too much was asked of the issuer twice".to_owned();
+            let later = IssuerFault::Unavailable(sentence, Some(BETWEEN_REFRESHES));
             self.fault = Some(later.clone());
             return Event::Refused(later);
         }

@@ -50,7 +50,7 @@ pub enum TokenShape {
     /// The right body under another content type.
     ContentType(&'static str),
     /// Whatever is written here, under this status, in place of the answer: the request was carried out all the same, and
-    /// a rotating issuer has rotated. `{access_token}`, `{refresh_token}` and `{id_token}` become what they name.
+    /// a rotating issuer has rotated, unless it says that the old one stays. `{access_token}`, `{refresh_token}` and `{id_token}` become what they name.
     As(u16, String),
     /// The right answer, compressed though nobody asked for it.
     Compressed(Coding),
@@ -69,6 +69,11 @@ impl TokenShape {
         match self {
             Self::With("refresh_token", value) => value.as_str().is_none_or(str::is_empty),
             Self::Without(name) => *name == "refresh_token",
+            Self::As(200..=299, body) => {
+                let members = serde_json::from_str::<serde_json::Map<String, Value>>(body);
+                let given = members.map(|members| members.get("refresh_token").cloned().unwrap_or_default());
+                given.is_ok_and(|given| given.is_null() || given == "")
+            }
             _ => false,
         }
     }
