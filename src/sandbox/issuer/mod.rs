@@ -34,7 +34,9 @@ use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
 pub use self::book::{Shown, Verdict};
-pub use self::faults::{AuthorizationFault, DiscoveryShape, Faults, IdTokenFault, TokenShape, UserinfoShape};
+pub use self::faults::{
+    AccessTokenFault, AuthorizationFault, DiscoveryShape, Faults, IdTokenFault, TokenShape, UserinfoShape,
+};
 use self::keys::{KeyRing, SigningKey};
 pub use self::settings::{Client, ClientAuth, RevocationReach, Settings};
 use super::{locked, serve};
