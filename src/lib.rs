@@ -80,7 +80,7 @@ use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
 use replicas::Replica;
-use vault::{DataKey, Vault};
+use vault::{DataKey, Pseudonyms, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
 #[derive(Clone)]
@@ -97,6 +97,7 @@ pub struct Parts {
     pub replica: Replica,
     /// Seals what belongs to no app and no connection: sessions, attempts, signing keys.
     pub house_key: Arc<DataKey>,
+    pub pseudonyms: Pseudonyms,
     pub issuers: Issuers,
     pub signing_keys: SigningKeys,
     pub ledger: Ledger,

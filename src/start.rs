@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::connection::complete::kept;
 use crate::connection::consent;
 use crate::connection::flight::Flights;
+use crate::connection::freeze;
 use crate::connection::refresh::rescue;
 use crate::connection::revoke::tell::tell_again;
 use crate::content::signing_key;
@@ -28,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::replicas::{self, Replica};
 use crate::secret::Token;
-use crate::vault::{self, MasterKey, Vault, VaultError, rotate};
+use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, rotate};
 use crate::{App, Parts, account, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
@@ -72,6 +73,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     // Replicas that start at once take turns: what one makes, the next one finds.
     let turn = db.take_turn().await.map_err(Error::from)?;
     let house_key = Arc::new(vault::unlock(&db, &vault, clock.now()).await?);
+    let pseudonyms = Pseudonyms::open(&db, &vault, clock.now()).await?;
     let signing_keys = signing_key::open(&db, &house_key, clock.now()).await?;
     let egress = Egress::new(config.outbound.allow_origins.clone());
     let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), clock.clone());
@@ -87,6 +89,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         vault,
         replica: Replica::default(),
         house_key,
+        pseudonyms,
         signing_keys,
         ledger: Ledger::default(),
         flights: Flights::default(),
@@ -98,6 +101,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         events,
     });
     crate::app::sync::sync(&app, extent).await?;
+    freeze::give_pseudonyms(&app).await?;
     // Before anything is refreshed or stored: by the habits that the file gives the issuers.
     restore::judge(&app).await?;
     if extent == Extent::Whole {

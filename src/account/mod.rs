@@ -1,17 +1,20 @@
 //! Accounts: who is signed in, known by (issuer, subject).
 
+pub mod claims;
 pub mod delete;
 pub mod pages;
 pub mod sign_in;
 pub mod sign_out;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::App;
 use crate::cache::Weigh;
+use crate::clock::Timestamp;
 use crate::error::Error;
 
 /// A person who signed in here.
@@ -22,8 +25,11 @@ pub struct Account {
     pub subject: String,
     pub name: Option<String>,
     pub email: Option<String>,
-    /// The claims of the last sign-in, by which an environment may choose its accounts.
+    /// The claims of the last sign-in and of the tokens after it, by which an environment may choose its accounts.
     pub claims: Map<String, Value>,
+    /// When, in Unix seconds, a token after the sign-in said a claim, by its name.
+    pub claims_at: BTreeMap<String, i64>,
+    pub signed_in_at: Timestamp,
 }
 
 impl Account {
@@ -59,7 +65,8 @@ impl Weigh for Account {
         ];
         let texts: usize = texts.into_iter().flatten().map(String::len).sum();
         let claims: usize = self.claims.iter().map(|(name, value)| 64 + name.len() + weight(value)).sum();
-        (size_of::<Self>() + texts + claims) as u64
+        let ages: usize = self.claims_at.keys().map(|name| 64 + name.len()).sum();
+        (size_of::<Self>() + texts + claims + ages) as u64
     }
 }
 

@@ -11,7 +11,7 @@ use crate::db::write::Transaction;
 use crate::db::{Db, json};
 use crate::secret::{TokenHash, random_id};
 
-const COLUMNS: &str = "id, issuer, subject, name, email, claims";
+const COLUMNS: &str = "id, issuer, subject, name, email, claims, claims_at, last_sign_in_at";
 
 /// What the issuer told about a person at sign-in.
 pub struct Profile<'a> {
@@ -29,7 +29,8 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
         "INSERT INTO accounts (id, issuer, subject, name, email, picture, claims, created_at, last_sign_in_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, email = excluded.email, \
-             picture = excluded.picture, claims = excluded.claims, last_sign_in_at = excluded.last_sign_in_at \
+             picture = excluded.picture, claims = excluded.claims, claims_at = '{{}}', \
+             last_sign_in_at = excluded.last_sign_in_at \
          RETURNING {COLUMNS}"
     ));
     let mut transaction = app.db.begin().await?;
@@ -50,6 +51,31 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
     transaction.after_commit(move || holder.held.accounts.forget(&id));
     transaction.commit().await?;
     Ok(account)
+}
+
+/// Only over what `next` was made of. False when the account has changed since.
+pub async fn follow(app: &App, seen: &Account, next: &Account) -> Result<bool, sqlx::Error> {
+    let text = |account: &Account| {
+        let at = serde_json::to_string(&account.claims_at).unwrap_or_default();
+        (Value::Object(account.claims.clone()).to_string(), at)
+    };
+    let ((seen_claims, seen_at), (claims, claims_at)) = (text(seen), text(next));
+    let mut transaction = app.db.begin().await?;
+    let (holder, id) = (app.clone(), seen.id.clone());
+    transaction.after_commit(move || holder.held.accounts.forget(&id));
+    let update = "UPDATE accounts SET claims = $2, claims_at = $3 \
+        WHERE id = $1 AND status = 'active' AND claims = $4 AND claims_at = $5 AND last_sign_in_at = $6";
+    let done = sqlx::query(update)
+        .bind(&seen.id)
+        .bind(claims)
+        .bind(claims_at)
+        .bind(seen_claims)
+        .bind(seen_at)
+        .bind(seen.signed_in_at.unix())
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub async fn by_id(db: &Db, id: &str) -> Result<Option<Account>, sqlx::Error> {
@@ -82,7 +108,7 @@ pub async fn begin_deletion(
     let (holder, held) = (app.clone(), id.to_owned());
     transaction.after_commit(move || holder.held.accounts.forget(&held));
     let update = "UPDATE accounts SET status = 'deleting', issuer = '', subject = id, name = NULL, email = NULL, \
-            picture = NULL, claims = '{}', deleted_at = $2 WHERE id = $1 AND status = 'active'";
+            picture = NULL, claims = '{}', claims_at = '{}', deleted_at = $2 WHERE id = $1 AND status = 'active'";
     let done = sqlx::query(update).bind(id).bind(now.unix()).execute(&mut **transaction).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -94,7 +120,7 @@ pub async fn deleting(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Erro
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-/// Only of one that was deleted before `before`, and all of whose issuers were told.
+/// Only of one that was deleted before `before`, and all of whose issuers were told, also of what was kept undecided.
 pub async fn end_deletion(
     transaction: &mut Transaction,
     id: &str,
@@ -102,7 +128,9 @@ pub async fn end_deletion(
 ) -> Result<bool, sqlx::Error> {
     let update = "UPDATE accounts SET status = 'deleted' WHERE id = $1 AND status = 'deleting' AND deleted_at <= $2 \
         AND NOT EXISTS (SELECT 1 FROM connections c WHERE c.account_id = accounts.id AND c.consented_at >= 0 \
-            AND c.status <> 'revoked')";
+            AND c.status <> 'revoked') \
+        AND NOT EXISTS (SELECT 1 FROM connect_attempts k WHERE k.account_id = accounts.id \
+            AND k.kept_tokens IS NOT NULL)";
     let done = sqlx::query(update).bind(id).bind(before.unix()).execute(&mut **transaction).await?;
     Ok(done.rows_affected() == 1)
 }
@@ -115,6 +143,8 @@ fn read(row: &AnyRow) -> Result<Account, sqlx::Error> {
         name: row.try_get("name")?,
         email: row.try_get("email")?,
         claims: json(row, "claims")?,
+        claims_at: json(row, "claims_at")?,
+        signed_in_at: Timestamp::from_unix(row.try_get("last_sign_in_at")?),
     })
 }
 

@@ -61,16 +61,17 @@ pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp
     if let Some(sentence) = issuer.profile.refuses(&scopes, &new.authorization_url_extras) {
         return Err(Error::InvalidRequest(sentence));
     }
-    let same_issuer = issuer.key == app.config.sign_in.issuer;
-    if new.identity == Some(IdentityRule::Same) && !same_issuer {
+    if new.identity == Some(IdentityRule::Same) && !app.config.signs_in_at(&issuer.external_name()) {
         let sentence = "identity `same` needs the issuer where people sign in; use `any`.";
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
     let mut existing = store::by_key(&app.db, &new.key).await?;
     if existing.is_none() && source == Source::Config {
         // The same client under another key in the file: renamed, not another app.
-        existing = store::by_client_at(&app.db, &issuer.id, &new.client_id).await?;
+        existing = of_client(app, &issuer, &new.client_id).await?.into_iter().next();
     }
+    let own = existing.as_ref().map(|existing| existing.id.as_str());
+    refuse_a_shared_client(app, &issuer, &new.client_id, own).await?;
     match existing {
         None => insert(app, new, issuer, source).await,
         Some(existing) if existing.source == source => update(app, existing, new, issuer).await,
@@ -78,6 +79,30 @@ pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp
             "The app `{}` was made by {}; change it there.",
             existing.key, existing.source
         ))),
+    }
+}
+
+/// The apps that are this client of this issuer, under whichever key of the configuration it goes.
+async fn of_client(app: &App, issuer: &Issuer, client_id: &str) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+    match issuer.identifier() {
+        Some(identifier) => store::by_client(&app.db, identifier, client_id).await,
+        None => Ok(store::by_client_at(&app.db, &issuer.id, client_id).await?.into_iter().collect()),
+    }
+}
+
+/// Two keys of the configuration may be one issuer: a client there is one app's all the same.
+async fn refuse_a_shared_client(
+    app: &App,
+    issuer: &Issuer,
+    client_id: &str,
+    own: Option<&str>,
+) -> Result<(), Error> {
+    match of_client(app, issuer, client_id).await?.iter().find(|other| Some(other.id.as_str()) != own) {
+        None => Ok(()),
+        Some(other) => {
+            let sentence = format!("The app `{}` is this client of the same issuer already.", other.key);
+            Err(Error::Conflict(sentence))
+        }
     }
 }
 
@@ -178,9 +203,9 @@ fn assemble(
     client_secret: Option<crate::vault::Sealed>,
     data_key: crate::vault::WrappedKey,
 ) -> (ThirdPartyApp, Provenance) {
-    let same_issuer = issuer.key == app.config.sign_in.issuer;
+    let signs_in_there = app.config.signs_in_at(&issuer.external_name());
     let identity_rule =
-        new.identity.unwrap_or(if same_issuer { IdentityRule::Same } else { IdentityRule::Any });
+        new.identity.unwrap_or(if signs_in_there { IdentityRule::Same } else { IdentityRule::Any });
     let provenance = Provenance {
         slack_app_id: new.slack_app_id,
         provider_key: new.provider_key,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use attache::app::sync;
 use attache::clock::Clock;
+use attache::content::AccountRule;
 use attache::db;
 use attache::issuer::http::{Egress, Http};
 use attache::issuer::{Issuers, discovery, key_set};
@@ -42,6 +43,13 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
         return issuer::run(check, &config, &issuers, key).await;
+    }
+    for (key, environment) in &config.environments {
+        if environment.accounts.as_ref().is_some_and(AccountRule::is_ageless) {
+            println!(
+                "environments.{key}: its claim holds however long ago it was said; max_age_seconds in `accounts` ends that"
+            );
+        }
     }
     let mut troubled = 0;
     if let Some(path) = db::sqlite_path(&config.database.url)

@@ -27,11 +27,14 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     for (key, issuer) in &mut config.issuers {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
     }
+    judge_shared_issuers(&config.issuers, faults);
     let mut apps = std::mem::take(&mut config.apps);
     let mut clients = BTreeMap::new();
     for (key, app) in &mut apps {
         judge_app(key, app, config, faults);
-        if let Some(other) = clients.insert((app.issuer.clone(), app.client_id.clone()), key) {
+        let issuer = config.issuers.get(&app.issuer).and_then(|issuer| issuer.issuer.as_ref());
+        let issuer = issuer.unwrap_or(&app.issuer).clone();
+        if let Some(other) = clients.insert((issuer, app.client_id.clone()), key) {
             let problem = format!("is the client of apps.{other} too; each app is a client of its own");
             faults.push(ConfigFault::new(format!("apps.{key}.client_id"), problem));
         }
@@ -191,6 +194,21 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     issuer.judge_habits(key, faults);
 }
 
+/// Two sections of one identifier are one issuer, whose metadata and keys are kept once: they are judged by one rule.
+fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut Faults) {
+    let mut seen: BTreeMap<&str, (&str, BTreeSet<&Url>)> = BTreeMap::new();
+    for (key, issuer) in issuers {
+        let Some(identifier) = &issuer.issuer else { continue };
+        let origins: BTreeSet<&Url> = issuer.endpoint_origins.iter().collect();
+        let (other, others) = seen.entry(identifier).or_insert_with(|| (key, origins.clone()));
+        if *others != origins {
+            let problem =
+                format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
+            faults.push(ConfigFault::new(format!("issuers.{key}.endpoint_origins"), problem));
+        }
+    }
+}
+
 /// Anything that carries a code or a secret is https, unless its origin was named for development.
 fn judge_transport(key: &str, url: &Url, allowed: &[Url], faults: &mut Faults) {
     let named = allowed.iter().any(|origin| origin.origin() == url.origin());
@@ -224,7 +242,9 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
     if !config.issuers.contains_key(&app.issuer) {
         faults.push(ConfigFault::new(format!("{key}.issuer"), "names no [issuers.…] of this file; add it"));
     }
-    if app.identity == Some(IdentityRule::Same) && app.issuer != config.sign_in.issuer {
+    let identifier = config.issuers.get(&app.issuer).and_then(|issuer| issuer.issuer.as_deref());
+    let signs_in_there = identifier.is_some_and(|identifier| config.signs_in_at(identifier));
+    if app.identity == Some(IdentityRule::Same) && !signs_in_there {
         faults.push(ConfigFault::new(
             format!("{key}.identity"),
             "can be \"same\" only when the app's issuer is the one of [sign_in]; use \"any\"",
@@ -320,6 +340,11 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     {
         let problem = "must be a JSONPath (RFC 9535) into the claims, such as $.org_id";
         faults.push(ConfigFault::new(format!("{key}.accounts.claim"), problem));
+    }
+    if let Some(AccountRule::Claim(rule)) = &environment.accounts
+        && rule.max_age_seconds.is_some_and(|age| age < 60)
+    {
+        faults.push(ConfigFault::new(format!("{key}.accounts.max_age_seconds"), "must be 60 or more"));
     }
 }
 

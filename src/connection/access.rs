@@ -37,20 +37,24 @@ pub async fn access_token(app: &App, key: &Token, id: &str, demand: Demand) -> R
     hand_out(app, connection, &caller.id, demand).await
 }
 
-/// The access token of a connection whose use was already allowed, fresh enough to be used at once.
+/// The access token of a connection whose use was already allowed, fresh enough to be used at once, and its generation.
 ///
 /// # Errors
-/// As [`access_token`].
-pub async fn fresh_token(app: &App, connection: &Arc<Connection>) -> Result<Token, Error> {
+/// As [`access_token`]; [`Error::ConnectionNotFound`] also when another identity has taken the connection over meanwhile.
+pub async fn fresh_token(app: &App, connection: &Arc<Connection>) -> Result<(Token, i64), Error> {
     let demand = Demand { min_ttl: DEFAULT_MIN_TTL, force_refresh: false };
     let mut current = Arc::clone(connection);
     if settle(app, &current, demand).await? {
         current = reread(app, &current).await?;
     }
+    if current.external != connection.external {
+        return Err(Error::ConnectionNotFound);
+    }
     if !servable(app, &current) {
         return Err(refusal(app, &current).await);
     }
-    open_access_token(app, &current)?.ok_or(Error::ConnectionNotFound)
+    let token = open_access_token(app, &current)?.ok_or(Error::ConnectionNotFound)?;
+    Ok((token, current.generation))
 }
 
 /// Does what must be done first; whether anything was.

@@ -89,6 +89,24 @@ pub async fn refuse_frozen(app: &App, connection: &Connection) -> Result<(), Err
     if store::is_frozen(&app.db, &connection.id).await? { Err(Error::Frozen) } else { Ok(()) }
 }
 
+/// Refuses an access token that only callers hold which may not use it any more. Which of several shows it nobody can
+/// tell; nor whose one is that was never handed to any, such as an older one, or its person's own.
+///
+/// # Errors
+/// [`Error::Frozen`]; [`Error::SubjectTokenRefused`] when none of them has a live key.
+pub async fn refuse_stopped_holders(
+    app: &App,
+    connection: &Connection,
+    hash: &TokenHash,
+) -> Result<(), Error> {
+    let Some(generation) = connection.generation_of(hash) else { return Ok(()) };
+    let holders = store::holders(&app.db, connection, generation).await?;
+    if holders.all == 0 || holders.free > 0 {
+        return Ok(());
+    }
+    Err(if holders.keyed > 0 { Error::Frozen } else { Error::SubjectTokenRefused })
+}
+
 fn judge(found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
     match found {
         None => Err(Error::ConnectionNotFound),

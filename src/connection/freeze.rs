@@ -6,8 +6,10 @@ pub(super) mod store;
 use std::collections::HashMap;
 
 use super::Connection;
+use super::identity::Pseudonyms;
 use super::selection::{OPERATOR, Scope, Selection, Use, Why};
 use crate::App;
+use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::error::Error;
@@ -19,6 +21,9 @@ use crate::secret::random_id;
 pub struct Freeze {
     pub id: String,
     pub selection: Selection,
+    /// Whom an operator's freeze of an account or a connection stops though the id became another: who deletes the account
+    /// and signs in anew, or stops the app and connects it again, is stopped as before.
+    pub pseudonym: Option<String>,
     pub why: Why,
     /// The mass revoke or the deletion that it ends with.
     pub part_of: Option<String>,
@@ -31,20 +36,23 @@ pub struct Freeze {
 pub struct Stopped(HashMap<Scope, HashMap<String, Option<Timestamp>>>);
 
 impl Stopped {
-    pub(super) fn add(&mut self, selection: Selection) {
+    pub(super) fn add(&mut self, selection: Selection, pseudonym: Option<String>) {
         let targets = self.0.entry(selection.scope).or_default();
-        let before = targets.entry(selection.target).or_insert(selection.issued_before);
-        // Of two, the one that stops more.
-        *before = match (*before, selection.issued_before) {
-            (Some(one), Some(other)) => Some(one.max(other)),
-            _ => None,
-        };
+        // Ids and pseudonyms have different forms.
+        for name in [Some(selection.target), pseudonym].into_iter().flatten() {
+            let before = targets.entry(name).or_insert(selection.issued_before);
+            // Of two, the one that stops more.
+            *before = match (*before, selection.issued_before) {
+                (Some(one), Some(other)) => Some(one.max(other)),
+                _ => None,
+            };
+        }
     }
 
     fn covers(&self, used: Use<'_>) -> bool {
         self.0.iter().any(|(scope, targets)| {
-            let before = used.target(*scope).and_then(|target| targets.get(target));
-            before.is_some_and(|before| is_before(used.consented_at, *before))
+            let names = [used.target(*scope), used.pseudonym(*scope)].into_iter().flatten();
+            names.filter_map(|name| targets.get(name)).any(|before| is_before(used.consented_at, *before))
         })
     }
 }
@@ -55,7 +63,9 @@ fn is_before(consented_at: Timestamp, before: Option<Timestamp>) -> bool {
 
 impl Freeze {
     fn covers(&self, used: Use<'_>) -> bool {
-        used.target(self.selection.scope) == Some(self.selection.target.as_str())
+        let scope = self.selection.scope;
+        let known_again = self.pseudonym.is_some() && self.pseudonym.as_deref() == used.pseudonym(scope);
+        (known_again || used.target(scope) == Some(self.selection.target.as_str()))
             && is_before(used.consented_at, self.selection.issued_before)
     }
 }
@@ -111,8 +121,11 @@ impl Freeze {
 /// # Errors
 /// When the database does not answer.
 pub async fn freeze(app: &App, selection: &Selection, why: &Why) -> Result<Freeze, Error> {
+    let pseudonym = pseudonym(app, selection).await?;
+    let freeze = Freeze { pseudonym, ..new(app, selection, why, None) };
     let mut transaction = app.db.begin().await?;
-    let freeze = begin(app, &mut transaction, selection, why, None).await?;
+    changed(app, &mut transaction);
+    store::insert(&mut transaction, &freeze).await?;
     let entry = selection.entry(why, &freeze.id);
     ledger::append(&mut transaction, &app.ledger, Action::Frozen, &entry, freeze.since).await?;
     transaction.commit().await?;
@@ -128,16 +141,57 @@ pub(crate) async fn begin(
     why: &Why,
     part_of: Option<&str>,
 ) -> Result<Freeze, Error> {
-    let freeze = Freeze {
-        id: format!("fr_{}", random_id::<20>()),
-        selection: selection.clone(),
-        why: why.clone(),
-        part_of: part_of.map(str::to_owned),
-        since: app.clock.now(),
-    };
+    let freeze = new(app, selection, why, part_of);
     changed(app, transaction);
     store::insert(transaction, &freeze).await?;
     Ok(freeze)
+}
+
+fn new(app: &App, selection: &Selection, why: &Why, part_of: Option<&str>) -> Freeze {
+    Freeze {
+        id: format!("fr_{}", random_id::<20>()),
+        selection: selection.clone(),
+        pseudonym: None,
+        why: why.clone(),
+        part_of: part_of.map(str::to_owned),
+        since: app.clock.now(),
+    }
+}
+
+/// None also where the person is gone already: there is nothing left by which they could be known again.
+async fn pseudonym(app: &App, selection: &Selection) -> Result<Option<String>, Error> {
+    let target = &selection.target;
+    match selection.scope {
+        Scope::Account => {
+            let account = crate::account::by_id(app, target).await?;
+            Ok(account.map(|account| app.pseudonyms.of_account(&account.issuer, &account.subject)))
+        }
+        Scope::Connection => {
+            let Some(connection) = super::by_id(app, target).await? else { return Ok(None) };
+            let account = crate::account::by_id(app, &connection.account_id).await?;
+            let of = |account: &Account| {
+                Pseudonyms::of(app, account, &connection.app_id, &connection.external).connection
+            };
+            Ok(account.as_deref().map(of).or(connection.pseudonym))
+        }
+        Scope::App | Scope::Issuer | Scope::Caller | Scope::All => Ok(None),
+    }
+}
+
+/// Gives operators' freezes of before there were pseudonyms theirs. To be called at the start.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn give_pseudonyms(app: &App) -> Result<(), Error> {
+    for freeze in store::without_pseudonym(&app.db).await? {
+        if let Some(pseudonym) = pseudonym(app, &freeze.selection).await? {
+            let mut transaction = app.db.begin().await?;
+            changed(app, &mut transaction);
+            store::give_pseudonym(&mut transaction, &freeze.id, &pseudonym).await?;
+            transaction.commit().await?;
+        }
+    }
+    Ok(())
 }
 
 /// Lifts what [`begin`] began.
@@ -184,7 +238,8 @@ pub async fn pause(app: &App, connection: &Connection) -> Result<(), Error> {
     }
     let (selection, why) = own(connection);
     let id = pause_id(connection);
-    let freeze = Freeze { id: id.clone(), selection, why, part_of: None, since: app.clock.now() };
+    // Who connects again does not want it paused, so it is known by its id alone.
+    let freeze = Freeze { id: id.clone(), ..new(app, &selection, &why, None) };
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction);
     if store::insert(&mut transaction, &freeze).await? {

@@ -19,6 +19,8 @@ impl Weigh for Connection {
             self.refresh_token.as_ref().map(|sealed| sealed.0.len()),
             self.data_key.as_ref().map(|key| key.kid.len() + key.master_kid.len() + key.wrapped.len()),
             Some(self.allowed.weight()),
+            self.account_pseudonym.as_ref().map(String::len),
+            self.pseudonym.as_ref().map(String::len),
             self.granted_scopes.iter().map(|scope| scope.len() + 48).reduce(|sum, more| sum + more),
         ];
         let texts: usize = texts.into_iter().flatten().sum();

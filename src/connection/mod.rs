@@ -10,6 +10,7 @@ pub mod flight;
 pub mod freeze;
 pub mod held;
 pub mod held_back;
+pub mod identity;
 pub mod mass_revoke;
 pub mod pages;
 pub mod read;
@@ -74,7 +75,14 @@ pub struct Connection {
     pub refused_since: Option<Timestamp>,
     /// When every refresh token of this consent has ended, where the issuer's profile says so.
     pub refresh_expires_at: Option<Timestamp>,
+    /// Since when it is this identity's.
     pub connected_at: Timestamp,
+    /// When one of the same person and app was last stopped before that.
+    pub last_stop_at: Option<Timestamp>,
+    /// What a freeze knows its person by when the account is another one.
+    pub account_pseudonym: Option<String>,
+    /// What a freeze knows it by when its id is another one.
+    pub pseudonym: Option<String>,
     /// When the person last agreed: when the grant was issued.
     pub consented_at: Timestamp,
     pub refreshed_at: Option<Timestamp>,
@@ -106,6 +114,12 @@ pub struct SealedTokens {
 }
 
 impl ExternalIdentity {
+    /// Whether it names anybody.
+    #[must_use]
+    pub const fn is_pinned(&self) -> bool {
+        !self.subject.is_empty()
+    }
+
     /// For the person, where the issuer tells an identity: by e-mail or name where it is their own.
     #[must_use]
     pub fn in_words(&self, account: &Account) -> Option<String> {
@@ -131,6 +145,15 @@ impl Connection {
         let previous = self.previous_access_token_hash.as_ref() == Some(hash)
             && self.previous_access_expires_at.is_some_and(|expires| expires > now);
         (current || previous) && self.status != Status::NeedsReconnect
+    }
+
+    /// The generation that an access token came with, by its hash.
+    #[must_use]
+    pub fn generation_of(&self, hash: &TokenHash) -> Option<i64> {
+        if self.access_token_hash.as_ref() == Some(hash) {
+            return Some(self.generation);
+        }
+        (self.previous_access_token_hash.as_ref() == Some(hash)).then(|| self.generation - 1)
     }
 
     #[must_use]
@@ -245,7 +268,7 @@ pub async fn forget_attempts(transaction: &mut Transaction, account_id: &str) ->
 /// # Errors
 /// When the database does not answer.
 pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    store::forget_identities(transaction, account_id).await
+    identity::store::forget(transaction, account_id).await
 }
 
 /// Deletes consents that were never finished and pauses of what has ended, and drops what nobody decided about.

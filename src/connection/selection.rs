@@ -47,7 +47,9 @@ pub enum Scope {
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
     pub connection_id: &'a str,
+    pub pseudonym: Option<&'a str>,
     pub account_id: &'a str,
+    pub account_pseudonym: Option<&'a str>,
     pub app_id: &'a str,
     /// Of the connection's app.
     pub issuer_id: &'a str,
@@ -107,7 +109,9 @@ impl<'a> Use<'a> {
     pub fn of(connection: &'a Connection, issuer_id: &'a str, caller_id: Option<&'a str>) -> Self {
         Self {
             connection_id: &connection.id,
+            pseudonym: connection.pseudonym.as_deref(),
             account_id: &connection.account_id,
+            account_pseudonym: connection.account_pseudonym.as_deref(),
             app_id: &connection.app_id,
             issuer_id,
             caller_id,
@@ -125,6 +129,16 @@ impl<'a> Use<'a> {
             Scope::Caller => self.caller_id,
             Scope::Connection => Some(self.connection_id),
             Scope::All => Some(""),
+        }
+    }
+
+    /// By what else a freeze of the scope may know it.
+    #[must_use]
+    pub const fn pseudonym(&self, scope: Scope) -> Option<&str> {
+        match scope {
+            Scope::Account => self.account_pseudonym,
+            Scope::Connection => self.pseudonym,
+            Scope::App | Scope::Issuer | Scope::Caller | Scope::All => None,
         }
     }
 }

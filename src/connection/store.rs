@@ -23,7 +23,10 @@ use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, c.refused_since, c.refresh_expires_at, c.connected_at, c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.previous_access_expires_at, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
+    c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, \
+    c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
+    c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
@@ -213,7 +216,7 @@ pub async fn renew(
     transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
-                THEN access_token_hash ELSE NULL END, \
+                AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
             previous_access_expires_at = access_expires_at, previous_refresh_token = NULL, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, requested_scopes = $9, generation = generation + 1, fence = fence + 1, \
@@ -233,7 +236,7 @@ pub async fn renew(
         .bind(&who.issuer)
         .bind(&who.subject)
         .bind(now.unix())
-        // What another identity was given stands for nobody any more.
+        // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
         .bind(&who.issuer)
         .bind(&who.subject)
         .execute(&mut **transaction)
@@ -310,15 +313,6 @@ pub async fn finish_revoke(
     transaction.commit().await
 }
 
-/// Whom these were at their issuers: of no more use once those have been told.
-pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connections SET external_subject = '' WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked'";
-    sqlx::query(update).bind(account_id).execute(&mut **transaction).await?;
-    let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
-        (SELECT c.id FROM connections c WHERE c.account_id = $1 AND c.consented_at >= 0)";
-    sqlx::query(update).bind(account_id).execute(&mut **transaction).await.map(drop)
-}
-
 /// Why the issuer did not confirm, where it could have.
 const fn ended_here_only(told: Told) -> Option<Cause> {
     match told {
@@ -367,6 +361,9 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         refused_since: moment(row, "refused_since")?,
         refresh_expires_at: moment(row, "refresh_expires_at")?,
         connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        last_stop_at: moment(row, "last_stop_at")?,
+        account_pseudonym: row.try_get("account_pseudonym")?,
+        pseudonym: row.try_get("pseudonym")?,
         consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,

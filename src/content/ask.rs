@@ -21,6 +21,8 @@ const RETRY_AFTER: i64 = 5;
 const QUERY: &str = "query Viewer($project: ID!, $environment: String!) { _viewer { ... on UserViewer { id \
     project(id: $project) { environment(id: $environment) { authToken } } } } }";
 
+/// A token, its end, and the generation of the connection that it was asked for with.
+///
 /// # Errors
 /// [`Error::PlatformUnavailable`]; [`Error::InvalidTarget`] when the platform knows no such environment for the
 /// person; the connection's own, when it has no token to ask with.
@@ -28,8 +30,8 @@ pub async fn ask(
     app: &App,
     subject: &Subject,
     environment: &Environment,
-) -> Result<(Token, Timestamp), Error> {
-    let access_token = access::fresh_token(app, &subject.connection).await?;
+) -> Result<(Token, Timestamp, i64), Error> {
+    let (access_token, generation) = access::fresh_token(app, &subject.connection).await?;
     let url = environment.management_api_url.as_ref();
     let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;
     let variables = json!({ "project": environment.project, "environment": environment.environment });
@@ -66,5 +68,5 @@ pub async fn ask(
     // Not verified: it only shortens how long we keep it.
     let ends =
         claimed_expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));
-    Ok((token, ends.min(now.plus(KEPT_AT_MOST))))
+    Ok((token, ends.min(now.plus(KEPT_AT_MOST)), generation))
 }

@@ -2,10 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json_path::{JsonPath, PathElement};
 use url::Url;
 
 use crate::account::Account;
+use crate::clock::Timestamp;
 
 /// One (project, environment) of a content platform.
 #[derive(Clone, Debug)]
@@ -72,19 +73,22 @@ pub enum Any {
     Any,
 }
 
-/// A claim of the last sign-in that must have a value, or hold it in a list.
+/// A claim of the person, as last said, that must have a value, or hold it in a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimRule {
     /// A `JSONPath` into the claims, such as `$.org_id`.
     pub claim: String,
     pub equals: Value,
+    /// Seconds after which what nobody has said again holds no more; None for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u32>,
 }
 
 impl Environment {
-    /// Whether this app, for this account, may have a token for here.
+    /// Whether this app, for this account, may have a token for here at this moment.
     #[must_use]
-    pub fn is_open_to(&self, app_key: &str, account: &Account) -> bool {
+    pub fn is_open_to(&self, app_key: &str, account: &Account, now: Timestamp) -> bool {
         let app = match &self.apps {
             None => false,
             Some(AppRule::Any(Any::Any)) => true,
@@ -96,7 +100,7 @@ impl Environment {
             Some(AccountRule::Listed(listed)) => {
                 listed.contains(&account.id) || listed.contains(&account.subject)
             }
-            Some(AccountRule::Claim(rule)) => rule.holds_for(account),
+            Some(AccountRule::Claim(rule)) => rule.holds_for(account, now),
         };
         app && account
     }
@@ -108,6 +112,14 @@ impl Environment {
     }
 }
 
+impl AccountRule {
+    /// Whether it goes by a claim, and takes it however old it is.
+    #[must_use]
+    pub const fn is_ageless(&self) -> bool {
+        matches!(self, Self::Claim(ClaimRule { max_age_seconds: None, .. }))
+    }
+}
+
 impl ClaimRule {
     /// Whether `claim` is a path at all; one that is none holds for nobody.
     #[must_use]
@@ -115,13 +127,19 @@ impl ClaimRule {
         JsonPath::parse(&self.claim).is_ok()
     }
 
-    fn holds_for(&self, account: &Account) -> bool {
+    fn holds_for(&self, account: &Account, now: Timestamp) -> bool {
         let Ok(path) = JsonPath::parse(&self.claim) else { return false };
         let claims = Value::Object(account.claims.clone());
-        match path.query(&claims).at_most_one() {
-            Ok(Some(Value::Array(values))) => values.contains(&self.equals),
-            Ok(Some(value)) => *value == self.equals,
-            _ => false,
+        let Ok(Some(found)) = path.query_located(&claims).at_most_one() else { return false };
+        // A claim is as old as it is, whatever in it the path leads to.
+        let claim = found.location().first().and_then(PathElement::as_name).unwrap_or_default();
+        let last_said = account.said_at(claim);
+        if self.max_age_seconds.is_some_and(|age| last_said.plus(i64::from(age)) < now) {
+            return false;
+        }
+        match found.node() {
+            Value::Array(values) => values.contains(&self.equals),
+            value => *value == self.equals,
         }
     }
 }

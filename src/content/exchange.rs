@@ -56,7 +56,8 @@ pub fn open(found: Option<Arc<Environment>>, subject: &Subject) -> Result<Arc<En
 /// Whether the operator opened it to app and account, and the person lets the app in.
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
-    environment.is_open_to(&subject.app_key, &subject.account) && access(environment, subject).is_some()
+    environment.is_open_to(&subject.app_key, &subject.account, subject.at)
+        && access(environment, subject).is_some()
 }
 
 /// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
@@ -237,12 +238,19 @@ async fn make(
     scopes: &Scopes,
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
-    let (token, expires_at) = match environment.strategy {
-        Strategy::Mint => mint::mint(app, subject, caller_id, environment, &id, scopes),
+    let (token, expires_at, generation) = match environment.strategy {
+        Strategy::Mint => {
+            let (token, expires_at) = mint::mint(app, subject, caller_id, environment, &id, scopes);
+            (token, expires_at, subject.connection.generation)
+        }
+        // Asking may have refreshed the connection.
         Strategy::Ask => ask::ask(app, subject, environment).await?,
     };
-    // Asking may have refreshed the connection: what is kept is bound to the generation it was made from.
     let current = connection::reread(app, &subject.connection).await?;
+    if current.generation != generation {
+        // Refreshed meanwhile, or another's by now: what was made before is not to be given again as what comes after.
+        return Ok((token, expires_at));
+    }
     let sealed = connection::seal::data_key(app, &current)?.seal(&place(&id, current.binding()), &token)?;
     let kept = KeptToken { id, token: sealed, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };

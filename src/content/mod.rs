@@ -32,8 +32,8 @@ pub async fn open_environments(
     app_key: &str,
     account: &Account,
 ) -> Result<Vec<Arc<Environment>>, Error> {
-    let all = all(app).await?;
-    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account)).cloned().collect())
+    let (all, now) = (all(app).await?, app.clock.now());
+    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
 }
 
 /// Every environment there is; they are few.

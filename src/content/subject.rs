@@ -11,6 +11,7 @@ use crate::App;
 use crate::account::Account;
 use crate::app::AppStatus;
 use crate::caller::Caller;
+use crate::clock::Timestamp;
 use crate::connection::state::Status;
 use crate::connection::{self, Connection, ExternalIdentity, allow};
 use crate::error::Error;
@@ -22,6 +23,8 @@ pub struct Subject {
     pub connection: Arc<Connection>,
     pub account: Arc<Account>,
     pub app_key: String,
+    /// When it was found out.
+    pub at: Timestamp,
 }
 
 /// What stands for a person in an exchange.
@@ -39,6 +42,7 @@ pub enum SubjectToken {
 pub async fn by_access_token(app: &App, token: &Token) -> Result<Subject, Error> {
     let subject = complete(app, find(app, token).await?).await?;
     allow::refuse_frozen(app, &subject.connection).await?;
+    allow::refuse_stopped_holders(app, &subject.connection, &token.hash()).await?;
     Ok(subject)
 }
 
@@ -71,7 +75,8 @@ async fn find(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
 }
 
 async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Error> {
-    let over = connection.consent_expires_at.is_some_and(|ends| ends <= app.clock.now());
+    let now = app.clock.now();
+    let over = connection.consent_expires_at.is_some_and(|ends| ends <= now);
     if over || connection.status == Status::NeedsReconnect {
         return Err(Error::SubjectTokenRefused);
     }
@@ -80,7 +85,7 @@ async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Err
     let account = crate::account::by_id(app, &connection.account_id).await?;
     match (third_party, account) {
         (Some(third_party), Some(account)) => {
-            Ok(Subject { connection, account, app_key: third_party.key.clone() })
+            Ok(Subject { connection, account, app_key: third_party.key.clone(), at: now })
         }
         _ => Err(Error::SubjectTokenRefused),
     }
@@ -113,10 +118,23 @@ pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connec
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
-        found.extend(connection::by_identity(app, &third_party.id, &identity).await?);
+        let connected = connection::by_identity(app, &third_party.id, &identity).await?;
+        found.extend(connected.into_iter().map(|connection| (connection, verified.issued_at)));
     }
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
-    if found.len() == 1 { Ok(found.pop().map(Arc::new)) } else { Ok(None) }
+    match found.pop() {
+        Some((connection, Some(issued_at))) if found.is_empty() && is_of(&connection, issued_at) => {
+            Ok(Some(Arc::new(connection)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether a token of this moment can be of this connection, and not of one that was stopped before. Seconds are the finest
+/// that a token says: one of the second of a stop may be from before it.
+fn is_of(connection: &Connection, issued_at: Timestamp) -> bool {
+    issued_at.plus(jwt::SKEW) >= connection.connected_at
+        && connection.last_stop_at.is_none_or(|stop| issued_at > stop)
 }
 
 fn peek(token: &str) -> Option<Claimed> {

@@ -13,6 +13,8 @@ use crate::secret::Token;
 pub struct AccessTokenClaims {
     pub claims: Claims,
     pub subject: String,
+    /// None when the token does not say.
+    pub issued_at: Option<Timestamp>,
     pub expires_at: Timestamp,
 }
 
@@ -82,6 +84,11 @@ pub async fn verify(
         return Err(untrusted("the token was issued by another issuer"));
     }
     let expires = jwt::judge_dates(&claims, issuers.clock.now().unix())?;
+    let issued_at = jwt::numeric_date(&claims, "iat")?.map(Timestamp::from_unix);
+    // Other kinds of token are signed with the same keys. RFC 8725 section 3.11.
+    if !matches!(verified.media_type.as_deref(), None | Some("jwt" | "at+jwt" | "application/at+jwt")) {
+        return Err(untrusted("the token is of another type than an access token"));
+    }
     if looks_like_an_id_token(&claims, verified.typ.as_deref()) {
         return Err(untrusted("an ID token is not an access token"));
     }
@@ -91,7 +98,7 @@ pub async fn verify(
         return Err(untrusted("the token was issued to another client"));
     }
     let subject = jwt::subject(&claims)?.to_owned();
-    Ok(AccessTokenClaims { claims, subject, expires_at: Timestamp::from_unix(expires) })
+    Ok(AccessTokenClaims { claims, subject, issued_at, expires_at: Timestamp::from_unix(expires) })
 }
 
 /// RFC 9068 names access tokens by `typ`; without that, the claims that only ID tokens carry tell.

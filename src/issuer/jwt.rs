@@ -31,6 +31,8 @@ pub struct Verified {
     pub claims: Claims,
     /// The `typ` of the header, lower case, without `application/`.
     pub typ: Option<String>,
+    /// The same with it, where it stands there.
+    pub media_type: Option<String>,
     algorithm: CoreJwsSigningAlgorithm,
     key: CoreJsonWebKey,
 }
@@ -92,8 +94,9 @@ pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<V
         return Err(untrusted("the signature is not of one of the issuer's keys"));
     };
     let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
-    let typ = header.typ.map(|typ| typ.to_lowercase().trim_start_matches("application/").to_owned());
-    Ok(Verified { claims, typ, algorithm, key })
+    let media_type = header.typ.map(|typ| typ.to_lowercase());
+    let typ = media_type.as_ref().map(|typ| typ.trim_start_matches("application/").to_owned());
+    Ok(Verified { claims, typ, media_type, algorithm, key })
 }
 
 /// Whether a text has the form of a signed JWT; says nothing about who signed it.

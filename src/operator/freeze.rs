@@ -5,7 +5,7 @@ use super::select::{Asked, in_words, select};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::connection::freeze::{self, Freeze};
-use crate::connection::selection::{OPERATOR, Selection, Why};
+use crate::connection::selection::{OPERATOR, Scope, Selection, Why};
 use crate::connection::survey::{self, Survey};
 use crate::error::Error;
 
@@ -47,7 +47,7 @@ pub async fn unfreeze(app: &App, id: &str) -> Result<Answer, Error> {
 pub async fn list(app: &App) -> Result<Answer, Error> {
     let (freezes, pauses) = freeze::all(app).await?;
     let mut lines = Vec::new();
-    for Freeze { id, selection, why, part_of, since } in &freezes {
+    for Freeze { id, selection, why, part_of, since, .. } in &freezes {
         let part = part_of.as_ref().map(|whole| format!("\tpart of {whole}")).unwrap_or_default();
         let words = in_words(app, selection).await?;
         lines.push(format!("{id}\t{since}\t{}\t{words}\t{}{part}", why.actor, why.reason));
@@ -84,9 +84,17 @@ fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {
             found.last_used_at.map_or_else(|| "never".to_owned(), |at| at.to_string())
         ),
     ];
-    if selection.scope == crate::connection::selection::Scope::Caller {
-        lines.push("  those of the apps that the caller is allowed; other callers go on".to_owned());
-    }
+    let reaches_further = match selection.scope {
+        Scope::Account => {
+            Some("also an account that the same person makes after a deletion, while the freeze lasts")
+        }
+        Scope::Connection => Some(
+            "also what its person connects anew, to the same app as the same identity, while the freeze lasts",
+        ),
+        Scope::Caller => Some("those of the apps that the caller is allowed; other callers go on"),
+        Scope::App | Scope::Issuer | Scope::All => None,
+    };
+    lines.extend(reaches_further.map(|further| format!("  {further}")));
     lines.push("apps".to_owned());
     lines.extend(found.apps.iter().map(|app| {
         format!(

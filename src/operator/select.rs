@@ -105,7 +105,10 @@ pub async fn in_words(app: &App, selection: &Selection) -> Result<String, Error>
             let found = all.into_iter().find(|issuer| issuer.id == *target);
             format!("issuer {}", found.map_or_else(|| target.clone(), |found| found.key))
         }
-        Scope::Account => format!("account {target}"),
+        Scope::Account => match account::by_id(app, target).await? {
+            Some(_) => format!("account {target}"),
+            None => format!("account {target} (deleted)"),
+        },
         Scope::Caller => format!("caller {target}"),
         Scope::Connection => format!("connection {target}"),
         Scope::All => "everything".to_owned(),

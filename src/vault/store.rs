@@ -1,4 +1,4 @@
-//! The SQL of `vault_keys` and `vault_masters`: the key check, the house key, the data keys of apps and connections, and
+//! The SQL of `vault_keys` and `vault_masters`: the key check, the house key, the key of pseudonyms, the data keys of apps and connections, and
 //! which master key they are under.
 
 use sqlx::{AnyConnection, Row};
@@ -15,6 +15,8 @@ pub enum Purpose {
     Check,
     /// Sessions, attempts and signing keys.
     House,
+    /// Makes pseudonyms; seals nothing.
+    Pseudonym,
     App,
     Connection,
 }
@@ -24,6 +26,7 @@ impl Purpose {
         match self {
             Self::Check => "check",
             Self::House => "house",
+            Self::Pseudonym => "pseudonym",
             Self::App => "app",
             Self::Connection => "connection",
         }
@@ -302,6 +305,12 @@ async fn by_purpose(db: &Db, purpose: Purpose) -> Result<Option<WrappedKey>, sql
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys \
         WHERE purpose IN ('check', 'house') AND purpose = $1";
     let row = sqlx::query(select).bind(purpose.as_str()).fetch_optional(&db.pool).await?;
+    row.as_ref().map(wrapped).transpose()
+}
+
+pub(super) async fn by_kid(db: &Db, kid: &str) -> Result<Option<WrappedKey>, sqlx::Error> {
+    let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE kid = $1";
+    let row = sqlx::query(select).bind(kid).fetch_optional(&db.pool).await?;
     row.as_ref().map(wrapped).transpose()
 }
 

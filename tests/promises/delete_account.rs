@@ -2,12 +2,14 @@
 //! left; whoever signs in again begins anew.
 
 use attache::account::delete;
+use attache::connection::complete::kept::drop_forgotten;
 use attache::connection::revoke::tell::tell_again;
 use attache::operator::select::Person;
 use attache::operator::{Command, run};
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 
+use crate::connect_identity::anybodys;
 use crate::world::{APP, Database, EDITOR, Postgres, READER, Sqlite, World};
 
 const ACCOUNT: &str = "SELECT account_id FROM connections WHERE id = $1";
@@ -106,4 +108,38 @@ async fn an_operator_deletes_an_account_and_a_process_that_ends_in_the_middle_ch
         .column("SELECT detail FROM ledger WHERE action = 'account_deleted' AND actor = $1", "operator")
         .await;
     assert!(detail.is_some_and(|detail| detail.contains("asked for by letter")));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_consent_that_was_kept_undecided_is_given_back_and_what_it_says_is_erased(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = anybodys(database).await;
+    let person = world.signed_in(EDITOR).await;
+    let connection = person.connect_as(APP, EDITOR).await;
+    let account = world.column(ACCOUNT, &connection).await.expect("an account");
+    let callback = person.consent(&format!("/connect/{APP}?connection={connection}"), READER).await;
+    assert_eq!(person.get(callback.as_str()).await.status, 303, "the person is asked");
+    assert_eq!(world.issuer.live_refresh_tokens(), 2);
+    let csrf = person.get("/account/connected-apps").await.csrf();
+    assert_eq!(person.post("/account/delete", &[("csrf", &csrf)]).await.status, 303);
+    world.settle().await;
+    assert_eq!(world.issuer.live_refresh_tokens(), 1, "the connection is ended");
+    // The issuer is away at first: nothing is forgotten before it has been told.
+    world.issuer.faults().revoke.next(Fault::status(503));
+    drop_forgotten(&world.app).await.expect("a database");
+    world.settle().await;
+    world.clock.advance(121);
+    delete::go_on(&world.app).await.expect("it goes on");
+    let state = async || world.column("SELECT status FROM accounts WHERE id = $1", &account).await;
+    assert_eq!(state().await.as_deref(), Some("deleting"));
+    world.clock.advance(601);
+    drop_forgotten(&world.app).await.expect("a database");
+    world.settle().await;
+    assert_eq!(world.issuer.live_refresh_tokens(), 0);
+    let left = "connect_attempts WHERE kept_tokens IS NOT NULL OR kept_identity IS NOT NULL";
+    assert_eq!(world.rows(left).await, 0);
+    delete::go_on(&world.app).await.expect("it goes on");
+    assert_eq!(state().await.as_deref(), Some("deleted"));
 }

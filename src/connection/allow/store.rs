@@ -15,7 +15,8 @@ pub const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
     WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
     ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
     OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
-    OR (f.scope = 'connection' AND f.target = c.id) OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
+    OR (f.scope = 'connection' AND f.target = c.id) OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
 
 /// Whether one covers what caller `ca` does with it.
 const CALLER_FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
@@ -113,6 +114,36 @@ pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, sqlx::Error> {
     let select = AssertSqlSafe(format!("SELECT {FROZEN} FROM connections c WHERE c.id = $1"));
     let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
     row.as_ref().map_or(Ok(true), |row| flag(row, "frozen"))
+}
+
+/// The callers that were handed the access token of a connection's generation.
+pub struct Holders {
+    pub all: i64,
+    /// Those that have a live key.
+    pub keyed: i64,
+    /// Those of them that no freeze stops.
+    pub free: i64,
+}
+
+/// The same statement on both databases: no memory holds who was handed what.
+pub async fn holders(db: &Db, connection: &Connection, generation: i64) -> Result<Holders, sqlx::Error> {
+    let keyed = "EXISTS (SELECT 1 FROM callers ca JOIN api_keys k ON k.caller_id = ca.id AND k.revoked_at IS NULL \
+        WHERE ca.id = h.caller_id AND ca.status = 'active')";
+    let select = AssertSqlSafe(format!(
+        "SELECT COUNT(*) AS holders, COUNT(CASE WHEN {keyed} THEN 1 ELSE NULL END) AS keyed, \
+            COUNT(CASE WHEN {keyed} AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' \
+                AND f.target = h.caller_id AND (f.issued_before IS NULL OR f.issued_before > $1)) \
+                THEN 1 ELSE NULL END) AS free \
+         FROM (SELECT DISTINCT l.caller_id FROM ledger l WHERE l.connection_id = $2 AND l.generation = $3 \
+            AND l.action = 'hand_out' AND l.environment_id IS NULL) h"
+    ));
+    let row = sqlx::query(select)
+        .bind(connection.consented_at.unix())
+        .bind(&connection.id)
+        .bind(generation)
+        .fetch_one(&db.pool)
+        .await?;
+    Ok(Holders { all: row.try_get("holders")?, keyed: row.try_get("keyed")?, free: row.try_get("free")? })
 }
 
 /// One of the flags above: an integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.

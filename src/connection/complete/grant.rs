@@ -3,10 +3,11 @@
 
 use super::{issuer_fault, kept};
 use crate::App;
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::consent::{Allowed, Choice};
+use crate::connection::identity;
 use crate::connection::revoke::tell;
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
 use crate::connection::start;
@@ -14,6 +15,7 @@ use crate::connection::start::store::Attempt;
 use crate::connection::state::Status;
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
+use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::id_token::{self, Expected};
@@ -125,6 +127,7 @@ impl Grant {
             let access_token = tokens.access_token.token();
             let expected = Expected { client_id, nonce: &self.attempt.nonce, access_token };
             let claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
+            account::claims::follow(app, &self.account.id, &issuer.external_name(), &claims).await;
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             return Ok(named(subject.to_owned()));
         }
@@ -199,6 +202,9 @@ impl Grant {
             refused_since: None,
             refresh_expires_at: None,
             connected_at: now,
+            last_stop_at: None,
+            account_pseudonym: None,
+            pseudonym: None,
             consented_at: now,
             refreshed_at: None,
             last_used_at: None,
@@ -211,6 +217,7 @@ impl Grant {
         if !store::insert(app, &mut transaction, &connection, &sealed, &consent, now).await? {
             return Ok(None);
         }
+        self.settle(&mut transaction, &id, identity, Some(now)).await?;
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&id)).recording(&self.transcript);
@@ -224,7 +231,8 @@ impl Grant {
     /// Beyond its cap the issuer ends the oldest grant without a word: whoever wonders later finds why in the log.
     async fn tell_of_the_cap(&self, identity: &ExternalIdentity) -> Result<(), Error> {
         let issuer = &self.third_party.issuer;
-        let Some(most) = issuer.profile.live_refresh_tokens else { return Ok(()) };
+        let most = issuer.profile.live_refresh_tokens.filter(|_| identity.is_pinned());
+        let Some(most) = most else { return Ok(()) };
         let live = store::by_identity(&self.app.db, &self.third_party.id, identity).await?.len();
         if u32::try_from(live).is_ok_and(|live| live >= most) {
             let (app, issuer) = (&self.third_party.key, &issuer.key);
@@ -266,17 +274,20 @@ impl Grant {
             opened => opened?,
         };
         let binding = Binding { generation: live.generation + 1, ..live.binding() };
-        // Some issuers give a refresh token only with the first consent; then the old one is still the one.
-        let kept = superseded.as_ref().filter(|_| live.external == *identity);
+        let same = live.external == *identity;
+        // Some issuers give a refresh token only with the first consent; then the old one is still the one. Whoever is
+        // not named may be anybody, and is left nothing of whoever was not named before.
+        let kept = superseded.as_ref().filter(|_| same && identity.is_pinned());
         let sealed = seal(&key, binding, tokens, kept, &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
         let consent = self.consent(tokens, Some(live), now);
         if !store::renew(app, &mut transaction, live, identity, &sealed, &consent, now).await? {
             return Ok(None);
         }
+        self.settle(&mut transaction, &live.id, identity, (!same).then_some(now)).await?;
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
-        let action = if live.external == *identity { Action::Reconnected } else { Action::Switched };
+        let action = if same { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
         transaction.commit().await?;
         let stored = tokens.refresh_token.token().or(kept);
@@ -285,6 +296,17 @@ impl Grant {
         self.revoke_unwanted(replaced, Some(&live.external)).await;
         let _ = app.events.send(crate::Event::Connected { connection_id: live.id.clone() });
         Ok(Some(live.id.clone()))
+    }
+
+    async fn settle(
+        &self,
+        transaction: &mut Transaction,
+        id: &str,
+        identity: &ExternalIdentity,
+        since: Option<Timestamp>,
+    ) -> Result<(), sqlx::Error> {
+        identity::settle(&self.app, transaction, id, (&self.account, &self.third_party.id, identity), since)
+            .await
     }
 
     /// Best effort: that it cannot be written changes nothing for the person.

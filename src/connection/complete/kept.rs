@@ -167,12 +167,16 @@ pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
 }
 
 async fn drop_one(app: &App, state: &TokenHash, kept: Kept) -> Result<(), Error> {
-    let account = crate::account::by_id(app, &kept.attempt.account_id).await?;
+    // Also of somebody who is gone: what was kept of them is to be given back first of all.
+    let account = crate::account::by_id_even_deleted(app, &kept.attempt.account_id).await?;
     let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
     let (Some(account), Some(third_party)) = (account, third_party) else { return Ok(()) };
     let until = kept.created_at.plus(GIVEN_UP_AFTER);
     match open(app, &account, &third_party, state, kept) {
-        Ok((grant, tokens, given_by)) => grant.give_back(&tokens, &given_by, Some(until)).await,
+        Ok((grant, tokens, given_by)) => {
+            grant.give_back(&tokens, &given_by, Some(until)).await?;
+            Ok(store::end(&app.db, state).await?)
+        }
         Err(error) => {
             tracing::error!(app = third_party.key, %error, "what is kept of a consent does not open");
             forget(app, state).await

@@ -8,14 +8,15 @@ use crate::clock::Timestamp;
 use crate::connection::selection::{OPERATOR, Scope, Selection, Why};
 use crate::db::{Db, moment, named};
 
-const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.reason, f.actor, f.part_of, f.created_at";
+const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.reason, f.actor, f.part_of, \
+    f.created_at";
 /// Rows that a list shows.
 const LISTED: i64 = 500;
 
 /// False when there is one of that id.
 pub async fn insert(transaction: &mut AnyConnection, freeze: &Freeze) -> Result<bool, sqlx::Error> {
-    let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING";
+    let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at, pseudonym) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     let done = sqlx::query(insert)
         .bind(&freeze.id)
         .bind(<&str>::from(freeze.selection.scope))
@@ -25,6 +26,7 @@ pub async fn insert(transaction: &mut AnyConnection, freeze: &Freeze) -> Result<
         .bind(&freeze.why.actor)
         .bind(freeze.part_of.clone())
         .bind(freeze.since.unix())
+        .bind(freeze.pseudonym.clone())
         .execute(transaction)
         .await?;
     Ok(done.rows_affected() == 1)
@@ -64,22 +66,44 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::
     let select = AssertSqlSafe(format!(
         "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
             OR (f.scope = 'account' AND f.target = $1) \
-         UNION ALL SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
-            WHERE c.account_id = $2 AND c.consented_at >= 0"
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
+            WHERE c.account_id = $2 AND c.consented_at >= 0 \
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+            WHERE c.account_id = $3 AND c.consented_at >= 0"
     ));
-    let rows = sqlx::query(select).bind(account_id).bind(account_id).fetch_all(&db.pool).await?;
+    let select = sqlx::query(select).bind(account_id).bind(account_id).bind(account_id);
+    let rows = select.fetch_all(&db.pool).await?;
     rows.iter().map(read).collect()
 }
 
 /// Everything that is stopped.
 pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
-    let rows =
-        sqlx::query("SELECT f.scope, f.target, f.issued_before FROM freezes f").fetch_all(&db.pool).await?;
+    let rows = sqlx::query("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f")
+        .fetch_all(&db.pool)
+        .await?;
     let mut stopped = Stopped::default();
     for row in &rows {
-        stopped.add(selection(row)?);
+        stopped.add(selection(row)?, row.try_get("pseudonym")?);
     }
     Ok(stopped)
+}
+
+/// Operators' freezes of somebody that know them by an id alone.
+pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 AND f.part_of IS NULL AND f.pseudonym IS NULL \
+         AND f.scope IN ('account', 'connection')"
+    ));
+    sqlx::query(select).bind(OPERATOR).fetch_all(&db.pool).await?.iter().map(read).collect()
+}
+
+pub async fn give_pseudonym(
+    transaction: &mut AnyConnection,
+    id: &str,
+    pseudonym: &str,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE freezes SET pseudonym = $2 WHERE id = $1 AND pseudonym IS NULL";
+    sqlx::query(update).bind(id).bind(pseudonym).execute(transaction).await.map(drop)
 }
 
 /// Pauses of connections that are over.
@@ -102,6 +126,7 @@ fn read(row: &AnyRow) -> Result<Freeze, sqlx::Error> {
     Ok(Freeze {
         id: row.try_get("id")?,
         selection: selection(row)?,
+        pseudonym: row.try_get("pseudonym")?,
         why: Why { actor: row.try_get("actor")?, reason: row.try_get("reason")? },
         part_of: row.try_get("part_of")?,
         since: Timestamp::from_unix(row.try_get("created_at")?),

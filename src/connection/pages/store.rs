@@ -17,6 +17,8 @@ pub struct Listed {
     pub status: Status,
     app_id: String,
     issuer_id: String,
+    pseudonym: Option<String>,
+    account_pseudonym: Option<String>,
     consented_at: Timestamp,
     pub external: ExternalIdentity,
     pub connected_at: Timestamp,
@@ -34,7 +36,9 @@ impl Listed {
     pub fn used<'a>(&'a self, account_id: &'a str) -> Use<'a> {
         Use {
             connection_id: &self.id,
+            pseudonym: self.pseudonym.as_deref(),
             account_id,
+            account_pseudonym: self.account_pseudonym.as_deref(),
             app_id: &self.app_id,
             issuer_id: &self.issuer_id,
             caller_id: None,
@@ -116,7 +120,8 @@ pub async fn list(
     let select = AssertSqlSafe(format!(
         "SELECT c.id, c.status, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
             a.key AS app_key, a.name AS app_name, CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
-            i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at \
+            i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at, \
+            c.pseudonym, c.account_pseudonym \
          FROM ({keys}) keys JOIN connections c ON c.id = keys.id JOIN apps a ON a.id = c.app_id \
          JOIN issuers i ON i.id = a.issuer_id \
          ORDER BY keys.rank, keys.listed_at DESC, keys.id DESC"
@@ -181,6 +186,8 @@ fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
         status: named(row, "status")?,
         app_id: row.try_get("app_id")?,
         issuer_id: row.try_get("issuer_id")?,
+        pseudonym: row.try_get("pseudonym")?,
+        account_pseudonym: row.try_get("account_pseudonym")?,
         consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
         external: ExternalIdentity {
             issuer: row.try_get("external_issuer")?,

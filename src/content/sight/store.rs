@@ -56,7 +56,8 @@ pub(super) async fn look(
     // Only constants of ours are joined here.
     let select = AssertSqlSafe(format!(
         "SELECT {authorized}, a.key AS app_key, ac.issuer AS account_issuer, ac.subject AS account_subject, \
-            ac.name AS account_name, ac.email AS account_email, ac.claims AS account_claims, {environment_columns}, \
+            ac.name AS account_name, ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
+            {environment_columns}, \
             t.id AS kept_id, t.token AS kept_token, t.expires_at AS kept_expires_at \
          {from_key} LEFT JOIN apps a ON a.id = c.app_id LEFT JOIN accounts ac ON ac.id = c.account_id \
          LEFT JOIN environments e ON e.id = (SELECT named.id FROM environments named WHERE named.status = 'active' \
@@ -81,13 +82,13 @@ pub(super) async fn look(
         .await?;
     match rows.as_slice() {
         [] => Ok(None),
-        [row] => Ok(Some(Seen { caller: allow::caller(row)?, found: found(row)? })),
+        [row] => Ok(Some(Seen { caller: allow::caller(row)?, found: found(row, now)? })),
         // One access token on the connections of two accounts stands for neither.
         [row, ..] => Ok(Some(Seen { caller: allow::caller(row)?, found: None })),
     }
 }
 
-fn found(row: &AnyRow) -> Result<Option<Found>, sqlx::Error> {
+fn found(row: &AnyRow, now: Timestamp) -> Result<Option<Found>, sqlx::Error> {
     let Some((connection, frozen)) = allow::found(row)? else { return Ok(None) };
     let account = Account {
         id: connection.account_id.clone(),
@@ -96,6 +97,8 @@ fn found(row: &AnyRow) -> Result<Option<Found>, sqlx::Error> {
         name: row.try_get("account_name")?,
         email: row.try_get("account_email")?,
         claims: json(row, "account_claims")?,
+        claims_at: json(row, "claims_at")?,
+        signed_in_at: Timestamp::from_unix(row.try_get("last_sign_in_at")?),
     };
     let kept = row.try_get::<Option<String>, _>("kept_id")?;
     let kept = kept.map(|id| {
@@ -110,6 +113,7 @@ fn found(row: &AnyRow) -> Result<Option<Found>, sqlx::Error> {
             connection: Arc::new(connection),
             account: Arc::new(account),
             app_key: row.try_get("app_key")?,
+            at: now,
         },
         frozen,
         environment: store::aliased(row)?,

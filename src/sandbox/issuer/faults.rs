@@ -23,6 +23,8 @@ pub struct Faults {
     pub token_shape: Queue<TokenShape>,
     /// The ID tokens in them.
     pub id_token: Queue<IdTokenFault>,
+    /// The access tokens that are JWTs.
+    pub access_token: Queue<AccessTokenFault>,
     /// The content of userinfo answers.
     pub userinfo_shape: Queue<UserinfoShape>,
     /// The content of the discovery document.
@@ -134,6 +136,17 @@ pub enum IdTokenFault {
     BadSignature,
     /// `exp` as a string.
     ExpAsString,
+}
+
+/// An oddity of an access token, correctly signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccessTokenFault {
+    /// This `typ` in its header.
+    Typ(&'static str),
+    /// No `typ`.
+    NoTyp,
+    /// It does not say when it was issued.
+    NoIat,
 }
 
 /// A fault of a userinfo answer.

@@ -35,7 +35,8 @@ use tokio_util::sync::CancellationToken;
 use self::book::Book;
 pub use self::book::{Shown, Verdict};
 pub use self::faults::{
-    AuthorizationFault, Coding, DiscoveryShape, Faults, IdTokenFault, TokenShape, UserinfoShape,
+    AccessTokenFault, AuthorizationFault, Coding, DiscoveryShape, Faults, IdTokenFault, TokenShape,
+    UserinfoShape,
 };
 use self::keys::{KeyRing, SigningKey};
 pub use self::settings::{Client, ClientAuth, RevocationReach, Settings};

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::book::{Grant, Refreshed, Showing};
 use super::params::{self, Params, Refusal, error};
-use super::{Client, Issuer, TokenShape, id_token, management, token_shape};
+use super::{AccessTokenFault, Client, Issuer, TokenShape, id_token, management, token_shape};
 use crate::sandbox::fault::{Fault, through};
 use crate::sandbox::jwt::{self, Object, encode};
 use crate::secret::{random_text, same};
@@ -150,7 +150,7 @@ fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
         if grant.has("openid") { json!([audience, issuer.endpoint("userinfo")]) } else { json!(audience) };
     let scope: Vec<&str> = grant.scope.iter().map(String::as_str).collect();
     let now = issuer.now();
-    let claims = json!({
+    let mut claims = jwt::object(json!({
         "iss": issuer.url(),
         "sub": grant.subject,
         "aud": audiences,
@@ -160,8 +160,14 @@ fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
         "iat": now,
         "exp": now.plus(lifetime),
         "jti": random_text::<16>(),
-    });
+    }));
     let key = issuer.keys().current();
-    let header = json!({ "alg": "RS256", "typ": "at+jwt", "kid": key.id });
-    jwt::compact(&jwt::object(header), &jwt::object(claims), |input| key.sign(input))
+    let mut header = jwt::object(json!({ "alg": "RS256", "typ": "at+jwt", "kid": key.id }));
+    match issuer.faults().access_token.take() {
+        None => {}
+        Some(AccessTokenFault::Typ(typ)) => drop(header.insert("typ".to_owned(), json!(typ))),
+        Some(AccessTokenFault::NoTyp) => drop(header.remove("typ")),
+        Some(AccessTokenFault::NoIat) => drop(claims.remove("iat")),
+    }
+    jwt::compact(&header, &claims, |input| key.sign(input))
 }
