@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use crate::App;
+use crate::account;
 use crate::app::ThirdPartyApp;
 use crate::connection::Connection;
 use crate::issuer::token_answer::{Member, TokenSet};
@@ -44,7 +45,11 @@ pub async fn is_another(
         Ok(Ok(claims)) => {
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             let pinned = &connection.external.subject;
-            !pinned.is_empty() && subject != pinned
+            let another = !pinned.is_empty() && subject != pinned;
+            if !another {
+                account::claims::follow(app, &connection.account_id, &issuer.external_name(), &claims).await;
+            }
+            another
         }
         Ok(Err(fault @ IssuerFault::Untrusted(_))) => {
             tracing::warn!(connection = connection.id, issuer = issuer.key, %fault, "a refresh is not to be believed");
