@@ -9,7 +9,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::{Host, Url};
 
-use super::IssuerFault;
+use super::{IssuerFault, deadline};
 use crate::clock::Timestamp;
 use crate::{load, torture};
 
@@ -73,6 +73,7 @@ pub struct Answer {
 pub struct Http {
     client: Client,
     egress: Egress,
+    deadline: Duration,
 }
 
 impl Http {
@@ -84,13 +85,12 @@ impl Http {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .timeout(deadline)
             .connect_timeout(deadline.min(Duration::from_secs(5)))
             .user_agent(torture::user_agent(concat!("attache/", env!("CARGO_PKG_VERSION"))))
             .dns_resolver(Arc::new(PublicOnly { egress: egress.clone() }))
             .build()
             .expect("the TLS library starts");
-        Self { client, egress }
+        Self { client, egress, deadline }
     }
 
     /// # Errors
@@ -108,6 +108,11 @@ impl Http {
     /// [`IssuerFault::Odd`] when it is too large.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let _waiting = load::waiting();
+        let late = || IssuerFault::Unanswered("no whole answer came in time".to_owned());
+        deadline::within(self.deadline, Self::exchange(request)).await.unwrap_or_else(|| Err(late()))
+    }
+
+    async fn exchange(request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let mut response = request.send().await.map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let header =
