@@ -7,6 +7,7 @@
 mod backup;
 mod checkpoint;
 pub mod cluster;
+pub mod presence;
 pub mod row_cache;
 pub mod sidecar;
 pub mod snapshot;
