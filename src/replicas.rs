@@ -1,16 +1,19 @@
 //! The servers that run on one database, where there can be several (PostgreSQL): each says every few seconds that it
-//! lives, which master keys it was given and by which it wraps, and learns which one the vault is under. Decides nothing.
+//! lives, which master keys it was given and by which it wraps, and learns which one the vault is under. Holds the lock by
+//! which the others see when it is gone. Decides nothing.
 
+pub mod holders;
 mod store;
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::App;
 use crate::clock::Timestamp;
+use crate::db::presence::Presence;
 use crate::error::Error;
-use crate::secret::random_id;
+use crate::secret::{random_bytes, random_id};
 use crate::{restore, vault};
+use holders::Holders;
 
 /// Seconds for which a server that says nothing more is still counted.
 pub const LIVES: i64 = 30;
@@ -21,15 +24,36 @@ pub struct Replica {
     id: String,
     /// When it said so last, as the database knows; None for one that serves nobody.
     seen_at: Mutex<Option<Timestamp>>,
+    /// Its lock; none for one that serves nobody, or that is alone with its database.
+    presence: OnceLock<Presence>,
+    /// What it knows of the others.
+    holders: Holders,
 }
 
 impl Default for Replica {
     fn default() -> Self {
-        Self { id: format!("rp_{}", random_id::<12>()), seen_at: Mutex::new(None) }
+        Self {
+            id: format!("rp_{}", random_id::<12>()),
+            seen_at: Mutex::new(None),
+            presence: OnceLock::new(),
+            holders: Holders::default(),
+        }
     }
 }
 
 impl Replica {
+    /// The number of its lock.
+    fn number(&self) -> Option<i64> {
+        self.presence.get().map(Presence::number)
+    }
+
+    /// The number of its lock, while that is known to be held. Whoever names it as a lease's holder is overtaken when
+    /// it is gone; who can't name it keeps each lease for as long as that lasts.
+    #[must_use]
+    pub fn lock(&self) -> Option<i64> {
+        self.presence.get().filter(|presence| presence.is_confirmed()).map(Presence::number)
+    }
+
     fn seen_at(&self) -> Option<Timestamp> {
         *self.seen_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,6 +75,9 @@ pub async fn join(app: &App) -> Result<(), Error> {
     store::put(app, &app.replica.id, now).await?;
     store::sweep(&app.db, now.plus(-10 * LIVES)).await?;
     app.replica.is_seen(Some(now));
+    // Never used again, not by the same process after a restart either: whoever named it is gone then.
+    let presence = Presence::begin(&app.db, i64::from_be_bytes(random_bytes())).await;
+    let _ = app.replica.presence.set(presence);
     Ok(())
 }
 

@@ -51,11 +51,3 @@ pub const fn user_agent(usual: &'static str) -> &'static str {
 pub fn user_agent(usual: &'static str) -> String {
     control::name().unwrap_or_else(|| usual.to_owned())
 }
-
-/// Seconds of a lease beside its calls. A torture run shrinks them as it shrinks the calls' deadline and the life of
-/// access tokens, so that minutes hold what otherwise takes hours.
-#[must_use]
-#[inline]
-pub const fn lease_beside_calls(usual: u64) -> u64 {
-    if cfg!(feature = "torture") { 1 } else { usual }
-}

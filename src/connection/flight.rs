@@ -3,20 +3,17 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use super::Connection;
 use super::refresh;
+use super::refresh::holding;
 use super::refresh::protocol::Outcome;
-use super::{Connection, store};
 use crate::App;
 use crate::error::Error;
 use crate::issuer::calls::Call;
-
-/// How often another process's refresh is looked at; one poller for all waiters of this process.
-const POLL_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub struct Flights {
@@ -83,27 +80,21 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(app: &App, connection: &Connection, place: Option<Call>) {
-    match refresh::refresh(app, connection, place).await {
-        // What is damaged was named where it was found.
-        Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => {}
-        Ok(Outcome::HeldElsewhere) => wait_for_the_holder(app, connection).await,
-        Err(error) => {
-            tracing::error!(connection = connection.id, %error, "a refresh could not be carried out");
-        }
-    }
-}
-
-/// Until the row has moved on or the lease has run out; never for longer than a lease lasts, whatever a clock says.
-async fn wait_for_the_holder(app: &App, connection: &Connection) {
-    let began = Instant::now();
-    while began.elapsed() < refresh::lease_lasts(app) {
-        tokio::time::sleep(POLL_EVERY).await;
-        let Ok(now) = app.db.lease_now(&app.clock).await else { return };
-        let Ok(Some(current)) = store::by_id(&app.db, &connection.id).await else { return };
-        let held = current.lease_until.is_some_and(|until| until > now);
-        if !held || current.generation != connection.generation {
-            return;
+async fn fly(app: &App, connection: &Connection, mut place: Option<Call>) {
+    loop {
+        let again = match refresh::refresh(app, connection, place.take()).await {
+            // What is damaged was named where it was found.
+            Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => return,
+            Ok(Outcome::HeldElsewhere) => holding::wait(app, connection).await,
+            Err(error) => Err(error),
+        };
+        match again {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(connection = connection.id, %error, "a refresh could not be carried out");
+                return;
+            }
         }
     }
 }

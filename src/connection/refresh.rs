@@ -2,6 +2,7 @@
 //! counts only for the generation that was spent. Runs in a flight's task, never in a handler. Decides nothing; see
 //! [`protocol`].
 
+pub(super) mod holding;
 mod judge;
 pub mod protocol;
 pub mod rescue;
@@ -35,7 +36,7 @@ use crate::secret::{Token, same};
 use crate::torture;
 
 /// Seconds of a lease beside two calls to the issuer, so that a live holder is never overtaken.
-const LEASE_BESIDE_CALLS: u64 = torture::lease_beside_calls(30);
+const LEASE_BESIDE_CALLS: u64 = 30;
 /// Seconds until an issuer whose endpoints cannot be found is looked for again.
 const UNREACHABLE_WAIT: i64 = 5;
 
@@ -90,6 +91,9 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         asked: false,
         spent,
         fence: 0,
+        over: None,
+        overlap_ends: None,
+        lock: None,
         leased: None,
         tokens: None,
         is_another: false,
@@ -141,6 +145,12 @@ struct Refresh<'a> {
     /// The refresh token that the answer replaces.
     spent: Token,
     fence: i64,
+    /// The fence of somebody else's lease, which may be taken over.
+    over: Option<i64>,
+    /// Until when that lease's token may be shown again.
+    overlap_ends: Option<Instant>,
+    /// The number of our lock that the lease names.
+    lock: Option<i64>,
     /// Since when the lease runs, and for how long.
     leased: Option<(Instant, Duration)>,
     /// What the issuer gave.
@@ -160,7 +170,8 @@ struct Refresh<'a> {
 impl Refresh<'_> {
     async fn carry_out(&mut self, effect: Effect) -> Event {
         let done = match effect {
-            Effect::Lease => self.lease().await,
+            Effect::Lease => self.lease(None).await,
+            Effect::TakeOver => self.lease(self.over).await,
             Effect::Ask => Ok(self.ask(None).await),
             Effect::AskPrevious => self.ask_previous().await,
             Effect::Read => self.read().await.map(Event::Row),
@@ -183,28 +194,6 @@ impl Refresh<'_> {
         })
     }
 
-    async fn lease(&mut self) -> Result<Event, Error> {
-        let app = self.app;
-        torture::pass("before-lease", &self.seen.id)?;
-        let now = app.db.lease_now(&app.clock).await?;
-        let lasts = lease_lasts(app);
-        // Counted from before it is written, so that this process never takes it for longer than others do.
-        let at = Instant::now();
-        if let Some(lease) =
-            store::lease(app, self.seen, now, now.plus(lasts.as_secs().cast_signed())).await?
-        {
-            self.fence = lease.fence;
-            self.leased = Some((at, lasts));
-            torture::pass("leased", &self.seen.id)?;
-            return Ok(Event::Leased(lease));
-        }
-        let current = connection::store::by_id(&app.db, &self.seen.id).await?;
-        let held = current.is_some_and(|current| {
-            current.generation == self.seen.generation && current.lease_until.is_some_and(|until| until > now)
-        });
-        Ok(if held { Event::Held } else { Event::Done })
-    }
-
     /// The token before this one is kept until this one has worked.
     async fn ask_previous(&mut self) -> Result<Event, Error> {
         let sealed = store::previous_refresh_token(&self.app.db, self.seen).await?;
@@ -222,12 +211,10 @@ impl Refresh<'_> {
 
     async fn ask(&mut self, previous: Option<Token>) -> Event {
         let deadline = Duration::from_secs(self.app.config.outbound.deadline_seconds);
-        if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
+        if !self.holds_the_lease(deadline).await {
             // Another process may hold the lease by now, and present the same token.
-            let late = IssuerFault::Unavailable(
-                "the lease had run out before the issuer was asked".to_owned(),
-                None,
-            );
+            let late =
+                IssuerFault::Unavailable("the lease was over before the issuer was asked".to_owned(), None);
             self.fault = Some(late.clone());
             return Event::Refused(late);
         }

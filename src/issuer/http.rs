@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::{Host, Url};
 
-use super::IssuerFault;
+use super::{IssuerFault, deadline};
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
 
@@ -76,6 +76,7 @@ pub struct Http {
     client: Client,
     egress: Egress,
     clock: Clock,
+    deadline: Duration,
 }
 
 impl Http {
@@ -90,13 +91,12 @@ impl Http {
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
-            .timeout(deadline)
             .connect_timeout(deadline.min(Duration::from_secs(5)))
             .user_agent(torture::user_agent(concat!("attache/", env!("CARGO_PKG_VERSION"))))
             .dns_resolver(Arc::new(PublicOnly { egress: egress.clone() }))
             .build()
             .expect("the TLS library starts");
-        Self { client, egress, clock }
+        Self { client, egress, clock, deadline }
     }
 
     /// # Errors
@@ -114,6 +114,11 @@ impl Http {
     /// [`IssuerFault::Odd`] when it is too large.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let _waiting = load::waiting();
+        let late = || IssuerFault::Unanswered("no whole answer came in time".to_owned());
+        deadline::within(self.deadline, Self::exchange(request)).await.unwrap_or_else(|| Err(late()))
+    }
+
+    async fn exchange(request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let mut response = request.send().await.map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let header =

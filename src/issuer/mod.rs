@@ -7,6 +7,7 @@ pub mod callback;
 pub mod calls;
 mod circuit;
 pub mod code;
+mod deadline;
 pub mod discovery;
 pub mod error_word;
 pub mod grants;

@@ -165,6 +165,25 @@ impl Profile {
         self.rotation == Rotation::Reusable || self.leeway_seconds > 0
     }
 
+    /// Seconds for which a refresh token that may have been spent so many whole seconds ago can still be shown.
+    #[must_use]
+    pub fn overlap_left(&self, seconds: i64) -> u64 {
+        match self.rotation {
+            Rotation::Reusable => u64::MAX,
+            // Whole seconds hide a part of one.
+            Rotation::Rotating => {
+                u64::try_from(i64::from(self.leeway_seconds) - seconds.max(0) - 1).unwrap_or(0)
+            }
+        }
+    }
+
+    /// Seconds after which somebody looks at a refresh that has not ended by itself, while the overlap still heals it.
+    #[must_use]
+    pub fn looked_at_after(&self) -> Option<i64> {
+        let after = i64::from(self.leeway_seconds / 3).clamp(1, 5);
+        self.has_overlap().then_some(after)
+    }
+
     /// Why the issuer would refuse every authorization request of an app with these scopes and parameters.
     #[must_use]
     pub fn refuses(&self, scopes: &Scopes, extras: &BTreeMap<String, String>) -> Option<String> {

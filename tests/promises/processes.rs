@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use attache::sandbox::fault::Fault;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::task::JoinSet;
 
@@ -31,6 +32,20 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().expect("a kill");
         self.child.wait().expect("an end");
+    }
+
+    /// As SIGSTOP does, until it goes on.
+    pub fn stop(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = self.child.id().try_into().ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(pid, signal).expect("a signal");
     }
 }
 

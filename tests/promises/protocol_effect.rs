@@ -2,11 +2,13 @@
 
 use attache::connection::refresh::protocol::Effect;
 use attache::connection::state::Status;
+use attache::replicas::holders::Holder;
 
 /// An effect without what only production needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Do {
     Lease,
+    TakeOver,
     Ask,
     AskPrevious,
     Read,
@@ -24,6 +26,7 @@ impl From<&Effect> for Do {
     fn from(effect: &Effect) -> Self {
         match effect {
             Effect::Lease => Self::Lease,
+            Effect::TakeOver => Self::TakeOver,
             Effect::Ask => Self::Ask,
             Effect::AskPrevious => Self::AskPrevious,
             Effect::Read => Self::Read,
@@ -66,6 +69,8 @@ pub enum Step {
     TurnedAway(usize),
     /// The process ends and starts again.
     Crash(usize),
+    /// What the others see of the process changes: it is stopped, loses its lock, or is well again.
+    Seems(usize, Holder),
     /// The lease runs out, whatever its holder does.
     LeaseEnds,
     /// The issuer takes a spent token no more.

@@ -4,52 +4,57 @@
 use std::collections::BTreeSet;
 
 use attache::connection::refresh::protocol::{
-    Event, Lease, Next, Outcome, Row, State, Terms, advance, begin,
+    Event, Held, Lease, Next, Outcome, Row, State, Terms, advance, begin,
 };
 use attache::issuer::IssuerFault;
 use attache::issuer::profile::Reach;
+use attache::replicas::holders::Holder;
 
 use crate::protocol_effect::{Do, Reached, Step};
 use crate::protocol_issuer::Issuer;
 
 /// The row, as far as a refresh cares. Tokens are numbers, in the order in which the issuer made them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Stored {
-    generation: u8,
-    token: u8,
-    previous: Option<u8>,
-    fence: u8,
-    leased: bool,
-    intent: bool,
-    doubted: bool,
-    status: &'static str,
+pub struct Stored {
+    pub generation: u8,
+    pub token: u8,
+    pub previous: Option<u8>,
+    pub fence: u8,
+    pub leased: bool,
+    pub intent: bool,
+    pub doubted: bool,
+    pub status: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Flight {
-    state: State,
-    effect: Do,
+pub struct Flight {
+    pub state: State,
+    pub effect: Do,
     /// Generation and token that were seen when it began.
-    seen: (u8, u8),
-    current: u8,
-    fence: u8,
-    answer: Option<u8>,
-    leased: bool,
+    pub seen: (u8, u8),
+    pub current: u8,
+    pub fence: u8,
+    pub answer: Option<u8>,
+    pub leased: bool,
+    /// What the others see of its process.
+    pub seems: Holder,
+    /// The fence of the lease that it takes over.
+    pub over: u8,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
-    terms: (bool, Reached),
-    row: Stored,
-    issuer: Issuer,
-    flights: [Option<Flight>; 2],
+    pub terms: (bool, Reached),
+    pub row: Stored,
+    pub issuer: Issuer,
+    pub flights: [Option<Flight>; 2],
     /// Generation, fence and token of each answer that could not be stored.
-    journals: [Vec<(u8, u8, u8)>; 2],
-    /// A lease ran out under its holder.
-    overtaken: bool,
+    pub journals: [Vec<(u8, u8, u8)>; 2],
+    /// A lease ran out under its holder, or was taken from one that lived while there was no overlap, or not for long.
+    pub overtaken: bool,
     /// How much may still go wrong, and how many refreshes may still begin.
-    faults: u8,
-    begins: u8,
+    pub faults: u8,
+    pub begins: u8,
 }
 
 impl World {
@@ -83,56 +88,13 @@ impl World {
         Terms { overlap: self.terms.0, live_for: 0, reach, refused_for_good: false, run_out: false }
     }
 
-    fn is_live(&self) -> bool {
+    pub fn is_live(&self) -> bool {
         !matches!(self.row.status, "revoking" | "revoked")
     }
 
-    pub fn steps(&self) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (process, flight) in self.flights.iter().enumerate() {
-            match flight {
-                None => {
-                    let due = matches!(self.row.status, "active" | "refreshing" | "in_doubt" | "backoff");
-                    if self.begins > 0 && due {
-                        steps.push(Step::Begin(process));
-                    }
-                }
-                Some(flight) => {
-                    steps.push(Step::Well(process));
-                    if self.faults == 0 {
-                        continue;
-                    }
-                    steps.push(Step::Crash(process));
-                    if matches!(flight.effect, Do::Pause) {
-                        continue;
-                    }
-                    steps.push(Step::Fails(process));
-                    if matches!(flight.effect, Do::Ask | Do::AskPrevious) {
-                        steps.push(Step::TurnedAway(process));
-                    }
-                    if matches!(
-                        flight.effect,
-                        Do::Ask | Do::AskPrevious | Do::Store | Do::SetBack { .. } | Do::Lease
-                    ) {
-                        steps.push(Step::Unheard(process));
-                    }
-                }
-            }
-        }
-        if self.row.leased && self.faults > 0 {
-            steps.push(Step::LeaseEnds);
-        }
-        if self.issuer.overlap.is_some() && self.faults > 0 {
-            steps.push(Step::OverlapEnds);
-        }
-        if self.is_live() && self.faults > 0 {
-            steps.push(Step::Revoke);
-        }
-        steps
-    }
-
     pub fn take(&mut self, step: Step) {
-        if !matches!(step, Step::Begin(_) | Step::Well(_)) {
+        let well = matches!(step, Step::Seems(_, Holder::Answers | Holder::LongGone));
+        if !well && !matches!(step, Step::Begin(_) | Step::Well(_)) {
             self.faults -= 1;
         }
         match step {
@@ -147,6 +109,8 @@ impl World {
                     fence: 0,
                     answer: None,
                     leased: false,
+                    seems: Holder::Answers,
+                    over: 0,
                 });
             }
             Step::Well(process) => {
@@ -185,6 +149,9 @@ impl World {
                 }
                 self.replay(process);
             }
+            Step::Seems(process, seems) => {
+                self.flights[process].as_mut().expect("a flight").seems = seems;
+            }
             Step::LeaseEnds => {
                 self.row.leased = false;
                 // Its holder may be about to come back, and another may ask before that.
@@ -193,7 +160,12 @@ impl World {
                     flight.leased = false;
                 }
             }
-            Step::OverlapEnds => self.issuer.overlap = None,
+            Step::OverlapEnds => {
+                self.issuer.overlap = None;
+                // Whoever took over because of it may come too late.
+                let held = |flight: &Flight| flight.fence > 0 && flight.fence < self.row.fence;
+                self.overtaken |= self.flights.iter().flatten().any(held);
+            }
             Step::Revoke => {
                 self.row.status = "revoking";
                 self.row.fence += 1;
@@ -204,6 +176,16 @@ impl World {
 
     fn flight(&self, process: usize) -> &Flight {
         self.flights[process].as_ref().expect("a flight")
+    }
+
+    /// The flight that holds the row's lease.
+    fn holder(&self) -> Option<&Flight> {
+        self.flights.iter().flatten().find(|flight| flight.fence == self.row.fence)
+    }
+
+    /// Whether it does no harm to show the row's token, though it may be spent.
+    fn overlap_lasts(&self) -> bool {
+        self.terms.0 && !self.issuer.dead && self.issuer.would_take(self.row.token)
     }
 
     fn is_kept(&self, process: usize, answer: u8) -> bool {
@@ -257,16 +239,23 @@ impl World {
     fn carry_out(&mut self, process: usize) -> Event {
         let mut flight = self.flight(process).clone();
         let event = match flight.effect {
-            Do::Lease => {
-                let free = !self.row.leased && self.row.generation == flight.seen.0;
+            Do::Lease | Do::TakeOver => {
+                let over = flight.effect == Do::TakeOver && self.row.fence == flight.over;
+                let free = (!self.row.leased || over) && self.row.generation == flight.seen.0;
                 if free && self.is_live() && self.row.status != "dead" {
                     self.row.doubted = self.row.intent;
+                    if over && !self.overlap_lasts() && self.holder().is_some() {
+                        self.overtaken = true;
+                    }
                     self.row.fence += 1;
                     (self.row.leased, self.row.intent, self.row.status) = (true, true, "refreshing");
                     (flight.fence, flight.leased) = (self.row.fence, true);
                     Event::Leased(Lease { fence: 0, doubted: self.row.doubted, failures: 0 })
                 } else if self.row.leased && self.row.generation == flight.seen.0 {
-                    Event::Held
+                    flight.over = self.row.fence;
+                    // A process that ended has stored by now what its journal held.
+                    let holder = self.holder().map_or(Holder::LongGone, |holder| holder.seems);
+                    Event::Held(Held { holder, overlap_lasts: self.overlap_lasts() })
                 } else {
                     Event::Done
                 }
@@ -274,8 +263,9 @@ impl World {
             Do::Ask | Do::AskPrevious => {
                 let others_hold = self.row.leased && self.row.fence != flight.fence && self.is_live();
                 let rivals = others_hold && self.row.generation == flight.seen.0;
-                if !flight.leased {
-                    // Its own clock tells it that the lease has run out.
+                let overtaken = self.row.fence != flight.fence || flight.seems != Holder::Answers;
+                if !flight.leased || overtaken {
+                    // Its own clock tells it that the lease has run out; its lock and the row's fence, the rest.
                     return Event::Refused(IssuerFault::Unavailable(String::new(), None));
                 }
                 assert!(!rivals, "two ask at one time: {self:?}");

@@ -18,6 +18,12 @@ fn journal(world: &World) -> PathBuf {
     world.directory().join("rescue")
 }
 
+/// What is in it of a connection.
+fn rescued(world: &World, connection: &str) -> bool {
+    let text = std::fs::read(journal(world)).unwrap_or_default();
+    String::from_utf8_lossy(&text).contains(connection)
+}
+
 /// An expired connection whose refresh answers only after the database has stopped to take it.
 async fn refreshed_into_the_void(world: &World, connection: &str, ask: impl FnOnce()) {
     world.clock.advance(LIFETIME);
@@ -26,10 +32,9 @@ async fn refreshed_into_the_void(world: &World, connection: &str, ask: impl FnOn
     until("the issuer is asked", async || world.issuer.refreshes() == 1).await;
     // Not the reads of other tables: just this one's rows cannot be changed any more.
     world.change(sqlx::query("ALTER TABLE connections RENAME TO lost")).await;
-    let written = || std::fs::read_to_string(journal(world)).unwrap_or_default();
-    until("the journal holds it", async || written().ends_with("}\n")).await;
-    let text = written();
-    assert!(text.contains(connection) && text.contains("\"refresh_token\":\"v1."), "sealed: {text}");
+    until("the journal holds it", async || rescued(world, connection)).await;
+    let text = std::fs::read(journal(world)).expect("a journal");
+    assert!(String::from_utf8_lossy(&text).contains("\"refresh_token\":\"v1."), "it is sealed");
 }
 
 #[rstest]
@@ -46,7 +51,7 @@ async fn a_grant_that_cannot_be_stored_waits_in_the_journal_until_it_can(
     })
     .await;
     world.change(sqlx::query("ALTER TABLE lost RENAME TO connections")).await;
-    until("it is stored and tidied away", async || !journal(&world).exists()).await;
+    until("it is stored and tidied away", async || !rescued(&world, &connection)).await;
     // The flight lands after that; nobody who asks from here on joins it.
     world.settle().await;
     assert_eq!(world.status(&connection).await, "active");
@@ -86,7 +91,7 @@ async fn a_grant_in_the_journal_outlives_its_process(#[values(Sqlite, Postgres)]
     let connection = world.connection().await;
     dies_with_a_grant(&world, &connection).await;
     world.restart(&world.config).await;
-    assert!(!journal(&world).exists());
+    assert!(!rescued(&world, &connection));
     assert_eq!(world.status(&connection).await, "active");
     world.access_token(&connection).await;
     assert_eq!(world.issuer.refreshes(), 1);
@@ -106,7 +111,7 @@ async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(
     let revoked = world.slack("delete", &[("external_token_id", &connection)]).await;
     assert_eq!(revoked["ok"], true, "{revoked}");
     world.restart(&world.config).await;
-    assert!(!journal(&world).exists());
+    assert!(!rescued(&world, &connection));
     world.clock.advance(LIFETIME);
     attache::connection::revoke::tell::tell_again(&world.app).await.expect("an outbox");
     world.settle().await;

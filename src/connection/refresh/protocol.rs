@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! Leasing ── leased ──> Asking ── answered ──> Storing ── stored ──> over
+//!    │ └─ holder gone ─> TakingOver ── leased ──> Asking …
 //!    │                    │ ▲                     ├─ failed, slow ──> Rescuing ──> Waiting ──> Storing …
 //!    │ held, moved        │ │ once more           ├─ revoked meanwhile ──> Keeping ──> over
 //!    ▼                    │ │                     └─ moved on ──> Revoking ──> over
@@ -20,6 +21,7 @@ use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::state::{Cause, Setback, Status, set_back};
 use crate::issuer::IssuerFault;
 use crate::issuer::profile::Reach;
+use crate::replicas::holders::Holder;
 
 /// What of an issuer's habits decides a refresh, and how much is at stake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +47,28 @@ pub struct Lease {
     pub failures: i64,
 }
 
+/// A lease that another process holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    pub holder: Holder,
+    /// Even if its holder has spent the token, the issuer takes that once more for now.
+    pub overlap_lasts: bool,
+}
+
+impl Held {
+    /// While the overlap lasts, to show the token twice does no harm, so whoever does not answer is not waited for. After
+    /// it, and where there is none, it would be theft: then only of a process that can have no call under way, and that was
+    /// away for long enough to come back and store what its journal holds.
+    #[must_use]
+    pub const fn may_be_taken_over(self) -> bool {
+        match self.holder {
+            Holder::Answers => false,
+            Holder::Silent | Holder::Gone => self.overlap_lasts,
+            Holder::LongGone => true,
+        }
+    }
+}
+
 /// What was asked of the issuer under one lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Asked {
@@ -57,6 +81,8 @@ pub struct Asked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     Leasing,
+    /// The lease of a process that does not answer becomes ours.
+    TakingOver,
     Asking(Lease, Asked),
     Confirming(Lease, Asked),
     /// Before the issuer is asked once more.
@@ -81,6 +107,8 @@ pub enum State {
 pub enum Effect {
     /// Lease, fence and intent in one durable statement.
     Lease,
+    /// The same, over the lease that was found.
+    TakeOver,
     /// Present the refresh token, once.
     Ask,
     /// Present the refresh token before it, once; as good as refused when there is none.
@@ -108,7 +136,7 @@ pub enum Effect {
 pub enum Event {
     Leased(Lease),
     /// Another process holds the lease.
-    Held,
+    Held(Held),
     Answered,
     Refused(IssuerFault),
     Row(Row),
@@ -167,9 +195,15 @@ pub const fn begin() -> (State, Effect) {
 pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
     use Next::{Go, Over};
     match (state, event) {
-        (State::Leasing, Event::Leased(lease)) => Go(State::Asking(*lease, Asked::default()), Effect::Ask),
-        (State::Leasing, Event::Held) => Over(Outcome::HeldElsewhere),
-        (State::Leasing, Event::Failed) => Over(Outcome::Failed),
+        (State::Leasing | State::TakingOver, Event::Leased(lease)) => {
+            Go(State::Asking(*lease, Asked::default()), Effect::Ask)
+        }
+        (State::Leasing, Event::Held(held)) if held.may_be_taken_over() => {
+            Go(State::TakingOver, Effect::TakeOver)
+        }
+        // While it was being taken over, somebody else was quicker.
+        (State::Leasing | State::TakingOver, Event::Held(_)) => Over(Outcome::HeldElsewhere),
+        (State::Leasing | State::TakingOver, Event::Failed) => Over(Outcome::Failed),
 
         // Whatever became of it, what replaces a spent token is stored.
         (State::Asking(..) | State::Recalling(..), Event::Answered) => {

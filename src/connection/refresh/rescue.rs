@@ -1,12 +1,13 @@
 //! The rescue journal: refreshed grants that the database would not take, sealed as they would have been stored, each
-//! line synced to a file beside it before anything else is tried. Read back at the next start. Never holds a secret in
+//! synced to a file of its own before anything else is tried. Read back at the next start. Never holds a secret in
 //! clear.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+mod journal;
 
+use std::io;
+use std::path::PathBuf;
+
+use journal::Journal;
 use serde::{Deserialize, Serialize};
 
 use super::store;
@@ -20,6 +21,9 @@ use crate::ledger::Entry;
 use crate::secret::TokenHash;
 use crate::vault::Sealed;
 use crate::{App, restore};
+
+/// Bytes that are allocated for each place at an issuer, which a refresh keeps until it is stored: two tokens of 20 KiB.
+const ROOM: u64 = 64 * 1024;
 
 /// One grant that waits to be stored.
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +74,16 @@ impl Line {
     }
 }
 
+/// Allocates the journal, so that each refresh that can be under way at one time finds room in it on a full disk.
+///
+/// # Errors
+/// When the file cannot be made, or the disk has no room for it.
+pub async fn allocate(app: &App) -> Result<(), Error> {
+    let issuers = crate::app::issuers(app).await?;
+    let places: u64 = issuers.iter().map(|issuer| u64::from(issuer.profile.calls_at_once.max(1))).sum();
+    on_a_thread(app, move |journal| journal.make_room(places * ROOM)).await
+}
+
 /// Returns once the grant would survive a power cut.
 ///
 /// # Errors
@@ -80,25 +94,19 @@ pub(super) async fn append(
     fence: i64,
     tokens: &SealedTokens,
 ) -> Result<(), Error> {
-    let path = path(app);
     let line = serde_json::to_string(&Line::of(connection, fence, tokens))
         .map_err(|error| unwritable(&error.into()))?;
-    on_a_thread(move || {
-        let _turn = turn(&path)?;
-        let new = !path.exists();
-        let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
-        // A line that a crash cut short must not swallow this one; in one write, so that nobody reads half of it.
-        file.write_all(format!("\n{line}\n").as_bytes())?;
-        file.sync_data()?;
-        if new { sync_directory(&path) } else { Ok(()) }
-    })
-    .await
+    on_a_thread(app, move |journal| journal.add(&line)).await
 }
 
 /// Takes out what was stored after all.
 pub(super) async fn remove(app: &App, connection_id: &str, generation: i64) -> Result<(), Error> {
     let id = connection_id.to_owned();
-    keep(app, move |line| (line.connection_id.as_str(), line.generation) != (id.as_str(), generation)).await
+    let other = move |text: &str| {
+        read(text)
+            .is_none_or(|line| (line.connection_id.as_str(), line.generation) != (id.as_str(), generation))
+    };
+    on_a_thread(app, move |journal| journal.retain(other)).await
 }
 
 /// Stores what an earlier process had to leave behind. What cannot be stored yet stays in the journal, and all of it
@@ -118,19 +126,20 @@ pub async fn replay(app: &App) -> Result<(), Error> {
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
 pub async fn replay_for_the_copy(app: &App) -> Result<(), Error> {
-    let path = path(app);
-    if !path.exists() {
+    if !path(app).exists() {
         return Ok(());
     }
-    for line in read(&path).map_err(|error| unwritable(&error))? {
+    let lines = on_a_thread(app, |journal| journal.entries()).await?;
+    for line in lines.iter().filter_map(|text| read(text)) {
         let stored = store_line(app, &line).await?;
         tracing::warn!(connection = line.connection_id, stored, "a grant was in the rescue journal");
-        keep(app, move |other| {
-            (other.connection_id.as_str(), other.generation) != (line.connection_id.as_str(), line.generation)
-        })
-        .await?;
+        remove(app, &line.connection_id, line.generation).await?;
     }
     Ok(())
+}
+
+fn read(text: &str) -> Option<Line> {
+    serde_json::from_str(text).ok()
 }
 
 /// False when the row has moved on or is gone: then nobody needs it.
@@ -145,43 +154,6 @@ async fn store_line(app: &App, line: &Line) -> Result<bool, Error> {
     Ok(store::commit_refresh(app, &row, line.fence, &tokens, &entry, app.clock.now()).await?)
 }
 
-/// Writes the journal anew with the lines that are still needed; without any, there is no journal.
-async fn keep(app: &App, needed: impl Fn(&Line) -> bool + Send + 'static) -> Result<(), Error> {
-    let path = path(app);
-    on_a_thread(move || {
-        let _turn = turn(&path)?;
-        let mut text = String::new();
-        for line in read(&path)?.into_iter().filter(needed) {
-            text.push_str(&serde_json::to_string(&line).map_err(io::Error::other)?);
-            text.push('\n');
-        }
-        if text.is_empty() {
-            return match fs::remove_file(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-                removed => removed.and_then(|()| sync_directory(&path)),
-            };
-        }
-        let beside = path.with_extension("new");
-        let mut file = File::create(&beside)?;
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        sync_directory(&path)
-    })
-    .await
-}
-
-/// The lines that are whole.
-fn read(path: &Path) -> io::Result<Vec<Line>> {
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let lines = text.lines().filter(|line| !line.is_empty());
-    Ok(lines.filter_map(|line| serde_json::from_str(line).ok()).collect())
-}
-
 /// Beside a SQLite database, unless the configuration says where.
 fn path(app: &App) -> PathBuf {
     let database = &app.config.database;
@@ -191,22 +163,12 @@ fn path(app: &App) -> PathBuf {
     })
 }
 
-/// The turn to change the journal, among all processes that were given the same one.
-fn turn(path: &Path) -> io::Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(beside)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-async fn on_a_thread(work: impl FnOnce() -> io::Result<()> + Send + 'static) -> Result<(), Error> {
-    let done = tokio::task::spawn_blocking(work).await;
+async fn on_a_thread<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let path = path(app);
+    let done = tokio::task::spawn_blocking(move || work(&Journal::open(&path)?)).await;
     let done = done.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
     done.map_err(|error| unwritable(&error))
 }

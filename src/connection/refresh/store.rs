@@ -16,22 +16,33 @@ use crate::db::Db;
 use crate::ledger::{self, Action, Entry};
 use crate::vault::Sealed;
 
+/// A lease that is to be written.
+pub struct Leasing {
+    pub now: Timestamp,
+    pub until: Timestamp,
+    /// When somebody looks at it if it does not end by itself; None for when asking again does no harm any more, which
+    /// is when the access token has run out too.
+    pub looked_at: Option<Timestamp>,
+    /// The number of our lock, by which others see whether we live.
+    pub lock: Option<i64>,
+    /// The fence of a lease that it takes over.
+    pub over: Option<i64>,
+}
+
 /// Lease, fence and intent in one statement, durable before the first byte goes out. None when another holds
-/// it or the row has moved on. A lease that ran out with its intent open leaves doubt behind; should this one, it is
-/// looked at as soon as asking again does no harm any more: when the access token has run out too.
-pub async fn lease(
-    app: &App,
-    seen: &Connection,
-    now: Timestamp,
-    until: Timestamp,
-) -> Result<Option<Lease>, sqlx::Error> {
+/// it or the row has moved on. A lease that ended with its intent open leaves doubt behind, and the moment since when
+/// its token may have been spent.
+pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Option<Lease>, sqlx::Error> {
+    let Leasing { now, until, looked_at, lock, over } = leasing;
     let update = "UPDATE connections SET status = 'refreshing', \
             cause = CASE WHEN intent_generation = generation THEN 'rotation_lost' ELSE NULL END, \
-            fence = fence + 1, lease_until = $3, intent_generation = generation, intent_at = $4, updated_at = $5, \
-            refresh_due_at = CASE WHEN access_expires_at > $8 THEN access_expires_at ELSE $9 END \
+            fence = fence + 1, lease_until = $3, lease_holder = $4, \
+            intent_at = CASE WHEN intent_generation = generation THEN intent_at ELSE $5 END, \
+            intent_generation = generation, updated_at = $6, \
+            refresh_due_at = CASE WHEN access_expires_at > $7 THEN access_expires_at ELSE $8 END \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
-            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $6) \
-            AND (retry_at IS NULL OR retry_at <= $7) \
+            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $9 OR fence = $10) \
+            AND (retry_at IS NULL OR retry_at <= $11) \
         RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
@@ -39,14 +50,17 @@ pub async fn lease(
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(until.unix())
+        .bind(*lock)
         .bind(now.unix())
         .bind(now.unix())
+        .bind(looked_at.map_or(until.unix(), |_| i64::MAX))
+        .bind(looked_at.unwrap_or(*until).unix())
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
         .bind(if app.db.is_alone() { i64::MAX } else { now.unix() })
+        // No lease has a fence below 1.
+        .bind(over.unwrap_or(0))
         .bind(now.unix())
-        .bind(until.unix())
-        .bind(until.unix())
         .fetch_optional(&mut *transaction)
         .await?;
     // A commit of its own: an UPDATE that returns rows hides a commit that failed.
@@ -60,6 +74,36 @@ pub async fn lease(
         })
     })
     .transpose()
+}
+
+/// A lease that stands in a row.
+pub struct Leased {
+    pub fence: i64,
+    /// The number of its holder's lock, where that has one.
+    pub holder: Option<i64>,
+    /// Since when the token may have been spent.
+    pub intent_at: Timestamp,
+}
+
+/// The lease of what was seen; None when it has run out or the row has moved on.
+pub async fn leased(db: &Db, seen: &Connection, now: Timestamp) -> Result<Option<Leased>, sqlx::Error> {
+    let select = "SELECT fence, lease_holder, COALESCE(intent_at, 0) AS intent_at FROM connections \
+        WHERE id = $1 AND generation = $2 AND lease_until > $3";
+    let query = sqlx::query(select).bind(&seen.id).bind(seen.generation).bind(now.unix());
+    let read = |row: sqlx::any::AnyRow| {
+        Ok(Leased {
+            fence: row.try_get("fence")?,
+            holder: row.try_get("lease_holder")?,
+            intent_at: Timestamp::from_unix(row.try_get("intent_at")?),
+        })
+    };
+    query.fetch_optional(&db.pool).await?.map(read).transpose()
+}
+
+/// Whether a row still bears the fence of our lease.
+pub async fn bears(db: &Db, id: &str, fence: i64) -> Result<bool, sqlx::Error> {
+    let select = "SELECT id FROM connections WHERE id = $1 AND fence = $2";
+    Ok(sqlx::query(select).bind(id).bind(fence).fetch_optional(&db.pool).await?.is_some())
 }
 
 /// Stores what a refresh brought, ends lease and intent, and moves the fence, so that whoever else was refreshing

@@ -1,0 +1,101 @@
+//! The lease of a connection: takes it, makes sure that it is still ours, and looks at whose it is when it is not. What
+//! follows is decided by [`super::protocol`].
+
+use std::time::{Duration, Instant};
+
+use super::protocol::{Event, Held};
+use super::store::{self, Leasing};
+use super::{Refresh, lease_lasts};
+use crate::App;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::issuer::profile::Profile;
+use crate::replicas::holders;
+use crate::torture;
+
+/// How often another process's refresh is looked at; one poller for all waiters of this process.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// No overlap that is longer need be watched.
+const LONGEST_OVERLAP: u64 = 3600;
+
+impl Refresh<'_> {
+    /// Takes the lease, or says who holds it; `over` is the fence of one that is taken over.
+    pub(super) async fn lease(&mut self, over: Option<i64>) -> Result<Event, Error> {
+        let app = self.app;
+        torture::pass("before-lease", &self.seen.id)?;
+        let now = app.db.lease_now(&app.clock).await?;
+        let lasts = lease_lasts(app);
+        // Counted from before it is written, so that this process never takes it for longer than others do.
+        let at = Instant::now();
+        let profile = &self.third_party.issuer.profile;
+        let leasing = Leasing {
+            now,
+            until: now.plus(lasts.as_secs().cast_signed()),
+            looked_at: profile.looked_at_after().map(|seconds| now.plus(seconds)),
+            lock: app.replica.lock(),
+            over,
+        };
+        if let Some(lease) = store::lease(app, self.seen, &leasing).await? {
+            self.fence = lease.fence;
+            self.lock = leasing.lock;
+            self.leased = Some((at, lasts));
+            torture::pass("leased", &self.seen.id)?;
+            return Ok(Event::Leased(lease));
+        }
+        let Some(other) = look(app, self.seen, profile).await? else { return Ok(Event::Done) };
+        (self.over, self.overlap_ends) = (Some(other.fence), other.overlap_ends);
+        Ok(Event::Held(other.held))
+    }
+
+    /// Whether nobody else can have begun to refresh, nor begins before a call that is begun now has ended.
+    pub(super) async fn holds_the_lease(&self, deadline: Duration) -> bool {
+        if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
+            return false;
+        }
+        if self.app.db.is_alone() {
+            return true;
+        }
+        // What was taken over because the overlap lasts is shown while it does.
+        if !self.asked && self.overlap_ends.is_some_and(|ends| Instant::now() > ends) {
+            return false;
+        }
+        // Without its lock it looks dead to the others, and after a pause it may have been overtaken.
+        let seen_to_live = self.lock.is_none() || self.app.replica.lock() == self.lock;
+        seen_to_live && store::bears(&self.app.db, &self.seen.id, self.fence).await.unwrap_or(false)
+    }
+}
+
+/// A lease that is not ours.
+struct Other {
+    fence: i64,
+    held: Held,
+    /// None when there is no overlap any more.
+    overlap_ends: Option<Instant>,
+}
+
+/// Whose lease it is; None when nobody refreshes what was seen.
+async fn look(app: &App, seen: &Connection, profile: &Profile) -> Result<Option<Other>, Error> {
+    let now = app.db.lease_now(&app.clock).await?;
+    let Some(lease) = store::leased(&app.db, seen, now).await? else { return Ok(None) };
+    let left = profile.overlap_left(now.seconds_from(lease.intent_at)).min(LONGEST_OVERLAP);
+    let overlap_ends = (left > 0).then(|| Instant::now() + Duration::from_secs(left));
+    let holder = holders::look(app, lease.holder).await;
+    let held = Held { holder, overlap_lasts: overlap_ends.is_some() };
+    Ok(Some(Other { fence: lease.fence, held, overlap_ends }))
+}
+
+/// Until the row has moved on, the lease has run out, or it may be taken over, which is true; never for longer than a
+/// lease lasts, whatever a clock says.
+pub(in crate::connection) async fn wait(app: &App, seen: &Connection) -> Result<bool, Error> {
+    let began = Instant::now();
+    let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
+    while began.elapsed() < lease_lasts(app) {
+        tokio::time::sleep(POLL_EVERY).await;
+        match look(app, seen, &third_party.issuer.profile).await? {
+            None => return Ok(false),
+            Some(other) if other.held.may_be_taken_over() => return Ok(true),
+            Some(_) => {}
+        }
+    }
+    Ok(false)
+}
