@@ -2,8 +2,10 @@
 //! the page promises no more than that.
 
 use attache::app::revocation::Revocation;
+use attache::connection::revoke::tell::tell_again;
 use attache::issuer::profile::Reach;
 use attache::operator::{Command, run};
+use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{ClientAuth, DiscoveryShape};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -78,6 +80,29 @@ async fn where_no_metadata_can_be_believed_nobody_is_promised_that_the_issuer_is
     assert!(before.says("can’t be told by us"), "{}", before.text);
     assert!(after.says("Hygraph has no way for us to tell it; look there too."), "{}", after.text);
     assert_eq!((world.issuer.revocations(), world.status(&connection).await.as_str()), (0, "revoked"));
+}
+
+#[rstest]
+#[tokio::test]
+async fn while_the_metadata_cannot_be_had_the_page_says_so_and_they_are_looked_for_again(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = imported(database, None).await;
+    let person = world.signed_in(EDITOR).await;
+    let connection = person.connect_as(PROVIDER, EDITOR).await;
+    world.issuer.faults().discovery.always(Fault::status(503));
+    person.stop(&connection).await;
+    world.settle().await;
+    let path = format!("/account/connected-apps/{connection}");
+    let page = person.get(&path).await;
+    assert!(page.says("Whether Hygraph can be told could not be seen yet."), "{}", page.text);
+    world.issuer.faults().discovery.clear();
+    world.clock.advance(30);
+    tell_again(&world.app).await.expect("an outbox");
+    world.settle().await;
+    let page = person.get(&path).await;
+    assert!(page.says("Hygraph confirmed."), "{}", page.text);
+    assert_eq!(world.issuer.live_refresh_tokens(), 0);
 }
 
 #[rstest]

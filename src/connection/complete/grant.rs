@@ -18,6 +18,7 @@ use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
+use crate::issuer::profile::Reach;
 use crate::issuer::token_answer::TokenSet;
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{IssuerFault, access_token, jwt};
@@ -253,11 +254,12 @@ impl Grant {
             return Ok(None);
         }
         let given_up = match replaced {
-            Some(old) => {
+            // Of one that nobody can tell, nothing need be kept.
+            Some(old) if self.third_party.issuer.profile.revocation_reach != Reach::None => {
                 let id = give_up::keep(app, &mut transaction, &key, live, &live.external, old).await?;
                 Some((id, old))
             }
-            None => None,
+            _ => None,
         };
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);

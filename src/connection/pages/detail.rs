@@ -321,7 +321,7 @@ async fn ending(
             issuer: can_be_told(app, third_party),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(app, third_party), now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {
