@@ -20,9 +20,16 @@ const FRESH_FOR: i64 = 3600;
 /// The longest path of an issuer, in segments: Keycloak's have two.
 const LONGEST_PATH: usize = 4;
 
-/// What was found at token addresses, and until when that is believed.
+/// What was found at token addresses.
 #[derive(Debug, Default)]
-pub(super) struct Found(Mutex<HashMap<String, (Option<Url>, Timestamp)>>);
+pub(super) struct Found(Mutex<HashMap<String, Looked>>);
+
+/// What a look found, and until when it is believed.
+#[derive(Clone, Debug)]
+struct Looked {
+    endpoint: Option<Url>,
+    until: Timestamp,
+}
 
 /// Whether an issuer can be told of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,12 +54,14 @@ pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<O
     if urls.revocation.is_some() {
         return Ok(urls.revocation.clone());
     }
-    if let Some(found) = issuers.found.fresh(&urls.token, issuers.clock.now()) {
-        return Ok(found);
+    let now = issuers.clock.now();
+    if let Some(found) = issuers.found.last(&urls.token).filter(|found| found.until > now) {
+        return Ok(found.endpoint);
     }
-    let found = look(issuers, issuer, urls).await?;
-    issuers.found.keep(&urls.token, found.as_ref(), issuers.clock.now().plus(FRESH_FOR));
-    Ok(found)
+    let endpoint = look(issuers, issuer, urls).await?;
+    let until = issuers.clock.now().plus(FRESH_FOR);
+    issuers.found.keep(&urls.token, Looked { endpoint: endpoint.clone(), until });
+    Ok(endpoint)
 }
 
 /// What is known of it; asks nobody.
@@ -62,7 +71,7 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
         _ if issuer.profile.revocation_reach == Reach::None => Some(false),
         Whereabouts::Discovery { .. } => last_known(issuers, issuer).map(|known| known.revocation.is_some()),
         Whereabouts::Explicit(urls) if urls.revocation.is_some() => Some(true),
-        Whereabouts::Explicit(urls) => issuers.found.last(&urls.token).map(|found| found.is_some()),
+        Whereabouts::Explicit(urls) => issuers.found.last(&urls.token).map(|found| found.endpoint.is_some()),
     };
     match found {
         Some(true) => CanBeTold::Yes,
@@ -72,19 +81,14 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
 }
 
 impl Found {
-    fn fresh(&self, token: &Url, now: Timestamp) -> Option<Option<Url>> {
+    fn last(&self, token: &Url) -> Option<Looked> {
         let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.get(token.as_str()).filter(|(_, until)| *until > now).map(|(url, _)| url.clone())
+        found.get(token.as_str()).cloned()
     }
 
-    fn last(&self, token: &Url) -> Option<Option<Url>> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.get(token.as_str()).map(|(url, _)| url.clone())
-    }
-
-    fn keep(&self, token: &Url, found: Option<&Url>, until: Timestamp) {
+    fn keep(&self, token: &Url, looked: Looked) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(token.to_string(), (found.cloned(), until));
+        kept.insert(token.to_string(), looked);
     }
 }
 

@@ -77,6 +77,7 @@ pub enum RevocationReach {
 
 /// The issuer's clients, people and habits.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own, switched by itself")]
 pub struct Settings {
     /// The registered clients.
     pub clients: Vec<Client>,
