@@ -174,7 +174,7 @@ async fn one_that_does_not_open_is_named_and_keeps_no_other_from_being_told(
         looked = answer.next.map(|next| serde_json::from_str(&next).expect("where it goes on"));
     }
     assert!(lines.iter().any(|line| line.contains("superseded_tokens")), "{lines:?}");
-    assert_eq!(lines.last().filter(|line| line.contains(" 1 do not open")).is_some(), true, "{lines:?}");
+    assert!(lines.last().is_some_and(|line| line.contains(" 1 do not open")), "{lines:?}");
     person.stop(&connection).await;
     world.settle().await;
     assert_eq!(
