@@ -20,10 +20,12 @@ use crate::App;
 use crate::account::delete;
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
+use crate::app::revocation::{self, Revocation};
 use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::connection::selection::Why;
 use crate::error::Error;
+use crate::issuer::look_up::revocation_endpoint;
 use crate::secret::Token;
 use crate::vault::rotate::Progress;
 
@@ -36,6 +38,7 @@ pub enum Command {
     RemoveApp {
         key: String,
     },
+    SayRevocation(Revocation),
     CreateKey {
         caller: String,
         apps: Vec<String>,
@@ -141,6 +144,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             remove::remove(app, &key).await?;
             Ok(Answer::line(format!("The app {key} is out of use.")))
         }
+        Command::SayRevocation(said) => revocation(app, said).await,
         Command::CreateKey { caller, apps } => {
             let created = create_key::create_key(app, &caller, &apps).await?;
             let lines = vec![
@@ -189,6 +193,18 @@ fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
         format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
         format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
     ]
+}
+
+async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {
+    let third_party = revocation::say(app, said).await?;
+    let (key, issuer) = (&third_party.key, &third_party.issuer);
+    let reach = issuer.profile.revocation_reach;
+    let line = match revocation_endpoint(&app.issuers, issuer).await {
+        Ok(Some(url)) => format!("A stop of {key} is told at {url}; the reach of a revoke there is {reach}."),
+        Ok(None) => format!("A stop of {key} ends here and is told nowhere: its issuer has no revocation."),
+        Err(fault) => format!("Where a stop of {key} is told cannot be found out now: {fault}."),
+    };
+    Ok(Answer::line(line))
 }
 
 async fn list_apps(app: &App) -> Result<Answer, Error> {

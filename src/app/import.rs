@@ -1,5 +1,6 @@
 //! Registers the `external_auth_providers` of a Slack manifest, as its SDK exports it: each provider is an
-//! app, and its URLs an issuer of their own. Every documented option is honoured; an unknown one is refused.
+//! app, and its URLs an issuer of their own, unless the operator names one of the configuration file that has the same.
+//! Every documented option is honoured; an unknown one is refused.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use super::add::{NewApp, add, judge, refuse_to_move};
 use super::{AppKind, IdentityRule, Source, ThirdPartyApp, store};
 use crate::App;
 use crate::error::Error;
+use crate::issuer::discovery::endpoints;
 use crate::issuer::identity::IdentityConfig;
 use crate::issuer::profile::{Pkce, Preset, Profile};
 use crate::issuer::{ClientAuth, ExplicitUrls, Issuer, Whereabouts};
@@ -73,6 +75,9 @@ pub struct Import {
     pub slack_app_id: String,
     #[serde(with = "crate::secret::exposed_map")]
     pub client_secrets: BTreeMap<String, Token>,
+    /// The issuers of the configuration file that providers are at, by provider key. A provider stays where it is.
+    #[serde(default)]
+    pub issuers: BTreeMap<String, String>,
 }
 
 /// The keys of the providers that a manifest defines, in order.
@@ -95,14 +100,16 @@ pub async fn import(app: &App, import: Import) -> Result<Vec<ThirdPartyApp>, Err
     if import.slack_app_id.is_empty() || import.slack_app_id.len() > 40 || !is_id {
         return Err(Error::InvalidRequest("A Slack app's id holds letters and digits only.".to_owned()));
     }
+    let issuers = import.issuers.clone();
     // All are judged before the first is stored.
     let mut judged = Vec::new();
     for (issuer, new) in providers(app, import)? {
-        judged.push(place(app, issuer, new).await?);
+        judged.push(place(app, issuer, new, &issuers).await?);
     }
     let mut imported = Vec::new();
     for (issuer, new) in judged {
-        if !super::put_issuer(app, &issuer, Source::Cli).await? {
+        let configured = app.config.issuers.contains_key(&issuer.key);
+        if !configured && !super::put_issuer(app, &issuer, Source::Cli).await? {
             let sentence = format!("An issuer `{}` stands in the configuration file already.", issuer.key);
             return Err(Error::Conflict(sentence));
         }
@@ -112,14 +119,27 @@ pub async fn import(app: &App, import: Import) -> Result<Vec<ThirdPartyApp>, Err
 }
 
 /// Under its own key if that is free, else with the Slack app's id behind it; where it was before, if it was.
-async fn place(app: &App, mut issuer: Issuer, mut new: NewApp) -> Result<(Issuer, NewApp), Error> {
+async fn place(
+    app: &App,
+    mut issuer: Issuer,
+    mut new: NewApp,
+    issuers: &BTreeMap<String, String>,
+) -> Result<(Issuer, NewApp), Error> {
     let provider_key = new.provider_key.clone().unwrap_or_default();
     let slack_app_id = new.slack_app_id.clone().unwrap_or_default();
     let suffix = slack_app_id.to_lowercase();
     issuer.key = format!("slack-{suffix}-{provider_key}");
-    if let Some(existing) = store::by_provider(&app.db, &slack_app_id, &provider_key).await? {
-        refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
+    let existing = store::by_provider(&app.db, &slack_app_id, &provider_key).await?;
+    let stays = existing.as_ref().map(|existing| existing.issuer.key.clone());
+    let stays = stays.filter(|key| app.config.issuers.contains_key(key));
+    if let Some(key) = issuers.get(&provider_key).cloned().or(stays) {
+        issuer = configured(app, &key, &provider_key, &issuer).await?;
+    } else if let Some(existing) = &existing {
         issuer.key.clone_from(&existing.issuer.key);
+        issuer.keep_what_was_said(&existing.issuer);
+    }
+    if let Some(existing) = existing {
+        refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
         new.key = existing.key;
     } else if store::by_key(&app.db, &new.key).await?.is_some() {
         new.key = format!("{provider_key}-{suffix}");
@@ -127,6 +147,27 @@ async fn place(app: &App, mut issuer: Issuer, mut new: NewApp) -> Result<(Issuer
     new.issuer.clone_from(&issuer.key);
     judge(&new)?;
     Ok((issuer, new))
+}
+
+/// The issuer of the configuration file that has the addresses of a provider.
+async fn configured(app: &App, key: &str, provider_key: &str, given: &Issuer) -> Result<Issuer, Error> {
+    let refuse = |sentence: String| Err(Error::InvalidRequest(sentence));
+    let known = store::issuer_by_key(&app.db, key).await?;
+    let Some(known) = known.filter(|_| app.config.issuers.contains_key(key)) else {
+        return refuse(format!("There is no [issuers.{key}] in the configuration file."));
+    };
+    let endpoints = match endpoints(&app.issuers, &known).await {
+        Ok(endpoints) => endpoints,
+        Err(fault) => return refuse(format!("Where [issuers.{key}] is cannot be found out now: {fault}.")),
+    };
+    let (authorization, token) = (&endpoints.authorization, &endpoints.token);
+    let Whereabouts::Explicit(urls) = &given.whereabouts else { return Ok(known) };
+    if (authorization, token) != (&urls.authorization, &urls.token) {
+        return refuse(format!(
+            "The provider `{provider_key}` is not at [issuers.{key}], whose addresses are {authorization} and {token}."
+        ));
+    }
+    Ok(known)
 }
 
 fn providers(app: &App, mut import: Import) -> Result<Vec<(Issuer, NewApp)>, Error> {

@@ -6,6 +6,7 @@ pub mod logo;
 pub mod pages;
 pub mod registration;
 pub mod remove;
+pub mod revocation;
 mod store;
 pub mod sync;
 

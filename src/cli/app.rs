@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use attache::app::add::NewApp;
 use attache::app::import::{Import, provider_keys};
 use attache::app::logo::Logo;
+use attache::app::revocation::Revocation;
 use attache::app::{AppKind, IdentityRule};
 use attache::issuer::ClientAuth;
+use attache::issuer::profile::Reach;
 use attache::operator::Command;
 use attache::secret::Token;
 use clap::{Args, Subcommand};
@@ -23,6 +25,8 @@ pub enum App {
     Add(Box<Add>),
     /// Register the `external_auth_providers` of a Slack manifest (JSON, as its SDK exports it)
     Import(ImportManifest),
+    /// Say where the issuer of an imported app revokes, and how far a revoke reaches there; without either, show it
+    Revocation(SayRevocation),
     /// List apps: key, status, source, issuer, name
     List(ConfigFile),
     /// Take an app out of use; refused while people are connected
@@ -87,6 +91,23 @@ pub struct ImportManifest {
     /// Read one client secret a line from standard input, in the order of the provider keys
     #[arg(long)]
     client_secret_stdin: bool,
+    /// PROVIDER=KEY: this provider is at [issuers.KEY] of the configuration file; may be given several times
+    #[arg(long = "issuer", value_parser = parse_issuer)]
+    issuers: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct SayRevocation {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// The app's key
+    key: String,
+    /// The revocation endpoint (RFC 7009)
+    #[arg(long)]
+    url: Option<Url>,
+    /// token, family, grant, unknown or none
+    #[arg(long, value_parser = parse_reach)]
+    reach: Option<Reach>,
 }
 
 #[derive(Debug, Args)]
@@ -107,9 +128,14 @@ pub async fn run(command: App) -> Result<(), Failure> {
                 Failure::Sentence(format!("{} cannot be read: {error}", import.manifest.display()))
             })?;
             let client_secrets = secrets(&import, &manifest)?;
-            let command =
-                Command::ImportManifest(Import { manifest, slack_app_id: import.app_id, client_secrets });
+            let issuers = import.issuers.into_iter().collect();
+            let slack_app_id = import.app_id;
+            let command = Command::ImportManifest(Import { manifest, slack_app_id, client_secrets, issuers });
             operate(&import.file, command).await
+        }
+        App::Revocation(said) => {
+            let SayRevocation { file, key, url, reach } = said;
+            operate(&file, Command::SayRevocation(Revocation { app: key, url, reach })).await
         }
         App::List(file) => operate(&file, Command::ListApps).await,
         App::Remove(remove) => operate(&remove.file, Command::RemoveApp { key: remove.key }).await,
@@ -175,6 +201,15 @@ fn standard_input() -> Result<String, Failure> {
 
 fn parse_kind(text: &str) -> Result<AppKind, String> {
     text.parse().map_err(|_| "one of web, native, spa".to_owned())
+}
+
+fn parse_reach(text: &str) -> Result<Reach, String> {
+    text.parse().map_err(|_| "one of token, family, grant, unknown, none".to_owned())
+}
+
+fn parse_issuer(text: &str) -> Result<(String, String), String> {
+    let (provider, key) = text.split_once('=').ok_or("PROVIDER=KEY, such as hygraph=hygraph")?;
+    Ok((provider.to_owned(), key.to_owned()))
 }
 
 fn parse_identity(text: &str) -> Result<IdentityRule, String> {

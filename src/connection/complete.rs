@@ -3,6 +3,7 @@
 
 pub mod grant;
 pub mod kept;
+mod unwanted;
 
 use tracing::Instrument;
 

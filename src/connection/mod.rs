@@ -8,6 +8,7 @@ pub mod consent;
 pub mod early;
 pub mod flight;
 pub mod freeze;
+mod give_up;
 pub mod held;
 pub mod held_back;
 pub mod identity;

@@ -18,7 +18,7 @@ use super::seal::{
     Binding, data_key, open_access_token, open_previous_refresh_token, open_refresh_token, seal,
 };
 use super::state::{BETWEEN_REFRESHES, Flaw, Setback, Status, is_refused_for_good};
-use super::{Connection, SealedTokens};
+use super::{Connection, SealedTokens, give_up};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
@@ -27,7 +27,6 @@ use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
-use crate::issuer::revoke::Kind;
 use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
@@ -183,7 +182,7 @@ impl Refresh<'_> {
             Effect::Rescue => self.rescue().await,
             Effect::Tidy => self.tidy().await,
             Effect::KeepLate => self.keep_late().await,
-            Effect::RevokeLate => Ok(self.revoke_late().await),
+            Effect::RevokeLate => self.revoke_late().await,
             Effect::SetBack(setback) => self.set_back(&setback).await,
             Effect::Release => self.release().await,
         };
@@ -377,16 +376,12 @@ impl Refresh<'_> {
         self.read().await.map(Event::Row)
     }
 
-    async fn revoke_late(&mut self) -> Event {
+    async fn revoke_late(&mut self) -> Result<Event, Error> {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection had moved on");
-        let issuer = &self.third_party.issuer;
-        if let Some(late) = self.successor()
-            && let Err(fault) =
-                issuer::revoke::revoke(&self.app.issuers, issuer, self.client, late, Kind::RefreshToken).await
-        {
-            tracing::warn!(connection = self.seen.id, %fault, "a token that came too late could not be revoked");
+        if let Some(late) = self.successor() {
+            give_up::give_up_late(self.app, self.third_party, self.seen, late).await?;
         }
-        Event::Done
+        Ok(Event::Done)
     }
 
     async fn set_back(&mut self, setback: &Setback) -> Result<Event, Error> {

@@ -6,11 +6,10 @@ use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
 use super::consent::Allowed;
-use super::early;
 use super::held::changed;
 use super::revoke::Which;
 use super::state::{Cause, Status};
-use super::{Connection, ExternalIdentity, SealedTokens};
+use super::{Connection, ExternalIdentity, SealedTokens, early, give_up};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -246,7 +245,7 @@ pub async fn renew(
 
 /// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
 /// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
-/// token, or the access token where that is all there is. False when it was not live, or is not one of those that are
+/// token, and the access token for where it revokes no other. False when it was not live, or is not one of those that are
 /// meant.
 pub async fn begin_revoke(
     app: &App,
@@ -266,7 +265,6 @@ pub async fn begin_revoke(
     let update = AssertSqlSafe(format!(
         "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
-            access_token = CASE WHEN refresh_token IS NULL THEN access_token ELSE NULL END, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
@@ -304,6 +302,7 @@ pub async fn finish_revoke(
     if done.rows_affected() != 1 {
         return Ok(());
     }
+    give_up::store::forget_all(&mut transaction, &connection.id).await?;
     if let Some(key) = &connection.data_key {
         crate::vault::destroy(&mut transaction, &key.kid).await?;
     }

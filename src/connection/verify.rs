@@ -2,6 +2,7 @@
 
 mod store;
 
+use super::give_up;
 use super::seal::place_of;
 use crate::App;
 use crate::error::Error;
@@ -36,6 +37,27 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
             let opened = open(key.as_ref(), |key| key.open(&place, sealed).map(drop));
             verified.value(("connections", column, &connection.id), opened);
         }
+    }
+    Ok(verified)
+}
+
+/// The refresh tokens that are kept until their connection is stopped: `limit` of them behind `after`.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn verify_superseded(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
+    let rows = give_up::store::page(&app.db, after, limit).await?;
+    let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|(id, ..)| id.clone()));
+    for (id, sealed, connection) in &rows {
+        let opened = match connection.as_ref().map(|connection| (connection, &connection.data_key)) {
+            Ok((connection, Some(wrapped))) => app
+                .vault
+                .unwrap(wrapped)
+                .and_then(|key| key.open(&give_up::place(id, &connection.binding()), sealed).map(drop)),
+            Ok((_, None)) => Err(VaultError::KeysMissing),
+            Err(_) => Err(VaultError::DoesNotOpen),
+        };
+        verified.value(("superseded_tokens", "refresh_token", id), opened);
     }
     Ok(verified)
 }

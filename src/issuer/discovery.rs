@@ -213,13 +213,13 @@ pub(super) fn is_foreign(issuer: &Issuer, base: &Url, endpoint: &Url) -> bool {
     endpoint.origin() != base.origin() && !named
 }
 
-fn appended(base: &Url, suffix: &str) -> Url {
+pub(super) fn appended(base: &Url, suffix: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{suffix}", base.path().trim_end_matches('/')));
     url
 }
 
-fn inserted(base: &Url, prefix: &str) -> Url {
+pub(super) fn inserted(base: &Url, prefix: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{prefix}{}", base.path().trim_end_matches('/')));
     url

@@ -16,6 +16,7 @@ pub mod id_token;
 pub mod identity;
 pub mod jwt;
 pub mod key_set;
+pub mod look_up;
 pub mod probe;
 pub mod profile;
 pub mod refresh;
@@ -79,6 +80,18 @@ impl Issuer {
         }
     }
 
+    /// The revocation that an operator gave a stored issuer, which its URLs alone do not tell: it stays while the token
+    /// address does.
+    pub fn keep_what_was_said(&mut self, stored: &Self) {
+        if let (Whereabouts::Explicit(urls), Whereabouts::Explicit(before)) =
+            (&mut self.whereabouts, &stored.whereabouts)
+            && urls.token == before.token
+        {
+            urls.revocation.clone_from(&before.revocation);
+            self.profile.revocation_reach = stored.profile.revocation_reach;
+        }
+    }
+
     #[must_use]
     pub fn identifier(&self) -> Option<&str> {
         match &self.whereabouts {
@@ -123,6 +136,7 @@ pub struct Issuers {
     pub clock: Clock,
     pub calls: calls::Calls,
     known: Mutex<HashMap<String, Arc<Known>>>,
+    found: look_up::Found,
     /// By issuer.
     management_tokens: Mutex<HashMap<String, grants::Held>>,
     /// Access tokens that were verified before.
@@ -134,7 +148,15 @@ impl Issuers {
     pub fn new(http: http::Http, clock: Clock) -> Self {
         let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
         let calls = calls::Calls::new(clock.clone());
-        Self { http, clock, calls, known: Mutex::default(), management_tokens: Mutex::default(), believed }
+        Self {
+            http,
+            clock,
+            calls,
+            known: Mutex::default(),
+            found: look_up::Found::default(),
+            management_tokens: Mutex::default(),
+            believed,
+        }
     }
 
     fn management_token(&self, key: &str) -> Option<grants::Held> {

@@ -43,18 +43,34 @@ impl AudienceParameter {
     }
 }
 
-/// What dies at the issuer when one refresh token is revoked there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What dies at the issuer when one refresh token is revoked there. Only what was measured, or is said by somebody who
+/// knows, is one of the first three.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Reach {
     /// That token only.
     Token,
     /// All tokens that came from the same consent by rotation.
     Family,
-    /// Every refresh token of the same person and client (Auth0 with deletes-grant).
+    /// Other consents of the same person and client too: all of them (Auth0 with deletes-grant), or those of one browser
+    /// session (Keycloak).
     Grant,
+    /// Nobody has measured it, so that it may be any of these: treated as the widest.
+    #[default]
+    Unknown,
     /// The issuer has no revocation.
     None,
+}
+
+impl Reach {
+    /// Whether other consents of the same person and client may end with a token.
+    #[must_use]
+    pub const fn may_end_others(self) -> bool {
+        matches!(self, Self::Grant | Self::Unknown)
+    }
 }
 
 /// Whether a refresh token is replaced when it is used. RFC 9700 section 4.14.2.
@@ -136,7 +152,7 @@ impl Profile {
             preset,
             pkce: Pkce::Always,
             audience_parameter: AudienceParameter::Resource,
-            revocation_reach: Reach::Token,
+            revocation_reach: Reach::Unknown,
             rotation: rotating(),
             leeway_seconds: 0,
             refresh_idle_seconds: None,

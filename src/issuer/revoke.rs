@@ -4,9 +4,8 @@ use reqwest::Method;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::discovery::endpoints;
 use super::http::{Answer, Http};
-use super::profile::Reach;
+use super::look_up::revocation_endpoint;
 use super::token_answer::{Said, said};
 use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
 use crate::secret::Token;
@@ -16,7 +15,7 @@ use crate::secret::Token;
 pub enum Told {
     /// 200: it is dead there, or was not known.
     Confirmed,
-    /// The issuer has no revocation endpoint.
+    /// The issuer has no revocation endpoint, or none for what we hold.
     Unsupported,
     /// Not told, because another grant of the same person would end with it.
     Withheld,
@@ -40,8 +39,8 @@ impl Kind {
     }
 }
 
-/// Revokes a token at its issuer. The `oauth2` crate does this over https only and not for loopback,
-/// so the one form is written here.
+/// Ends a grant at its issuer by the first of its tokens; one of another kind follows only where the issuer does not revoke
+/// the kind before it. The `oauth2` crate does this over https only and not for loopback, so the one form is written here.
 ///
 /// # Errors
 /// [`IssuerFault::Unavailable`] when it may still be alive there; [`IssuerFault::InvalidClient`].
@@ -49,21 +48,26 @@ pub async fn revoke(
     issuers: &Issuers,
     issuer: &Issuer,
     client: &Client,
-    token: &Token,
-    kind: Kind,
+    tokens: &[(Token, Kind)],
 ) -> Result<Told, IssuerFault> {
-    if issuer.profile.revocation_reach == Reach::None {
-        return Ok(Told::Unsupported);
+    let Some(url) = revocation_endpoint(issuers, issuer).await? else { return Ok(Told::Unsupported) };
+    for (token, kind) in tokens {
+        match judge(&ask(&issuers.http, &url, client, token, *kind).await?)? {
+            Told::Unsupported => {}
+            told => return Ok(told),
+        }
     }
-    let endpoints = endpoints(issuers, issuer).await?;
-    let Some(url) = &endpoints.revocation else { return Ok(Told::Unsupported) };
-    let answer = ask(&issuers.http, url, client, token, kind).await?;
+    Ok(Told::Unsupported)
+}
+
+/// What the issuer makes of one token.
+fn judge(answer: &Answer) -> Result<Told, IssuerFault> {
     match answer.status {
         200..=299 => Ok(Told::Confirmed),
-        400 if says(&answer, UNSUPPORTED) => Ok(Told::Unsupported),
+        400..=499 if says(answer, UNSUPPORTED) => Ok(Told::Unsupported),
         // What it does not know is as revoked as it can be; RFC 7009 section 2.2 would have it say so with 200.
-        400 if UNKNOWN.iter().any(|word| says(&answer, word)) => Ok(Told::Confirmed),
-        400 if says(&answer, "invalid_client") => Err(refused_client()),
+        400 if UNKNOWN.iter().any(|word| says(answer, word)) => Ok(Told::Confirmed),
+        400 if says(answer, "invalid_client") => Err(refused_client()),
         401 => Err(refused_client()),
         status => {
             let sentence = format!("the revocation endpoint answered with status {status}");

@@ -14,11 +14,12 @@ use crate::{App, account, app as apps, connection, content, session};
 /// Rows of one step.
 const PAGE: i64 = 1_000;
 /// What holds sealed values, in the order in which it is looked at.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "vault_keys",
     "apps",
     "signing_keys",
     "connections",
+    "superseded_tokens",
     "content_tokens",
     "sessions",
     "connect_attempts",
@@ -137,6 +138,7 @@ async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {
         "apps" => apps::verify(app, after, PAGE).await,
         "signing_keys" => content::verify::verify_signing_keys(app).await,
         "connections" => connection::verify::verify(app, after, PAGE).await,
+        "superseded_tokens" => connection::verify::verify_superseded(app, after, PAGE).await,
         "content_tokens" => content::verify::verify_tokens(app, after, PAGE).await,
         "sessions" => Ok(session::verify(app, after, PAGE).await?),
         "connect_attempts" => connection::verify::verify_attempts(app, after, PAGE).await,

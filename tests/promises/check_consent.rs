@@ -7,7 +7,7 @@ use attache::clock::Clock;
 use attache::issuer::probe::consent::{Person as Consenter, Round, waits};
 use attache::issuer::probe::{Leeway, Verdict};
 use attache::issuer::profile::{Preset, Profile, Reach, Rotation};
-use attache::sandbox::issuer::{self, DiscoveryShape, RevocationReach, TokenShape};
+use attache::sandbox::issuer::{self, DiscoveryShape, TokenShape};
 use reqwest::header;
 use rstest::rstest;
 use tokio::net::TcpListener;
@@ -18,20 +18,22 @@ use crate::person::Person;
 use crate::settings::issuer_settings;
 use crate::world::{APP, Database, EDITOR, MASTER_KEY, Plan, Postgres, Sqlite, World};
 
-/// A person with a test account, whose browser really opens the page that it is sent to.
-struct Tester<'w> {
+/// A person with a test account and two browsers, which really open the page that they are sent to.
+pub struct Tester<'w> {
     person: Person<'w>,
+    elsewhere: Person<'w>,
     leaves_out: &'static [Round],
-    rounds: Vec<Round>,
-    waited: Vec<u32>,
+    pub rounds: Vec<Round>,
+    pub waited: Vec<u32>,
 }
 
 impl<'w> Tester<'w> {
-    fn new(world: &'w World) -> Self {
-        Self { person: Person::new(world), leaves_out: &[], rounds: Vec::new(), waited: Vec::new() }
+    pub fn new(world: &'w World) -> Self {
+        let (person, elsewhere) = (Person::new(world), Person::new(world));
+        Self { person, elsewhere, leaves_out: &[], rounds: Vec::new(), waited: Vec::new() }
     }
 
-    fn leaving_out(world: &'w World, leaves_out: &'static [Round]) -> Self {
+    pub fn leaving_out(world: &'w World, leaves_out: &'static [Round]) -> Self {
         Self { leaves_out, ..Self::new(world) }
     }
 }
@@ -42,7 +44,12 @@ impl Consenter for Tester<'_> {
             return None;
         }
         self.rounds.push(round);
-        let back = self.person.agree(url, EDITOR).await;
+        let back = match round {
+            Round::Elsewhere => self.elsewhere.agree(url, EDITOR).await,
+            // Still signed in there, and asked for what was allowed before.
+            Round::Beside => self.person.get(url.as_str()).await.location().expect("the way back"),
+            Round::First | Round::Again => self.person.agree(url, EDITOR).await,
+        };
         let page = self.person.get(back.as_str()).await;
         assert!(page.status.is_client_error() && page.location().is_none(), "{}", page.text);
         Some(format!("  {back}\n"))
@@ -53,11 +60,11 @@ impl Consenter for Tester<'_> {
     }
 }
 
-fn generic() -> Profile {
+pub fn generic() -> Profile {
     Profile::of(Preset::Generic)
 }
 
-fn says(probed: &Probed, about: &str, sentence: &str) {
+pub fn says(probed: &Probed, about: &str, sentence: &str) {
     let found = probed.about(about);
     assert!(found.iter().any(|finding| finding.what.contains(sentence)), "{found:#?}");
 }
@@ -68,7 +75,7 @@ async fn a_strict_rotating_issuer_is_measured_as_one() {
     let mut tester = Tester::new(&world);
     let probed = probed(&world, Some(APP), Some((&mut tester, 60))).await;
     probed.is_well();
-    assert_eq!(tester.rounds, [Round::First, Round::Second]);
+    assert_eq!(tester.rounds, [Round::First, Round::Beside, Round::Elsewhere]);
     assert_eq!(tester.waited, [0; 0], "the first reuse was refused at once");
     assert_eq!(probed.report.measured.leeway, Some(Leeway { accepted: None, refused: Some(0) }));
     let expected = Profile { revocation_reach: Reach::Family, ..generic() };
@@ -108,38 +115,32 @@ async fn a_leeway_longer_than_was_waited_is_measured_as_far_as_that() {
 }
 
 #[tokio::test]
-async fn a_reusable_refresh_token_is_measured_without_a_wait() {
+async fn a_refresh_token_is_called_reusable_for_as_long_as_was_looked() {
     let world = World::planned(Sqlite, plan(&[])).await;
     world.issuer.settings().rotation = false;
     let mut tester = Tester::new(&world);
     let probed = probed(&world, Some(APP), Some((&mut tester, 60))).await;
     probed.is_well();
-    assert_eq!(tester.waited, [0; 0]);
+    assert_eq!(tester.waited, [1, 2, 5, 10, 20, 30, 60]);
+    says(&probed, "rotation", "for at least 128 seconds, as long as was looked");
+    assert!(
+        probed.section.contains("# measured: for 128 seconds, no longer was looked"),
+        "{}",
+        probed.section
+    );
     let expected = Profile { rotation: Rotation::Reusable, revocation_reach: Reach::Family, ..generic() };
     assert_eq!(probed.pasted(&world.config), expected);
     assert_eq!(world.issuer.live_refresh_tokens(), 0);
 }
 
-#[tokio::test]
-async fn a_revoke_that_ends_the_persons_other_consent_has_the_reach_grant() {
-    let world = World::planned(Sqlite, plan(&[])).await;
-    world.issuer.settings().revocation_reach = RevocationReach::Grant;
-    let mut tester = Tester::new(&world);
-    let probed = probed(&world, Some(APP), Some((&mut tester, 60))).await;
-    assert_eq!(tester.rounds, [Round::First, Round::Second, Round::Again]);
-    assert!(probed.problem("revocation").1.contains("revocation_reach = \"grant\""));
-    let expected = Profile { revocation_reach: Reach::Grant, ..generic() };
-    assert_eq!(probed.pasted(&world.config), expected);
-}
-
 #[rstest]
 #[case(0, "the reuse had ended the only consent")]
-#[case(600, "that needs a second consent")]
+#[case(600, "that needs more consents")]
 #[tokio::test]
 async fn with_one_consent_only_it_is_said_what_was_not_measured(#[case] leeway: i64, #[case] sentence: &str) {
     let world = World::planned(Sqlite, plan(&[])).await;
     world.issuer.settings().leeway = leeway;
-    let mut tester = Tester::leaving_out(&world, &[Round::Second]);
+    let mut tester = Tester::leaving_out(&world, &[Round::Elsewhere, Round::Beside]);
     let probed = probed(&world, Some(APP), Some((&mut tester, 5))).await;
     probed.is_well();
     says(&probed, "revocation", sentence);
@@ -187,14 +188,14 @@ async fn without_a_refresh_token_nothing_more_can_be_measured() {
 }
 
 #[tokio::test]
-async fn an_issuer_without_revocation_is_measured_by_one_consent_that_lives_on() {
+async fn an_issuer_without_revocation_is_measured_by_consents_that_live_on() {
     let world = World::planned(Sqlite, plan(&[])).await;
     world.issuer.settings().rotation = false;
     world.issuer.faults().discovery_shape.always(DiscoveryShape::Without("revocation_endpoint"));
     let mut tester = Tester::new(&world);
     let probed = probed(&world, Some(APP), Some((&mut tester, 60))).await;
     probed.is_well();
-    assert_eq!(tester.rounds, [Round::First]);
+    assert_eq!(tester.rounds, [Round::First, Round::Beside]);
     says(&probed, "revocation", "still alive there");
     let expected = Profile { rotation: Rotation::Reusable, revocation_reach: Reach::None, ..generic() };
     assert_eq!(probed.pasted(&world.config), expected);
@@ -320,7 +321,7 @@ async fn the_binary_asks_measures_and_prints_the_profile() {
     assert!(told.contains("good     client: "), "{told}");
     assert!(told.contains("[issuers.sandbox]\n"), "{told}");
     assert!(told.contains("\nrevocation_reach = \"family\"  # measured\n"), "{told}");
-    assert_eq!((issuer.exchanges(), issuer.live_refresh_tokens()), (2, 0));
+    assert_eq!((issuer.exchanges(), issuer.live_refresh_tokens()), (3, 0));
     assert!(!directory.path().join("attache.db").exists());
     for secret in
         issuer.issued().iter().map(String::as_str).chain(["app-s3cret", "sign-in-s3cret", MASTER_KEY])

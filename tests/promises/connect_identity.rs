@@ -75,8 +75,8 @@ async fn an_app_for_anybody_has_one_connection_for_each_identity(
     }
     // Each is found again by its identity.
     assert_eq!(person.connect_as(APP, READER).await, other);
-    assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (2, 2));
-    // And ends alone.
+    assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (2, 3));
+    // And ends alone, with what was given before.
     person.stop(&other).await;
     world.settle().await;
     assert_eq!((world.status(&own).await.as_str(), world.issuer.live_refresh_tokens()), ("active", 1));
@@ -97,7 +97,7 @@ async fn the_same_identity_of_two_people_is_two_connections(#[values(Sqlite, Pos
 
 #[rstest]
 #[tokio::test]
-async fn reconnecting_keeps_the_id_and_ends_the_old_grant(
+async fn reconnecting_keeps_the_id_and_the_old_grant_ends_with_the_new_one(
     #[values(Sqlite, Postgres)] database: Database,
     #[values(false, true)] by_id: bool,
 ) {
@@ -111,11 +111,13 @@ async fn reconnecting_keeps_the_id_and_ends_the_old_grant(
     let answer = person.get(callback.as_str()).await;
     assert!(answer.headers["location"].to_str().expect("a text").ends_with(&connection));
     world.settle().await;
-    assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (1, 1));
-    assert_eq!(world.issuer.revocations(), 1);
+    assert_eq!((world.rows("connections").await, world.issuer.revocations()), (1, 0));
     assert_ne!(world.access_token(&connection).await, token, "the new grant serves");
     world.clock.advance(LIFETIME + 1);
     assert_eq!(subject(&world, &connection).await, EDITOR);
+    person.stop(&connection).await;
+    world.settle().await;
+    assert_eq!((world.issuer.live_refresh_tokens(), world.issuer.revocations()), (0, 2));
 }
 
 #[rstest]

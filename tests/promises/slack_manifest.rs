@@ -17,11 +17,11 @@ use tokio::net::TcpListener;
 
 use crate::world::{APP, AUDIENCE, Database, EDITOR, Plan, Postgres, READER, Sqlite, World};
 
-const PROVIDER: &str = "hygraph";
-const SECRET: &str = "manifest-s3cret";
+pub const PROVIDER: &str = "hygraph";
+pub const SECRET: &str = "manifest-s3cret";
 
 /// The manifest with every documented option, all of it at the sandbox issuer.
-fn manifest(world: &World) -> Value {
+pub fn manifest(world: &World) -> Value {
     let at = |path: &str| format!("{}{path}", world.issuer.url());
     json!({
         "_metadata": { "major_version": 2 },
@@ -48,17 +48,22 @@ fn manifest(world: &World) -> Value {
     })
 }
 
-fn options(manifest: &mut Value) -> &mut Value {
+pub fn options(manifest: &mut Value) -> &mut Value {
     &mut manifest["external_auth_providers"]["oauth2"][PROVIDER]["options"]
 }
 
 async fn import(world: &World, manifest: &Value) -> Result<Vec<String>, Error> {
     let client_secrets = BTreeMap::from([(PROVIDER.to_owned(), Token::new(SECRET))]);
-    let import = Import { manifest: manifest.to_string(), slack_app_id: "A0123".to_owned(), client_secrets };
+    let import = Import {
+        manifest: manifest.to_string(),
+        slack_app_id: "A0123".to_owned(),
+        client_secrets,
+        issuers: BTreeMap::new(),
+    };
     run(&world.app, Command::ImportManifest(import)).await.map(|answer| answer.lines)
 }
 
-fn register(world: &World, auth: ClientAuth) {
+pub fn register(world: &World, auth: ClientAuth) {
     let callback = world.url(&format!("/connect/{PROVIDER}/callback"));
     let client = Client { auth, ..Client::new("slack-writer", SECRET, &callback).allowed(AUDIENCE) };
     world.issuer.add_client(client);

@@ -65,7 +65,10 @@ fn foretell(longest: u32) {
     );
     let seconds = consent::waits(longest).iter().sum::<u32>();
     if seconds > 0 {
-        println!("The waits take {seconds} seconds in all at the most, and begin after the last consent.");
+        println!(
+            "The waits take {seconds} seconds in all, or less, and begin after the last consent; they take more where a\n\
+             refresh token is replaced only some time after its first use."
+        );
     }
 }
 
@@ -76,11 +79,16 @@ impl Person for Terminal {
     async fn consent(&mut self, round: Round, url: &Url) -> Option<String> {
         let why = match round {
             Round::First => "Open this address in a browser, and consent with the test account:",
-            Round::Second => {
-                "Once more, to see whether a revoke of one consent ends the other (Enter alone leaves it out):"
+            Round::Beside => {
+                "Once more in the SAME place, where you are still signed in, to see whether that, or its revoke, ends the\n\
+                 consent before it (Enter alone leaves it out):"
+            }
+            Round::Elsewhere => {
+                "Once more in ANOTHER browser or a private window, where nobody is signed in there, with the same test\n\
+                 account: the same question (Enter alone leaves it out):"
             }
             Round::Again => {
-                "Both consents have ended. Once more, to measure the leeway (Enter alone leaves it out):"
+                "All consents have ended. Once more, to measure the leeway (Enter alone leaves it out):"
             }
         };
         println!("\n{why}\n\n{url}\n");
@@ -98,6 +106,6 @@ impl Person for Terminal {
 
     fn waits(&mut self, seconds: u32) {
         let plural = if seconds == 1 { "" } else { "s" };
-        println!("… waiting {seconds} second{plural} before a spent refresh token is presented again");
+        println!("… waiting {seconds} second{plural} before a refresh token is presented again");
     }
 }

@@ -7,26 +7,24 @@ use crate::account::{self, Account};
 use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::consent::{Allowed, Choice};
-use crate::connection::identity;
-use crate::connection::revoke::tell;
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
 use crate::connection::start;
 use crate::connection::start::store::Attempt;
 use crate::connection::state::Status;
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
+use crate::connection::{give_up, identity};
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
-use crate::issuer::revoke::Kind;
 use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
-use crate::issuer::{self, IssuerFault, access_token, jwt};
+use crate::issuer::{IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
-use crate::secret::{Token, TokenHash, random_id};
+use crate::secret::{TokenHash, random_id};
 use crate::vault::Purpose;
 
 /// What came of a grant.
@@ -278,6 +276,9 @@ impl Grant {
         // Some issuers give a refresh token only with the first consent; then the old one is still the one. Whoever is
         // not named may be anybody, and is left nothing of whoever was not named before.
         let kept = superseded.as_ref().filter(|_| same && identity.is_pinned());
+        let stored = tokens.refresh_token.token().or(kept);
+        let replaced =
+            superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));
         let sealed = seal(&key, binding, tokens, kept, &self.attempt.scopes, now)?;
         let mut transaction = app.db.begin().await?;
         let consent = self.consent(tokens, Some(live), now);
@@ -285,15 +286,22 @@ impl Grant {
             return Ok(None);
         }
         self.settle(&mut transaction, &live.id, identity, (!same).then_some(now)).await?;
+        let given_up = match replaced {
+            // Of one that nobody can tell, nothing need be kept.
+            Some(old) if self.third_party.issuer.profile.revocation_reach != Reach::None => {
+                let id = give_up::keep(app, &mut transaction, &key, live, &live.external, old).await?;
+                Some((id, old))
+            }
+            _ => None,
+        };
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         let action = if same { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
         transaction.commit().await?;
-        let stored = tokens.refresh_token.token().or(kept);
-        let replaced =
-            superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));
-        self.revoke_unwanted(replaced, Some(&live.external)).await;
+        if let Some((id, old)) = given_up {
+            give_up::tell_if_alone(app, &self.third_party, &id, old).await;
+        }
         let _ = app.events.send(crate::Event::Connected { connection_id: live.id.clone() });
         Ok(Some(live.id.clone()))
     }
@@ -320,44 +328,6 @@ impl Grant {
         if let Err(error) = written.await {
             tracing::error!(%error, "a refused consent is not in the ledger");
         }
-    }
-
-    /// A grant that is not kept must not live on at the issuer; but with the reach `grant` it would take others of the
-    /// same person with it, and is left to run out. False when the issuer is to be told again.
-    pub(super) async fn revoke_unwanted(
-        &self,
-        refresh_token: Option<&Token>,
-        identity: Option<&ExternalIdentity>,
-    ) -> bool {
-        let Some(refresh_token) = refresh_token else { return true };
-        let issuer = &self.third_party.issuer;
-        let may = match issuer.profile.revocation_reach {
-            Reach::Token | Reach::Family => true,
-            Reach::Grant => self.is_alone(identity).await.unwrap_or(false),
-            Reach::None => false,
-        };
-        let Ok(client) = crate::app::client(&self.app, &self.third_party) else { return true };
-        if !may {
-            return true;
-        }
-        let told =
-            issuer::revoke::revoke(&self.app.issuers, issuer, &client, refresh_token, Kind::RefreshToken)
-                .await;
-        if let Err(fault) = &told {
-            tracing::warn!(issuer = issuer.key, %fault, "a grant that is not kept could not be revoked");
-        }
-        told.is_ok()
-    }
-
-    /// Whether nothing else of this person would end with a grant: no live connection, and no consent that is under way.
-    async fn is_alone(&self, identity: Option<&ExternalIdentity>) -> Result<bool, Error> {
-        let Some(identity) = identity else { return Ok(false) };
-        let (app, app_id) = (&self.app, &self.third_party.id);
-        if tell::shares_a_grant(app, &self.account.id, app_id, identity).await? {
-            return Ok(false);
-        }
-        let now = app.clock.now();
-        Ok(!start::store::is_connecting(&app.db, &self.account.id, app_id, Some(&self.state), now).await?)
     }
 
     pub(super) fn entry(&self, connection_id: Option<&str>) -> Entry {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::choice::{Choices, Chosen, reached};
 use super::{home_page, permissions};
 use crate::App;
-use crate::app::ThirdPartyApp;
 use crate::app::pages::face;
+use crate::app::{IdentityRule, ThirdPartyApp};
 use crate::connection::consent::{Allowed, Choice};
 use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
@@ -36,6 +36,8 @@ struct ConsentPage {
     choices: Choices,
     /// Those where there is nothing to choose; may be empty.
     environments: Vec<Environment>,
+    /// The issuer keeps one grant alive for each identity and app, and it is not known who will agree there.
+    ends_another: bool,
     /// Since when a live connection of this person and app exists.
     already: Option<Time>,
     /// Where "Continue" posts to: `/connect/{app}`.
@@ -146,6 +148,7 @@ pub async fn show(
             .into_iter()
             .filter(|environment| environment.may.is_none())
             .collect(),
+        ends_another: renewed.is_none() && ends_another(&third_party),
         already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, app.clock.now())),
         action: format!("/connect/{key}"),
         hidden: link.fields(),
@@ -160,6 +163,13 @@ pub async fn show(
     // Browsers hold the whole chain of redirects to the policy, the app's own address at its end included.
     targets.extend(wish.return_to_app.map(|back| back.uri));
     Ok(signed_in_html(&app, &page, &targets.iter().collect::<Vec<_>>()).await)
+}
+
+/// Whether a consent may end somebody's connection at the issuer. Where people agree as who they are here, theirs is the only
+/// one, and is renewed.
+fn ends_another(third_party: &ThirdPartyApp) -> bool {
+    let one_alive = third_party.issuer.profile.live_refresh_tokens == Some(1);
+    one_alive && third_party.identity_rule == IdentityRule::Any
 }
 
 pub async fn go_on(

@@ -17,11 +17,12 @@ use crate::app::{ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::freeze::{self, Standing};
 use crate::connection::revoke::receipt::{Ended, receipt};
+use crate::connection::revoke::tell::can_be_told;
 use crate::connection::state::Status;
 use crate::connection::{self, Connection, selection, store};
 use crate::content;
 use crate::error::Error;
-use crate::issuer::profile::Reach;
+use crate::issuer::look_up::CanBeTold;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
@@ -113,8 +114,7 @@ struct Stop {
     href: String,
     /// When the last thing handed out ends by itself; `None` when nothing is out.
     already_out: Option<Time>,
-    /// False where the issuer's profile knows no revocation.
-    issuer_is_told: bool,
+    issuer: CanBeTold,
 }
 
 /// A function that used the connection.
@@ -318,10 +318,10 @@ async fn ending(
         return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
-            issuer_is_told: issuer.profile.revocation_reach != Reach::None,
+            issuer: can_be_told(app, third_party),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(app, third_party), now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::connection::revoke::receipt::{AtIssuer, Out, Receipt};
 use crate::connection::revoke::tell::Task;
+use crate::issuer::look_up::CanBeTold;
 use crate::web::view::Time;
 
 /// One step of the receipt; `at` is absent while we wait for it.
@@ -14,13 +15,13 @@ pub struct Step {
 
 /// Oldest first.
 #[must_use]
-pub fn steps(receipt: &Receipt, issuer: &str, now: Timestamp) -> Vec<Step> {
+pub fn steps(receipt: &Receipt, issuer: &str, can: CanBeTold, now: Timestamp) -> Vec<Step> {
     let time = |at: Timestamp| Time { exact: at.to_the_second(), ..Time::of(at, now) };
     let stopped = time(receipt.stopped_at);
     let step = |at: &Time, sentence: String| Step { at: Some(at.clone()), sentence };
     let told = match &receipt.issuer {
         AtIssuer::Confirmed(at) => step(&time(*at), format!("{issuer} confirmed.")),
-        AtIssuer::Waiting(task) => Step { at: None, sentence: waiting(task.as_ref(), issuer, now) },
+        AtIssuer::Waiting(task) => Step { at: None, sentence: waiting(task.as_ref(), issuer, can, now) },
         AtIssuer::Unsupported => {
             step(&stopped, format!("{issuer} has no way for us to tell it; look there too."))
         }
@@ -42,15 +43,21 @@ pub fn steps(receipt: &Receipt, issuer: &str, now: Timestamp) -> Vec<Step> {
     ]
 }
 
-fn waiting(task: Option<&Task>, issuer: &str, now: Timestamp) -> String {
+fn waiting(task: Option<&Task>, issuer: &str, can: CanBeTold, now: Timestamp) -> String {
+    let again = |task: &Task| if task.next_at > now { task.next_at.human(now) } else { "now".to_owned() };
     match task {
+        Some(task) if task.attempts > 0 && can == CanBeTold::NotKnown => {
+            let again = again(task);
+            format!("Whether {issuer} can be told could not be seen yet. We look again {again}.")
+        }
         Some(task) if task.attempts > 0 => {
             let times =
                 if task.attempts == 1 { "once".to_owned() } else { format!("{} times", task.attempts) };
-            let again = if task.next_at > now { task.next_at.human(now) } else { "now".to_owned() };
+            let again = again(task);
             format!("{issuer} was told {times} and did not confirm. It is told again {again}, until it does.")
         }
-        _ => format!("{issuer} is being told."),
+        _ if can == CanBeTold::Yes => format!("{issuer} is being told."),
+        _ => format!("{issuer} is being told, if it has a way for that."),
     }
 }
 

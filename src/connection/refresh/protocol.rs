@@ -124,7 +124,7 @@ pub enum Effect {
     Tidy,
     /// On a row that was revoked meanwhile, keep the new token until the issuer has been told of it.
     KeepLate,
-    /// Tell the issuer at once of a token that nobody will hold.
+    /// Give up a token that no row will hold: the issuer is told now, or when what may end with it is stopped.
     RevokeLate,
     SetBack(Setback),
     /// End the lease of a row that was revoked meanwhile.
@@ -268,14 +268,14 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
     }
 }
 
-/// A token that no row will hold must not live on at the issuer, unless others would die with it: the one that the
-/// row was given instead is of the same family when it came from the same spent token.
+/// A token that no row will hold must not live on at the issuer. One of the same family as the row's, because it came from
+/// the same spent token, ends with that.
 const fn late(row: Row, terms: Terms) -> Next {
     match (terms.reach, row) {
-        (Reach::Token, _) | (Reach::Family, Row::Renewed | Row::Gone | Row::Revoking) => {
-            Next::Go(State::Revoking, Effect::RevokeLate)
+        (Reach::None, _) | (Reach::Family, Row::Refreshed | Row::HoldsOurs | Row::HoldsTheSpent) => {
+            Next::Over(Outcome::Done)
         }
-        _ => Next::Over(Outcome::Done),
+        _ => Next::Go(State::Revoking, Effect::RevokeLate),
     }
 }
 

@@ -246,14 +246,17 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
 /// brought, if any, takes the place of the spent one until the issuer has been told. False when the row is not
 /// waiting for that.
 pub async fn keep_late(app: &App, seen: &Connection, late: Option<&Sealed>) -> Result<bool, sqlx::Error> {
+    // The access token is the spent one's, sealed for its generation: of the two, the issuer is to be told of the new one.
     let update = "UPDATE connections SET lease_until = NULL, refresh_token = COALESCE($3, refresh_token), \
-            generation = generation + $4 WHERE id = $1 AND generation = $2 AND status = 'revoking'";
+            access_token = CASE WHEN $4 = 0 THEN access_token ELSE NULL END, generation = generation + $5 \
+        WHERE id = $1 AND generation = $2 AND status = 'revoking'";
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(text(late))
+        .bind(i64::from(late.is_some()))
         .bind(i64::from(late.is_some()))
         .execute(&mut *transaction)
         .await?;

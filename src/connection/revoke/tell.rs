@@ -11,14 +11,14 @@ use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
-use crate::connection::{Connection, ExternalIdentity, start, store as connections};
+use crate::connection::{Connection, ExternalIdentity, give_up, start, store as connections};
 use crate::error::Error;
 use crate::issuer::grants::{self, Management};
-use crate::issuer::profile::Reach;
+use crate::issuer::look_up::{self, CanBeTold};
 use crate::issuer::revoke::{Kind, Told};
 use crate::issuer::{self, IssuerFault};
 use crate::ledger::Entry;
-use crate::secret::random_bytes;
+use crate::secret::{Token, random_bytes};
 
 /// Seconds until an issuer that could not be told is told again: doubled each time, up to an hour.
 const FIRST_PAUSE: i64 = 5;
@@ -60,7 +60,7 @@ pub fn in_a_task(app: &App, id: String) {
     app.tasks.spawn(telling.in_current_span());
 }
 
-/// With the reach `grant`, what the issuer is being told now would end a consent that is given meanwhile: so a new
+/// Where other consents may end with it, what the issuer is being told now would end a consent that is given meanwhile: so a new
 /// consent of the person waits for it, and no telling begins while one is open.
 ///
 /// # Errors
@@ -71,7 +71,7 @@ pub async fn wait_for_the_told(
     third_party: &ThirdPartyApp,
 ) -> Result<(), Error> {
     let issuer = &third_party.issuer;
-    if issuer.profile.revocation_reach != Reach::Grant {
+    if !issuer.profile.revocation_reach.may_end_others() {
         return Ok(());
     }
     let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
@@ -125,29 +125,88 @@ async fn tell(app: &App, id: &str) -> Result<(), Error> {
     }
 }
 
+/// The grant in use first, then those that it superseded, each on its own: one that cannot be told keeps no other.
 async fn ask(
     app: &App,
     connection: &Connection,
     third_party: &ThirdPartyApp,
 ) -> Result<Result<Told, IssuerFault>, Error> {
+    let mut told =
+        end_at_issuer(app, third_party, connection, &connection.external, &held(app, connection)?).await?;
+    for superseded in give_up::kept(app, connection).await? {
+        let whose = ExternalIdentity { subject: superseded.subject, ..connection.external.clone() };
+        let tokens = [(superseded.token, Kind::RefreshToken)];
+        // Each takes its time: whoever tells is not lost.
+        store::begin_telling(&app.db, &connection.id, app.clock.now().plus(claim(app))).await?;
+        match end_at_issuer(app, third_party, connection, &whose, &tokens).await? {
+            Ok(Told::Confirmed) => {
+                give_up::store::forget(&app.db, &superseded.id).await?;
+                told = told.map(|told| if told == Told::Unsupported { Told::Confirmed } else { told });
+            }
+            Ok(_) => {}
+            Err(fault) => told = told.and(Err(fault)),
+        }
+    }
+    Ok(told)
+}
+
+/// What the issuer is told of: the refresh token, and the access token where it does not take that.
+fn held(app: &App, connection: &Connection) -> Result<Vec<(Token, Kind)>, Error> {
     let refresh_token = open_refresh_token(app, connection)?.map(|token| (token, Kind::RefreshToken));
-    let held = match refresh_token {
-        Some(held) => Some(held),
-        None => open_access_token(app, connection)?.map(|token| (token, Kind::AccessToken)),
+    let access_token = match open_access_token(app, connection) {
+        // The refresh token is enough, and mostly all that is asked for.
+        Err(_) if refresh_token.is_some() => None,
+        opened => opened?.map(|token| (token, Kind::AccessToken)),
     };
-    let Some((token, kind)) = held else { return Ok(Ok(Told::Unsupported)) };
-    if shares_its_grant(app, connection, third_party).await? {
+    Ok(refresh_token.into_iter().chain(access_token).collect())
+}
+
+/// Ends what one consent gave, unless that may end what is in use.
+async fn end_at_issuer(
+    app: &App,
+    third_party: &ThirdPartyApp,
+    connection: &Connection,
+    whose: &ExternalIdentity,
+    tokens: &[(Token, Kind)],
+) -> Result<Result<Told, IssuerFault>, Error> {
+    if tokens.is_empty() {
+        return Ok(Ok(Told::Unsupported));
+    }
+    let issuer = &third_party.issuer;
+    if issuer.profile.revocation_reach.may_end_others()
+        && shares_a_grant(app, &connection.account_id, &connection.app_id, whose).await?
+    {
         // Another live connection shares what dies there: left to run out, for its sake.
         return Ok(Ok(Told::Withheld));
     }
     if let Some(management) = management(app, third_party)
-        && !connection.external.subject.is_empty()
+        && !whose.subject.is_empty()
     {
-        let (client_id, subject) = (&third_party.client_id, &connection.external.subject);
-        return Ok(grants::delete(&app.issuers, &third_party.issuer, &management, client_id, subject).await);
+        let (client_id, subject) = (&third_party.client_id, &whose.subject);
+        return Ok(grants::delete(&app.issuers, issuer, &management, client_id, subject).await);
     }
     let client = crate::app::client(app, third_party)?;
-    Ok(issuer::revoke::revoke(&app.issuers, &third_party.issuer, &client, &token, kind).await)
+    Ok(issuer::revoke::revoke(&app.issuers, issuer, &client, tokens).await)
+}
+
+/// Whether the issuer of an app can be told, as far as that is known. Where nobody has looked, somebody looks now.
+#[must_use]
+pub fn can_be_told(app: &App, third_party: &ThirdPartyApp) -> CanBeTold {
+    if management(app, third_party).is_some() {
+        return CanBeTold::Yes;
+    }
+    let known = look_up::can_be_told(&app.issuers, &third_party.issuer);
+    if known == CanBeTold::NotKnown {
+        let (app, issuer) = (app.clone(), third_party.issuer.clone());
+        let tasks = app.tasks.clone();
+        let looking = async move {
+            if let Err(fault) = look_up::revocation_endpoint(&app.issuers, &issuer).await {
+                tracing::warn!(issuer = issuer.key, %fault, "where it revokes could not be looked up");
+            }
+        };
+        tasks.spawn(looking.in_current_span());
+    }
+    known
 }
 
 fn management(app: &App, third_party: &ThirdPartyApp) -> Option<Management> {
@@ -187,22 +246,11 @@ async fn is_connecting_again(
     connection: &Connection,
     third_party: &ThirdPartyApp,
 ) -> Result<bool, sqlx::Error> {
-    if third_party.issuer.profile.revocation_reach != Reach::Grant {
+    if !third_party.issuer.profile.revocation_reach.may_end_others() {
         return Ok(false);
     }
     start::store::is_connecting(&app.db, &connection.account_id, &connection.app_id, None, app.clock.now())
         .await
-}
-
-async fn shares_its_grant(
-    app: &App,
-    connection: &Connection,
-    third_party: &ThirdPartyApp,
-) -> Result<bool, Error> {
-    if third_party.issuer.profile.revocation_reach != Reach::Grant {
-        return Ok(false);
-    }
-    Ok(shares_a_grant(app, &connection.account_id, &connection.app_id, &connection.external).await?)
 }
 
 /// Whether a live connection of an app would end with everything that this identity allowed it.

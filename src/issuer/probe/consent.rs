@@ -3,7 +3,8 @@
 
 use url::Url;
 
-use super::refusal::{dead_words, may_mean_dead};
+use super::reach::Ended;
+use super::refusal::{dead_words, tells_of_a_dead_token};
 use super::{Known, Probe, Registration, Report, leeway, reach};
 use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
 use crate::issuer::callback::{Answered, Callback};
@@ -20,13 +21,16 @@ pub use leeway::waits;
 
 const ABOUT: &str = "consent";
 
-/// Why the person is asked.
+/// Why the person is asked, and in which browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
     First,
-    /// Beside the first, to see whether a revoke of one ends the other. May be left out.
-    Second,
-    /// Both consents are dead, and the leeway is not known yet. May be left out.
+    /// In the same browser, which is still signed in at the issuer, to see whether that or its revoke ends the first. May be
+    /// left out.
+    Beside,
+    /// In a browser where nobody is signed in there: the same question. May be left out.
+    Elsewhere,
+    /// All consents are dead, and the leeway is not known yet. May be left out.
     Again,
 }
 
@@ -56,7 +60,7 @@ struct Attempt {
     verifier: Token,
 }
 
-/// Measures by up to three consents. Does nothing without an app whose client the issuer knows.
+/// Measures by up to four consents. Does nothing without an app whose client the issuer knows.
 pub async fn measure<P: Person>(
     probe: Probe<'_>,
     known: &Known,
@@ -70,15 +74,31 @@ pub async fn measure<P: Person>(
     };
     let asking = Asking { probe, endpoints: &known.endpoints, client, registration };
     let Some(first) = asking.family(person, Round::First, report).await else { return };
-    let second = match &known.endpoints.revocation {
-        Some(_) => asking.family(person, Round::Second, report).await,
-        None => None,
+    // From here on a word for a refusal is about the token: the same request was taken before.
+    let first = match asking.refresh(&first).await {
+        Ok(answer) => next(first, answer),
+        Err(fault) => {
+            report.problem(
+                "refresh",
+                format!("the refresh token of the consent is not taken: {fault}"),
+                "Allow the client the grant type refresh_token at the issuer, and run this again.",
+            );
+            reach::end(&asking, Some(first), false, report).await;
+            return;
+        }
     };
-    let reach_was_measured = second.is_some();
-    let left = match second {
-        Some(second) => reach::measure(&asking, first, second, report).await,
-        None => Some(first),
-    };
+    let mut ended = Ended::default();
+    let mut left = Some(first);
+    for round in [Round::Beside, Round::Elsewhere] {
+        let Some(second) = asking.family(person, round, report).await else { continue };
+        let Some(first) = left.take() else { break };
+        let compared = reach::compare(&asking, (first, second), round, &mut ended, report).await;
+        left = compared.left;
+        if !compared.goes_on {
+            break;
+        }
+    }
+    reach::judge(&asking, ended, report);
     let left = match left {
         Some(left) => Some(left),
         None => asking.family(person, Round::Again, report).await,
@@ -91,7 +111,7 @@ pub async fn measure<P: Person>(
         return;
     };
     let left = leeway::measure(&asking, left, longest, person, report).await;
-    reach::end(&asking, left, reach_was_measured, report).await;
+    reach::end(&asking, left, ended != Ended::default(), report).await;
 }
 
 impl Asking<'_> {
@@ -207,12 +227,12 @@ impl Asking<'_> {
     }
 }
 
-/// Whether a refresh that should fail failed for the reason that the token is dead. A word of the issuer's own for that
-/// is kept.
+/// Whether a refresh that should fail failed for the reason that the token is dead: the same request was taken while it
+/// lived. A word of the issuer's own for that is kept.
 pub(super) fn is_dead(fault: &IssuerFault, report: &mut Report) -> bool {
     match fault {
         IssuerFault::InvalidGrant(_) => true,
-        IssuerFault::Refused { error, .. } if may_mean_dead(error) && !error.contains(' ') => {
+        IssuerFault::Refused { error, .. } if tells_of_a_dead_token(error) && !error.contains(' ') => {
             if !report.measured.dead_words.contains(error) {
                 dead_words(error, &format!("for a refresh token that is dead it says `{error}`"), report);
             }

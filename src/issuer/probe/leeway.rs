@@ -1,5 +1,6 @@
-//! How refresh tokens rotate, and for how long a spent one is taken once more: measured by spending one, waiting, and
-//! presenting it again, with longer and longer waits.
+//! How refresh tokens rotate, and for how long a spent one is taken once more: measured by using one again and again until
+//! a use replaces it, and by presenting what was replaced, both with longer and longer waits. What was not seen is not
+//! claimed.
 
 use super::Report;
 use super::consent::{Asking, Person, is_dead, next};
@@ -27,6 +28,14 @@ enum Use {
     Kept,
 }
 
+/// A refresh token that a use has replaced.
+struct Replaced {
+    spent: Token,
+    by: Token,
+    /// Seconds that a token is to be left alone, so that its use replaces it.
+    rest: u32,
+}
+
 /// The refresh token that is alive afterwards, if one is.
 pub(super) async fn measure<P: Person>(
     asking: &Asking<'_>,
@@ -35,26 +44,33 @@ pub(super) async fn measure<P: Person>(
     person: &mut P,
     report: &mut Report,
 ) -> Option<Token> {
-    let mut current = first;
+    let Replaced { spent, by, rest } = match replacement(asking, first, longest, person, report).await {
+        Ok(replaced) => replaced,
+        Err(left) => return left,
+    };
+    let mut current = by;
+    let mut replaced = Some(spent);
     let mut leeway = Leeway::default();
     for wait in waits(longest) {
-        let spent = current.clone();
-        match spend(asking, &spent).await {
-            Ok(Use::Replaced(new)) => current = new,
-            Ok(Use::Kept) if leeway.accepted.is_none() => return reusable(asking, current, report).await,
-            Ok(Use::Kept) => {
-                report.unproven(ABOUT, "it replaced its refresh token at first, and later did not");
-                break;
+        let spent = if let Some(spent) = replaced.take() {
+            spent
+        } else {
+            pause(asking, rest, person).await;
+            let spent = current.clone();
+            match spend(asking, &spent).await {
+                Ok(Use::Replaced(new)) => current = new,
+                Ok(Use::Kept) => {
+                    report.unproven(ABOUT, "it replaced its refresh token at first, and later did not");
+                    break;
+                }
+                Err(fault) => {
+                    unmeasured(&fault, leeway, report);
+                    break;
+                }
             }
-            Err(fault) => {
-                unmeasured(&fault, leeway, report);
-                break;
-            }
-        }
-        if wait > 0 {
-            person.waits(wait);
-            asking.probe.issuers.clock.pause(wait).await;
-        }
+            spent
+        };
+        pause(asking, wait, person).await;
         match asking.refresh(&spent).await {
             Ok(answer) => {
                 leeway.accepted = Some(wait);
@@ -76,6 +92,64 @@ pub(super) async fn measure<P: Person>(
     if leeway.refused.is_some() { survivor(asking, current, report).await } else { Some(current) }
 }
 
+async fn pause<P: Person>(asking: &Asking<'_>, seconds: u32, person: &mut P) {
+    if seconds > 0 {
+        person.waits(seconds);
+        asking.probe.issuers.clock.pause(seconds).await;
+    }
+}
+
+/// Uses a refresh token until a use replaces it. Else what is left: one that stays good as long as was looked, or that is
+/// dead without a successor.
+async fn replacement<P: Person>(
+    asking: &Asking<'_>,
+    token: Token,
+    longest: u32,
+    person: &mut P,
+    report: &mut Report,
+) -> Result<Replaced, Option<Token>> {
+    match spend(asking, &token).await {
+        Ok(Use::Replaced(by)) => return Ok(Replaced { spent: token, by, rest: 0 }),
+        Ok(Use::Kept) => {}
+        Err(fault) => {
+            unmeasured(&fault, Leeway::default(), report);
+            return Err(Some(token));
+        }
+    }
+    // Since the first use, and up to the last that was taken.
+    let (mut passed, mut good_for) = (0, 0);
+    for wait in waits(longest) {
+        pause(asking, wait, person).await;
+        passed += wait;
+        match spend(asking, &token).await {
+            Ok(Use::Kept) => good_for = passed,
+            Ok(Use::Replaced(by)) => {
+                report.unproven(
+                    "rotation",
+                    format!(
+                        "a refresh token can be used for at least {good_for} seconds, and a use {passed} seconds after \
+                         the first replaces it"
+                    ),
+                );
+                return Ok(Replaced { spent: token, by, rest: passed });
+            }
+            Err(fault) => {
+                report.problem(
+                    "rotation",
+                    format!(
+                        "a refresh token is used for at least {good_for} seconds without being replaced, and is not \
+                         taken again {passed} seconds after its first use: {fault}"
+                    ),
+                    "Connections end at their second refresh: ask its operator what a client must do to get the next one.",
+                );
+                return Err(None);
+            }
+        }
+    }
+    reusable(good_for, longest, report);
+    Err(Some(token))
+}
+
 async fn spend(asking: &Asking<'_>, token: &Token) -> Result<Use, IssuerFault> {
     let answer = asking.refresh(token).await?;
     let new = answer.refresh_token.token().cloned().filter(|new| new.expose() != token.expose());
@@ -94,24 +168,32 @@ fn unmeasured(fault: &IssuerFault, leeway: Leeway, report: &mut Report) {
     );
 }
 
-/// It was used and not replaced; is it good for another time?
-async fn reusable(asking: &Asking<'_>, token: Token, report: &mut Report) -> Option<Token> {
-    match asking.refresh(&token).await {
-        Ok(answer) => {
-            report.measured.rotation = Some(Rotation::Reusable);
-            let what = "a refresh token stays good when it is used: rotation = \"reusable\"; a lost answer harms nothing";
-            report.good("rotation", what);
-            Some(next(token, answer))
-        }
-        Err(fault) => {
-            report.problem(
-                "rotation",
-                format!("a refresh gave no new refresh token, and the old one is not taken again: {fault}"),
-                "Connections end at their second refresh: ask its operator what a client must do to get the next one.",
-            );
-            None
-        }
+/// From this wait on, what stays good is taken to stay good.
+const LONG_ENOUGH: u32 = 60;
+
+/// It was used again and again, and never replaced.
+fn reusable(good_for: u32, longest: u32, report: &mut Report) {
+    let about = "rotation";
+    if longest < LONG_ENOUGH {
+        report.measured.leeway = Some(Leeway { accepted: Some(good_for), refused: None });
+        report.unproven(
+            about,
+            format!(
+                "a refresh token can be used again for at least {good_for} seconds, as long as was looked: \
+                 leeway_seconds = {good_for}. Whether it stays good is seen with --longest-leeway {LONG_ENOUGH} or more"
+            ),
+        );
+        return;
     }
+    report.measured.rotation = Some(Rotation::Reusable);
+    report.measured.reusable_for = Some(good_for);
+    report.good(
+        about,
+        format!(
+            "a refresh token can be used again for at least {good_for} seconds, as long as was looked: \
+             rotation = \"reusable\""
+        ),
+    );
 }
 
 fn judge(asking: &Asking<'_>, leeway: Leeway, report: &mut Report) {

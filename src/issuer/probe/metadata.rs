@@ -8,6 +8,7 @@ use url::Url;
 use super::{Probe, Report};
 use crate::issuer::discovery::{self, Endpoints, document};
 use crate::issuer::key_set::key_set;
+use crate::issuer::look_up::revocation_endpoint;
 use crate::issuer::profile::Pkce;
 use crate::issuer::token_answer::tidy;
 use crate::issuer::{Whereabouts, jwt};
@@ -31,6 +32,7 @@ pub(super) async fn probe(probe: Probe<'_>, report: &mut Report) -> Option<Arc<E
             return None;
         }
     };
+    let endpoints = completed(probe, endpoints, report).await;
     if let Some(published) = &published {
         pkce(probe, published, report);
         mix_up(&endpoints, report);
@@ -47,6 +49,26 @@ pub(super) async fn probe(probe: Probe<'_>, report: &mut Report) -> Option<Arc<E
     }
     keys(probe, &endpoints, published.as_ref(), report).await;
     Some(endpoints)
+}
+
+/// Those that were given, with the revocation endpoint that is published for them, if one is.
+async fn completed(probe: Probe<'_>, given: Arc<Endpoints>, report: &mut Report) -> Arc<Endpoints> {
+    if given.revocation.is_some() {
+        return given;
+    }
+    match revocation_endpoint(probe.issuers, probe.issuer).await {
+        Ok(Some(url)) => {
+            report.good("revocation", format!("metadata at the token address name an endpoint: {url}"));
+            Arc::new(Endpoints { revocation: Some(url), ..(*given).clone() })
+        }
+        Ok(None) => given,
+        Err(fault) => {
+            let what =
+                format!("whether metadata at the token address name an endpoint could not be seen: {fault}");
+            report.unproven("revocation", what);
+            given
+        }
+    }
 }
 
 /// The metadata, when they are of this issuer and lead nowhere else.

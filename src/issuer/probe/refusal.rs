@@ -26,8 +26,13 @@ const OTHER_WORDS: [&str; 11] = [
     "unsupported_grant_type",
 ];
 
+/// Whether an error word means that the token is dead, where the same request is known to be good but for that.
+pub(super) fn tells_of_a_dead_token(word: &str) -> bool {
+    may_mean_dead(word) || matches!(word, "access_denied" | "invalid_request")
+}
+
 /// Whether an error word may mean that the grant is dead.
-pub(super) fn may_mean_dead(word: &str) -> bool {
+fn may_mean_dead(word: &str) -> bool {
     !OTHER_WORDS.contains(&word)
 }
 
@@ -209,7 +214,7 @@ pub(super) fn dead_words(word: &str, heard: &str, report: &mut Report) {
     report.measured.dead_words.insert(word.to_owned());
     report.problem(
         ABOUT,
-        format!("{heard}, where OAuth has `invalid_grant`; unless the profile knows the word, such a grant is asked for ever"),
+        format!("{heard}, where OAuth has `invalid_grant`; unless the profile knows the word, such a grant is asked for again and again"),
         format!("Set dead_words = [\"{word}\"], as in the profile below."),
     );
 }

@@ -37,6 +37,8 @@ pub struct Leeway {
 pub struct Measured {
     pub rotation: Option<Rotation>,
     pub leeway: Option<Leeway>,
+    /// Seconds for which a reusable refresh token was used; no longer was looked.
+    pub reusable_for: Option<u32>,
     pub revocation_reach: Option<Reach>,
     pub live_refresh_tokens: Option<u32>,
     pub dead_words: BTreeSet<String>,
@@ -55,16 +57,23 @@ impl Report {
     }
 
     pub(super) fn good(&mut self, about: &'static str, what: impl Into<String>) {
-        self.findings.push(Finding { about, what: what.into(), verdict: Verdict::Good });
+        self.add(about, what.into(), Verdict::Good);
     }
 
     pub(super) fn unproven(&mut self, about: &'static str, what: impl Into<String>) {
-        self.findings.push(Finding { about, what: what.into(), verdict: Verdict::Unproven });
+        self.add(about, what.into(), Verdict::Unproven);
     }
 
     pub(super) fn problem(&mut self, about: &'static str, what: impl Into<String>, cure: impl Into<String>) {
-        let verdict = Verdict::Problem { cure: cure.into() };
-        self.findings.push(Finding { about, what: what.into(), verdict });
+        self.add(about, what.into(), Verdict::Problem { cure: cure.into() });
+    }
+
+    /// What is found twice is said once.
+    fn add(&mut self, about: &'static str, what: String, verdict: Verdict) {
+        let finding = Finding { about, what, verdict };
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
     }
 }
 
@@ -102,6 +111,9 @@ impl Measured {
         comment("revocation_reach", self.revocation_reach.is_some(), "measured");
         comment("live_refresh_tokens", self.live_refresh_tokens.is_some(), "measured");
         comment("dead_words", !self.dead_words.is_empty(), "measured");
+        if let Some(seconds) = self.reusable_for {
+            comments.insert("rotation", format!("measured: for {seconds} seconds, no longer was looked"));
+        }
         if let Some(leeway) = self.leeway {
             let how = match leeway.refused {
                 Some(refused) => format!("measured: refused after {refused}"),

@@ -78,8 +78,8 @@ fn sign_in(issuer: &Issuer, prompt: &Prompt, subject: &str) -> Response {
     if issuer.settings().person(subject).is_none() {
         return pages::refusal("Unknown person", "Nobody with this subject lives in the sandbox.");
     }
-    let session = Session { subject: subject.to_owned(), signed_in_at: issuer.now() };
     let id = random_text::<32>();
+    let session = Session { id: id.clone(), subject: subject.to_owned(), signed_in_at: issuer.now() };
     let grant = prompt.grant(&session);
     issuer.book().sessions.insert(id.clone(), session);
     let consented = issuer.book().consented(&grant) && !prompt.wants("consent");

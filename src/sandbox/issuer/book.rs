@@ -4,12 +4,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use super::RevocationReach;
 use crate::clock::Timestamp;
 use crate::secret::random_text;
 
 /// A person's signed-in browser.
 #[derive(Clone)]
 pub(super) struct Session {
+    pub id: String,
     pub subject: String,
     pub signed_in_at: Timestamp,
 }
@@ -22,6 +24,8 @@ pub(super) struct Grant {
     pub scope: BTreeSet<String>,
     pub audience: Option<String>,
     pub nonce: Option<String>,
+    /// The browser session in which it was given.
+    pub session: String,
     pub signed_in_at: Timestamp,
 }
 
@@ -104,6 +108,16 @@ pub enum Verdict {
     Dead,
 }
 
+/// How refresh tokens are replaced.
+#[derive(Clone, Copy)]
+pub(super) struct Rotation {
+    /// Whether a use replaces one.
+    pub rotates: bool,
+    /// See [`super::Settings`] for both.
+    pub leeway: i64,
+    pub reuse_window: i64,
+}
+
 /// Who shows a refresh token, and whether they will learn what came of it.
 pub(super) struct Showing<'a> {
     pub client: &'a str,
@@ -166,6 +180,17 @@ impl Book {
         text
     }
 
+    /// Whether a token is a refresh token of ours.
+    pub(super) fn is_refresh_token(&self, token: &str) -> bool {
+        self.refresh_tokens.contains_key(token)
+    }
+
+    /// Ends what this person and client had before.
+    pub(super) fn end_earlier(&mut self, grant: &Grant) {
+        let same = |other: &Grant| other.client == grant.client && other.subject == grant.subject;
+        self.families.iter_mut().filter(|family| same(&family.grant)).for_each(|family| family.live = false);
+    }
+
     /// Begins a family; with a first refresh token if `offline`.
     pub(super) fn begin(&mut self, grant: Grant, now: Timestamp, expires_at: Timestamp) -> Refreshed {
         let family = self.families.len();
@@ -181,18 +206,18 @@ impl Book {
         Refreshed { family, grant, token }
     }
 
-    /// Spends a refresh token. A superseded one ends its family, unless it is the previous one and superseded at
-    /// most `leeway` seconds ago.
+    /// Spends a refresh token, unless it is too new for that. A superseded one ends its family, unless it is the previous
+    /// one and superseded at most `leeway` seconds ago.
     pub(super) fn refresh(
         &mut self,
         showing: &Showing<'_>,
         now: Timestamp,
-        rotates: bool,
-        leeway: i64,
+        rotation: Rotation,
     ) -> Option<Refreshed> {
         let (index, generation) = *self.refresh_tokens.get(showing.token)?;
         let family = self.families.get_mut(index)?;
-        let verdict = family.judge(showing.client, generation, now, leeway);
+        let verdict = family.judge(showing.client, generation, now, rotation.leeway);
+        let is_new = now.seconds_from(family.superseded_at) < rotation.reuse_window;
         let grant = family.grant.clone();
         self.shown.push(Shown {
             at: showing.at,
@@ -204,7 +229,9 @@ impl Book {
             answered: showing.answered,
         });
         match verdict {
-            Verdict::Current if !rotates => return Some(Refreshed { family: index, grant, token: None }),
+            Verdict::Current if is_new || !rotation.rotates => {
+                return Some(Refreshed { family: index, grant, token: None });
+            }
             Verdict::Current => {
                 family.generation += 1;
                 family.superseded_at = now;
@@ -244,9 +271,11 @@ impl Book {
         Some((access.grant.subject.clone(), access.expires_at))
     }
 
-    /// Ends a refresh token's family. `None`: the token is another client's.
-    pub(super) fn revoke(&mut self, client: &str, token: &str, whole_grant: bool) -> Option<()> {
-        let Some(&(index, _)) = self.refresh_tokens.get(token) else { return Some(()) };
+    /// Ends the family of a token, and what else goes with it. `None`: the token is another client's.
+    pub(super) fn revoke(&mut self, client: &str, token: &str, reach: RevocationReach) -> Option<()> {
+        let of_refresh_token = self.refresh_tokens.get(token).map(|(index, _)| *index);
+        let of_access_token = || self.access_tokens.get(token).map(|access| access.family);
+        let Some(index) = of_refresh_token.or_else(of_access_token) else { return Some(()) };
         let grant = self.families[index].grant.clone();
         if grant.client != client {
             return None;
@@ -254,12 +283,13 @@ impl Book {
         if !std::mem::replace(&mut self.families[index].live, false) {
             self.revocations_again += 1;
         }
-        if whole_grant {
-            let same = |other: &Grant| other.client == grant.client && other.subject == grant.subject;
-            self.families
-                .iter_mut()
-                .filter(|family| same(&family.grant))
-                .for_each(|family| family.live = false);
+        let same = |other: &Grant| match reach {
+            RevocationReach::Family => false,
+            RevocationReach::Session => other.client == grant.client && other.session == grant.session,
+            RevocationReach::Grant => other.client == grant.client && other.subject == grant.subject,
+        };
+        self.families.iter_mut().filter(|family| same(&family.grant)).for_each(|family| family.live = false);
+        if reach == RevocationReach::Grant {
             self.consents.retain(|given| !same(given));
         }
         Some(())

@@ -176,6 +176,7 @@ impl Issuer {
             scope: BTreeSet::from(["offline_access".to_owned()]),
             audience: None,
             nonce: None,
+            session: String::new(),
             signed_in_at: now,
         };
         let begun = self.book().begin(grant, now, now.plus(365 * 86_400));

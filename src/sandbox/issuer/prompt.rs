@@ -82,6 +82,7 @@ impl Prompt {
             scope: self.scope.clone(),
             audience: self.audience.clone(),
             nonce: self.params.get("nonce").map(str::to_owned),
+            session: session.id.clone(),
             signed_in_at: session.signed_in_at,
         }
     }

@@ -1,12 +1,12 @@
-//! `POST /oauth/revoke` (RFC 7009): ends a refresh token and what descends from the same consent.
+//! `POST /oauth/revoke` (RFC 7009): ends what descends from the same consent as a token, and what else its reach says.
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
+use super::Issuer;
 use super::params::{self, Params, Refusal, error};
-use super::{Issuer, RevocationReach};
 use crate::sandbox::fault::through;
 
 /// A revocation request.
@@ -22,9 +22,16 @@ fn process(issuer: &Issuer, headers: &HeaderMap, params: &Params) -> Result<Resp
     let Some(token) = params.get("token") else {
         return Err(error(StatusCode::BAD_REQUEST, "invalid_request", "Missing required parameter: token"));
     };
-    let whole_grant = issuer.settings().revocation_reach == RevocationReach::Grant;
+    let (reach, takes_refresh_tokens) = {
+        let settings = issuer.settings();
+        (settings.revocation_reach, settings.revokes_refresh_tokens)
+    };
+    if !takes_refresh_tokens && issuer.book().is_refresh_token(token) {
+        let text = "Refresh tokens are not revoked here";
+        return Err(error(StatusCode::BAD_REQUEST, "unsupported_token_type", text));
+    }
     // A token that nobody knows is as revoked as it can be.
-    match issuer.book().revoke(&client.id, token, whole_grant) {
+    match issuer.book().revoke(&client.id, token, reach) {
         Some(()) => Ok(StatusCode::OK.into_response()),
         None => Err(error(StatusCode::BAD_REQUEST, "invalid_request", "The token belongs to another client")),
     }

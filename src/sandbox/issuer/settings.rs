@@ -69,12 +69,15 @@ impl Client {
 pub enum RevocationReach {
     /// The token and all that descend from the same consent.
     Family,
+    /// Every token of the same client that was given in the same browser session (Keycloak).
+    Session,
     /// Everything of the same person and client, and the consent itself ("Deletes Grant").
     Grant,
 }
 
 /// The issuer's clients, people and habits.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a habit of its own, switched by itself")]
 pub struct Settings {
     /// The registered clients.
     pub clients: Vec<Client>,
@@ -89,12 +92,19 @@ pub struct Settings {
     /// For how many seconds the immediately previous refresh token is still good. 0: not at all, and its
     /// reuse ends the family.
     pub leeway: i64,
+    /// For how many seconds after it was given a refresh token is used without being replaced. 0: not at all.
+    pub reuse_window: i64,
+    /// Whether a person can have one live refresh token for one client only, so that a new consent ends the one before (dex).
+    pub one_live_refresh_token: bool,
     /// Its error word for a refresh token that is dead or unknown.
     pub dead_word: &'static str,
     /// Whether ID tokens are issued (with `openid`).
     pub id_tokens: bool,
     /// How much one revocation ends.
     pub revocation_reach: RevocationReach,
+    /// Whether it revokes refresh tokens. Else it refuses them with `unsupported_token_type`, and ends all that came of a
+    /// consent by its access token.
+    pub revokes_refresh_tokens: bool,
     /// Seconds by which the clock that dates its answers is ahead of the real one; below 0, behind.
     pub clock_ahead: i64,
     /// What scopes mean, for the consent page.
@@ -117,9 +127,12 @@ impl Default for Settings {
             refresh_lifetime: 2_592_000,
             rotation: true,
             leeway: 0,
+            reuse_window: 0,
+            one_live_refresh_token: false,
             dead_word: "invalid_grant",
             id_tokens: true,
             revocation_reach: RevocationReach::Family,
+            revokes_refresh_tokens: true,
             clock_ahead: 0,
             scope_descriptions: described.map(|(scope, text)| (scope.to_owned(), text.to_owned())).into(),
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::book::{Grant, Refreshed, Showing};
+use super::book::{Grant, Refreshed, Rotation, Showing};
 use super::params::{self, Params, Refusal, error};
 use super::{AccessTokenFault, Client, Issuer, TokenShape, id_token, management, token_shape};
 use crate::sandbox::fault::{Fault, through};
@@ -52,7 +52,10 @@ fn exchange(issuer: &Issuer, client: &Client, params: &Params) -> Result<Respons
     let refuse = |text: &str| error(StatusCode::BAD_REQUEST, "invalid_grant", text);
     let unknown = || refuse("Invalid authorization code");
     let text = params.get("code").unwrap_or_default();
-    let lifetime = issuer.settings().refresh_lifetime;
+    let (lifetime, one_alive) = {
+        let settings = issuer.settings();
+        (settings.refresh_lifetime, settings.one_live_refresh_token)
+    };
     let now = issuer.now();
     let begun = {
         let mut book = issuer.book();
@@ -72,6 +75,9 @@ fn exchange(issuer: &Issuer, client: &Client, params: &Params) -> Result<Respons
             return Err(error(StatusCode::FORBIDDEN, "invalid_grant", "Failed to verify code verifier"));
         }
         let grant = code.grant.clone();
+        if one_alive {
+            book.end_earlier(&grant);
+        }
         let begun = book.begin(grant, now, now.plus(lifetime));
         if let Some(code) = book.codes.get_mut(text) {
             code.used_for = Some(begun.family);
@@ -97,13 +103,14 @@ fn refresh(
         ));
     };
     let shape = issuer.faults().token_shape.take();
-    let (rotation, leeway, dead_word) = {
+    let (mut rotation, dead_word) = {
         let settings = issuer.settings();
-        (settings.rotation, settings.leeway, settings.dead_word)
+        let (rotates, leeway, reuse_window) = (settings.rotation, settings.leeway, settings.reuse_window);
+        (Rotation { rotates, leeway, reuse_window }, settings.dead_word)
     };
     let showing = Showing { client: &client.id, token, by, at: issuer.0.clock.monotonic(), answered };
-    let rotates = rotation && !shape.as_ref().is_some_and(TokenShape::withholds_refresh_token);
-    let refreshed = issuer.book().refresh(&showing, issuer.now(), rotates, leeway);
+    rotation.rotates &= !shape.as_ref().is_some_and(TokenShape::withholds_refresh_token);
+    let refreshed = issuer.book().refresh(&showing, issuer.now(), rotation);
     let Some(mut refreshed) = refreshed else {
         return Err(error(StatusCode::FORBIDDEN, dead_word, "Unknown or invalid refresh token."));
     };

@@ -1,0 +1,150 @@
+//! What becomes of a refresh token that nobody will use: replaced by a new consent, or come too late. Its issuer is told at
+//! once only where the reach of a revoke is known to be that one token. Elsewhere what is in use might end with it; so it
+//! is kept, sealed, beside the live connection, and told when that is stopped ([`super::revoke::tell`]). Stops nothing.
+
+pub(super) mod store;
+
+use super::revoke::tell;
+use super::seal::{Binding, data_key};
+use super::{Connection, ExternalIdentity, start, store as connections};
+use crate::App;
+use crate::app::ThirdPartyApp;
+use crate::db::write::Transaction;
+use crate::error::Error;
+use crate::issuer::profile::Reach;
+use crate::issuer::revoke::{Kind, Told, revoke};
+use crate::secret::{Token, random_id};
+use crate::vault::{DataKey, Place};
+
+/// Kept beside one connection at the most; what is older is left to run out at the issuer.
+const MOST: i64 = 10;
+
+/// A refresh token that is kept until its connection is stopped.
+pub(super) struct Superseded {
+    pub id: String,
+    /// Whose it was; empty for nobody who was named.
+    pub subject: String,
+    pub token: Token,
+}
+
+/// Where one is sealed to.
+pub(super) fn place(id: &str, binding: &Binding<'_>) -> Place {
+    let owner = [binding.connection_id, binding.account_id, binding.app_id];
+    Place::new("superseded_tokens", "refresh_token", id, &owner)
+}
+
+/// Keeps a token beside a connection, in the transaction that ends its use; the name of what is kept.
+///
+/// # Errors
+/// When the cipher refuses or the database does not answer.
+pub(super) async fn keep(
+    app: &App,
+    transaction: &mut Transaction,
+    key: &DataKey,
+    connection: &Connection,
+    whose: &ExternalIdentity,
+    token: &Token,
+) -> Result<String, Error> {
+    let id = format!("su_{}", random_id::<20>());
+    let sealed = key.seal(&place(&id, &connection.binding()), token)?;
+    let kept = store::Row { id: id.clone(), subject: whose.subject.clone(), sealed };
+    store::insert(transaction, &connection.id, &kept, app.clock.now()).await?;
+    if store::drop_beyond(transaction, &connection.id, MOST).await? > 0 {
+        tracing::warn!(
+            connection = connection.id,
+            "more than {MOST} superseded refresh tokens: the oldest is left to run out at the issuer"
+        );
+    }
+    Ok(id)
+}
+
+/// The same for a token that no transaction is about. False when the connection is not live any more.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn keep_beside(
+    app: &App,
+    connection: &Connection,
+    whose: &ExternalIdentity,
+    token: &Token,
+) -> Result<bool, Error> {
+    let key = data_key(app, connection)?;
+    let mut transaction = app.db.begin().await?;
+    // Whoever stops it comes before this, or sees what is kept.
+    if !store::hold_live(&mut transaction, &connection.id, app.clock.now()).await? {
+        return Ok(false);
+    }
+    keep(app, &mut transaction, &key, connection, whose, token).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Tells the issuer of what was just kept, where nothing else can end with it. What it does not confirm stays.
+pub(super) async fn tell_if_alone(app: &App, third_party: &ThirdPartyApp, id: &str, token: &Token) {
+    if third_party.issuer.profile.revocation_reach == Reach::Token && tell_now(app, third_party, token).await
+    {
+        let forgotten = store::forget(&app.db, id).await;
+        if let Err(error) = forgotten {
+            tracing::error!(%error, "a superseded token was revoked and is still kept");
+        }
+    }
+}
+
+/// Whether there is nothing more to tell the issuer of a token.
+pub(super) async fn tell_now(app: &App, third_party: &ThirdPartyApp, token: &Token) -> bool {
+    let issuer = &third_party.issuer;
+    let Ok(client) = crate::app::client(app, third_party) else { return false };
+    let told = revoke(&app.issuers, issuer, &client, &[(token.clone(), Kind::RefreshToken)]).await;
+    if let Err(fault) = &told {
+        tracing::warn!(issuer = issuer.key, %fault, "a refresh token that nobody needs could not be revoked");
+    }
+    matches!(told, Ok(Told::Confirmed | Told::Unsupported))
+}
+
+/// What a refresh brought when its connection had moved on.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn give_up_late(
+    app: &App,
+    third_party: &ThirdPartyApp,
+    seen: &Connection,
+    token: &Token,
+) -> Result<(), Error> {
+    let row = connections::by_id(&app.db, &seen.id).await?.filter(Connection::is_live);
+    let reach = third_party.issuer.profile.revocation_reach;
+    let alone = match (reach, &row) {
+        (Reach::Token, _) | (Reach::Family, None) => true,
+        (Reach::Grant | Reach::Unknown, None) => {
+            let (account, app_id, now) = (&seen.account_id, &seen.app_id, app.clock.now());
+            !tell::shares_a_grant(app, account, app_id, &seen.external).await?
+                && !start::store::is_connecting(&app.db, account, app_id, None, now).await?
+        }
+        _ => false,
+    };
+    if alone && tell_now(app, third_party, token).await {
+        return Ok(());
+    }
+    match row {
+        Some(row) => keep_beside(app, &row, &seen.external, token).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// What is kept beside a connection. What does not open is named by the log and left out.
+///
+/// # Errors
+/// When the database does not answer.
+pub(super) async fn kept(app: &App, connection: &Connection) -> Result<Vec<Superseded>, Error> {
+    let rows = store::of(&app.db, &connection.id).await?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = data_key(app, connection)?;
+    let open = |row: store::Row| {
+        let at = place(&row.id, &connection.binding());
+        let opened = app.vault.open(("superseded_tokens", "refresh_token", &row.id), &key, &at, &row.sealed);
+        opened.ok().map(|token| Superseded { id: row.id, subject: row.subject, token })
+    };
+    Ok(rows.into_iter().filter_map(open).collect())
+}

@@ -1,0 +1,184 @@
+//! Looks up where an issuer revokes. One that is given by its addresses, without a revocation endpoint, may still publish
+//! one: in metadata at the origin of its token address (RFC 8414, OpenID Connect Discovery 1.0). They are believed only
+//! when they name that very token address as their token endpoint: whoever answers there is given the tokens anyway.
+//! Looks for no other endpoint, and revokes nothing.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::Method;
+use serde_json::Value;
+use url::Url;
+
+use super::discovery::{appended, endpoints, inserted, is_foreign, last_known};
+use super::profile::Reach;
+use super::{ExplicitUrls, Issuer, IssuerFault, Issuers, Whereabouts};
+use crate::clock::Timestamp;
+
+/// Seconds after which it is looked for again.
+const FRESH_FOR: i64 = 3600;
+/// The longest path of an issuer, in segments: Keycloak's have two.
+const LONGEST_PATH: usize = 4;
+
+/// What was found at token addresses.
+#[derive(Debug, Default)]
+pub(super) struct Found(Mutex<HashMap<String, Looked>>);
+
+/// What a look found, and until when it is believed.
+#[derive(Clone, Debug)]
+struct Looked {
+    endpoint: Option<Url>,
+    until: Timestamp,
+}
+
+/// Whether an issuer can be told of a revoke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanBeTold {
+    Yes,
+    No,
+    /// Nobody has looked yet.
+    NotKnown,
+}
+
+/// Where an issuer revokes; None when it does not.
+///
+/// # Errors
+/// When that cannot be found out now.
+pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<Option<Url>, IssuerFault> {
+    if issuer.profile.revocation_reach == Reach::None {
+        return Ok(None);
+    }
+    let Whereabouts::Explicit(urls) = &issuer.whereabouts else {
+        return Ok(endpoints(issuers, issuer).await?.revocation.clone());
+    };
+    if urls.revocation.is_some() {
+        return Ok(urls.revocation.clone());
+    }
+    let now = issuers.clock.now();
+    if let Some(found) = issuers.found.last(&urls.token).filter(|found| found.until > now) {
+        return Ok(found.endpoint);
+    }
+    let endpoint = look(issuers, issuer, urls).await?;
+    let until = issuers.clock.now().plus(FRESH_FOR);
+    issuers.found.keep(&urls.token, Looked { endpoint: endpoint.clone(), until });
+    Ok(endpoint)
+}
+
+/// What is known of it; asks nobody.
+#[must_use]
+pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
+    let found = match &issuer.whereabouts {
+        _ if issuer.profile.revocation_reach == Reach::None => Some(false),
+        Whereabouts::Discovery { .. } => last_known(issuers, issuer).map(|known| known.revocation.is_some()),
+        Whereabouts::Explicit(urls) if urls.revocation.is_some() => Some(true),
+        Whereabouts::Explicit(urls) => issuers.found.last(&urls.token).map(|found| found.endpoint.is_some()),
+    };
+    match found {
+        Some(true) => CanBeTold::Yes,
+        Some(false) => CanBeTold::No,
+        None => CanBeTold::NotKnown,
+    }
+}
+
+impl Found {
+    fn last(&self, token: &Url) -> Option<Looked> {
+        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.get(token.as_str()).cloned()
+    }
+
+    fn keep(&self, token: &Url, looked: Looked) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.insert(token.to_string(), looked);
+    }
+}
+
+async fn look(issuers: &Issuers, issuer: &Issuer, urls: &ExplicitUrls) -> Result<Option<Url>, IssuerFault> {
+    for identifier in identifiers(&urls.token) {
+        let openid = appended(&identifier, "/.well-known/openid-configuration");
+        let oauth = inserted(&identifier, "/.well-known/oauth-authorization-server");
+        for place in [openid, oauth] {
+            let Some(metadata) = published(issuers, &place).await? else { continue };
+            if speaks_for(&metadata, &identifier, &urls.token) {
+                let endpoint = url(&metadata, "revocation_endpoint");
+                return Ok(endpoint.filter(|endpoint| !is_foreign(issuer, &urls.token, endpoint)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The issuers that may have this token address, the shortest first.
+fn identifiers(token: &Url) -> Vec<Url> {
+    let segments: Vec<&str> = token.path().split('/').filter(|segment| !segment.is_empty()).collect();
+    let lengths = 0..segments.len().clamp(1, LONGEST_PATH);
+    let at = |length| {
+        let mut identifier = token.clone();
+        identifier.set_query(None);
+        identifier.set_path(&segments[..length].join("/"));
+        identifier
+    };
+    lengths.map(at).collect()
+}
+
+/// None where there is nothing of the kind.
+async fn published(issuers: &Issuers, place: &Url) -> Result<Option<Value>, IssuerFault> {
+    let request = issuers.http.request(Method::GET, place)?.header("accept", "application/json");
+    let answer = issuers.http.send(request).await?;
+    match answer.status {
+        200 => Ok(serde_json::from_slice(&answer.body).ok()),
+        // It may be there at another time.
+        status @ (408 | 429 | 500..) => {
+            let sentence = format!("{} answered with status {status}", place.path());
+            Err(IssuerFault::Unavailable(sentence, answer.retry_after))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Whether metadata are those of this issuer (RFC 8414 section 3.3), and of this token address.
+fn speaks_for(metadata: &Value, identifier: &Url, token: &Url) -> bool {
+    let bare = |url: &str| url.trim_end_matches('/').to_owned();
+    let said = metadata.get("issuer").and_then(Value::as_str).map(bare);
+    said == Some(bare(identifier.as_str())) && url(metadata, "token_endpoint").as_ref() == Some(token)
+}
+
+fn url(metadata: &Value, name: &str) -> Option<Url> {
+    metadata.get(name).and_then(Value::as_str).and_then(|url| Url::parse(url).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{identifiers, speaks_for};
+    use serde_json::json;
+    use url::Url;
+
+    fn at(url: &str) -> Url {
+        Url::parse(url).expect("a URL")
+    }
+
+    #[test]
+    fn an_issuer_is_looked_for_from_its_origin_down_to_its_token_address() {
+        let token = at("https://id.example.com/realms/one/protocol/openid-connect/token?tenant=1");
+        let looked: Vec<String> = identifiers(&token).iter().map(Url::to_string).collect();
+        let expected = ["", "realms", "realms/one", "realms/one/protocol"];
+        assert_eq!(looked, expected.map(|path| format!("https://id.example.com/{path}")));
+        assert_eq!(identifiers(&at("https://id.example.com/")).len(), 1);
+    }
+
+    #[test]
+    fn metadata_are_believed_for_the_very_token_address_only() {
+        let (issuer, token) = (at("https://id.example.com/"), at("https://id.example.com/token"));
+        let metadata = |issuer: &str, token: &str| json!({ "issuer": issuer, "token_endpoint": token });
+        for said in ["https://id.example.com", "https://id.example.com/"] {
+            assert!(speaks_for(&metadata(said, token.as_str()), &issuer, &token));
+        }
+        for (said, endpoint) in [
+            ("https://other.example.com", "https://id.example.com/token"),
+            ("https://id.example.com", "https://id.example.com/token/"),
+            ("https://id.example.com", "https://other.example.com/token"),
+        ] {
+            assert!(!speaks_for(&metadata(said, endpoint), &issuer, &token));
+        }
+        assert!(!speaks_for(&json!([]), &issuer, &token));
+    }
+}
