@@ -2,6 +2,7 @@
 //! revocation, ID tokens, userinfo, and the probe of an issuer's habits. Knows no database and no axum.
 
 pub mod access_token;
+pub mod address;
 pub mod authorize;
 pub mod callback;
 pub mod calls;
