@@ -87,7 +87,10 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
     let third_party = &grant.third_party;
     let known = endpoints(&grant.app.issuers, &third_party.issuer).await;
     let known = known.map_err(|fault| issuer_fault(third_party, fault))?;
-    let fault = match callback.answered(&known) {
+    let secret = crate::app::client(&grant.app, third_party).ok().and_then(|client| client.secret);
+    let (verifier, nonce) = (verifier(grant).ok(), Token::new(grant.attempt.nonce.as_str()));
+    let sent: Vec<&Token> = secret.iter().chain(&verifier).chain([&nonce]).collect();
+    let fault = match callback.answered(&known, &sent) {
         Answered::Code(code) => return Ok(code),
         Answered::Denied => ConnectFault::Denied,
         Answered::WrongIssuer => ConnectFault::WrongIssuer,
@@ -97,9 +100,13 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
     Err(fault.into())
 }
 
+fn verifier(grant: &Grant) -> Result<Token, Error> {
+    Ok(grant.app.house_key.open(&verifier_place(&grant.state), &grant.attempt.verifier)?)
+}
+
 async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
     let Grant { app, third_party, attempt, .. } = &*grant;
-    let verifier = app.house_key.open(&verifier_place(&grant.state), &attempt.verifier)?;
+    let verifier = verifier(grant)?;
     let client = crate::app::client(app, third_party)?;
     let redirect_uri = third_party.callback(app);
     let (outcome, transcript) = exchange_code(

@@ -4,6 +4,7 @@
 pub mod access_token;
 pub mod address;
 pub mod authorize;
+pub mod blot;
 pub mod callback;
 pub mod calls;
 mod circuit;

@@ -1,7 +1,6 @@
 //! Reads the token endpoint's answer: lenient about what is odd but harmless, because a grant lost to a
 //! parser is lost for good; strict about what goes on into headers and pages.
 
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,15 +11,14 @@ use reqwest::Method;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::IssuerFault;
 use super::http::{Answer, Http};
 use super::scope::Scopes;
 use super::transcript::Transcript;
+use super::{IssuerFault, address, blot};
 use crate::secret::Token;
 
 const LONGEST_TOKEN: usize = 16 * 1024;
 const TEN_YEARS: i64 = 315_360_000;
-const LONGEST_DESCRIPTION: usize = 200;
 
 /// A successful answer. RFC 6749 section 5.1.
 #[derive(Clone, Debug)]
@@ -93,6 +91,8 @@ impl TokenRequest {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| IssuerFault::Odd("the token endpoint is no URL".to_owned()))?;
         let (parts, body) = request.into_parts();
+        let form: Vec<_> = url::form_urlencoded::parse(&body).collect();
+        let url = address::without(&url, &form.iter().map(|(name, _)| &**name).collect::<Vec<_>>());
         let transcript = Transcript::of(url.as_str(), parts.headers.contains_key(AUTHORIZATION), &body);
         let outgoing = self.http.request(Method::POST, &url)?.headers(parts.headers).body(body);
         *self.transcript.lock().unwrap_or_else(PoisonError::into_inner) = transcript;
@@ -114,7 +114,7 @@ pub fn read(answer: &Answer, secrets: &[&str]) -> Result<TokenSet, IssuerFault> 
     if let Some(error) = members.as_ref().and_then(|members| text(members, "error")) {
         let description =
             members.as_ref().and_then(|members| text(members, "error_description")).unwrap_or_default();
-        return Err(refusal(&error, &tidy(&description, secrets), answer.retry_after));
+        return Err(refusal(&tidy(&error, secrets), &tidy(&description, secrets), answer.retry_after));
     }
     if !(200..300).contains(&answer.status) {
         // A firewall's page or a gateway's is not the issuer's word: nothing is dead because of it.
@@ -132,7 +132,7 @@ pub fn read(answer: &Answer, secrets: &[&str]) -> Result<TokenSet, IssuerFault> 
         access_token: token(&members, "access_token"),
         refresh_token: token(&members, "refresh_token"),
         expires_in: members.get("expires_in").and_then(seconds),
-        scope: scope(&members),
+        scope: scope(&members, secrets),
         id_token: token(&members, "id_token"),
     };
     if set.access_token.is_none() && set.refresh_token.is_none() {
@@ -218,30 +218,22 @@ fn seconds(value: &Value) -> Option<i64> {
     seconds.map(|seconds| seconds.clamp(0, TEN_YEARS))
 }
 
-/// A text, or a list of texts. An empty one says nothing.
-fn scope(members: &Map<String, Value>) -> Option<Scopes> {
+/// A text, or a list of texts; how the issuer separates scopes within one is its profile's to say. An empty one says
+/// nothing, and what holds a secret is none.
+fn scope(members: &Map<String, Value>, secrets: &[&str]) -> Option<Scopes> {
     let text = match members.get("scope")? {
         Value::String(text) => text.clone(),
         Value::Array(tokens) => tokens.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => return None,
     };
-    let scopes = Scopes::lenient(&text);
+    let scopes = Scopes::lenient(&blot::words(&text, secrets).join(" "));
     (!scopes.is_empty()).then_some(scopes)
 }
 
 /// The issuer's words as data: one line, cut, without the secrets of the request.
 #[must_use]
 pub fn tidy(description: &str, secrets: &[&str]) -> String {
-    let mut tidied = description.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        tidied = tidied.replace(secret, "…").replace(&encoded, "…");
-    }
-    let mut line = String::new();
-    for character in tidied.chars().filter(|character| !character.is_control()).take(LONGEST_DESCRIPTION) {
-        let _ = line.write_char(character);
-    }
-    line
+    blot::quote(description, secrets)
 }
 
 #[cfg(test)]
@@ -316,6 +308,6 @@ mod tests {
     fn a_form_answer_is_read() {
         let set =
             read(&answer(200, "access_token=a&scope=repo%2Cgist&token_type=bearer"), &[]).expect("an answer");
-        assert_eq!(set.scope.expect("scopes").to_string(), "gist repo");
+        assert_eq!(set.scope.expect("scopes").to_string(), "repo,gist");
     }
 }

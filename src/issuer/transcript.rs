@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::IssuerFault;
+use super::blot::quote;
 use super::http::Answer;
 use super::token_answer::TokenSet;
 
@@ -37,7 +38,7 @@ impl Transcript {
     /// Of a form that is about to be sent. `basic` is whether an `Authorization` header goes with it.
     #[must_use]
     pub fn of(address: &str, basic: bool, form: &[u8]) -> Self {
-        let address = address.split('?').next().unwrap_or_default();
+        let address = quote(address.split('?').next().unwrap_or_default(), &[]);
         let mut names = Vec::new();
         let mut shown = if basic { Shown::InTheHeader } else { Shown::Nowhere };
         for (name, value) in url::form_urlencoded::parse(form) {
@@ -131,7 +132,8 @@ fn what_came(tokens: &TokenSet) -> String {
         (None, _) => "no access token".to_owned(),
     };
     let refresh = if tokens.refresh_token.is_some() { "a refresh token" } else { "no refresh token" };
-    let scope = tokens.scope.as_ref().map(|scope| format!(", for {scope}")).unwrap_or_default();
+    let scope = tokens.scope.as_ref().map(|scope| format!(", for {}", quote(&scope.to_string(), &[])));
+    let scope = scope.unwrap_or_default();
     format!("{access}, {refresh}{scope}")
 }
 

@@ -242,7 +242,7 @@ fn code(attempt: &Attempt, pasted: &str, endpoints: &Endpoints) -> Result<Token,
             again,
         ));
     }
-    match callback.answered(endpoints) {
+    match callback.answered(endpoints, &[&attempt.verifier]) {
         Answered::Code(code) => Ok(code),
         Answered::Denied => Err(wrong("the consent was declined", "Run this again, and allow it.")),
         Answered::WrongIssuer => Err(wrong(
