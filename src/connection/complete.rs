@@ -17,6 +17,7 @@ use crate::issuer::IssuerFault;
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
+use crate::issuer::scope;
 use crate::issuer::transcript::Transcript;
 use crate::secret::{Token, TokenHash};
 
@@ -120,7 +121,12 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
     )
     .await;
     let tokens = match outcome {
-        Ok(tokens) => tokens,
+        Ok(mut tokens) => {
+            let (asked, separator) = (&attempt.scopes, third_party.issuer.profile.scope_separator);
+            let refreshable = tokens.refresh_token.is_some();
+            tokens.scope = scope::granted(tokens.scope.as_ref(), asked, separator, refreshable);
+            tokens
+        }
         Err(fault) => {
             let error = issuer_fault(third_party, fault);
             tracing::warn!(app = third_party.key, %transcript, "a code brought no tokens");

@@ -24,6 +24,7 @@ use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
 use crate::issuer::revoke::Kind;
+use crate::issuer::scope;
 use crate::issuer::token_answer::TokenSet;
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
@@ -333,6 +334,9 @@ impl Refresh<'_> {
         let (app, current) = (self.app, &self.current);
         let binding = Binding { generation: current.generation + 1, ..current.binding() };
         let key = data_key(app, current)?;
+        let separator = self.third_party.issuer.profile.scope_separator;
+        let scope = scope::granted(tokens.scope.as_ref(), &current.granted_scopes, separator, true);
+        let tokens = &TokenSet { scope, ..tokens.clone() };
         let sealed =
             seal(&key, binding, tokens, Some(&self.spent), &current.granted_scopes, app.clock.now())?;
         Ok(Some(sealed))

@@ -84,7 +84,7 @@ impl Grant {
     async fn judge(&self, tokens: &TokenSet) -> Result<ExternalIdentity, Error> {
         let third_party = &self.third_party;
         if let (ScopeRule::Exact, Some(granted)) = (third_party.scope_rule, &tokens.scope)
-            && *granted != third_party.scopes
+            && !third_party.scopes.is_subset(granted)
         {
             return Err(ConnectFault::ScopeMismatch.into());
         }

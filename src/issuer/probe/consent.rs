@@ -11,7 +11,7 @@ use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::refresh::refresh;
-use crate::issuer::scope::Scopes;
+use crate::issuer::scope::{self, Scopes};
 use crate::issuer::token_answer::TokenSet;
 use crate::issuer::{Client, IssuerFault};
 use crate::secret::{Token, same};
@@ -181,7 +181,9 @@ impl Asking<'_> {
             Some(seconds) => report.good("access token", format!("it lives for {seconds} seconds")),
             None => report.unproven("access token", "the issuer does not say how long it lives (expires_in)"),
         }
-        scopes(&self.registration.scopes, tokens.scope.as_ref(), report);
+        let (asked, separator) = (&self.registration.scopes, self.probe.issuer.profile.scope_separator);
+        let granted = scope::granted(tokens.scope.as_ref(), asked, separator, tokens.refresh_token.is_some());
+        scopes(asked, granted.as_ref(), report);
         let Some(id_token) = tokens.id_token.as_ref().filter(|_| self.probe.issuer.identifier().is_some())
         else {
             return;
