@@ -67,12 +67,11 @@ pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<V
         URL_SAFE_NO_PAD.decode(signature64).map_err(|_| untrusted("the signature cannot be read"))?;
     let keys = key_set(issuers, issuer, header.kid.as_deref()).await?;
     let message = &token[..header64.len() + 1 + payload64.len()];
-    let verifies = |key: &&CoreJsonWebKey| {
-        let named = header.kid.is_none() || key.key_id().map(|kid| kid.as_str()) == header.kid.as_deref();
-        named && key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok()
-    };
-    let Some(key) = keys.keys().iter().find(verifies).cloned() else {
-        return Err(untrusted("the signature is not of one of the issuer's keys"));
+    let kid = header.kid.as_deref();
+    let verifies =
+        |key: &&CoreJsonWebKey| key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok();
+    let Some(key) = keys.candidates(kid).find(verifies).cloned() else {
+        return Err(untrusted(&keys.why_not(kid)));
     };
     let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
     let typ = header.typ.map(|typ| typ.to_lowercase().trim_start_matches("application/").to_owned());
