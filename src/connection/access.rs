@@ -89,8 +89,7 @@ async fn refusal(app: &App, connection: &Connection, demand: Demand) -> Error {
         Ok(None) => return Error::ConnectionNotFound,
         Err(error) => return error.into(),
     };
-    let connect_url =
-        app.url(&format!("/connect/{}?connection={}", third_party.key, connection.id)).to_string();
+    let connect_url = connection.connect_url(app, &third_party);
     let reconnect = |cause| Error::ReconnectRequired { cause, connect_url: connect_url.clone() };
     let now = app.clock.now();
     match connection.status {
