@@ -8,8 +8,10 @@ use std::sync::PoisonError;
 
 use crate::App;
 use crate::clock::Timestamp;
+use crate::content::signing_key;
 use crate::error::Error;
 use crate::secret::random_id;
+use crate::vault::house;
 use crate::{restore, vault};
 
 /// Seconds for which a server that says nothing more is still counted.
@@ -65,6 +67,8 @@ pub async fn beat(app: &App) -> Result<(), Error> {
     if let Some(under) = vault::under(&app.db).await? {
         app.vault.follow(&under);
     }
+    house::follow(app).await?;
+    signing_key::follow(app).await?;
     let now = app.db.lease_now(&app.clock).await?;
     // What this process wrote last is there: so nothing before it was lost, should the database have changed its place.
     let unbroken = match app.replica.seen_at() {

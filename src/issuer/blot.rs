@@ -349,7 +349,7 @@ mod tests {
             usize::try_from(state % sides as u64).expect("a small number")
         };
         let alphabet: Vec<char> = "abcXYZ019-._~+/=%&: ü€".chars().collect();
-        for _ in 0..300 {
+        for _ in 0..40 {
             let mut text =
                 |length: usize| (0..length).map(|_| alphabet[dice(alphabet.len())]).collect::<String>();
             let (secret, before, behind) = (text(16), text(5), text(7));

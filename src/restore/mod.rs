@@ -20,6 +20,7 @@ use crate::error::Error;
 use crate::issuer::profile::Rotation;
 use crate::ledger;
 use crate::secret::random_id;
+use crate::vault::house;
 pub use store::Restore;
 
 /// Whether the database is what it was when it was last used. Called at each start, before anything is refreshed.
@@ -136,6 +137,11 @@ pub async fn done(app: &App) -> Result<Option<i64>, Error> {
     rescue::replay_for_the_copy(app).await?;
     if store::open(&app.db).await?.is_none() {
         return Ok(None);
+    }
+    // Nobody knows how often the house key has sealed since the copy was made.
+    match house::rotate(app).await {
+        Ok(_) | Err(Error::Conflict(_)) => {}
+        Err(error) => return Err(error),
     }
     let now = app.clock.now();
     let third_parties = crate::app::all(app).await?;
