@@ -122,7 +122,7 @@ impl std::fmt::Display for ConnectFault {
                 "You consented with another account than the one you are signed in with. Nothing was stored."
             }
             Self::ScopeMismatch => {
-                "The permissions that were granted are not exactly those the app needs. Nothing was stored."
+                "Not all of the permissions that the app needs were granted. Nothing was stored."
             }
             Self::WrongIssuer => {
                 "The answer did not come from the service that was asked. Nothing was stored."

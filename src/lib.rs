@@ -80,7 +80,7 @@ use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
 use replicas::Replica;
-use vault::{DataKey, Pseudonyms, Vault};
+use vault::{HouseKey, Pseudonyms, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
 #[derive(Clone)]
@@ -96,7 +96,7 @@ pub struct Parts {
     /// This process among those on the database.
     pub replica: Replica,
     /// Seals what belongs to no app and no connection: sessions, attempts, signing keys.
-    pub house_key: Arc<DataKey>,
+    pub house_key: Arc<HouseKey>,
     pub pseudonyms: Pseudonyms,
     pub issuers: Issuers,
     pub signing_keys: SigningKeys,

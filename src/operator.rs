@@ -3,6 +3,7 @@
 
 pub mod backup;
 mod freeze;
+mod keys;
 pub mod lock;
 mod mass_revoke;
 mod restore;
@@ -82,6 +83,11 @@ pub enum Command {
     },
     RotateVault {
         progress: Progress,
+    },
+    RotateHouse,
+    RotateSigning {
+        /// The keys before are withdrawn at once, because one leaked.
+        withdraw: bool,
     },
     Backup {
         file: PathBuf,
@@ -163,6 +169,8 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
         Command::VaultStatus => vault::status(app).await,
         Command::LookIntoVault { looked } => vault::look(app, looked).await,
         Command::RotateVault { progress } => vault::rotate(app, progress).await,
+        Command::RotateHouse => keys::rotate_house(app).await,
+        Command::RotateSigning { withdraw } => keys::rotate_signing(app, withdraw).await,
         Command::Backup { file, begun } => backup::backup(app, file, begun).await,
         Command::RestoreStatus => restore::status(app).await,
         Command::MarkRestored => restore::mark(app).await,

@@ -9,9 +9,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::App;
 use crate::clock::Timestamp;
+use crate::content::signing_key;
 use crate::db::presence::Presence;
 use crate::error::Error;
 use crate::secret::{random_bytes, random_id};
+use crate::vault::house;
 use crate::{restore, vault};
 use holders::Holders;
 
@@ -92,6 +94,8 @@ pub async fn beat(app: &App) -> Result<(), Error> {
     if let Some(under) = vault::under(&app.db).await? {
         app.vault.follow(&under);
     }
+    house::follow(app).await?;
+    signing_key::follow(app).await?;
     let now = app.db.lease_now(&app.clock).await?;
     // What this process wrote last is there: so nothing before it was lost, should the database have changed its place.
     let unbroken = match app.replica.seen_at() {

@@ -17,7 +17,7 @@ use crate::App;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Db;
 use crate::secret::{Token, TokenHash};
-use crate::vault::{DataKey, Place, Sealed, Verified};
+use crate::vault::{HouseKey, Place, Sealed, Verified};
 
 /// Seconds from sign-in to the next one.
 pub const LIFETIME: i64 = 12 * 3600;
@@ -28,7 +28,7 @@ pub const ACCOUNT: &str = "account";
 pub struct Sessions {
     db: Db,
     clock: Clock,
-    house_key: Arc<DataKey>,
+    house_key: Arc<HouseKey>,
 }
 
 /// The cookie: `__Host-` on https, without the prefix on loopback http, where browsers refuse it.

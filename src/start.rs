@@ -29,7 +29,7 @@ use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::replicas::{self, Replica};
 use crate::secret::Token;
-use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, rotate};
+use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
 use crate::{App, Parts, account, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
@@ -72,9 +72,9 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let db = db::open(&config.database.url, config.database.connections).await?;
     // Replicas that start at once take turns: what one makes, the next one finds.
     let turn = db.take_turn().await.map_err(Error::from)?;
-    let house_key = Arc::new(vault::unlock(&db, &vault, clock.now()).await?);
+    let house_key = Arc::new(vault::unlock(&db, &vault, &clock).await?);
     let pseudonyms = Pseudonyms::open(&db, &vault, clock.now()).await?;
-    let signing_keys = signing_key::open(&db, &house_key, clock.now()).await?;
+    let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
     let egress = Egress::new(config.outbound.allow_origins.clone());
     let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), clock.clone());
     let (events, _) = broadcast::channel(64);
@@ -188,6 +188,9 @@ pub async fn keep_house(app: App) {
                 if let Err(error) = replicas::beat(&app).await {
                     tracing::error!(%error, "the other servers could not be told that this one lives");
                 }
+                if let Err(error) = house::count(&app).await {
+                    tracing::error!(%error, "the uses of the house key could not be counted; they will be");
+                }
             }
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&app).await {
@@ -203,5 +206,7 @@ async fn sweep(app: &App) -> Result<(), Error> {
     session::sweep(&app.db, now).await?;
     account::sweep(app).await?;
     crate::connection::sweep(app).await?;
+    signing_key::sweep(app).await?;
+    house::sweep(app).await?;
     Ok(content::sweep(&app.db, now).await?)
 }

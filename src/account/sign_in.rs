@@ -10,6 +10,7 @@ use super::store::{self, Attempt, Profile};
 use crate::App;
 use crate::error::Error;
 use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::blot::quote;
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
@@ -73,7 +74,11 @@ pub async fn complete(
         attempt.ok_or_else(|| failed("This sign-in is too old, was already used, or began elsewhere."))?;
     let issuer = issuer(app).await?;
     let known = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
-    let code = match callback.answered(&known) {
+    let verifier = app.house_key.open(&verifier_place(&hash), &Sealed(attempt.verifier))?;
+    let nonce = Token::new(attempt.nonce.as_str());
+    let secret = client(app).secret;
+    let sent: Vec<&Token> = secret.iter().chain([&verifier, &nonce]).collect();
+    let code = match callback.answered(&known, &sent) {
         Answered::Code(code) => code,
         Answered::WrongIssuer => {
             return Err(failed("The answer did not come from the service that was asked."));
@@ -82,7 +87,6 @@ pub async fn complete(
         Answered::Error(said) => return Err(Error::SignInFailed(format!("{} says: {said}", issuer.name))),
         Answered::Nothing => return Err(failed("The answer held neither a code nor an error.")),
     };
-    let verifier = app.house_key.open(&verifier_place(&hash), &Sealed(attempt.verifier))?;
     let account = authenticate(app, &issuer, &code, &verifier, &attempt.nonce)
         .await
         .map_err(|fault| sign_in_fault(&issuer, fault))??;
@@ -123,7 +127,10 @@ async fn authenticate(
             Err(fault) => tracing::info!(issuer = issuer.key, %fault, "userinfo was not had at sign-in"),
         }
     }
-    let shown = |name: &str| claims.get(name).and_then(|value| value.as_str()).and_then(as_data);
+    let answered = [&tokens.access_token, &tokens.refresh_token, &tokens.id_token].into_iter().flatten();
+    let sent: Vec<&str> =
+        client.secret.iter().chain([code, verifier]).chain(answered).map(Token::expose).collect();
+    let shown = |name: &str| claims.get(name)?.as_str().and_then(|text| as_data(&quote(text, &sent)));
     let (name, email, picture) = (shown("name"), shown("email"), shown("picture"));
     let profile = Profile {
         issuer: issuer.identifier().unwrap_or_default(),

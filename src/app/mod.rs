@@ -103,7 +103,7 @@ pub enum IdentityRule {
 pub enum ScopeRule {
     /// Ask for the union with what was granted before; take what is given.
     Union,
-    /// Exactly the app's (Slack manifests).
+    /// Ask for exactly the app's, and take nothing less; more is fine (Slack manifests).
     Exact,
 }
 

@@ -21,6 +21,16 @@ pub enum Vault {
     NewKey,
     /// Show which master key the vault is under, and open everything that is sealed to name what does not open
     Status(ConfigFile),
+    /// Have another key seal what belongs to the house: sessions, running sign-ins and consents, signing keys
+    RotateHouse(ConfigFile),
+    /// Have another key sign content tokens; it is published before it signs, and the old one for what it signed
+    RotateSigning {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Withdraw the old key at once, because it leaked: what it signed is refused
+        #[arg(long)]
+        withdraw: bool,
+    },
     /// Wrap every data key by the present master key instead of the previous one, while everything goes on
     Rotate(ConfigFile),
 }
@@ -37,6 +47,8 @@ pub async fn run(command: Vault) -> Result<(), Failure> {
             Ok(())
         }
         Vault::Status(file) => status(&file).await,
+        Vault::RotateHouse(file) => operate(&file, Command::RotateHouse).await,
+        Vault::RotateSigning { file, withdraw } => operate(&file, Command::RotateSigning { withdraw }).await,
         Vault::Rotate(file) => rotate(&file).await,
     }
 }

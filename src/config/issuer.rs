@@ -9,6 +9,7 @@ use url::Url;
 use super::{Config, ConfigFault};
 use crate::issuer::grants::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
+use crate::issuer::scope::Separator;
 use crate::secret::Token;
 
 /// By discovery (`issuer`) or by explicit URLs. A habit that is not said is the profile's.
@@ -50,6 +51,8 @@ pub struct IssuerConfig {
     /// Its words for a dead grant, beside `invalid_grant`.
     #[serde(default)]
     pub dead_words: BTreeSet<String>,
+    /// What it writes between granted scopes, beside blanks.
+    pub scope_separator: Option<Separator>,
     /// Refreshes that are asked of it at one time.
     pub calls_at_once: Option<u16>,
     /// What each scope lets an app do, in human words.
@@ -83,6 +86,7 @@ impl IssuerConfig {
             refresh_life_seconds: or_none(self.refresh_life_seconds, preset.refresh_life_seconds),
             live_refresh_tokens: or_none(self.live_refresh_tokens, preset.live_refresh_tokens),
             dead_words: self.dead_words.clone(),
+            scope_separator: self.scope_separator.or(preset.scope_separator),
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
             endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
             preset: preset.preset,

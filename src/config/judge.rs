@@ -10,6 +10,7 @@ use super::command;
 use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
 use crate::app::logo::Logo;
 use crate::app::{self, IdentityRule};
+use crate::content::signing_key::LONGEST_LIFE;
 use crate::content::{AccountRule, AppRule, Strategy};
 use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
@@ -326,7 +327,7 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
             "must be an absolute http(s) URL without fragment",
         ));
     }
-    if !(30..=86_400).contains(&environment.lifetime_seconds) {
+    if !(30..=LONGEST_LIFE).contains(&environment.lifetime_seconds) {
         faults.push(ConfigFault::new(format!("{key}.lifetime_seconds"), "must be between 30 and 86400"));
     }
     // Apps that were added by the command line are not in the file, so an unknown key is allowed here; a malformed one is not.

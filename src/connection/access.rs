@@ -101,8 +101,7 @@ async fn refusal(app: &App, connection: &Connection) -> Error {
         Ok(None) => return Error::ConnectionNotFound,
         Err(error) => return error.into(),
     };
-    let connect_url =
-        app.url(&format!("/connect/{}?connection={}", third_party.key, connection.id)).to_string();
+    let connect_url = connection.connect_url(app, &third_party);
     let reconnect = |cause| Error::ReconnectRequired { cause, connect_url: connect_url.clone() };
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,

@@ -20,7 +20,7 @@ use crate::secret::{Token, TokenHash};
 /// allowed. Not there and not its own are the same answer.
 ///
 /// # Errors
-/// [`Error::InvalidAuth`] before anything else; [`Error::ConnectionNotFound`]; [`Error::Frozen`].
+/// [`Error::InvalidAuth`] before anything else; [`Error::ConnectionNotFound`]; [`Error::Frozen`]; [`Error::RestoredCopy`].
 pub async fn by_key(app: &App, key: &Token, id: &str) -> Result<(Arc<Caller>, Arc<Connection>), Error> {
     if app.db.is_alone() {
         let caller = authenticate::by_key(app, key).await?;
@@ -33,19 +33,19 @@ pub async fn by_key(app: &App, key: &Token, id: &str) -> Result<(Arc<Caller>, Ar
     let (caller, found) =
         store::by_key(&app.db, &hash, id, app.clock.now()).await?.ok_or(Error::InvalidAuth)?;
     authenticate::admit(app, key, &caller)?;
-    Ok((Arc::new(caller), judge(found)?))
+    Ok((Arc::new(caller), judge(app, found).await?))
 }
 
 /// As [`by_key`], for a caller that is known already.
 ///
 /// # Errors
-/// [`Error::ConnectionNotFound`]; [`Error::Frozen`].
+/// [`Error::ConnectionNotFound`]; [`Error::Frozen`]; [`Error::RestoredCopy`].
 pub async fn for_caller(app: &App, caller_id: &str, id: &str) -> Result<Arc<Connection>, Error> {
     if !is_id(id) {
         return Err(Error::ConnectionNotFound);
     }
     if !app.db.is_alone() {
-        return judge(store::for_caller(&app.db, caller_id, id, app.clock.now()).await?);
+        return judge(app, store::for_caller(&app.db, caller_id, id, app.clock.now()).await?).await;
     }
     let connection = held::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
     let allowed = caller::is_allowed(app, caller_id, &connection.app_id).await?;
@@ -81,12 +81,15 @@ pub async fn by_access_token(app: &App, hash: &TokenHash) -> Result<Option<Arc<C
 /// Refuses a connection that a freeze covers, whoever uses it.
 ///
 /// # Errors
-/// [`Error::Frozen`]
+/// [`Error::Frozen`]; [`Error::RestoredCopy`].
 pub async fn refuse_frozen(app: &App, connection: &Connection) -> Result<(), Error> {
     if app.db.is_alone() {
         return refuse_frozen_to(app, connection, None).await;
     }
-    if store::is_frozen(&app.db, &connection.id).await? { Err(Error::Frozen) } else { Ok(()) }
+    if store::is_frozen(&app.db, &connection.id).await? {
+        return Err(freeze::refusal(app, connection).await);
+    }
+    Ok(())
 }
 
 /// Refuses an access token that only callers hold which may not use it any more. Which of several shows it nobody can
@@ -107,10 +110,10 @@ pub async fn refuse_stopped_holders(
     Err(if holders.keyed > 0 { Error::Frozen } else { Error::SubjectTokenRefused })
 }
 
-fn judge(found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
+async fn judge(app: &App, found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
     match found {
         None => Err(Error::ConnectionNotFound),
-        Some((_, true)) => Err(Error::Frozen),
+        Some((connection, true)) => Err(freeze::refusal(app, &connection).await),
         Some((connection, false)) => Ok(Arc::new(connection)),
     }
 }
@@ -129,5 +132,8 @@ async fn approved(app: &App, connection: &Connection) -> Result<Option<Arc<Third
 async fn refuse_frozen_to(app: &App, connection: &Connection, caller_id: Option<&str>) -> Result<(), Error> {
     let third_party = approved(app, connection).await?.ok_or(Error::ConnectionNotFound)?;
     let used = Use::of(connection, &third_party.issuer.id, caller_id);
-    if freeze::is_frozen(app, used).await? { Err(Error::Frozen) } else { Ok(()) }
+    if freeze::is_frozen(app, used).await? {
+        return Err(freeze::refusal(app, connection).await);
+    }
+    Ok(())
 }

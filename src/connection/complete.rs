@@ -18,6 +18,7 @@ use crate::issuer::IssuerFault;
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
+use crate::issuer::scope;
 use crate::issuer::transcript::Transcript;
 use crate::secret::{Token, TokenHash};
 
@@ -88,7 +89,10 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
     let third_party = &grant.third_party;
     let known = endpoints(&grant.app.issuers, &third_party.issuer).await;
     let known = known.map_err(|fault| issuer_fault(third_party, fault))?;
-    let fault = match callback.answered(&known) {
+    let secret = crate::app::client(&grant.app, third_party).ok().and_then(|client| client.secret);
+    let (verifier, nonce) = (verifier(grant).ok(), Token::new(grant.attempt.nonce.as_str()));
+    let sent: Vec<&Token> = secret.iter().chain(&verifier).chain([&nonce]).collect();
+    let fault = match callback.answered(&known, &sent) {
         Answered::Code(code) => return Ok(code),
         Answered::Denied => ConnectFault::Denied,
         Answered::WrongIssuer => ConnectFault::WrongIssuer,
@@ -98,9 +102,13 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
     Err(fault.into())
 }
 
+fn verifier(grant: &Grant) -> Result<Token, Error> {
+    Ok(grant.app.house_key.open(&verifier_place(&grant.state), &grant.attempt.verifier)?)
+}
+
 async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
     let Grant { app, third_party, attempt, .. } = &*grant;
-    let verifier = app.house_key.open(&verifier_place(&grant.state), &attempt.verifier)?;
+    let verifier = verifier(grant)?;
     let client = crate::app::client(app, third_party)?;
     let redirect_uri = third_party.callback(app);
     let (outcome, transcript) = exchange_code(
@@ -114,7 +122,12 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
     )
     .await;
     let tokens = match outcome {
-        Ok(tokens) => tokens,
+        Ok(mut tokens) => {
+            let (asked, separator) = (&attempt.scopes, third_party.issuer.profile.scope_separator);
+            let refreshable = tokens.refresh_token.is_some();
+            tokens.scope = scope::granted(tokens.scope.as_ref(), asked, separator, refreshable);
+            tokens
+        }
         Err(fault) => {
             let error = issuer_fault(third_party, fault);
             tracing::warn!(app = third_party.key, %transcript, "a code brought no tokens");

@@ -183,7 +183,9 @@ async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
     };
     match allow::refuse_frozen(app, &connection).await {
         Ok(()) => {}
-        Err(Error::Frozen | Error::ConnectionNotFound) => return Ok(Begun::NotWanted),
+        Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {
+            return Ok(Begun::NotWanted);
+        }
         Err(error) => return Err(error),
     }
     flight::begin(app, &connection, place);

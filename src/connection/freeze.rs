@@ -6,6 +6,7 @@ pub(super) mod store;
 use std::collections::HashMap;
 
 use super::Connection;
+use super::held_back::COPY;
 use super::identity::Pseudonyms;
 use super::selection::{OPERATOR, Scope, Selection, Use, Why};
 use crate::App;
@@ -76,6 +77,26 @@ pub(super) async fn is_frozen(app: &App, used: Use<'_>) -> Result<bool, sqlx::Er
     Ok(stopped.covers(used))
 }
 
+/// Why a connection that a freeze covers is not handed out, for whoever asks.
+pub(crate) async fn refusal(app: &App, connection: &Connection) -> Error {
+    let third_party = match crate::app::by_id(app, &connection.app_id).await {
+        Ok(Some(third_party)) => third_party,
+        Ok(None) => return Error::Frozen,
+        Err(error) => return error.into(),
+    };
+    let freezes = match store::of_account(&app.db, &connection.account_id).await {
+        Ok(freezes) => freezes,
+        Err(error) => return error.into(),
+    };
+    let used = Use::of(connection, &third_party.issuer.id, None);
+    let mut covering = freezes.iter().filter(|freeze| freeze.covers(used)).peekable();
+    // Without one it is the caller that is stopped.
+    if covering.peek().is_none() || !covering.all(|freeze| freeze.part_of.as_deref() == Some(COPY)) {
+        return Error::Frozen;
+    }
+    Error::RestoredCopy { connect_url: connection.connect_url(app, &third_party) }
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
@@ -98,7 +119,8 @@ pub async fn of_account(app: &App, account_id: &str) -> Result<Vec<Freeze>, Erro
 /// The gravest of what these freezes mean for a connection.
 #[must_use]
 pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
-    let meant = |freeze: &Freeze| match (&freeze.part_of, freeze.is_pause_of(used)) {
+    let meant = |freeze: &Freeze| match (freeze.part_of.as_deref(), freeze.is_pause_of(used)) {
+        (Some(COPY), _) => Standing::Held,
         (Some(_), _) => Standing::Ending,
         (None, true) => Standing::PausedByYou,
         (None, false) => Standing::Held,

@@ -1,13 +1,16 @@
-//! Connections of a restored copy whose refresh token may have been spent since it was made: in doubt, and not asked for
-//! until the operator says so. While their access token lives it is handed out; nothing refreshes them in bulk.
+//! Connections of a restored copy. It does not know what was revoked since it was made, so a freeze covers everything that
+//! was agreed to before, until the operator says otherwise. Where a refresh token may have been spent since, the connection
+//! is in doubt beside, and not asked for until then; nothing refreshes them in bulk.
 
 mod store;
 
-use super::Connection;
+use super::selection::{Scope, Selection, Why};
 use super::state::Status;
+use super::{Connection, freeze};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
+use crate::error::Error;
 
 /// Until then they wait, which is the end of the year 9999: the operator's word comes earlier.
 const FOR_THE_OPERATOR: Timestamp = Timestamp::from_unix(253_402_300_799);
@@ -18,6 +21,33 @@ impl Connection {
     pub fn is_held_back(&self) -> bool {
         self.status == Status::InDoubt && self.retry_at == Some(FOR_THE_OPERATOR)
     }
+}
+
+/// What the freeze is part of, and ends with.
+pub(super) const COPY: &str = "the restored copy";
+
+/// Nothing that was agreed to until now is handed out, by whatever way. A person who agrees again has another grant.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn begin(
+    app: &App,
+    transaction: &mut Transaction,
+    newest_at: Option<Timestamp>,
+) -> Result<(), Error> {
+    // The clock of the machine that wrote last may have been ahead; and what is of this very second is of before.
+    let until = newest_at.map_or(app.clock.now(), |newest| newest.max(app.clock.now())).plus(1);
+    let everything = Selection { issued_before: Some(until), ..Selection::of(Scope::All, "") };
+    let why = Why::operator("a restored copy waits for `attache restore done`");
+    freeze::begin(app, transaction, &everything, &why, Some(COPY)).await.map(drop)
+}
+
+/// The operator has spoken.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end(app: &App, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    freeze::end(app, transaction, COPY).await
 }
 
 /// Holds back what an app holds; how many those are.

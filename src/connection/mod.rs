@@ -30,6 +30,7 @@ use std::sync::Arc;
 
 use crate::App;
 use crate::account::Account;
+use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::error::Error;
@@ -160,6 +161,12 @@ impl Connection {
     #[must_use]
     pub const fn is_live(&self) -> bool {
         self.status.is_live()
+    }
+
+    /// Where its person agrees again.
+    #[must_use]
+    pub fn connect_url(&self, app: &App, third_party: &ThirdPartyApp) -> String {
+        app.url(&format!("/connect/{}?connection={}", third_party.key, self.id)).to_string()
     }
 }
 

@@ -27,6 +27,7 @@ use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
+use crate::issuer::scope;
 use crate::issuer::token_answer::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
@@ -344,7 +345,9 @@ impl Refresh<'_> {
         let now = app.clock.now();
         let binding = Binding { generation: current.generation + 1, ..current.binding() };
         let key = data_key(app, current)?;
-        let mut tokens = tokens.clone();
+        let separator = self.third_party.issuer.profile.scope_separator;
+        let scope = scope::granted(tokens.scope.as_ref(), &current.granted_scopes, separator, true);
+        let mut tokens = TokenSet { scope, ..tokens.clone() };
         let mut lives_until = None;
         if self.is_another {
             tokens.access_token = Member::Absent;

@@ -12,6 +12,7 @@ use crate::App;
 use crate::account::Account;
 use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
 use crate::error::{ConnectFault, Error};
+use crate::issuer::address;
 use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::scope::Scopes;
@@ -57,12 +58,9 @@ impl ReturnToApp {
     /// The address with an answer added. RFC 6749 section 4.1.2.
     #[must_use]
     pub fn with(&self, name: &str, value: &str) -> Url {
-        let mut uri = self.uri.clone();
-        uri.query_pairs_mut().append_pair(name, value);
-        if let Some(state) = &self.state {
-            uri.query_pairs_mut().append_pair("state", state);
-        }
-        uri
+        let state = self.state.as_deref().map(|state| ("state", state));
+        let ours: Vec<(&str, &str)> = std::iter::once((name, value)).chain(state).collect();
+        address::with(&self.uri, &ours)
     }
 }
 
@@ -80,16 +78,26 @@ pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error
 
 /// What will be asked for: the app's scopes, with those a renewed connection already has; or of these only some, where
 /// the person wants it narrower, and what a connection needs.
-#[must_use]
-pub fn scopes_to_ask(third_party: &ThirdPartyApp, renewed: Option<&Connection>, wish: &Wish) -> Scopes {
-    match (third_party.scope_rule, renewed) {
-        (ScopeRule::Union, Some(connection)) => {
-            let all = third_party.scopes.union(&connection.granted_scopes);
-            let left_out = wish.narrow.as_ref().map(|kept| all.permissions().without(kept));
-            left_out.map_or(all.clone(), |left_out| all.without(&left_out))
-        }
-        _ => third_party.scopes.clone(),
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when nothing is left: a request without `scope` is given what the issuer sees fit (RFC 6749
+/// section 3.3), which may be more than there was.
+pub fn scopes_to_ask(
+    third_party: &ThirdPartyApp,
+    renewed: Option<&Connection>,
+    wish: &Wish,
+) -> Result<Scopes, Error> {
+    let (ScopeRule::Union, Some(connection)) = (third_party.scope_rule, renewed) else {
+        return Ok(third_party.scopes.clone());
+    };
+    let all = third_party.scopes.union(&connection.granted_scopes);
+    let Some(kept) = &wish.narrow else { return Ok(all) };
+    let narrowed = all.without(&all.permissions().without(kept));
+    if narrowed.is_empty() {
+        let sentence = "Keep at least one permission. To end what the app may do, stop its access instead.";
+        return Err(Error::InvalidRequest(sentence.to_owned()));
     }
+    Ok(narrowed)
 }
 
 /// # Errors
@@ -102,10 +110,10 @@ pub async fn start(
     wish: &Wish,
 ) -> Result<Url, Error> {
     let renewed = renewed(app, account, third_party, wish).await?;
+    let scopes = scopes_to_ask(third_party, renewed.as_ref(), wish)?;
     let endpoints = endpoints(&app.issuers, &third_party.issuer)
         .await
         .map_err(|fault| super::complete::issuer_fault(third_party, fault))?;
-    let scopes = scopes_to_ask(third_party, renewed.as_ref(), wish);
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
     let now = app.clock.now();

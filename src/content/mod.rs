@@ -42,8 +42,11 @@ async fn all(app: &App) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
     app.held.environments.get(&app.db, load).await
 }
 
-/// Environments are changed in this transaction.
+/// Environments are changed in this transaction, and the tokens for them may be dropped.
 fn changed(app: &App, transaction: &mut Transaction) {
     let app = app.clone();
-    transaction.after_commit(move || app.held.environments.forget());
+    transaction.after_commit(move || {
+        app.held.environments.forget();
+        app.held.content_tokens.forget_all();
+    });
 }

@@ -11,8 +11,8 @@ use super::subject::{self, Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken};
 use crate::App;
 use crate::caller::{Caller, api_key, authenticate};
-use crate::connection::is_id;
 use crate::connection::state::Status;
+use crate::connection::{freeze, is_id};
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::{Token, same};
@@ -87,7 +87,7 @@ pub async fn of_client(
     authenticate::admit(app, client_secret, &seen.caller)?;
     let found = seen.found.ok_or(Error::SubjectTokenRefused)?;
     if found.frozen {
-        return Err(Error::Frozen);
+        return Err(freeze::refusal(app, &found.subject.connection).await);
     }
     if found.subject.connection.status == Status::NeedsReconnect {
         return Err(Error::SubjectTokenRefused);

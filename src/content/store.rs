@@ -1,4 +1,4 @@
-//! The SQL of `environments`, `content_tokens` and `signing_keys`.
+//! The SQL of `environments` and `content_tokens`.
 
 use std::fmt;
 
@@ -278,51 +278,15 @@ pub async fn withdraw(transaction: &mut AnyConnection, connection_id: &str) -> R
     update.bind(connection_id).execute(transaction).await.map(drop)
 }
 
+/// The same for whatever was minted.
+pub async fn withdraw_minted(transaction: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let update = "UPDATE content_tokens SET generation = -1 \
+        WHERE environment_id IN (SELECT id FROM environments WHERE strategy = 'mint')";
+    sqlx::query(update).execute(transaction).await.map(drop)
+}
+
 /// Drops what has run out.
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
     let over = sqlx::query("SELECT id FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
     db.delete_each(over, "DELETE FROM content_tokens WHERE id = $1 AND expires_at <= $2", now).await.map(drop)
-}
-
-/// A signing key as it is stored.
-pub struct StoredKey {
-    pub kid: String,
-    pub public_key: String,
-    pub private_key: Sealed,
-}
-
-pub async fn signing_keys(db: &Db) -> Result<Vec<StoredKey>, sqlx::Error> {
-    let select = "SELECT kid, public_key, private_key FROM signing_keys WHERE status = 'active' \
-        ORDER BY created_at DESC, kid";
-    let rows = sqlx::query(select).fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| {
-        Ok(StoredKey {
-            kid: row.try_get("kid")?,
-            public_key: row.try_get("public_key")?,
-            private_key: Sealed(row.try_get("private_key")?),
-        })
-    };
-    rows.iter().map(read).collect()
-}
-
-/// Adds the first signing key; another replica's is kept if it was there before.
-pub async fn insert_first_signing_key(
-    db: &Db,
-    key: &StoredKey,
-    data_kid: &str,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let insert = "INSERT INTO signing_keys (kid, algorithm, public_key, data_kid, private_key, status, created_at) \
-        SELECT CAST($1 AS TEXT), 'EdDSA', CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), 'active', \
-            CAST($5 AS BIGINT) WHERE NOT EXISTS (SELECT 1 FROM signing_keys)";
-    db.execute(
-        sqlx::query(insert)
-            .bind(&key.kid)
-            .bind(&key.public_key)
-            .bind(data_kid)
-            .bind(&key.private_key.0)
-            .bind(now.unix()),
-    )
-    .await
-    .map(drop)
 }

@@ -34,7 +34,7 @@ pub async fn verify_tokens(app: &App, after: &str, limit: i64) -> Result<Verifie
 /// When the database does not answer.
 pub async fn verify_signing_keys(app: &App) -> Result<Verified, Error> {
     let mut verified = Verified::default();
-    for stored in store::signing_keys(&app.db).await? {
+    for stored in signing_key::store::signing_keys(&app.db).await? {
         let opened = app.house_key.open(&signing_key::place(&stored.kid), &stored.private_key).map(drop);
         verified.value(("signing_keys", "private_key", &stored.kid), opened);
     }

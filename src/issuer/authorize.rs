@@ -6,6 +6,7 @@ use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
 use url::Url;
 
+use super::address;
 use super::discovery::Endpoints;
 use super::profile::{AudienceParameter, Pkce};
 use super::scope::Scopes;
@@ -38,10 +39,13 @@ pub struct AuthorizationRequest<'a> {
     pub extras: &'a BTreeMap<String, String>,
 }
 
+/// The issuer's authorization endpoint with the request. Its own parameters are kept, but for those that we set.
 #[must_use]
 pub fn authorization_url(endpoints: &Endpoints, request: &AuthorizationRequest<'_>) -> Url {
+    let mut bare = endpoints.authorization.clone();
+    bare.set_query(None);
     let client = BasicClient::new(ClientId::new(request.client_id.to_owned()))
-        .set_auth_uri(AuthUrl::from_url(endpoints.authorization.clone()))
+        .set_auth_uri(AuthUrl::from_url(bare))
         .set_redirect_uri(RedirectUrl::from_url(request.redirect_uri.clone()));
     let mut url = client
         .authorize_url(|| CsrfToken::new(request.state.expose().to_owned()))
@@ -61,5 +65,7 @@ pub fn authorization_url(endpoints: &Endpoints, request: &AuthorizationRequest<'
             url = url.add_extra_param(name, value);
         }
     }
-    url.url().0
+    let ours: Vec<(String, String)> = url.url().0.query_pairs().into_owned().collect();
+    let ours: Vec<(&str, &str)> = ours.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    address::with(&endpoints.authorization, &ours)
 }

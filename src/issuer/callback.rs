@@ -1,8 +1,8 @@
 //! The authorization answer as it comes through the browser (RFC 6749 section 4.1.2, RFC 9207): parsed once,
 //! judged against the issuer that was asked.
 
+use super::blot::quote;
 use super::discovery::Endpoints;
-use super::token_answer::tidy;
 use crate::secret::{Token, same};
 
 /// The parameters of one answer. None of them stands twice.
@@ -58,9 +58,9 @@ impl Callback {
         self.state.as_ref()
     }
 
-    /// What was said, once it is sure who said it.
+    /// What was said, once it is sure who said it. `sent` is what of ours the issuer knows, which is not repeated.
     #[must_use]
-    pub fn answered(&self, endpoints: &Endpoints) -> Answered {
+    pub fn answered(&self, endpoints: &Endpoints, sent: &[&Token]) -> Answered {
         let wrong = match (&self.iss, &endpoints.identifier) {
             (Some(iss), Some(identifier)) => !same(iss, identifier),
             (None, Some(_)) => endpoints.sends_iss,
@@ -75,7 +75,9 @@ impl Callback {
                 let description = self.error_description.as_deref().unwrap_or_default();
                 let said =
                     if description.is_empty() { error.clone() } else { format!("{error}, {description}") };
-                Answered::Error(tidy(&said, &[]))
+                let own = [&self.state, &self.code].into_iter().flatten();
+                let secrets: Vec<&str> = sent.iter().copied().chain(own).map(Token::expose).collect();
+                Answered::Error(quote(&said, &secrets))
             }
             (None, Some(code)) => Answered::Code(code.clone()),
             (None, None) => Answered::Nothing,

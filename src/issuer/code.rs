@@ -1,8 +1,11 @@
 //! Exchanges the authorization code for tokens. RFC 6749 section 4.1.3, RFC 7636 section 4.5.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use oauth2::basic::BasicClient;
 use oauth2::{AuthType, AuthorizationCode, ClientId, ClientSecret, PkceCodeVerifier, RedirectUrl, TokenUrl};
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::discovery::endpoints;
 use super::profile::Pkce;
@@ -60,6 +63,15 @@ pub(super) type TokenClient = BasicClient<
     oauth2::EndpointSet,
 >;
 
+/// What is sent of a client and not to be repeated: its secret, as it is and in a Basic value, and these.
 pub(super) fn secrets(client: &Client, others: &[&Token]) -> Vec<Token> {
-    client.secret.iter().chain(others.iter().copied()).cloned().collect()
+    let secret = client.secret.clone();
+    secret.into_iter().chain(basic_value(client)).chain(others.iter().copied().cloned()).collect()
+}
+
+/// RFC 6749 section 2.3.1: id and secret are form-encoded before they are joined.
+fn basic_value(client: &Client) -> Option<Token> {
+    let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+    let secret = client.secret.as_ref().filter(|_| client.auth == ClientAuth::Basic)?;
+    Some(Token::new(STANDARD.encode(format!("{}:{}", encode(&client.id), encode(secret.expose())))))
 }

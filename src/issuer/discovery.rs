@@ -3,10 +3,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::blot::quote;
 use super::key_set::CachedKeys;
 use super::{Issuer, IssuerFault, Issuers, Whereabouts};
 use crate::clock::Timestamp;
@@ -41,19 +41,6 @@ pub struct Endpoints {
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    issuer: String,
-    authorization_endpoint: Url,
-    token_endpoint: Url,
-    userinfo_endpoint: Option<Url>,
-    revocation_endpoint: Option<Url>,
-    jwks_uri: Option<Url>,
-    end_session_endpoint: Option<Url>,
-    #[serde(default)]
-    authorization_response_iss_parameter_supported: bool,
 }
 
 /// The endpoints of an issuer, from memory while they are fresh.
@@ -168,37 +155,42 @@ pub(super) async fn document(issuers: &Issuers, identifier: &str) -> Result<(Url
 
 async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
     let (base, document) = document(issuers, identifier).await?;
-    let metadata: Metadata = serde_json::from_value(document)
-        .map_err(|error| IssuerFault::Odd(format!("the issuer's metadata cannot be used: {error}")))?;
-    judge(issuer, identifier, &base, &metadata)?;
-    Ok(Arc::new(Endpoints {
-        identifier: Some(metadata.issuer),
-        authorization: metadata.authorization_endpoint,
-        token: metadata.token_endpoint,
-        userinfo: metadata.userinfo_endpoint,
-        revocation: metadata.revocation_endpoint,
-        jwks: metadata.jwks_uri,
-        end_session: metadata.end_session_endpoint,
-        sends_iss: metadata.authorization_response_iss_parameter_supported,
-    }))
+    if document.get("issuer").and_then(Value::as_str) != Some(identifier) {
+        let sentence = "the metadata names another issuer than was configured";
+        return Err(IssuerFault::Untrusted(sentence.to_owned()));
+    }
+    let required = |name: &str| {
+        let absent = || IssuerFault::Odd(format!("the issuer's metadata holds no `{name}` that can be used"));
+        endpoint(&document, name).ok_or_else(absent)
+    };
+    let endpoints = Endpoints {
+        identifier: Some(identifier.to_owned()),
+        authorization: required("authorization_endpoint")?,
+        token: required("token_endpoint")?,
+        userinfo: endpoint(&document, "userinfo_endpoint"),
+        revocation: endpoint(&document, "revocation_endpoint"),
+        jwks: endpoint(&document, "jwks_uri"),
+        end_session: endpoint(&document, "end_session_endpoint"),
+        sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+    };
+    refuse_foreign(issuer, &base, &endpoints)?;
+    Ok(Arc::new(endpoints))
 }
 
-fn judge(issuer: &Issuer, identifier: &str, base: &Url, metadata: &Metadata) -> Result<(), IssuerFault> {
-    if metadata.issuer != identifier {
-        return Err(IssuerFault::Untrusted(
-            "the metadata names another issuer than was configured".to_owned(),
-        ));
-    }
-    let optional = [
-        &metadata.userinfo_endpoint,
-        &metadata.revocation_endpoint,
-        &metadata.jwks_uri,
-        &metadata.end_session_endpoint,
-    ];
-    let required = [&metadata.authorization_endpoint, &metadata.token_endpoint];
+/// A member that is null, empty or no address is as if it was not there.
+fn endpoint(document: &Value, name: &str) -> Option<Url> {
+    let url = Url::parse(document.get(name)?.as_str()?.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// One that leads elsewhere is not left out like that: what a person stops would quietly be told to nobody, and whom an
+/// access token names would quietly be nobody. The operator says whether it is the issuer's.
+fn refuse_foreign(issuer: &Issuer, base: &Url, endpoints: &Endpoints) -> Result<(), IssuerFault> {
+    let optional = [&endpoints.userinfo, &endpoints.revocation, &endpoints.jwks, &endpoints.end_session];
+    let required = [&endpoints.authorization, &endpoints.token];
     for endpoint in required.into_iter().chain(optional.into_iter().flatten()) {
         if is_foreign(issuer, base, endpoint) {
-            let origin = endpoint.origin().ascii_serialization();
+            let origin = quote(&endpoint.origin().ascii_serialization(), &[]);
             return Err(IssuerFault::Untrusted(format!(
                 "the metadata names an endpoint at {origin}, which is not the issuer's origin nor in endpoint_origins"
             )));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::address;
 use super::discovery::endpoints;
 use super::http::Answer;
 use super::revoke::Told;
@@ -87,7 +88,8 @@ async fn token(issuers: &Issuers, issuer: &Issuer, management: &Management) -> R
         ("client_secret", management.client_secret.expose()),
         ("audience", management.url.as_str()),
     ];
-    let request = issuers.http.request(Method::POST, &endpoints.token)?.form(&form);
+    let url = address::without(&endpoints.token, &form.map(|(name, _)| name));
+    let request = issuers.http.request(Method::POST, &url)?.form(&form);
     let answer = issuers.http.send(request).await?;
     match answer.status {
         200 => {}

@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, redirect};
 use url::{Host, Url};
 
+use super::blot::quote;
 use super::{IssuerFault, deadline};
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
@@ -144,7 +145,8 @@ impl Http {
     pub async fn get_json(&self, url: &Url) -> Result<serde_json::Value, IssuerFault> {
         let request = self.request(Method::GET, url)?.header("accept", "application/json");
         let answer = self.send(request).await?;
-        let path = url.path();
+        // It may be of the issuer's own metadata.
+        let path = quote(url.path(), &[]);
         if answer.status != 200 {
             let sentence = format!("{path} answered with status {}", answer.status);
             return Err(IssuerFault::Unavailable(sentence, answer.retry_after));

@@ -1,15 +1,16 @@
 //! Asks who consented at an issuer without ID tokens: the identity endpoint of a Slack manifest's
 //! `identity_config`, read by its `account_identifier`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json_path::JsonPath;
+use serde_json::value::RawValue;
+use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 use url::Url;
 
-use super::{IssuerFault, Issuers};
+use super::{IssuerFault, Issuers, address, blot};
 use crate::secret::Token;
 
 /// As it stands in a manifest.
@@ -57,7 +58,9 @@ pub async fn identify(
         HttpMethod::Get => Method::GET,
         HttpMethod::Post => Method::POST,
     };
-    let mut request = issuers.http.request(method, &config.url)?.bearer_auth(access_token.expose());
+    // RFC 6750 section 2: a token is shown in one way only.
+    let url = address::without(&config.url, &["access_token"]);
+    let mut request = issuers.http.request(method, &url)?.bearer_auth(access_token.expose());
     for (name, value) in &config.headers {
         if !name.eq_ignore_ascii_case("authorization") {
             request = request.header(name, value);
@@ -71,17 +74,25 @@ pub async fn identify(
         let sentence = format!("the identity endpoint answered with status {}", answer.status);
         return Err(IssuerFault::Unavailable(sentence, answer.retry_after));
     }
-    let document: Value = serde_json::from_slice(&answer.body)
-        .map_err(|_| IssuerFault::Odd("the identity endpoint did not answer with JSON".to_owned()))?;
-    select(&document, &config.account_identifier)
+    let identity = select(&answer.body, &config.account_identifier)?;
+    // It is shown and stored as it is.
+    if blot::holds(&identity, &[access_token.expose()]) {
+        return Err(IssuerFault::Odd("the identity endpoint names the token that it was sent".to_owned()));
+    }
+    Ok(identity)
 }
 
-fn select(document: &Value, account_identifier: &str) -> Result<String, IssuerFault> {
+fn select(body: &[u8], account_identifier: &str) -> Result<String, IssuerFault> {
+    let document: Value = serde_json::from_slice(body)
+        .map_err(|_| IssuerFault::Odd("the identity endpoint did not answer with JSON".to_owned()))?;
     let path = JsonPath::parse(account_identifier)
         .map_err(|_| IssuerFault::Odd("account_identifier is no JSONPath".to_owned()))?;
-    let found = match path.query(document).at_most_one() {
-        Ok(Some(Value::String(text))) => text.clone(),
-        Ok(Some(Value::Number(number))) => number.to_string(),
+    let found = match path.query_located(&document).at_most_one() {
+        Ok(Some(found)) => match found.node() {
+            Value::String(text) => text.clone(),
+            Value::Number(_) => as_written(body, found.location()).unwrap_or_default(),
+            _ => String::new(),
+        },
         _ => String::new(),
     };
     if found.is_empty() || found.chars().count() > 255 || found.contains(char::is_control) {
@@ -90,4 +101,46 @@ fn select(document: &Value, account_identifier: &str) -> Result<String, IssuerFa
         )));
     }
     Ok(found)
+}
+
+/// A number of the document, digit by digit: in a `Value` two great ones can be the same.
+fn as_written(body: &[u8], location: &NormalizedPath<'_>) -> Option<String> {
+    let mut at: &RawValue = serde_json::from_slice(body).ok()?;
+    for element in location.iter() {
+        at = match element {
+            PathElement::Name(name) => {
+                serde_json::from_str::<HashMap<String, &RawValue>>(at.get()).ok()?.remove(*name)?
+            }
+            PathElement::Index(index) => {
+                *serde_json::from_str::<Vec<&RawValue>>(at.get()).ok()?.get(*index)?
+            }
+        };
+    }
+    Some(at.get().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::select;
+
+    #[test]
+    fn a_number_is_compared_as_it_is_written() {
+        for written in [
+            "7",
+            "9007199254740993",
+            "18446744073709551617",
+            "-0",
+            "1.0",
+            "1e3",
+            "12345678901234567890123456789",
+        ] {
+            let body =
+                format!(r#"{{"id": 1, "data": [null, {{"a\u0062c": 2, "id": 3, "id": {written} }}]}}"#);
+            assert_eq!(select(body.as_bytes(), "$.data[-1].id").expect("an identity"), written);
+            assert_eq!(select(body.as_bytes(), "$.data[1].abc").expect("an identity"), "2");
+        }
+        for unusable in ["true", "null", "[1]", "1e999", "01"] {
+            select(format!(r#"{{"id": {unusable}}}"#).as_bytes(), "$.id").expect_err(unusable);
+        }
+    }
 }

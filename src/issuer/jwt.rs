@@ -8,7 +8,7 @@ use openidconnect::core::{CoreJsonWebKey, CoreJwsSigningAlgorithm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::key_set::{holds, key_set, missed, search};
+use super::key_set::{key_set, missed, search};
 use super::token_answer::LONGEST_TOKEN;
 use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
@@ -71,27 +71,23 @@ pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<V
         URL_SAFE_NO_PAD.decode(signature64).map_err(|_| untrusted("the signature cannot be read"))?;
     let kid = header.kid.as_deref();
     let message = &token[..header64.len() + 1 + payload64.len()];
-    let verifies = |key: &&CoreJsonWebKey| {
-        let named = kid.is_none() || key.key_id().map(|kid| kid.as_str()) == kid;
-        named && key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok()
-    };
-    let kept = key_set(issuers, issuer).await?;
-    let mut key = kept.keys().iter().find(verifies).cloned();
-    // The issuer may have changed its keys a moment ago; of one that it still publishes there is no doubt.
-    if key.is_none() && !kid.is_some_and(|kid| holds(&kept, kid)) {
-        let published = search(issuers, issuer, &kept).await;
-        let published = published.ok_or_else(|| {
-            IssuerFault::Unverified(
-                "the token's key is not known, and the issuer cannot be asked for it".to_owned(),
-            )
+    let verifies =
+        |key: &&CoreJsonWebKey| key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok();
+    let mut keys = key_set(issuers, issuer).await?;
+    let mut key = keys.candidates(kid).find(verifies).cloned();
+    // The issuer may have changed its keys a moment ago; of one that it still publishes by name there is no doubt.
+    if key.is_none() && !kid.is_some_and(|kid| keys.holds(kid)) {
+        keys = search(issuers, issuer, &keys).await.ok_or_else(|| {
+            let sentence = "the token's key is not known, and the issuer cannot be asked for it";
+            IssuerFault::Unverified(sentence.to_owned())
         })?;
-        key = published.keys().iter().find(verifies).cloned();
+        key = keys.candidates(kid).find(verifies).cloned();
         if key.is_none() {
             missed(issuers, issuer);
         }
     }
     let Some(key) = key else {
-        return Err(untrusted("the signature is not of one of the issuer's keys"));
+        return Err(untrusted(&keys.why_not(kid)));
     };
     let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
     let media_type = header.typ.map(|typ| typ.to_lowercase());

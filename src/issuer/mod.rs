@@ -2,7 +2,9 @@
 //! revocation, ID tokens, userinfo, and the probe of an issuer's habits. Knows no database and no axum.
 
 pub mod access_token;
+pub mod address;
 pub mod authorize;
+pub mod blot;
 pub mod callback;
 pub mod calls;
 mod circuit;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::scope::Scopes;
+use super::scope::{Scopes, Separator};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -107,6 +107,9 @@ pub struct Profile {
     /// The issuer's own words for a dead grant, beside `invalid_grant`.
     #[serde(default)]
     pub dead_words: BTreeSet<String>,
+    /// What it writes between granted scopes, beside blanks. None: a comma, unless it is part of what was asked for.
+    #[serde(default)]
+    pub scope_separator: Option<Separator>,
     /// Refreshes that are asked of it at one time.
     #[serde(default = "calls_at_once")]
     pub calls_at_once: u16,
@@ -159,6 +162,7 @@ impl Profile {
             refresh_life_seconds: None,
             live_refresh_tokens: None,
             dead_words: BTreeSet::new(),
+            scope_separator: None,
             calls_at_once: calls_at_once(),
             endpoint_origins: BTreeSet::new(),
         };

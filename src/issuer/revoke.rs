@@ -4,6 +4,7 @@ use reqwest::Method;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::address;
 use super::http::{Answer, Http};
 use super::look_up::revocation_endpoint;
 use super::token_answer::{Said, said};
@@ -88,7 +89,8 @@ pub(super) async fn ask(
     kind: Kind,
 ) -> Result<Answer, IssuerFault> {
     let mut form = vec![("token", token.expose()), ("token_type_hint", kind.hint())];
-    let mut request = http.request(Method::POST, url)?;
+    let url = address::without(url, &["token", "token_type_hint", "client_id", "client_secret"]);
+    let mut request = http.request(Method::POST, &url)?;
     match (client.auth, &client.secret) {
         (ClientAuth::Basic, Some(secret)) => {
             // RFC 6749 section 2.3.1: both are form-encoded before they are joined.

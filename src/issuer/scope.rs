@@ -3,8 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scopes(BTreeSet<String>);
+
+/// What an issuer writes between the scopes that it says it granted, beside blanks. RFC 6749 section 3.3 has blanks only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Separator {
+    Space,
+    Comma,
+    Plus,
+}
 
 /// A scope holds a character that RFC 6749 does not allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,7 +23,9 @@ pub struct Scopes(BTreeSet<String>);
 pub struct MalformedScope;
 
 /// What a connection needs to be one: to know who consented, and to be refreshed.
-const NEEDED: [&str; 2] = ["openid", "offline_access"];
+const NEEDED: [&str; 2] = ["openid", OFFLINE_ACCESS];
+/// OpenID Connect Core 1.0 section 11.
+const OFFLINE_ACCESS: &str = "offline_access";
 
 impl Scopes {
     /// Space-separated scope tokens.
@@ -29,14 +42,28 @@ impl Scopes {
         }
     }
 
-    /// As [`Scopes::parse`] for what an issuer says it granted: a token that is malformed is left out,
+    /// As [`Scopes::parse`] for what is stored already, or said by an issuer: a token that is malformed is left out,
     /// because a grant is not to be lost over it.
     #[must_use]
     pub fn lenient(text: &str) -> Self {
-        let parsed = text
-            .split(|c: char| c.is_ascii_whitespace() || c == ',')
-            .filter_map(|token| Self::parse(token).ok());
+        let parsed = text.split_ascii_whitespace().filter_map(|token| Self::parse(token).ok());
         Self(parsed.flat_map(|scopes| scopes.0).collect())
+    }
+
+    /// What an issuer said at blanks, separated in its own way. A scope that was asked for as it stands is one.
+    fn separated(&self, separator: Option<Separator>, asked: &Self) -> Self {
+        let separator = match separator {
+            Some(Separator::Space) => return self.clone(),
+            Some(Separator::Comma) | None => ',',
+            Some(Separator::Plus) => '+',
+        };
+        let split = |scope: &str| -> Vec<String> {
+            if asked.contains(scope) {
+                return vec![scope.to_owned()];
+            }
+            scope.split(separator).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        Self(self.iter().flat_map(split).collect())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &str> {
@@ -48,7 +75,7 @@ impl Scopes {
         let mut tokens: Vec<&str> = self.iter().collect();
         tokens.sort_by_key(|scope| match *scope {
             "openid" | "profile" | "email" | "phone" | "address" => 2,
-            "offline_access" => 1,
+            OFFLINE_ACCESS => 1,
             _ => 0,
         });
         tokens.into_iter()
@@ -94,6 +121,22 @@ impl fmt::Display for Scopes {
     }
 }
 
+/// What an issuer granted, by what it said at blanks. None when it said nothing: then it granted what was asked for (RFC
+/// 6749 section 5.1). Many leave `offline_access` out of the answer; a refresh token proves it.
+#[must_use]
+pub fn granted(
+    said: Option<&Scopes>,
+    asked: &Scopes,
+    separator: Option<Separator>,
+    refreshable: bool,
+) -> Option<Scopes> {
+    let mut granted = said?.separated(separator, asked);
+    if refreshable && asked.contains(OFFLINE_ACCESS) {
+        granted.0.insert(OFFLINE_ACCESS.to_owned());
+    }
+    Some(granted)
+}
+
 /// What a scope lets an app do, in the issuer's words, or ours for the standard ones. None for one nobody described.
 #[must_use]
 pub fn describe(scope: &str, issuer: &BTreeMap<String, String>) -> Option<String> {
@@ -103,9 +146,47 @@ pub fn describe(scope: &str, issuer: &BTreeMap<String, String>) -> Option<String
         "email" => "See your e-mail address",
         "phone" => "See your phone number",
         "address" => "See your postal address",
-        "offline_access" => "Keep working when you are not there, until you stop it",
+        OFFLINE_ACCESS => "Keep working when you are not there, until you stop it",
         _ => "",
     };
     let ours = (!standard.is_empty()).then(|| standard.to_owned());
     issuer.get(scope).cloned().or(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Scopes, Separator, granted};
+
+    fn read(said: &str, asked: &str, separator: Option<Separator>) -> String {
+        let (said, asked) = (Scopes::lenient(said), Scopes::lenient(asked));
+        granted(Some(&said), &asked, separator, false).expect("something was said").to_string()
+    }
+
+    #[test]
+    fn an_issuers_separator_is_its_own_and_never_splits_what_was_asked_for() {
+        use Separator::{Comma, Plus, Space};
+        for (said, asked, separator, understood) in [
+            ("repo,gist", "gist repo", None, "gist repo"),
+            ("repo, gist", "gist repo", None, "gist repo"),
+            ("read,write openid", "openid read,write", None, "openid read,write"),
+            ("read,write openid", "openid", Some(Space), "openid read,write"),
+            ("repo,gist", "gist repo", Some(Comma), "gist repo"),
+            ("repo+gist", "gist repo", None, "repo+gist"),
+            ("repo+gist", "gist repo", Some(Plus), "gist repo"),
+            ("repo+gist", "repo+gist", Some(Plus), "repo+gist"),
+            ("a,b+c", "a,b c", Some(Plus), "a,b c"),
+        ] {
+            assert_eq!(read(said, asked, separator), understood, "{said} by {separator:?}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_proves_offline_access_where_something_was_said() {
+        let asked = Scopes::lenient("offline_access repo");
+        let said = Scopes::lenient("repo");
+        assert_eq!(granted(Some(&said), &asked, None, true), Some(asked.clone()));
+        assert_eq!(granted(Some(&said), &asked, None, false), Some(said.clone()));
+        assert_eq!(granted(Some(&said), &said, None, true), Some(said));
+        assert_eq!(granted(None, &asked, None, true), None);
+    }
 }

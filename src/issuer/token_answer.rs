@@ -12,21 +12,19 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-use super::IssuerFault;
 use super::error_word::{self, Meaning};
 pub use super::error_word::{DEAD_WORDS, Said};
 use super::http::Answer;
 use super::scope::Scopes;
+use super::{IssuerFault, blot};
 use crate::secret::Token;
 
 /// Bytes of the longest token that is kept or judged.
 pub const LONGEST_TOKEN: usize = 64 * 1024;
 const TEN_YEARS: i64 = 315_360_000;
-const LONGEST_DESCRIPTION: usize = 200;
 /// Bytes of the longest `token_type`.
 const LONGEST_TYPE: usize = 64;
 
@@ -97,7 +95,7 @@ pub fn read(
 ) -> Result<TokenSet, IssuerFault> {
     let members = members(answer);
     let succeeded = (200..300).contains(&answer.status);
-    let mut set = members.as_ref().map(token_set).unwrap_or_default();
+    let mut set = members.as_ref().map(|members| token_set(members, secrets)).unwrap_or_default();
     let refused = members.as_ref().is_some_and(names_an_error);
     if succeeded && refused && !set.refresh_token.is_absent() {
         // It contradicts itself. The successor is kept; what is handed out must be beyond doubt.
@@ -112,7 +110,7 @@ pub fn read(
         tidy(&explanation, secrets)
     };
     if let Some(word) = members.as_ref().and_then(|members| error_word::dead_word(members, dead_words)) {
-        return Err(refusal(&word, description(), answer, dead_words));
+        return Err(refusal(&word, description(), answer, dead_words, secrets));
     }
     let sentence = format!("the token endpoint answered with status {}", answer.status);
     match answer.status {
@@ -125,8 +123,8 @@ pub fn read(
         _ => return Err(IssuerFault::Unavailable(sentence, answer.retry_after)),
     }
     match members.as_ref().and_then(error_word::said) {
-        Some(Said::Word(word)) => Err(refusal(&word, description(), answer, dead_words)),
-        Some(Said::Sentence) => Err(refusal("", description(), answer, dead_words)),
+        Some(Said::Word(word)) => Err(refusal(&word, description(), answer, dead_words, secrets)),
+        Some(Said::Sentence) => Err(refusal("", description(), answer, dead_words, secrets)),
         None if !succeeded => {
             // A firewall's page or a gateway's is not the issuer's word: nothing is dead because of it.
             Err(IssuerFault::Unavailable(sentence, answer.retry_after))
@@ -138,8 +136,15 @@ pub fn read(
     }
 }
 
-fn refusal(word: &str, description: String, answer: &Answer, dead_words: &BTreeSet<String>) -> IssuerFault {
-    let error = if error_word::is_word(word) { word } else { "an error without a word" }.to_owned();
+fn refusal(
+    word: &str,
+    description: String,
+    answer: &Answer,
+    dead_words: &BTreeSet<String>,
+    secrets: &[&str],
+) -> IssuerFault {
+    let repeatable = error_word::is_word(word) && !blot::holds(word, secrets);
+    let error = if repeatable { word } else { "an error without a word" }.to_owned();
     let said = |error: String| {
         let plain = error == DEAD_WORDS[0];
         match (plain, description.is_empty()) {
@@ -183,8 +188,8 @@ fn members(answer: &Answer) -> Option<Map<String, Value>> {
     })
 }
 
-fn token_set(members: &Map<String, Value>) -> TokenSet {
-    let token_type = token_type(members);
+fn token_set(members: &Map<String, Value>, secrets: &[&str]) -> TokenSet {
+    let token_type = token_type(members).filter(|named| !blot::holds(named, secrets));
     let access_token = match token_type.as_deref() {
         Some(bound)
             if is_bound(bound) && members.get("access_token").is_some_and(|token| !token.is_null()) =>
@@ -199,7 +204,7 @@ fn token_set(members: &Map<String, Value>) -> TokenSet {
         id_token: printable(members, "id_token"),
         token_type,
         expires_in: members.get("expires_in").and_then(seconds),
-        scope: scope(members),
+        scope: scope(members, secrets),
     }
 }
 
@@ -265,30 +270,22 @@ fn seconds(value: &Value) -> Option<i64> {
     seconds.filter(|seconds| *seconds > 0).map(|seconds| seconds.min(TEN_YEARS))
 }
 
-/// A text, or a list of texts. An empty one says nothing.
-fn scope(members: &Map<String, Value>) -> Option<Scopes> {
+/// A text, or a list of texts; how the issuer separates scopes within one is its profile's to say. An empty one says
+/// nothing, and what holds a secret is none.
+fn scope(members: &Map<String, Value>, secrets: &[&str]) -> Option<Scopes> {
     let text = match members.get("scope")? {
         Value::String(text) => text.clone(),
         Value::Array(tokens) => tokens.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => return None,
     };
-    let scopes = Scopes::lenient(&text);
+    let scopes = Scopes::lenient(&blot::words(&text, secrets).join(" "));
     (!scopes.is_empty()).then_some(scopes)
 }
 
 /// The issuer's words as data: one line, cut, without the secrets of the request.
 #[must_use]
 pub fn tidy(description: &str, secrets: &[&str]) -> String {
-    let mut tidied = description.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        let encoded: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-        tidied = tidied.replace(secret, "…").replace(&encoded, "…");
-    }
-    let mut line = String::new();
-    for character in tidied.chars().filter(|character| !character.is_control()).take(LONGEST_DESCRIPTION) {
-        let _ = line.write_char(character);
-    }
-    line
+    blot::quote(description, secrets)
 }
 
 #[cfg(test)]
@@ -449,6 +446,6 @@ mod tests {
     #[test]
     fn a_form_answer_is_read() {
         let set = reading(200, "access_token=a&scope=repo%2Cgist&token_type=bearer").expect("an answer");
-        assert_eq!(set.scope.expect("scopes").to_string(), "gist repo");
+        assert_eq!(set.scope.expect("scopes").to_string(), "repo,gist");
     }
 }

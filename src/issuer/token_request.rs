@@ -13,10 +13,10 @@ use reqwest::Method;
 use serde_json::json;
 use url::Url;
 
-use super::IssuerFault;
 use super::http::{Answer, Http};
 use super::token_answer::{TokenSet, read};
 use super::transcript::Transcript;
+use super::{IssuerFault, address};
 use crate::secret::Token;
 
 pub(super) struct TokenRequest {
@@ -76,6 +76,8 @@ impl TokenRequest {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| IssuerFault::Odd("the token endpoint is no URL".to_owned()))?;
         let (parts, body) = request.into_parts();
+        let form: Vec<_> = url::form_urlencoded::parse(&body).collect();
+        let url = address::without(&url, &form.iter().map(|(name, _)| &**name).collect::<Vec<_>>());
         let transcript = Transcript::of(url.as_str(), parts.headers.contains_key(AUTHORIZATION), &body);
         let outgoing = self.http.request(Method::POST, &url)?.headers(parts.headers).body(body);
         *self.transcript.lock().unwrap_or_else(PoisonError::into_inner) = transcript;

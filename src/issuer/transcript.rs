@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::IssuerFault;
+use super::blot::quote;
 use super::http::Answer;
 use super::token_answer::{Member, TokenSet};
 
@@ -37,7 +38,7 @@ impl Transcript {
     /// Of a form that is about to be sent. `basic` is whether an `Authorization` header goes with it.
     #[must_use]
     pub fn of(address: &str, basic: bool, form: &[u8]) -> Self {
-        let address = address.split('?').next().unwrap_or_default();
+        let address = quote(address.split('?').next().unwrap_or_default(), &[]);
         let mut names = Vec::new();
         let mut shown = if basic { Shown::InTheHeader } else { Shown::Nowhere };
         for (name, value) in url::form_urlencoded::parse(form) {
@@ -139,8 +140,12 @@ fn what_came(tokens: &TokenSet) -> String {
     let of_type = tokens.token_type.as_ref().map(|named| format!(" of type {named}")).unwrap_or_default();
     let identity =
         tokens.id_token.unusable().map(|why| format!(", an ID token that cannot be read (it {why})"));
-    let scope = tokens.scope.as_ref().map(|scope| format!(", for {scope}")).unwrap_or_default();
-    format!("{access}{of_type}, {refresh}{}{scope}", identity.unwrap_or_default())
+    let scope = tokens.scope.as_ref().map(|scope| format!(", for {}", quote(&scope.to_string(), &[])));
+    format!(
+        "{access}{of_type}, {refresh}{}{scope}",
+        identity.unwrap_or_default(),
+        scope = scope.unwrap_or_default()
+    )
 }
 
 impl fmt::Display for Transcript {

@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 
+use super::address;
 use super::discovery::endpoints;
 use super::jwt::{Claims, untrusted};
 use super::{Issuer, IssuerFault, Issuers};
@@ -19,7 +20,9 @@ pub async fn userinfo(
 ) -> Result<Option<Claims>, IssuerFault> {
     let endpoints = endpoints(issuers, issuer).await?;
     let Some(url) = &endpoints.userinfo else { return Ok(None) };
-    let request = issuers.http.request(Method::GET, url)?.bearer_auth(access_token.expose());
+    // RFC 6750 section 2: a token is shown in one way only.
+    let url = address::without(url, &["access_token"]);
+    let request = issuers.http.request(Method::GET, &url)?.bearer_auth(access_token.expose());
     let answer = issuers.http.send(request.header("accept", "application/json")).await?;
     if answer.status != 200 {
         let sentence = format!("userinfo answered with status {}", answer.status);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Answer;
+use super::{Answer, keys};
 use crate::error::Error;
 use crate::vault::rotate::{self, Progress, Step};
 use crate::vault::{self, Damage, Verified};
@@ -73,7 +73,7 @@ pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
     }
 }
 
-/// Which master keys there are, and how much is wrapped by each.
+/// Which master keys there are, how much is wrapped by each, and how the keys of the house and those that sign stand.
 ///
 /// # Errors
 /// When the database does not answer.
@@ -105,6 +105,7 @@ pub async fn status(app: &App) -> Result<Answer, Error> {
             "{kid} (vault.previous_master_key) wraps nothing: remove it from the configuration."
         ));
     }
+    lines.extend(keys::status(app).await?);
     Ok(Answer { lines, ..Answer::default() })
 }
 

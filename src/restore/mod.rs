@@ -1,7 +1,8 @@
 //! Restored copies. An old copy of the database holds refresh tokens that were spent since it was made, and an issuer that
-//! rotates takes a spent one for theft and ends the whole grant. So a copy is recognised at the start, and of issuers that
-//! rotate nothing is refreshed until the operator says that the copy is to be used: what was put in the wrong place can
-//! still be taken away again, and has burnt nothing.
+//! rotates takes a spent one for theft and ends the whole grant. Nor does it know what was revoked since. So a copy is
+//! recognised at the start, and until the operator says that it is to be used nothing that existed then is handed out, and
+//! of issuers that rotate nothing is refreshed: what was put in the wrong place can still be taken away again, and has burnt
+//! nothing.
 //!
 //! On SQLite a file beside the database knows how far it had come ([`crate::db::sidecar`]); on PostgreSQL the cluster and
 //! its timeline tell ([`crate::db::cluster`]). What neither can see, the operator says: `attache restore mark`.
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::issuer::profile::Rotation;
 use crate::ledger;
 use crate::secret::random_id;
+use crate::vault::house;
 pub use store::Restore;
 
 /// Whether the database is what it was when it was last used. Called at each start, before anything is refreshed.
@@ -133,12 +135,21 @@ pub async fn mark(app: &App) -> Result<i64, Error> {
 pub async fn done(app: &App) -> Result<Option<i64>, Error> {
     // First what was left alone until now, for it may have been the newest database's: nobody is to spend what it replaces.
     rescue::replay_for_the_copy(app).await?;
+    if store::open(&app.db).await?.is_none() {
+        return Ok(None);
+    }
+    // Nobody knows how often the house key has sealed since the copy was made.
+    match house::rotate(app).await {
+        Ok(_) | Err(Error::Conflict(_)) => {}
+        Err(error) => return Err(error),
+    }
     let now = app.clock.now();
     let third_parties = crate::app::all(app).await?;
     let mut transaction = app.db.begin().await?;
     if !store::close(&mut transaction, now).await? {
         return Ok(None);
     }
+    held_back::end(app, &mut transaction).await?;
     let mut freed = 0;
     for third_party in &third_parties {
         freed += held_back::let_go(app, &mut transaction, &third_party.id, now).await?;
@@ -163,8 +174,9 @@ impl Restore {
         let newest =
             self.newest_at.map_or_else(String::new, |at| format!(" The last that it knows is of {at}."));
         format!(
-            "This is an old copy of the database: {}.{newest} {} connections of issuers that rotate refresh tokens are \
-             in doubt, and are not refreshed until `attache restore done`.",
+            "This is an old copy of the database: {}.{newest} It does not know what was revoked since, so nothing that \
+             existed then is handed out until `attache restore done`. {} connections of issuers that rotate refresh \
+             tokens are in doubt.",
             self.why, self.connections
         )
     }
@@ -183,6 +195,7 @@ async fn hold(app: &App, why: &str, cluster: Option<&str>) -> Result<(), Error> 
         // Another server was quicker.
         return Ok(());
     }
+    held_back::begin(app, &mut transaction, newest_at).await?;
     let mut connections = 0;
     for third_party in rotating {
         connections += held_back::hold(app, &mut transaction, &third_party.id, now).await?;

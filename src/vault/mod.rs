@@ -2,6 +2,7 @@
 //! Holds no connection to a database but through `store`; never prints what it opens.
 
 pub mod damage;
+pub mod house;
 pub mod pseudonym;
 pub mod rotate;
 pub mod seal;
@@ -19,6 +20,7 @@ use crate::secret::{Token, random_bytes, random_text};
 
 use damage::Damaged;
 pub use damage::{Damage, Verified};
+pub use house::HouseKey;
 pub use pseudonym::Pseudonyms;
 pub use seal::{DataKey, Place, Sealed};
 pub use store::{Purpose, Wrapping, destroy, foreign, insert, under, unlock, verify, wrappings};

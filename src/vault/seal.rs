@@ -43,6 +43,13 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sealed(pub String);
 
+impl Sealed {
+    /// The id of the key that sealed it.
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.0.split('.').nth(1)
+    }
+}
+
 impl DataKey {
     pub(super) const fn new(kid: String, key: LessSafeKey) -> Self {
         Self { kid, key }

@@ -1,10 +1,11 @@
-//! The SQL of `vault_keys` and `vault_masters`: the key check, the house key, the key of pseudonyms, the data keys of apps and connections, and
-//! which master key they are under.
+//! The SQL of `vault_keys` and `vault_masters`: the key check, the key of pseudonyms, the data keys of apps and
+//! connections, and which master key they are under. That of the house's keys is in [`super::house`].
 
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::{DataKey, Vault, VaultError, Verified, WrappedKey};
-use crate::clock::Timestamp;
+use super::{HouseKey, Vault, VaultError, Verified, WrappedKey, house};
+use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, named};
 use crate::error::Error;
 
@@ -22,7 +23,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Check => "check",
             Self::House => "house",
@@ -33,33 +34,35 @@ impl Purpose {
     }
 }
 
-/// Proves that the master key is the one of this database; on a new database makes the check and the house key.
+/// Proves that the master key is the one of this database; on a new database makes the check and the first house key.
 ///
 /// # Errors
 /// [`VaultError::WrongMasterKey`]; [`VaultError::Rotated`] for one that the vault was rotated away from;
 /// [`VaultError::StillNeeded`] when another one is needed beside it; [`VaultError::KeysMissing`] when there are secrets
 /// without any key.
-pub async fn unlock(db: &Db, vault: &Vault, now: Timestamp) -> Result<DataKey, Error> {
+pub async fn unlock(db: &Db, vault: &Vault, clock: &Clock) -> Result<HouseKey, Error> {
+    let now = clock.now();
     if let Some(check) = by_purpose(db, Purpose::Check).await? {
         prove(db, vault, &check).await?;
     } else {
         refuse_a_lost_key_table(db).await?;
         // Together: a house key without its check, or the reverse, would never start again.
         let mut transaction = db.begin().await?;
-        insert_once(&mut transaction, vault, Purpose::Check, now).await?;
-        insert_once(&mut transaction, vault, Purpose::House, now).await?;
-        put_master(&mut transaction, vault.wraps_by(), Master::Current, now).await?;
+        if insert_check(&mut transaction, vault, now).await? {
+            let (_, house) = vault.new_data_key()?;
+            house::store::insert(&mut transaction, &house, now, now).await?;
+            put_master(&mut transaction, vault.wraps_by(), Master::Current, now).await?;
+        }
         transaction.commit().await?;
     }
     let check = by_purpose(db, Purpose::Check).await?.ok_or(VaultError::KeysMissing)?;
     prove(db, vault, &check).await?;
     vault.follow(&check.master_kid);
     refuse_to_leave_any_shut(db, vault).await?;
-    let house = by_purpose(db, Purpose::House).await?.ok_or(VaultError::KeysMissing)?;
-    Ok(vault.unwrap(&house).map_err(|fault| match fault {
-        VaultError::UnknownMasterKey => VaultError::WrongMasterKey,
+    house::open(db, vault, clock).await.map_err(|fault| match fault {
+        Error::Vault(VaultError::UnknownMasterKey) => VaultError::WrongMasterKey.into(),
         other => other,
-    })?)
+    })
 }
 
 /// The configured master key is, or is about to be, the one that the vault is under.
@@ -301,7 +304,7 @@ pub async fn destroy(connection: &mut AnyConnection, kid: &str) -> Result<(), sq
 }
 
 async fn by_purpose(db: &Db, purpose: Purpose) -> Result<Option<WrappedKey>, sqlx::Error> {
-    // The list of `vault_keys_single` letter by letter, or SQLite reads the keys of all connections.
+    // The list of `vault_keys_few` letter by letter, or SQLite reads the keys of all connections.
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys \
         WHERE purpose IN ('check', 'house') AND purpose = $1";
     let row = sqlx::query(select).bind(purpose.as_str()).fetch_optional(&db.pool).await?;
@@ -314,25 +317,20 @@ pub(super) async fn by_kid(db: &Db, kid: &str) -> Result<Option<WrappedKey>, sql
     row.as_ref().map(wrapped).transpose()
 }
 
-/// Two replicas that boot at once end with one key: the other's insert finds the unique index.
-async fn insert_once(
-    connection: &mut AnyConnection,
-    vault: &Vault,
-    purpose: Purpose,
-    now: Timestamp,
-) -> Result<(), Error> {
+/// Two replicas that boot at once end with one check: the other's insert finds the unique index. False then.
+async fn insert_check(connection: &mut AnyConnection, vault: &Vault, now: Timestamp) -> Result<bool, Error> {
     let (_, key) = vault.new_data_key()?;
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    sqlx::query(insert)
+    let done = sqlx::query(insert)
         .bind(&key.kid)
-        .bind(purpose.as_str())
+        .bind(Purpose::Check.as_str())
         .bind(&key.master_kid)
         .bind(&key.wrapped)
         .bind(now.unix())
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(done.rows_affected() == 1)
 }
 
 async fn refuse_a_lost_key_table(db: &Db) -> Result<(), Error> {
@@ -342,7 +340,7 @@ async fn refuse_a_lost_key_table(db: &Db) -> Result<(), Error> {
     if sealed.is_some() { Err(VaultError::KeysMissing.into()) } else { Ok(()) }
 }
 
-fn wrapped(row: &sqlx::any::AnyRow) -> Result<WrappedKey, sqlx::Error> {
+pub(super) fn wrapped(row: &AnyRow) -> Result<WrappedKey, sqlx::Error> {
     Ok(WrappedKey {
         kid: row.try_get("kid")?,
         master_kid: row.try_get("master_kid")?,

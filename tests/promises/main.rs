@@ -1,6 +1,7 @@
 //! The promises, as sentences. Each runs the real router over HTTP, on a real database of each kind, against a
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
+mod addresses;
 mod architecture;
 mod backup;
 mod brake;
@@ -23,6 +24,7 @@ mod damage;
 mod delete_account;
 mod documentation;
 mod early;
+mod echoes;
 mod elsewhere;
 mod environments;
 mod exchange;
@@ -32,10 +34,12 @@ mod graphql;
 mod hand_out;
 mod held;
 mod id_token;
+mod keys;
 mod leaks;
 mod limits;
 mod locks;
 mod machine_room;
+mod manifest_grants;
 mod many;
 mod mass_revoke;
 mod mass_revoke_killed;

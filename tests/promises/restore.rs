@@ -7,7 +7,8 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::backup::backup;
-use crate::world::{Database, LIFETIME, Plan, Postgres, Replica, Sqlite, World, open};
+use crate::elsewhere;
+use crate::world::{Database, EDITOR, LIFETIME, Plan, Postgres, Replica, Sqlite, World, open, refused};
 
 /// Runs on this file instead of the database's own.
 fn moved(world: &World, name: &str) -> String {
@@ -65,8 +66,10 @@ async fn an_old_copy_burns_no_grant_and_waits_for_the_operators_word() {
     let said = ready_now["restored"].as_str().expect("a sentence");
     assert!(said.contains("attache restore done") && said.contains("1 connections"), "{said}");
     assert!(ask(&copy.app, Command::RestoreStatus).await.lines[0].contains("old copy"));
-    // What still lives is handed out, and nothing is refreshed early.
-    assert_eq!(get(&world, &copy.url, &connection).await["external_token"], token.as_str());
+    // It may have been revoked since: what still lives is not handed out, and nothing is refreshed early.
+    let refused = get(&world, &copy.url, &connection).await;
+    assert!(refused.get("external_token").is_none() && refused["state"] == "restored_copy", "{refused}");
+    assert!(!refused.to_string().contains(&token));
     world.clock.advance(LIFETIME);
     assert_eq!(Line::default().begin_due(&copy.app).await.expect("what is due"), 0);
     let refused = get(&world, &copy.url, &connection).await;
@@ -147,13 +150,17 @@ async fn a_database_without_its_own_mark_is_taken_for_a_copy(#[case] found: Opti
 }
 
 #[tokio::test]
-async fn an_issuer_that_does_not_rotate_goes_on_in_an_old_copy() {
+async fn an_issuer_that_does_not_rotate_goes_on_when_the_operator_has_spoken() {
     let replace = vec![("[issuers.sandbox]\n", "[issuers.sandbox]\nrotation = \"reusable\"\n")];
     let world = World::planned(Sqlite, Plan { replace, ..Plan::default() }).await;
     let connection = world.connection().await;
     let (_, copy) = old_copy(&world, &connection).await;
     assert_eq!(state(&copy.app, &connection).await.0, "active");
     assert!(ready(&world, &copy.machine_room).await["restored"].is_string());
+    // But who may still have it, only the operator knows.
+    assert_eq!(get(&world, &copy.url, &connection).await["state"], "restored_copy");
+    ask(&copy.app, Command::UseRestored).await;
+    assert_eq!(get(&world, &copy.url, &connection).await["ok"], true);
 }
 
 #[rstest]
@@ -163,11 +170,11 @@ async fn a_copy_that_nothing_tells_apart_is_marked_by_the_operator(
 ) {
     let world = World::new(database).await;
     let connection = world.connection().await;
-    let token = world.access_token(&connection).await;
+    world.access_token(&connection).await;
     let asked = world.issuer.refreshes();
     let marked = ask(&world.app, Command::MarkRestored).await;
     assert!(marked.lines[0].starts_with("1 connections are in doubt"), "{:?}", marked.lines);
-    assert_eq!(world.access_token(&connection).await, token);
+    assert_eq!(world.get(&connection).await["state"], "restored_copy");
     world.clock.advance(LIFETIME);
     assert_eq!(world.get(&connection).await["state"], "restored_copy");
     assert!(ready(&world, &world.machine_room).await["restored"].is_string());
@@ -179,6 +186,52 @@ async fn a_copy_that_nothing_tells_apart_is_marked_by_the_operator(
     ask(&world.app, Command::UseRestored).await;
     world.access_token(&connection).await;
     assert_eq!(state(&open(&world.config, &world.clock).await, &connection).await.0, "active");
+}
+
+#[rstest]
+#[tokio::test]
+async fn nothing_that_existed_then_is_handed_out_by_any_way_until_the_operator_has_spoken(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    // The access token that is stored, a content token that is kept, and a JWT got elsewhere.
+    let stored = world.access_token(&connection).await;
+    let elsewhere = elsewhere::tokens(&world, EDITOR).await.access;
+    let by_id = [
+        ("subject_token", connection.as_str()),
+        ("subject_token_type", "urn:attache:params:oauth:token-type:connection"),
+    ];
+    let by_token = |token: &'static str| [("subject_token", token)];
+    let subjects = [&*stored.clone().leak(), &*elsewhere.leak()].map(by_token);
+    let ways = || subjects.iter().map(<[_; 1]>::as_slice).chain([by_id.as_slice()]);
+    for way in ways() {
+        assert_eq!(world.exchange(way).await.status(), 200);
+    }
+    ask(&world.app, Command::MarkRestored).await;
+    for way in ways() {
+        let said = refused(world.exchange(way).await, 503, "temporarily_unavailable").await;
+        assert!(said.contains("restored from an older copy"), "{said}");
+    }
+    assert_eq!(world.get(&connection).await["state"], "restored_copy");
+    assert_eq!(world.v1_token(&connection, &serde_json::json!({})).await.status(), 503);
+    for [(_, token)] in subjects {
+        let viewer: Value = world.viewer(token).await.json().await.expect("JSON");
+        assert!(viewer["errors"].is_array(), "{viewer}");
+        assert!(viewer["data"]["_viewer"]["project"].is_null(), "{viewer}");
+    }
+    // The freeze that does it is nobody's to lift alone.
+    let id = world.column("SELECT id FROM freezes WHERE part_of <> $1", "").await.expect("a freeze");
+    assert!(run(&world.app, Command::Unfreeze { id }).await.is_err());
+    let person = world.signed_in(EDITOR).await;
+    let page = person.get(&format!("/account/connected-apps/{connection}")).await;
+    assert!(!page.says("is being stopped"), "{}", page.text);
+    ask(&world.app, Command::UseRestored).await;
+    for way in ways() {
+        assert_eq!(world.exchange(way).await.status(), 200);
+    }
+    assert_eq!(world.access_token(&connection).await, stored);
+    assert_eq!(world.rows("freezes").await, 0);
 }
 
 #[rstest]

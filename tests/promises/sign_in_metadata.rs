@@ -140,3 +140,71 @@ async fn kept_keys_serve_when_the_key_set_cannot_be_had_again(
     world.issuer.faults().jwks.always(Fault::status(500));
     world.signed_in(EDITOR).await;
 }
+
+#[rstest]
+#[tokio::test]
+async fn an_optional_member_that_cannot_be_used_is_absent_and_the_rest_serves(
+    #[values(
+        "userinfo_endpoint",
+        "revocation_endpoint",
+        "end_session_endpoint",
+        "authorization_response_iss_parameter_supported"
+    )]
+    member: &'static str,
+    #[values(json!(null), json!(""), json!("no address"), json!(42), json!({}), json!("javascript:alert(1)"))]
+    value: Value,
+) {
+    let world = World::new(Sqlite).await;
+    world.issuer.faults().discovery_shape.always(DiscoveryShape::With(member, value));
+    let connection = world.connection().await;
+    world.access_token(&connection).await;
+    assert_eq!(ready(&world, &world.machine_room).await.1["status"], "ready");
+}
+
+#[tokio::test]
+async fn what_an_issuer_says_is_quoted_and_cut() {
+    let world = World::new(Sqlite).await;
+    let long = format!("https://{}.test/{}", "a".repeat(63), "b".repeat(100_000));
+    world.issuer.faults().discovery_shape.always(DiscoveryShape::With("token_endpoint", json!(long)));
+    let readiness = ready(&world, &world.machine_room).await.1;
+    let said = readiness["issuers"]["sandbox"].as_str().expect("a sentence");
+    assert!(said.len() < 500, "{said}");
+}
+
+/// The published key set, each key changed like this.
+async fn publish(world: &World, change: impl Fn(&mut Value)) {
+    let url = format!("{}.well-known/jwks.json", world.issuer.url());
+    let mut set: Value = world.http.get(url).send().await.expect("an answer").json().await.expect("JSON");
+    for key in set["keys"].as_array_mut().expect("keys") {
+        change(key);
+    }
+    let body = set.to_string();
+    world.issuer.faults().jwks.always(Fault::Status { code: 200, body, retry_after: None });
+}
+
+#[rstest]
+#[case::without_a_name(|key: &mut Value| drop(key.as_object_mut().expect("a key").remove("kid")))]
+#[case::with_an_empty_name(|key: &mut Value| key["kid"] = json!(null))]
+#[case::in_standard_base64(|key: &mut Value| {
+    let n = key["n"].as_str().expect("a modulus").replace('-', "+").replace('_', "/");
+    key["n"] = json!(format!("{n}=="));
+})]
+#[tokio::test]
+async fn a_key_that_is_written_oddly_verifies_all_the_same(
+    #[case] change: fn(&mut Value),
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    publish(&world, change).await;
+    world.signed_in(EDITOR).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_used_is_named_for_what_is_wrong_with_it() {
+    let world = World::new(Sqlite).await;
+    publish(&world, |key| key["n"] = json!("n*t base64")).await;
+    let person = Person::new(&world);
+    let callback = person.sign_in_up_to_the_callback(EDITOR, "/sign-in").await;
+    let page = person.get(callback.as_str()).await;
+    assert!(page.status == 400 && page.says("a number in it is not base64"), "{}", page.text);
+}

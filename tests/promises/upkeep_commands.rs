@@ -58,6 +58,12 @@ async fn the_master_key_is_rotated_beside_a_running_server_and_comes_from_a_comm
     let mut serving = place.serve().await;
     let nothing = place.run(&["vault", "rotate"]);
     assert!(succeeded(&nothing).contains("there is nothing to rotate"));
+    let house = place.run(&["vault", "rotate-house"]);
+    assert!(succeeded(&house).contains("seals what belongs to the house"), "{}", text(&house.stdout));
+    let signing = place.run(&["vault", "rotate-signing"]);
+    assert!(succeeded(&signing).contains("is published, and signs"), "{}", text(&signing.stdout));
+    assert!(refused(&place.run(&["vault", "rotate-signing"])).contains("about to follow already"));
+    succeeded(&place.run(&["vault", "rotate-signing", "--withdraw"]));
     serving.terminate();
     assert_eq!(serving.end().await, Some(0));
     std::fs::write(place.path("new.key"), new_key()).expect("a file");

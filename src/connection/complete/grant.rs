@@ -95,7 +95,7 @@ impl Grant {
             return Err(issuer_fault(third_party, IssuerFault::Odd(why)));
         }
         if let (ScopeRule::Exact, Some(granted)) = (third_party.scope_rule, &tokens.scope)
-            && *granted != third_party.scopes
+            && !third_party.scopes.is_subset(granted)
         {
             return Err(ConnectFault::ScopeMismatch.into());
         }

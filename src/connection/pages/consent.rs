@@ -131,7 +131,7 @@ pub async fn show(
     let third_party = app_to_connect(&app, &key).await?;
     let wish = link.wish(&third_party)?;
     let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
-    let scopes = scopes_to_ask(&third_party, renewed.as_ref(), &wish);
+    let scopes = scopes_to_ask(&third_party, renewed.as_ref(), &wish)?;
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
     let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
     let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));

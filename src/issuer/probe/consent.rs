@@ -12,7 +12,7 @@ use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::refresh::refresh;
-use crate::issuer::scope::Scopes;
+use crate::issuer::scope::{self, Scopes};
 use crate::issuer::token_answer::TokenSet;
 use crate::issuer::{Client, IssuerFault};
 use crate::secret::{Token, same};
@@ -201,7 +201,10 @@ impl Asking<'_> {
             Some(seconds) => report.good("access token", format!("it lives for {seconds} seconds")),
             None => report.unproven("access token", "the issuer does not say how long it lives (expires_in)"),
         }
-        scopes(&self.registration.scopes, tokens.scope.as_ref(), report);
+        let (asked, separator) = (&self.registration.scopes, self.probe.issuer.profile.scope_separator);
+        let refreshable = tokens.refresh_token.token().is_some();
+        let granted = scope::granted(tokens.scope.as_ref(), asked, separator, refreshable);
+        scopes(asked, granted.as_ref(), report);
         let Some(id_token) = tokens.id_token.token().filter(|_| self.probe.issuer.identifier().is_some())
         else {
             return;
@@ -262,7 +265,7 @@ fn code(attempt: &Attempt, pasted: &str, endpoints: &Endpoints) -> Result<Token,
             again,
         ));
     }
-    match callback.answered(endpoints) {
+    match callback.answered(endpoints, &[&attempt.verifier]) {
         Answered::Code(code) => Ok(code),
         Answered::Denied => Err(wrong("the consent was declined", "Run this again, and allow it.")),
         Answered::WrongIssuer => Err(wrong(
