@@ -3,12 +3,14 @@
 import { app } from '../journeys/world.mjs';
 
 const question = /Paste that page's whole address here:\s*$/;
-// A browser that knows nobody at the issuer is asked for in these words.
-const fresh = /\b(private|fresh|new) (window|browser)\b/i;
+// In these words it asks for a browser in which nobody is signed in at the issuer.
+const fresh = /\b(another browser|private window)\b/i;
 
 /** Everything that it printed. */
 export async function consult(world, longestLeeway) {
   const usual = await world.visitor();
+  // Most people are signed in at the broker: at Keycloak that session is what two consents of one browser share.
+  await usual.signIn();
   const doctor = world.broker.converse('check', '--issuer', world.issuer.name, '--app', app, '--consent', '--longest-leeway', `${longestLeeway}`);
   const answer = async (asked) => {
     const visitor = fresh.test(asked) ? await world.visitor() : usual;
