@@ -62,8 +62,9 @@ export const keycloak = {
     await mkdir(join(home, 'data', 'import'), { recursive: true });
     await writeFile(join(home, 'data', 'import', 'realm.json'), JSON.stringify(realm(clients)));
     const options = [`--http-host=127.0.0.1`, `--http-port=${port}`, `--http-management-port=${adminPort}`, `--hostname=${new URL(url).origin}`];
-    return Server.start(join(home, 'bin', 'kc.sh'), ['start-dev', '--db=dev-mem', '--import-realm', ...options], `http://127.0.0.1:${port}/realms/attache`, {
-      env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m' },
+    return Server.start(join(home, 'bin', 'kc.sh'), ['start-dev', '--db=dev-mem', '--import-realm', ...options], `http://127.0.0.1:${port}/realms/attache/.well-known/openid-configuration`, {
+      // Begun quickly rather than made quick.
+      env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m', JAVA_OPTS_APPEND: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' },
     });
   },
 };

@@ -17,7 +17,7 @@ export class Server {
     server.cutShort = () => server.#kill('SIGKILL');
     process.once('exit', server.cutShort);
     try {
-      await until(`${url}`, () => server.#answers(url), 180);
+      await until(url, () => server.#answers(url), 300);
     } catch (error) {
       await server.stop();
       throw new Error(`${program} did not start: ${error.message}\n${server.log}`);

@@ -12,6 +12,8 @@ import { Recorder } from './recorder.mjs';
 import { Visitor } from './visitor.mjs';
 
 const environment = 'master';
+// Milliseconds: an issuer that has just started is slow with its first pages.
+const patience = 60_000;
 
 /** The two clients that an operator registers: of Attaché itself, and of the app. */
 export const clients = (broker) => [
@@ -21,7 +23,7 @@ export const clients = (broker) => [
 
 /** What an operator writes for this issuer and these clients, but for listeners, vault and database. */
 export const config = (issuer, url, [signIn, writer], content) => ({
-  outbound: { allow_origins: [new URL(url).origin, new URL(content).origin] },
+  outbound: { deadline_seconds: patience / 1000, allow_origins: [new URL(url).origin, new URL(content).origin] },
   sign_in: { issuer: issuer.name, client_id: signIn.id, client_secret: signIn.secret, scopes: issuer.signInScopes },
   issuers: { [issuer.name]: { name: issuer.title, issuer: url, ...issuer.profile } },
   apps: { [app]: { name: 'Content Writer', issuer: issuer.name, client_id: writer.id, client_secret: writer.secret, scopes: writer.scopes, ...issuer.app } },
@@ -77,7 +79,9 @@ export class World {
 
   /** Somebody with the issuer's test account, at a browser that was never here before. */
   async visitor() {
-    return new Visitor(await this.browser.open(), this.broker, this.issuer);
+    const page = await this.browser.open();
+    page.setDefaultTimeout(patience);
+    return new Visitor(page, this.broker, this.issuer);
   }
 
   /** One call on Slack's wire, read as its answer. */
