@@ -37,6 +37,7 @@ async function run(program, args, { log, env, cwd }) {
     const [status] = await once(child, 'exit');
     process.off('exit', killed);
     if (status === 0) return;
+    if (status === 127) throw new Missing(`${program} is not installed`);
     const last = (await readFile(log, 'utf8')).trim().split('\n').at(-1);
     throw new Missing(`${program} ${args[0]} ended with ${status}: ${last}`);
   } finally {
@@ -45,8 +46,9 @@ async function run(program, args, { log, env, cwd }) {
 }
 
 /** A Go program, built in a module of its own. `also` and `replace` say what its own module file says beside. */
-export async function goProgram(name, { version, source, get, also = [], replace = [], tags = '' }) {
+export async function goProgram(name, { version, source, get, also = [], replace = [], tags = '', cgo = false }) {
   const env = {
+    CGO_ENABLED: cgo ? '1' : '0',
     GOMODCACHE: join(store, 'go', 'modules'),
     GOCACHE: join(store, 'go', 'build'),
     // A read-only module cache could not be removed with the rest of target/.

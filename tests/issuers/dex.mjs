@@ -30,7 +30,7 @@ export const dex = {
   name: 'dex',
   title: 'dex',
   urlAt: (port) => `http://127.0.0.1:${port}/dex`,
-  profile: { revocation_reach: 'none', leeway_seconds: 2 },
+  profile: { revocation_reach: 'none', leeway_seconds: 2, live_refresh_tokens: 1, dead_words: ['invalid_request'] },
   app: {},
   manners: { username: '#login', login, password, yes: /^(login|grant access)$/i },
 

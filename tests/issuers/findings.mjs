@@ -16,7 +16,7 @@ export const known = {
   // So they do here on one session, as long as another client keeps it alive: the broker's own does.
   keycloak: { rotates: true, tells: true, found: [rotating, noLeeway, reach('grant')] },
   // A new consent ends the token of the one before. A use within three seconds of another replaces nothing.
-  dex: { rotates: true, tells: false, found: [rotating, withoutRevocation] },
+  dex: { rotates: true, tells: false, found: [rotating, withoutRevocation, /^leeway_seconds = [12] /m, /^dead_words = \["invalid_request"\]/m, /^live_refresh_tokens = 1 /m] },
   // It has a revocation endpoint, and names it in its OAuth metadata (RFC 8414) only.
   'django-oauth-toolkit': { rotates: true, tells: false, found: [rotating, noLeeway, withoutRevocation, /ends nothing else: the current refresh token lives/] },
   hydra: { rotates: true, tells: true, found: [rotating, noLeeway, reuseEndsAll, reach('family')] },

@@ -42,6 +42,7 @@ export const hydra = {
       // As in its own module file, which counts only there.
       replace: ['github.com/gobuffalo/pop/v6=github.com/ory/pop/v6@v6.2.1-0.20241121111754-e5dfc0f3344b'],
       tags: 'sqlite',
+      cgo: true,
     });
     return version;
   },

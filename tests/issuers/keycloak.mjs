@@ -1,6 +1,7 @@
 // Owns Keycloak as one of the issuers: its distribution from Maven Central, in development mode with a database in
 // memory, and one realm that replaces refresh tokens at each use.
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Missing, folderOf, store } from './bring.mjs';
 import { Server } from './server.mjs';
@@ -49,6 +50,8 @@ export const keycloak = {
   manners: { username: '#username', login, password, yes: /^(sign in|yes)$/i },
 
   async bring() {
+    const java = /version "(\d+)/.exec(spawnSync('java', ['-version'], { encoding: 'utf8' }).stderr ?? '')?.[1] ?? 0;
+    if (java < 17) throw new Missing('it needs Java 17 or newer; on Debian install the packages default-jdk-headless and maven');
     folder = await folderOf(`keycloak-${version}`, async (half, run) => {
       const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:tar.gz`;
       const repository = `-Dmaven.repo.local=${join(store, 'maven')}`;
@@ -64,7 +67,7 @@ export const keycloak = {
     const options = [`--http-host=127.0.0.1`, `--http-port=${port}`, `--http-management-port=${adminPort}`, `--hostname=${new URL(url).origin}`];
     return Server.start(join(home, 'bin', 'kc.sh'), ['start-dev', '--db=dev-mem', '--import-realm', ...options], `http://127.0.0.1:${port}/realms/attache/.well-known/openid-configuration`, {
       // Begun quickly rather than made quick.
-      env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m', JAVA_OPTS_APPEND: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC' },
+      env: { JAVA_OPTS_KC_HEAP: '-Xms64m -Xmx512m', JAVA_OPTS_APPEND: '-XX:TieredStopAtLevel=1' },
     });
   },
 };
