@@ -55,7 +55,7 @@ export const keycloak = {
     folder = await folderOf(`keycloak-${version}`, async (half, run) => {
       const artifact = `org.keycloak:keycloak-quarkus-dist:${version}:tar.gz`;
       const repository = `-Dmaven.repo.local=${join(store, 'maven')}`;
-      await run('mvn', ['--batch-mode', '--no-transfer-progress', repository, 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack', `-Dartifact=${artifact}`, `-DoutputDirectory=${half}`]);
+      await run('mvn', ['--batch-mode', '--no-transfer-progress', repository, 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack', `-Dartifact=${artifact}`, `-DoutputDirectory=${half}`, `-DmarkersDirectory=${half}`]);
     });
     return version;
   },
