@@ -127,7 +127,8 @@ async fn authenticate(
             Err(fault) => tracing::info!(issuer = issuer.key, %fault, "userinfo was not had at sign-in"),
         }
     }
-    let answered = [&tokens.access_token, &tokens.refresh_token, &tokens.id_token].into_iter().flatten();
+    let answered = [&tokens.access_token, &tokens.refresh_token, &tokens.id_token];
+    let answered = answered.into_iter().filter_map(Member::token);
     let sent: Vec<&str> =
         client.secret.iter().chain([code, verifier]).chain(answered).map(Token::expose).collect();
     let shown = |name: &str| claims.get(name)?.as_str().and_then(|text| as_data(&quote(text, &sent)));

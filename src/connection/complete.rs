@@ -124,7 +124,7 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
     let tokens = match outcome {
         Ok(mut tokens) => {
             let (asked, separator) = (&attempt.scopes, third_party.issuer.profile.scope_separator);
-            let refreshable = tokens.refresh_token.is_some();
+            let refreshable = tokens.refresh_token.token().is_some();
             tokens.scope = scope::granted(tokens.scope.as_ref(), asked, separator, refreshable);
             tokens
         }

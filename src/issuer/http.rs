@@ -116,10 +116,10 @@ impl Http {
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let _waiting = load::waiting();
         let late = || IssuerFault::Unanswered("no whole answer came in time".to_owned());
-        deadline::within(self.deadline, Self::exchange(request)).await.unwrap_or_else(|| Err(late()))
+        deadline::within(self.deadline, self.exchange(request)).await.unwrap_or_else(|| Err(late()))
     }
 
-    async fn exchange(request: RequestBuilder) -> Result<Answer, IssuerFault> {
+    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
         let mut response = request.send().await.map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let header =

@@ -65,7 +65,7 @@ export async function freePorts(count) {
 }
 
 /** A configuration as TOML: nested objects are tables, all else is written as JSON writes it. */
-function toml(table, path = []) {
+export function toml(table, path = []) {
   const isTable = (value) => typeof value === 'object' && !Array.isArray(value);
   const entries = Object.entries(table).filter(([, value]) => value !== undefined);
   const key = (name) => (/^[\w-]+$/.test(name) ? name : JSON.stringify(name));
@@ -78,8 +78,8 @@ class Process {
   output = '';
   log = '';
 
-  constructor(args, options) {
-    this.child = spawn(binary, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(args, { input = 'ignore', ...options }) {
+    this.child = spawn(binary, args, { ...options, stdio: [input, 'pipe', 'pipe'] });
     this.child.stdout.setEncoding('utf8').on('data', (chunk) => {
       this.output += chunk;
       this.log += chunk;
@@ -152,6 +152,11 @@ export class Broker {
   /** One command of the same binary, with the same configuration. */
   run(...args) {
     return promisify(execFile)(binary, args, this.#options());
+  }
+
+  /** The same for a command that asks: its process, which is told by `child.stdin`. */
+  converse(...args) {
+    return new Process(args, { ...this.#options(), input: 'pipe' });
   }
 
   /** A caller with an API key for these apps. */

@@ -21,7 +21,8 @@ export class Issuer {
   /** Every token that somebody asked to revoke. */
   revocations = [];
 
-  static async start(port, clients) {
+  /** `listen` is another port where something stands in front of the issuer. */
+  static async start(port, clients, listen = port) {
     const issuer = new Issuer();
     issuer.url = `http://127.0.0.1:${port}`;
     issuer.clients = clients;
@@ -62,7 +63,7 @@ export class Issuer {
       if (route === 'revocation') issuer.revocations.push(params.token);
       if (route === 'token') issuer.exchanges.push({ grant: params.grant_type, sent: { ...params }, status: context.status, given: context.body });
     });
-    issuer.server = http.createServer(provider.callback()).listen(port, '127.0.0.1');
+    issuer.server = http.createServer(provider.callback()).listen(listen, '127.0.0.1');
     await once(issuer.server, 'listening');
     return issuer;
   }
