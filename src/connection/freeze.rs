@@ -120,10 +120,9 @@ pub async fn of_account(app: &App, account_id: &str) -> Result<Vec<Freeze>, Erro
 #[must_use]
 pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
     let meant = |freeze: &Freeze| match (freeze.part_of.as_deref(), freeze.is_pause_of(used)) {
-        (Some(COPY), _) => Standing::Held,
+        (Some(COPY), _) | (None, false) => Standing::Held,
         (Some(_), _) => Standing::Ending,
         (None, true) => Standing::PausedByYou,
-        (None, false) => Standing::Held,
     };
     freezes.iter().filter(|freeze| freeze.covers(used)).map(meant).max().unwrap_or(Standing::Free)
 }

@@ -247,8 +247,8 @@ mod tests {
 
     /// Every way to write a text that an issuer might use.
     fn spellings(secret: &str) -> Vec<String> {
-        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-        let every: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let hex = String::from_utf8(in_hex(secret.as_bytes())).expect("digits");
+        let every: String = (0..secret.len()).map(|at| ["%", &hex[2 * at..2 * at + 2]].concat()).collect();
         let form: String = url::form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         let mut spellings = vec![
             secret.to_owned(),

@@ -25,7 +25,8 @@ fn hex(text: &str) -> String {
 
 /// Each spelling, and what of it must not be read anywhere.
 fn spelled(secret: &str) -> Vec<String> {
-    let escaped: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let digits = hex(secret);
+    let escaped: String = (0..secret.len()).map(|at| ["%", &digits[2 * at..2 * at + 2]].concat()).collect();
     vec![
         secret.to_owned(),
         escaped,
