@@ -18,7 +18,7 @@ use crate::issuer::id_token::{self, Expected};
 use crate::issuer::jwt::untrusted;
 use crate::issuer::profile::Pkce;
 use crate::issuer::scope::Scopes;
-use crate::issuer::token_answer::Member;
+use crate::issuer::token_set::Member;
 use crate::issuer::userinfo::userinfo;
 use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};

@@ -6,6 +6,7 @@ pub(super) mod holding;
 mod judge;
 pub mod protocol;
 pub mod rescue;
+mod sealing;
 mod store;
 mod storing;
 
@@ -14,11 +15,9 @@ use std::time::{Duration, Instant};
 use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
 use self::storing::Storing;
 use super::revoke::tell;
-use super::seal::{
-    Binding, data_key, open_access_token, open_previous_refresh_token, open_refresh_token, seal,
-};
-use super::state::{BETWEEN_REFRESHES, Flaw, Setback, Status, is_refused_for_good};
-use super::{Connection, SealedTokens, give_up};
+use super::seal::{open_previous_refresh_token, open_refresh_token};
+use super::state::{BETWEEN_REFRESHES, Setback, Status, is_refused_for_good};
+use super::{Connection, give_up};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
@@ -27,8 +26,7 @@ use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
-use crate::issuer::scope;
-use crate::issuer::token_answer::{Member, TokenSet};
+use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{self, Client, IssuerFault, discovery};
 use crate::ledger::{Action, Entry};
@@ -330,41 +328,6 @@ impl Refresh<'_> {
             (None, Some(said)) => entry.saying(&said),
             (None, None) => entry,
         }
-    }
-
-    /// The refresh token that the answer brought.
-    fn successor(&self) -> Option<&Token> {
-        self.tokens.as_ref().and_then(|tokens| tokens.refresh_token.token())
-    }
-
-    /// The answer, sealed for the generation after the row's. Of another identity's only the refresh token is kept, so
-    /// that it can be revoked. Where nothing came that can be handed out, what was given before is, while it lives.
-    fn seal(&self) -> Result<Option<SealedTokens>, Error> {
-        let Some(tokens) = &self.tokens else { return Ok(None) };
-        let (app, current) = (self.app, &self.current);
-        let now = app.clock.now();
-        let binding = Binding { generation: current.generation + 1, ..current.binding() };
-        let key = data_key(app, current)?;
-        let separator = self.third_party.issuer.profile.scope_separator;
-        let scope = scope::granted(tokens.scope.as_ref(), &current.granted_scopes, separator, true);
-        let mut tokens = TokenSet { scope, ..tokens.clone() };
-        let mut lives_until = None;
-        if self.is_another {
-            tokens.access_token = Member::Absent;
-        } else if tokens.access_token.token().is_none() && current.outlives(now, 0) {
-            tokens.token_type.clone_from(&current.token_type);
-            tokens.access_token = open_access_token(app, current)?.into();
-            lives_until = Some(current.access_expires_at);
-        }
-        let mut sealed = seal(&key, binding, &tokens, Some(&self.spent), &current.granted_scopes, now)?;
-        if let Some(until) = lives_until {
-            sealed.access_expires_at = until;
-            sealed.flaw = sealed.flaw.or(Some(Flaw::AccessToken));
-        }
-        if self.is_another {
-            sealed.flaw = Some(Flaw::Identity);
-        }
-        Ok(Some(sealed))
     }
 
     /// Kept in the row, so that the outbox revokes it until the issuer confirms.

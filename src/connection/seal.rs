@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::jwt;
 use crate::issuer::scope::Scopes;
-use crate::issuer::token_answer::TokenSet;
+use crate::issuer::token_set::TokenSet;
 use crate::secret::Token;
 use crate::vault::{DataKey, Place, Sealed, VaultError};
 

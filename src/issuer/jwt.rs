@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::key_set::{key_set, missed, search};
-use super::token_answer::LONGEST_TOKEN;
+use super::token_set::LONGEST_TOKEN;
 use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
 

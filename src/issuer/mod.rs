@@ -26,6 +26,7 @@ pub mod revoke;
 pub mod scope;
 pub mod token_answer;
 pub mod token_request;
+pub mod token_set;
 pub mod transcript;
 pub mod userinfo;
 

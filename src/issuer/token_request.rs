@@ -14,7 +14,8 @@ use serde_json::json;
 use url::Url;
 
 use super::http::{Answer, Http};
-use super::token_answer::{TokenSet, read};
+use super::token_answer::read;
+use super::token_set::TokenSet;
 use super::transcript::Transcript;
 use super::{IssuerFault, address};
 use crate::secret::Token;

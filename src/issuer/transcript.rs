@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::IssuerFault;
 use super::blot::quote;
 use super::http::Answer;
-use super::token_answer::{Member, TokenSet};
+use super::token_set::{Member, TokenSet};
 
 /// One request and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -78,7 +78,7 @@ pub fn more_apps(apps: &[(&str, &str)]) -> String {
 pub async fn grants(world: &World, app: &str, people: std::ops::Range<usize>) -> Vec<String> {
     use attache::connection::seal::{Binding, seal};
     use attache::issuer::scope::Scopes;
-    use attache::issuer::token_answer::TokenSet;
+    use attache::issuer::token_set::TokenSet;
     use attache::secret::Token;
     use attache::vault::{Purpose, insert};
 

@@ -4,7 +4,7 @@
 use attache::clock::Timestamp;
 use attache::connection::seal::{Binding, seal};
 use attache::issuer::scope::Scopes;
-use attache::issuer::token_answer::TokenSet;
+use attache::issuer::token_set::TokenSet;
 use attache::secret::Token;
 use attache::vault::Vault;
 
@@ -134,12 +134,11 @@ impl Makings<'_> {
         let (key, wrapped) = self.vault.new_data_key()?;
         let binding = Binding { connection_id: &id, account_id: &account_id, app_id: &app_id, generation: 1 };
         let tokens = TokenSet {
-            access_token: Some(Token::new(access_token(row))),
-            refresh_token: Some(Token::new(refresh_token(row))),
+            access_token: Some(Token::new(access_token(row))).into(),
+            refresh_token: Some(Token::new(refresh_token(row))).into(),
             // Ten years: nothing is refreshed unless it is forced.
             expires_in: Some(315_360_000),
-            scope: None,
-            id_token: None,
+            ..TokenSet::default()
         };
         let sealed = seal(&key, binding, &tokens, None, &Scopes::lenient(SCOPES), self.now)?;
         let (Some(access), Some(hash), Some(expires), Some(refresh)) =

@@ -20,7 +20,7 @@ use crate::issuer::discovery::endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
-use crate::issuer::token_answer::{Member, TokenSet};
+use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};

@@ -14,7 +14,7 @@ use crate::connection::start::store::{self, Claimant, Kept};
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::scope::Scopes;
-use crate::issuer::token_answer::{Member, TokenSet};
+use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::secret::{Token, TokenHash};
 use crate::vault::{Place, VaultError};

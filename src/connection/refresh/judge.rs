@@ -9,7 +9,7 @@ use crate::App;
 use crate::account;
 use crate::app::ThirdPartyApp;
 use crate::connection::Connection;
-use crate::issuer::token_answer::{Member, TokenSet};
+use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::{IssuerFault, id_token};
 
 /// Until then keys that are not here count as keys that cannot be had.

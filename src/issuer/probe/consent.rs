@@ -13,7 +13,7 @@ use crate::issuer::discovery::Endpoints;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::refresh::refresh;
 use crate::issuer::scope::{self, Scopes};
-use crate::issuer::token_answer::TokenSet;
+use crate::issuer::token_set::TokenSet;
 use crate::issuer::{Client, IssuerFault};
 use crate::secret::{Token, same};
 
