@@ -1,7 +1,9 @@
 //! Opens the database and brings it up to date; says which of the two it is and what time a lease goes by.
 //!
 //! The rules of our SQL: `$1` placeholders, TEXT and BIGINT, one state change = one statement, and a
-//! transaction's first statement is the write that decides it. On SQLite whatever writes goes through [`write`]; the
+//! transaction's first statement is the write that decides it. Whoever changes several rows of a table that others change
+//! too does it a row at a time, in the order of their keys: a statement that picks several locks them in whatever order it
+//! finds them, and two of those can wait for each other. On SQLite whatever writes goes through [`write`]; the
 //! pool only reads.
 
 mod backup;
@@ -11,6 +13,7 @@ pub mod presence;
 pub mod row_cache;
 pub mod sidecar;
 pub mod snapshot;
+pub mod victim;
 pub mod write;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +42,9 @@ pub enum Kind {
     Sqlite,
     Postgres,
 }
+
+/// Rows that are removed in one transaction: others wait for their turn to write meanwhile.
+const AT_ONCE: usize = 500;
 
 /// One of the two databases.
 #[derive(Clone, Debug)]
@@ -250,6 +256,32 @@ impl Db {
         let done = statement.execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(done.rows_affected())
+    }
+
+    /// Removes rows, a row at a time in the order of their keys. `keys` are the rows that are meant; `delete` removes one of
+    /// them (`$1`) if it still is one by then (`$2`, Unix seconds). How many it removed.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was removed before stays so.
+    pub async fn delete_each(
+        &self,
+        keys: Query<'_, Any, AnyArguments>,
+        delete: &'static str,
+        now: Timestamp,
+    ) -> Result<u64, sqlx::Error> {
+        let rows = keys.fetch_all(&self.pool).await?;
+        let mut keys: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        keys.sort();
+        let mut removed = 0;
+        for some in keys.chunks(AT_ONCE) {
+            let mut transaction = self.begin().await?;
+            for key in some {
+                let delete = sqlx::query(delete).bind(key).bind(now.unix());
+                removed += delete.execute(&mut *transaction).await?.rows_affected();
+            }
+            transaction.commit().await?;
+        }
+        Ok(removed)
     }
 
     /// The moment by which leases are judged. On PostgreSQL the database's own, so that replicas whose

@@ -72,8 +72,8 @@ pub async fn end_all_with(
 /// # Errors
 /// When the database does not answer.
 pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1").bind(now.unix());
-    db.execute(delete).await
+    let over = sqlx::query("SELECT id_hash FROM sessions WHERE expires_at <= $1").bind(now.unix());
+    db.delete_each(over, "DELETE FROM sessions WHERE id_hash = $1 AND expires_at <= $2", now).await
 }
 
 /// Tries the data of `limit` sessions behind `after`, by the hash of their id.

@@ -185,6 +185,7 @@ pub async fn verifiers(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHas
 }
 
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM sign_in_attempts WHERE expires_at <= $1").bind(now.unix());
-    db.execute(delete).await.map(drop)
+    let over = sqlx::query("SELECT state_hash FROM sign_in_attempts WHERE expires_at <= $1").bind(now.unix());
+    let delete = "DELETE FROM sign_in_attempts WHERE state_hash = $1 AND expires_at <= $2";
+    db.delete_each(over, delete, now).await.map(drop)
 }

@@ -106,8 +106,15 @@ pub async fn suspend_all_but(
 }
 
 async fn drop_tokens(transaction: &mut AnyConnection, environment_id: &str) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM content_tokens WHERE environment_id = $1").bind(environment_id);
-    delete.execute(transaction).await.map(drop)
+    let select = "SELECT id FROM content_tokens WHERE environment_id = $1";
+    let rows = sqlx::query(select).bind(environment_id).fetch_all(&mut *transaction).await?;
+    let mut ids: Vec<String> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+    ids.sort();
+    for id in ids {
+        let delete = sqlx::query("DELETE FROM content_tokens WHERE id = $1").bind(id);
+        delete.execute(&mut *transaction).await?;
+    }
+    Ok(())
 }
 
 /// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
@@ -273,8 +280,8 @@ pub async fn withdraw(transaction: &mut AnyConnection, connection_id: &str) -> R
 
 /// Drops what has run out.
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
-    db.execute(delete).await.map(drop)
+    let over = sqlx::query("SELECT id FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
+    db.delete_each(over, "DELETE FROM content_tokens WHERE id = $1 AND expires_at <= $2", now).await.map(drop)
 }
 
 /// A signing key as it is stored.

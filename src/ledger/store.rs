@@ -6,9 +6,10 @@ use sqlx::{AnyConnection, Row};
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
+use crate::db::victim::gave_way;
 use crate::db::{Db, named};
 
-/// How often another number is tried when one is taken.
+/// How often it is tried when a number is taken, or somebody is in the way.
 const ATTEMPTS: usize = 8;
 
 /// Adds an entry; in the transaction of what it tells, when there is one.
@@ -56,13 +57,18 @@ pub async fn add_hand_outs(db: &Db, ledger: &Ledger, mut counted: Vec<Counted>) 
     let mut attempt = 1;
     loop {
         match try_add_hand_outs(db, ledger, &counted).await {
-            // Another replica took a number.
-            Err(sqlx::Error::Database(error)) if error.is_unique_violation() && attempt < ATTEMPTS => {
+            Err(error) if attempt < ATTEMPTS && is_another_ones(&error) => {
                 attempt += 1;
             }
             other => return other,
         }
     }
+}
+
+/// Another replica took a number, or was in the way; nothing of it was written.
+fn is_another_ones(error: &sqlx::Error) -> bool {
+    let taken = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+    taken || gave_way(error)
 }
 
 async fn try_add_hand_outs(db: &Db, ledger: &Ledger, counted: &[Counted]) -> Result<(), sqlx::Error> {
@@ -132,34 +138,39 @@ async fn add_rows(
     query.execute(connection).await.map(drop)
 }
 
-/// Tells these connections when they were last used.
+/// Tells these connections when they were last used, one after the other in their order: early refreshes claim them in the
+/// same one.
 pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
-    let mut transaction = db.begin().await?;
-    for used in in_powers_of_two(used) {
-        tell_rows(&mut transaction, used).await?;
+    let mut attempt = 1;
+    loop {
+        match try_tell_last_use(db, used).await {
+            Err(error) if attempt < ATTEMPTS && gave_way(&error) => attempt += 1,
+            other => return other,
+        }
     }
-    transaction.commit().await
 }
 
-/// Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due.
-const ASLEEP: &str = "status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
-    AND access_expires_at > used.column2 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at)";
-
-async fn tell_rows(connection: &mut AnyConnection, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
-    let values = rows(used.len(), 2, |at| format!("(CAST(${at} AS TEXT), CAST(${} AS BIGINT))", at + 1));
-    // Both databases call the columns of a list of values so. Only numbers of parameters are joined in.
-    let update = sqlx::AssertSqlSafe(format!(
-        "UPDATE connections SET last_used_at = used.column2, listed_at = used.column2, \
-            refresh_due_at = CASE WHEN {ASLEEP} THEN used.column2 ELSE refresh_due_at END \
-         FROM (VALUES {values}) AS used \
-         WHERE connections.id = used.column1 \
-            AND (connections.last_used_at IS NULL OR connections.last_used_at < used.column2)"
-    ));
-    let mut query = sqlx::query(update);
+async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
+    // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due.
+    let update = "UPDATE connections SET last_used_at = $1, listed_at = $2, \
+            refresh_due_at = CASE WHEN status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
+                    AND access_expires_at > $3 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at) \
+                THEN $4 ELSE refresh_due_at END \
+         WHERE id = $5 AND (last_used_at IS NULL OR last_used_at < $6)";
+    let mut transaction = db.begin().await?;
     for (id, at) in used {
-        query = query.bind(id).bind(at.unix());
+        let at = at.unix();
+        sqlx::query(update)
+            .bind(at)
+            .bind(at)
+            .bind(at)
+            .bind(at)
+            .bind(id)
+            .bind(at)
+            .execute(&mut *transaction)
+            .await?;
     }
-    query.execute(connection).await.map(drop)
+    transaction.commit().await
 }
 
 /// `count` rows of a list of values, of `width` parameters each.

@@ -31,6 +31,7 @@ mod held;
 mod id_token;
 mod leaks;
 mod limits;
+mod locks;
 mod machine_room;
 mod many;
 mod mass_revoke;

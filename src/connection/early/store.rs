@@ -34,6 +34,20 @@ pub async fn claim(
     idle: Option<i64>,
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
+    let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
+        ORDER BY c.refresh_due_at LIMIT $3";
+    let due = sqlx::query(select)
+        .bind(app_id)
+        .bind(now.unix())
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(&db.pool)
+        .await?;
+    let mut ids: Vec<String> = due.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+    // The order in which last uses are told too, see `ledger`.
+    ids.sort();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let update = "UPDATE connections SET refresh_due_at = CASE WHEN \
                 status NOT IN ('needs_reconnect', 'revoking', 'revoked') AND refresh_token IS NOT NULL \
                 AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
@@ -42,30 +56,32 @@ pub async fn claim(
             THEN $4 \
             WHEN COALESCE(refreshed_at, connected_at) + CAST($5 AS BIGINT) > $6 \
             THEN COALESCE(refreshed_at, connected_at) + CAST($7 AS BIGINT) ELSE NULL END \
-        WHERE app_id = $8 AND refresh_due_at <= $9 AND id IN (SELECT c.id FROM connections c \
-            WHERE c.app_id = $10 AND c.refresh_due_at <= $11 ORDER BY c.refresh_due_at LIMIT $12) \
-        RETURNING id, generation, CASE WHEN refresh_due_at = $13 THEN 'yes' ELSE 'no' END AS wanted";
-    let mut transaction = db.begin().await?;
-    let rows = sqlx::query(update)
-        .bind(now.unix())
-        .bind(idle)
-        .bind(now.unix())
-        .bind(now.plus(CLAIM).unix())
-        .bind(idle)
-        .bind(now.unix())
-        .bind(idle)
-        .bind(app_id)
-        .bind(now.unix())
-        .bind(app_id)
-        .bind(now.unix())
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .bind(now.plus(CLAIM).unix())
-        .fetch_all(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    let read = |row: &sqlx::any::AnyRow| {
+        WHERE id = $8 AND refresh_due_at <= $9 \
+        RETURNING id, generation, CASE WHEN refresh_due_at = $10 THEN 'yes' ELSE 'no' END AS wanted";
+    let read = |row: sqlx::any::AnyRow| {
         let (id, generation) = (row.try_get("id")?, row.try_get("generation")?);
-        Ok(Due { id, generation, wanted: row.try_get::<String, _>("wanted")? == "yes" })
+        let wanted = row.try_get::<String, _>("wanted")? == "yes";
+        Ok::<_, sqlx::Error>(Due { id, generation, wanted })
     };
-    rows.iter().map(read).collect()
+    let mut claimed = Vec::new();
+    let mut transaction = db.begin().await?;
+    for id in &ids {
+        let row = sqlx::query(update)
+            .bind(now.unix())
+            .bind(idle)
+            .bind(now.unix())
+            .bind(now.plus(CLAIM).unix())
+            .bind(idle)
+            .bind(now.unix())
+            .bind(idle)
+            .bind(id)
+            .bind(now.unix())
+            .bind(now.plus(CLAIM).unix())
+            .fetch_optional(&mut *transaction)
+            .await?;
+        // None when another process was quicker.
+        claimed.extend(row.map(read).transpose()?);
+    }
+    transaction.commit().await?;
+    Ok(claimed)
 }

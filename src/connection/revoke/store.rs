@@ -143,23 +143,25 @@ pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String
     let mut claimed = Vec::new();
     // One by one, so that each is a range of the index: what was done is most of the table.
     for status in ["pending", "telling"] {
-        let update = "UPDATE outbox SET next_at = $1 WHERE status = $2 AND kind = 'revoke' AND next_at <= $3 AND id IN \
-            (SELECT id FROM outbox WHERE status = $4 AND kind = 'revoke' AND next_at <= $5 ORDER BY next_at LIMIT $6) \
+        let select = "SELECT id FROM outbox WHERE status = $1 AND kind = 'revoke' AND next_at <= $2 \
+            ORDER BY next_at LIMIT $3";
+        let due = sqlx::query(select).bind(status).bind(now.unix()).bind(BATCH).fetch_all(&db.pool).await?;
+        let mut ids: Vec<String> = due.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+        if ids.is_empty() {
+            continue;
+        }
+        ids.sort();
+        let update = "UPDATE outbox SET next_at = $1 WHERE id = $2 AND status = $3 AND next_at <= $4 \
             RETURNING connection_id";
         let mut transaction = db.begin().await?;
-        let rows = sqlx::query(update)
-            .bind(now.plus(claim).unix())
-            .bind(status)
-            .bind(now.unix())
-            .bind(status)
-            .bind(now.unix())
-            .bind(BATCH)
-            .fetch_all(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        for row in rows {
-            claimed.push(row.try_get("connection_id")?);
+        for id in ids {
+            let update = sqlx::query(update).bind(now.plus(claim).unix()).bind(id).bind(status);
+            // None when another process was quicker.
+            if let Some(row) = update.bind(now.unix()).fetch_optional(&mut *transaction).await? {
+                claimed.push(row.try_get("connection_id")?);
+            }
         }
+        transaction.commit().await?;
     }
     Ok(claimed)
 }

@@ -257,9 +257,10 @@ pub async fn verifiers(
 }
 
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM connect_attempts WHERE expires_at <= $1 AND kept_tokens IS NULL")
-        .bind(now.unix());
-    db.execute(delete).await.map(drop)
+    let over = "SELECT state_hash FROM connect_attempts WHERE expires_at <= $1 AND kept_tokens IS NULL";
+    let delete =
+        "DELETE FROM connect_attempts WHERE state_hash = $1 AND expires_at <= $2 AND kept_tokens IS NULL";
+    db.delete_each(sqlx::query(over).bind(now.unix()), delete, now).await.map(drop)
 }
 
 /// Nobody decides about those of an account any more: what one brought is dropped as ever, and its issuer told.
