@@ -16,6 +16,9 @@ pub struct Arguments {
     /// One database only
     #[arg(long)]
     database: Option<Database>,
+    /// Seconds for which an issuer with an overlap takes a spent refresh token once more
+    #[arg(long, default_value_t = 10)]
+    leeway: i64,
     /// One kind of issuer only
     #[arg(long)]
     issuer: Option<Issuer>,
@@ -55,17 +58,15 @@ impl Database {
     }
 }
 
-impl Issuer {
+impl Arguments {
     /// Seconds for which a spent refresh token is still good.
-    pub const fn leeway(self) -> i64 {
-        match self {
-            Self::Overlap => 120,
-            Self::Strict => 0,
+    pub const fn leeway_of(&self, issuer: Issuer) -> i64 {
+        match issuer {
+            Issuer::Overlap => self.leeway,
+            Issuer::Strict => 0,
         }
     }
-}
 
-impl Arguments {
     pub fn trials(&self) -> Vec<(Database, Issuer)> {
         let databases = [Database::Sqlite, Database::Postgres].into_iter();
         let databases = databases.filter(|one| self.database.is_none_or(|only| only == *one));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use attache::sandbox::issuer::{Shown, Verdict};
 
 use crate::history::{Event, Moment};
-use crate::stage::{DEADLINE, LEASE};
+use crate::stage::DEADLINE;
 
 /// An answer that is not stored after so long was not in flight any more.
 const IN_FLIGHT: Duration = Duration::from_secs(5);
@@ -16,8 +16,10 @@ const SLACK: Duration = Duration::from_secs(1);
 /// A process that died there held nothing of this connection that was not durable.
 const DURABLE: [&str; 3] = ["stored", "rescued", "tidied"];
 
-/// It died with the answer in its journal, and was not back before its lease was over.
-pub const STAYED_AWAY: &str = "its process stayed away longer than its lease";
+/// It died with the answer in its journal, and was not back before another one took over.
+pub const STAYED_AWAY: &str = "its process stayed away for too long";
+/// For how long a dead process is waited for where the issuer is strict: see `src/replicas/holders.rs`.
+const AWAY: Duration = Duration::from_secs(DEADLINE.unsigned_abs() + 5);
 
 /// What a process writes down when the call's deadline passes.
 pub const TOO_LATE: &str = "no whole answer came in time";
@@ -39,9 +41,9 @@ pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event
         }
         _ => false,
     };
-    // For so long that the call's deadline passed meanwhile.
+    // For longer than its lease, so that another one took over: what arrives meanwhile is read on waking.
     let slept = |event: &Event| match event {
-        Event::Pause { who, from, to, .. } if *who == rotated.by => {
+        Event::Pause { who, from, to, beyond: true } if *who == rotated.by => {
             *to >= *from + CALL
                 && reused.at >= *from + CALL
                 && rotated.at + CALL + SLACK >= *from
@@ -49,14 +51,14 @@ pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event
         }
         _ => false,
     };
-    // What it had put into its journal only it can store, and others take over when its lease is over.
+    // What it had put into its journal only it can store, and others wait for it no longer than that.
     let stayed_away = |event: &Event| match event {
         Event::Kill { who, at, step: Some((step, whose)) } => {
             *who == rotated.by
                 && (step.as_str(), whose.as_str()) == ("rescued", connection)
                 && in_flight(rotated.at, *at)
                 && replica(&reused.by) != replica(&rotated.by)
-                && reused.at + SLACK >= rotated.at + Duration::from_secs(LEASE)
+                && reused.at + SLACK >= *at + AWAY
         }
         _ => false,
     };
@@ -69,8 +71,9 @@ pub fn excuse(rotated: &Shown, reused: &Shown, connection: &str, events: &[Event
     events.iter().any(slept).then_some("its process was paused")
 }
 
-/// Whether two processes showed the same token while the call of one of them was still under way: nothing that happens
-/// to a process lets another one begin before that.
+/// Whether two processes showed the same token while the call of one of them was still under way. At a strict issuer
+/// nothing that happens to a process lets another one begin before that; with an overlap, whoever does not answer is
+/// overtaken.
 pub fn at_once(first: &Shown, second: &Shown) -> bool {
     let same_token = (first.family, first.generation) == (second.family, second.generation);
     let given = first.answered && matches!(first.verdict, Verdict::Current | Verdict::Again);

@@ -18,9 +18,9 @@ use crate::history::{Event, History, now};
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How long a step is waited for; some need luck to be passed at all.
 const STEP_PATIENCE: Duration = Duration::from_secs(3);
-/// Bytes that a file of a process whose disk is full may have: enough for a few lines of the rescue journal, too
-/// little for a database.
-const FULL_DISK: u64 = 16 * 1024;
+/// How far a file of a process whose disk is full can be written: as far as the rescue journal is by those who can be
+/// refreshing at one time, for that is allocated before; too little for a database.
+const FULL_DISK: u64 = 128 * 1024;
 
 pub struct Process {
     name: String,

@@ -26,10 +26,10 @@ const APP: &str = "writer";
 const MASTER_KEY: &str = "YXR0YWNoZSB0b3J0dXJlIHJ1biBtYXN0ZXIga2V5ICE=";
 /// Seconds that an access token lives: about as often is a connection refreshed while somebody asks for it.
 pub const LIFETIME: i64 = 2;
-/// Seconds that a call to the issuer may take.
-pub const DEADLINE: i64 = 3;
-/// Seconds of a lease: two calls and what `torture::lease_beside_calls` leaves of the rest.
-pub const LEASE: u64 = 2 * DEADLINE.unsigned_abs() + 1;
+/// Seconds that a call to the issuer may take, when the configuration says nothing.
+pub const DEADLINE: i64 = 10;
+/// Seconds of a lease: two calls and half a minute.
+pub const LEASE: u64 = 2 * DEADLINE.unsigned_abs() + 30;
 /// Seconds that an access token lives when a thousand ask at once: longer than that takes.
 pub const LONG_LIFETIME: i64 = 8;
 /// How long the issuer takes to answer, so that there is always something in flight.
@@ -83,10 +83,11 @@ impl Stage {
         let (history, http) = (Arc::new(History::default()), client());
         let addresses: Vec<String> = (1..).take(database.processes()).map(local_address).collect();
         let public_url = format!("http://{}:8080", addresses[0]);
-        let settings = issuer_settings(&public_url, kind, arguments.connections);
+        let leeway = arguments.leeway_of(kind);
+        let settings = issuer_settings(&public_url, leeway, arguments.connections);
         let issuer = start_issuer(settings).await;
         let config = folder.path().join("attache.toml");
-        std::fs::write(&config, configuration(&public_url, &url, &issuer, kind)).expect("a file");
+        std::fs::write(&config, configuration(&public_url, &url, &issuer, leeway)).expect("a file");
         let mut processes = Vec::new();
         for (number, address) in (1..).zip(&addresses) {
             let mut process = Process::new(&format!("p{number}"), &config, address, &http, &history);
@@ -193,7 +194,7 @@ async fn api_key(config: &Path) -> String {
     String::from_utf8(output.stdout).expect("a key").trim().to_owned()
 }
 
-fn issuer_settings(public_url: &str, kind: Issuer, connections: usize) -> issuer::Settings {
+fn issuer_settings(public_url: &str, leeway: i64, connections: usize) -> issuer::Settings {
     let callback = |path: &str| format!("{public_url}/{path}/callback");
     let person = |number| Somebody::new(&subject(number), "Somebody", "somebody@sandbox.test");
     let mut people = Somebody::demo();
@@ -205,12 +206,12 @@ fn issuer_settings(public_url: &str, kind: Issuer, connections: usize) -> issuer
         ],
         people,
         access_lifetime: LIFETIME,
-        leeway: kind.leeway(),
+        leeway,
         ..issuer::Settings::default()
     }
 }
 
-fn configuration(public_url: &str, database: &str, issuer: &issuer::Issuer, kind: Issuer) -> String {
+fn configuration(public_url: &str, database: &str, issuer: &issuer::Issuer, leeway: i64) -> String {
     format!(
         r#"public_url = "{public_url}"
 [limits]
@@ -224,7 +225,6 @@ url = "{database}"
 master_key = "{MASTER_KEY}"
 [outbound]
 allow_origins = ["{issuer}"]
-deadline_seconds = {DEADLINE}
 [log]
 level = "warn"
 [sign_in]
@@ -245,6 +245,5 @@ identity = "any"
 scopes = ["openid", "offline_access", "content:write"]
 "#,
         issuer = issuer.url(),
-        leeway = kind.leeway(),
     )
 }

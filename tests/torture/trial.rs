@@ -38,7 +38,7 @@ pub async fn run(
     let (mut done, mut storms) = (0, 0_u64);
     let most = KILLS_EACH * u64::try_from(database.processes()).unwrap_or(1);
     while done < kills {
-        storm(&mut stage, postgres, (kills - done).min(most), &mut dice).await;
+        storm(&mut stage, kind, postgres, (kills - done).min(most), &mut dice).await;
         storms += 1;
         let dead = findings.judge(&stage, kind).await;
         stage.reconnect(&dead).await;
