@@ -32,7 +32,9 @@ impl Refresh<'_> {
             now,
             until: now.plus(lasts.as_secs().cast_signed()),
             looked_at: profile.looked_at_after().map(|seconds| now.plus(seconds)),
-            lock: app.replica.lock(),
+            // To be overtaken harms nothing where there is an overlap. Elsewhere whoever can't hold its lock names none, and
+            // the lease lasts its time.
+            lock: if profile.has_overlap() { app.replica.number() } else { app.replica.lock() },
             over,
         };
         if let Some(lease) = store::lease(app, self.seen, &leasing).await? {
@@ -59,8 +61,10 @@ impl Refresh<'_> {
         if !self.asked && self.overlap_ends.is_some_and(|ends| Instant::now() > ends) {
             return false;
         }
-        // Without its lock it looks dead to the others, and after a pause it may have been overtaken.
-        let seen_to_live = self.lock.is_none() || self.app.replica.lock() == self.lock;
+        // Without its lock it looks dead to the others, which wait for the end of a call only where there is no overlap.
+        let overlaps = self.third_party.issuer.profile.has_overlap();
+        let seen_to_live = overlaps || self.lock.is_none() || self.app.replica.lock() == self.lock;
+        // After a pause it may have been overtaken.
         seen_to_live && store::bears(&self.app.db, &self.seen.id, self.fence).await.unwrap_or(false)
     }
 }
