@@ -104,7 +104,7 @@ mod tests {
         let began = Instant::now();
         let mut seen = Seen::next(None, None, began);
         for half in 1..=2 * seconds {
-            seen = Seen::next(Some(seen), None, began + half * Duration::from_millis(500));
+            seen = Seen::next(Some(seen), None, began + Duration::from_millis(500 * half));
         }
         Seen::next(Some(seen), None, seen.at + pause).holder(DEADLINE)
     }

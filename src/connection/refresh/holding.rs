@@ -15,6 +15,9 @@ use crate::torture;
 
 /// How often another process's refresh is looked at; one poller for all waiters of this process.
 const POLL_EVERY: Duration = Duration::from_millis(100);
+/// From when on it is looked at less often: many may be waiting for a process that does not come back.
+const SOON: Duration = Duration::from_secs(2);
+const LATER_EVERY: Duration = Duration::from_millis(500);
 /// No overlap that is longer need be watched.
 const LONGEST_OVERLAP: u64 = 3600;
 
@@ -94,7 +97,8 @@ pub(in crate::connection) async fn wait(app: &App, seen: &Connection) -> Result<
     let began = Instant::now();
     let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
     while began.elapsed() < lease_lasts(app) {
-        tokio::time::sleep(POLL_EVERY).await;
+        let every = if began.elapsed() < SOON { POLL_EVERY } else { LATER_EVERY };
+        tokio::time::sleep(every).await;
         match look(app, seen, &third_party.issuer.profile).await? {
             None => return Ok(false),
             Some(other) if other.held.may_be_taken_over() => return Ok(true),
