@@ -44,13 +44,13 @@ impl Default for Replica {
 }
 
 impl Replica {
-    /// The number of its lock.
-    fn number(&self) -> Option<i64> {
+    /// The number of its lock, held or not.
+    #[must_use]
+    pub fn number(&self) -> Option<i64> {
         self.presence.get().map(Presence::number)
     }
 
-    /// The number of its lock, while that is known to be held. Whoever names it as a lease's holder is overtaken when
-    /// it is gone; who can't name it keeps each lease for as long as that lasts.
+    /// The number of its lock, while that is known to be held.
     #[must_use]
     pub fn lock(&self) -> Option<i64> {
         self.presence.get().filter(|presence| presence.is_confirmed()).map(Presence::number)

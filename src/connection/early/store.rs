@@ -7,6 +7,8 @@ use crate::db::Db;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
+/// And one whose refresh has not ended: should this process die as well, another one looks while the overlap lasts.
+const LOOK: i64 = 2;
 
 /// A connection whose time has come.
 pub struct Due {
@@ -53,11 +55,11 @@ pub async fn claim(
                 AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
                 AND (intent_generation IS NOT NULL OR last_used_at >= COALESCE(refreshed_at, connected_at) \
                     OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $3) \
-            THEN $4 \
-            WHEN COALESCE(refreshed_at, connected_at) + CAST($5 AS BIGINT) > $6 \
-            THEN COALESCE(refreshed_at, connected_at) + CAST($7 AS BIGINT) ELSE NULL END \
-        WHERE id = $8 AND refresh_due_at <= $9 \
-        RETURNING id, generation, CASE WHEN refresh_due_at = $10 THEN 'yes' ELSE 'no' END AS wanted";
+            THEN CASE WHEN status = 'refreshing' THEN $4 ELSE $5 END \
+            WHEN COALESCE(refreshed_at, connected_at) + CAST($6 AS BIGINT) > $7 \
+            THEN COALESCE(refreshed_at, connected_at) + CAST($8 AS BIGINT) ELSE NULL END \
+        WHERE id = $9 AND refresh_due_at <= $10 \
+        RETURNING id, generation, CASE WHEN refresh_due_at IN ($11, $12) THEN 'yes' ELSE 'no' END AS wanted";
     let read = |row: sqlx::any::AnyRow| {
         let (id, generation) = (row.try_get("id")?, row.try_get("generation")?);
         let wanted = row.try_get::<String, _>("wanted")? == "yes";
@@ -70,12 +72,14 @@ pub async fn claim(
             .bind(now.unix())
             .bind(idle)
             .bind(now.unix())
+            .bind(now.plus(LOOK).unix())
             .bind(now.plus(CLAIM).unix())
             .bind(idle)
             .bind(now.unix())
             .bind(idle)
             .bind(id)
             .bind(now.unix())
+            .bind(now.plus(LOOK).unix())
             .bind(now.plus(CLAIM).unix())
             .fetch_optional(&mut *transaction)
             .await?;

@@ -15,6 +15,9 @@ use crate::torture;
 
 /// How often another process's refresh is looked at; one poller for all waiters of this process.
 const POLL_EVERY: Duration = Duration::from_millis(100);
+/// From when on it is looked at less often: many may be waiting for a process that does not come back.
+const SOON: Duration = Duration::from_secs(2);
+const LATER_EVERY: Duration = Duration::from_millis(500);
 /// No overlap that is longer need be watched.
 const LONGEST_OVERLAP: u64 = 3600;
 
@@ -32,7 +35,9 @@ impl Refresh<'_> {
             now,
             until: now.plus(lasts.as_secs().cast_signed()),
             looked_at: profile.looked_at_after().map(|seconds| now.plus(seconds)),
-            lock: app.replica.lock(),
+            // To be overtaken harms nothing where there is an overlap. Elsewhere whoever can't hold its lock names none, and
+            // the lease lasts its time.
+            lock: if profile.has_overlap() { app.replica.number() } else { app.replica.lock() },
             over,
         };
         if let Some(lease) = store::lease(app, self.seen, &leasing).await? {
@@ -59,8 +64,10 @@ impl Refresh<'_> {
         if !self.asked && self.overlap_ends.is_some_and(|ends| Instant::now() > ends) {
             return false;
         }
-        // Without its lock it looks dead to the others, and after a pause it may have been overtaken.
-        let seen_to_live = self.lock.is_none() || self.app.replica.lock() == self.lock;
+        // Without its lock it looks dead to the others, which wait for the end of a call only where there is no overlap.
+        let overlaps = self.third_party.issuer.profile.has_overlap();
+        let seen_to_live = overlaps || self.lock.is_none() || self.app.replica.lock() == self.lock;
+        // After a pause it may have been overtaken.
         seen_to_live && store::bears(&self.app.db, &self.seen.id, self.fence).await.unwrap_or(false)
     }
 }
@@ -90,7 +97,8 @@ pub(in crate::connection) async fn wait(app: &App, seen: &Connection) -> Result<
     let began = Instant::now();
     let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
     while began.elapsed() < lease_lasts(app) {
-        tokio::time::sleep(POLL_EVERY).await;
+        let every = if began.elapsed() < SOON { POLL_EVERY } else { LATER_EVERY };
+        tokio::time::sleep(every).await;
         match look(app, seen, &third_party.issuer.profile).await? {
             None => return Ok(false),
             Some(other) if other.held.may_be_taken_over() => return Ok(true),

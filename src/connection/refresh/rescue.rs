@@ -129,7 +129,7 @@ pub async fn replay_for_the_copy(app: &App) -> Result<(), Error> {
     if !path(app).exists() {
         return Ok(());
     }
-    let lines = on_a_thread(app, |journal| journal.entries()).await?;
+    let lines = on_a_thread(app, Journal::entries).await?;
     for line in lines.iter().filter_map(|text| read(text)) {
         let stored = store_line(app, &line).await?;
         tracing::warn!(connection = line.connection_id, stored, "a grant was in the rescue journal");

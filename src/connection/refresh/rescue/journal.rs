@@ -9,8 +9,9 @@
 //! An entry counts when its digest does. A block that no entry covers is free, whatever a crash left in it: what is torn
 //! hides nothing beside it.
 
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -168,7 +169,12 @@ fn seal(text: &str) -> io::Result<Vec<u8>> {
 }
 
 fn hex(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut hex = String::with_capacity(DIGEST);
+    for byte in digest(&SHA256, text.as_bytes()).as_ref() {
+        // Nothing can fail in a text.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
 }
 
 fn lock(path: &Path) -> PathBuf {
