@@ -16,7 +16,7 @@ use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
 use self::storing::Storing;
 use super::revoke::tell;
 use super::seal::{open_previous_refresh_token, open_refresh_token};
-use super::state::{BETWEEN_REFRESHES, Setback, Status, is_refused_for_good};
+use super::state::{Setback, Status, is_refused_for_good};
 use super::{Connection, give_up};
 use crate::App;
 use crate::app::ThirdPartyApp;
@@ -70,6 +70,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
     };
     let terms = Terms {
         overlap: third_party.issuer.profile.has_overlap(),
+        ask_again_after: third_party.issuer.profile.looked_at_after(),
         reach: third_party.issuer.profile.revocation_reach,
         refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, app.clock.now())
             && seen
@@ -219,12 +220,13 @@ impl Refresh<'_> {
         let again = std::mem::replace(&mut self.asked, true);
         // An issuer that refuses is well, and its word is to be confirmed at once, however many grants ended together.
         let refused = matches!(self.fault, Some(IssuerFault::InvalidGrant(_)));
-        if again && !refused && !self.call.may_repeat() {
+        if let Some(fault) = &self.fault
+            && again
+            && !refused
+            && !self.call.may_repeat()
+        {
             // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
-            let sentence = "too much was asked of the issuer twice".to_owned();
-            let later = IssuerFault::Unavailable(sentence, Some(BETWEEN_REFRESHES));
-            self.fault = Some(later.clone());
-            return Event::Refused(later);
+            return Event::Refused(fault.clone());
         }
         let profile = &self.third_party.issuer.profile;
         let presented = previous.as_ref().unwrap_or(&self.spent);

@@ -85,7 +85,14 @@ impl World {
             Reached::Token => Reach::Token,
             Reached::Family => Reach::Family,
         };
-        Terms { overlap: self.terms.0, live_for: 0, reach, refused_for_good: false, run_out: false }
+        Terms {
+            overlap: self.terms.0,
+            ask_again_after: None,
+            live_for: 0,
+            reach,
+            refused_for_good: false,
+            run_out: false,
+        }
     }
 
     pub fn is_live(&self) -> bool {

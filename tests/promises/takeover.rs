@@ -26,7 +26,7 @@ async fn world(leeway: i64) -> Arc<World> {
 }
 
 async fn run_out(world: &World, connection: &str) {
-    let run_out = "UPDATE connections SET access_expires_at = 1 WHERE id = $1";
+    let run_out = "UPDATE connections SET access_expires_at = 1, refreshed_at = NULL WHERE id = $1";
     world.change(sqlx::query(run_out).bind(connection)).await;
 }
 

@@ -28,6 +28,8 @@ use crate::replicas::holders::Holder;
 pub struct Terms {
     /// The issuer takes a spent refresh token once more for a while, so asking again heals a lost answer.
     pub overlap: bool,
+    /// Seconds after which a lost answer is asked for again, so that the overlap still heals it.
+    pub ask_again_after: Option<i64>,
     /// Seconds that the access token still lives; 0 when it does not.
     pub live_for: i64,
     /// What dies there when one refresh token is revoked.
@@ -183,6 +185,8 @@ pub enum Next {
 
 /// Before `invalid_grant` is believed.
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
+/// How often in a row a lost answer is asked for again soon.
+const SOON: i64 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 #[must_use]
@@ -290,6 +294,11 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
     if setback.in_doubt && !terms.overlap {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
+    }
+    // What was answered waits as it is told to; what was lost is asked for again while that heals it.
+    let lost = matches!(fault, IssuerFault::Unanswered(_) | IssuerFault::Unavailable(_, None));
+    if let Some(soon) = terms.ask_again_after.filter(|_| setback.in_doubt && lost && lease.failures < SOON) {
+        setback.wait = setback.wait.map(|wait| wait.min(soon));
     }
     if setback.status == Status::Backoff && !setback.in_doubt && terms.live_for > DEFAULT_MIN_TTL {
         // Nothing has changed for anybody: it is only tried again later.
