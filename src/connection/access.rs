@@ -127,7 +127,7 @@ async fn refusal(app: &App, connection: &Connection) -> Error {
 
 /// Seconds: what the connection waits for, or else its issuer.
 fn retry_after(app: &App, connection: &Connection, issuer: &Issuer) -> i64 {
-    let own = asks_again_at(connection).map(|at| at.seconds_from(app.clock.now()));
+    let own = asks_again_at(connection, app.clock.now()).map(|at| at.seconds_from(app.clock.now()));
     let left_alone = app.issuers.calls.closed_for(issuer).map(|closed| closed.retry_after);
     own.max(left_alone).unwrap_or(5).max(1)
 }

@@ -145,7 +145,7 @@ pub fn decide(connection: &Connection, demand: Demand, now: Timestamp) -> Step {
     if matches!(connection.status, Status::NeedsReconnect | Status::Revoking | Status::Revoked) {
         return Step::Refuse;
     }
-    let just_refreshed = connection.refreshed_at.is_some_and(|at| at.plus(BETWEEN_REFRESHES) > now);
+    let just_refreshed = next_refresh_at(connection, now).is_some_and(|at| at > now);
     let forced = demand.force_refresh && !just_refreshed;
     if connection.outlives(now, demand.min_ttl) && !forced {
         return Step::Serve;
@@ -166,10 +166,18 @@ pub fn decide(connection: &Connection, demand: Demand, now: Timestamp) -> Step {
     }
 }
 
+/// When thirty seconds are over since the last refresh. An answer that was lost since is no refresh: it is asked for again
+/// as soon as its token is missed, for an overlap may heal it.
+fn next_refresh_at(connection: &Connection, now: Timestamp) -> Option<Timestamp> {
+    let lost =
+        matches!(connection.status, Status::InDoubt | Status::Refreshing) && !connection.outlives(now, 0);
+    connection.refreshed_at.filter(|_| !lost).map(|at| at.plus(BETWEEN_REFRESHES))
+}
+
 /// From when on the issuer may be asked again; None when it may be at once.
 #[must_use]
-pub fn asks_again_at(connection: &Connection) -> Option<Timestamp> {
-    connection.retry_at.max(connection.refreshed_at.map(|at| at.plus(BETWEEN_REFRESHES)))
+pub fn asks_again_at(connection: &Connection, now: Timestamp) -> Option<Timestamp> {
+    connection.retry_at.max(next_refresh_at(connection, now))
 }
 
 /// What is wrong with an answer that brought tokens, gravest last. What can be kept of it is kept all the same.

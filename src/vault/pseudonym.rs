@@ -60,7 +60,10 @@ impl Pseudonyms {
 
     fn of(&self, parts: &[&str]) -> String {
         // Lengths in front, so that no two lists of parts read the same.
-        let text: String = parts.iter().map(|part| format!("{}:{part}", part.len())).collect();
+        let lengths: Vec<String> = parts.iter().map(|part| part.len().to_string()).collect();
+        let text: Vec<&str> =
+            lengths.iter().zip(parts).flat_map(|(length, part)| [length, ":", *part]).collect();
+        let text = text.concat();
         format!("ps_{}", URL_SAFE_NO_PAD.encode(hmac::sign(&self.0, text.as_bytes())))
     }
 }

@@ -60,7 +60,7 @@ async fn a_signing_key_is_published_before_it_signs_and_the_old_one_while_what_i
     let connection = world.connection().await;
     let old = signs(&world, &connection).await;
     let url = world.public_url.clone();
-    assert_eq!(published(&world, &url).await, [old.clone()]);
+    assert_eq!(published(&world, &url).await, std::slice::from_ref(&old));
     let said = ask(&world.app, Command::RotateSigning { withdraw: false }).await;
     let both = published(&world, &url).await;
     assert!(both.len() == 2 && both[1] == old && said[0].starts_with(&both[0]), "{both:?} {said:?}");
@@ -177,7 +177,7 @@ async fn a_house_key_that_has_sealed_enough_is_followed_by_itself(
     assert!((1..1 << 20).contains(&counted), "reserved before they are made: {counted}");
     house::count(&world.app).await.expect("a count");
     assert_eq!(world.column(uses, &first).await.expect("a number"), counted.to_string(), "a block at a time");
-    assert_eq!(house_keys(&world).await, [first.clone()]);
+    assert_eq!(house_keys(&world).await, std::slice::from_ref(&first));
     world.change(sqlx::query("UPDATE vault_keys SET uses = 536870911 WHERE purpose = 'house'")).await;
     house::count(&world.app).await.expect("a count");
     assert_eq!(house_keys(&world).await.len(), 1);

@@ -41,23 +41,23 @@ fn answer(chance: &mut Chance) -> Answer {
     let choices: [(&str, Vec<Value>); 8] = [
         (
             "access_token",
-            json_list(json!(["{access_token}", "{access_token}", "{access_token}", null, 7, "", "a b"])),
+            json_list(&json!(["{access_token}", "{access_token}", "{access_token}", null, 7, "", "a b"])),
         ),
         (
             "refresh_token",
-            json_list(json!(["{refresh_token}", "{refresh_token}", "{refresh_token}", null, "", 7, []])),
+            json_list(&json!(["{refresh_token}", "{refresh_token}", "{refresh_token}", null, "", 7, []])),
         ),
-        ("id_token", json_list(json!(["{id_token}", "{id_token}", "{id_token}", "-", null, 7, "x.y.z"]))),
-        ("expires_in", json_list(json!([3600, 3600, 0, -1, "3600", "soon", null, {}, 1e99, 5]))),
-        ("token_type", json_list(json!(["Bearer", "Bearer", "bearer", "-", null, "DPoP", 7, "N_A"]))),
-        ("scope", json_list(json!(["openid", "-", ["openid", "email"], 7, null, ""]))),
+        ("id_token", json_list(&json!(["{id_token}", "{id_token}", "{id_token}", "-", null, 7, "x.y.z"]))),
+        ("expires_in", json_list(&json!([3600, 3600, 0, -1, "3600", "soon", null, {}, 1e99, 5]))),
+        ("token_type", json_list(&json!(["Bearer", "Bearer", "bearer", "-", null, "DPoP", 7, "N_A"]))),
+        ("scope", json_list(&json!(["openid", "-", ["openid", "email"], 7, null, ""]))),
         (
             "error",
             json_list(
                 json!(["-", "-", "-", "-", "-", null, "", "odd", "invalid_grant", {"code": "invalid_grant"}, "login_required"]),
             ),
         ),
-        ("more", json_list(json!(["-", {"a": [1, 2]}, null, "\u{0}"]))),
+        ("more", json_list(&json!(["-", {"a": [1, 2]}, null, "\u{0}"]))),
     ];
     for (name, values) in &choices {
         let value = chance.of(values);
@@ -81,7 +81,7 @@ fn answer(chance: &mut Chance) -> Answer {
     Answer { status, body, done, dead, crossed }
 }
 
-fn json_list(list: Value) -> Vec<Value> {
+fn json_list(list: &Value) -> Vec<Value> {
     list.as_array().expect("a list").clone()
 }
 

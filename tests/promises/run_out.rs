@@ -12,9 +12,9 @@ async fn cause(world: &World, connection: &str) -> Option<String> {
     world.column("SELECT cause FROM connections WHERE id = $1", connection).await
 }
 
-async fn needs_its_person(world: &World, connection: &str, word: &str) {
+async fn needs_its_person(world: &World, connection: &str, why: &str) {
     let found = (world.status(connection).await, cause(world, connection).await);
-    assert_eq!(found, ("needs_reconnect".to_owned(), Some(word.to_owned())));
+    assert_eq!(found, ("needs_reconnect".to_owned(), Some(why.to_owned())));
 }
 
 /// A connection whose issuer gave no refresh token.
@@ -67,8 +67,8 @@ async fn what_has_run_out_is_known_though_nobody_asks(#[values(Sqlite, Postgres)
 }
 
 /// The editor's grant is refused by this word once.
-async fn refused(world: &World, connection: &str, word: &str) {
-    world.issuer.faults().token.next(Fault::oauth(400, word));
+async fn refused(world: &World, connection: &str, error: &str) {
+    world.issuer.faults().token.next(Fault::oauth(400, error));
     assert_eq!(world.get(connection).await["ok"], false);
 }
 

@@ -114,12 +114,11 @@ impl Grant {
         let named = |subject: String| ExternalIdentity { issuer: issuer.external_name(), subject };
         let client_id = &self.third_party.client_id;
         let id_token = match &tokens.id_token {
-            Member::Absent => None,
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
             Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
                 return Err(jwt::untrusted(&format!("its ID token cannot be read: it {why}")));
             }
-            Member::Unusable(_) => None,
+            Member::Absent | Member::Unusable(_) => None,
         };
         if let Some(id_token) = id_token {
             let access_token = tokens.access_token.token();

@@ -76,7 +76,7 @@ pub async fn measure<P: Person>(
     let Some(first) = asking.family(person, Round::First, report).await else { return };
     // From here on a word for a refusal is about the token: the same request was taken before.
     let first = match asking.refresh(&first).await {
-        Ok(answer) => next(first, answer),
+        Ok(answer) => next(first, &answer),
         Err(fault) => {
             report.problem(
                 "refresh",
@@ -246,7 +246,7 @@ pub(super) fn is_dead(fault: &IssuerFault, report: &mut Report) -> bool {
 }
 
 /// The refresh token to go on with.
-pub(super) fn next(presented: Token, answer: TokenSet) -> Token {
+pub(super) fn next(presented: Token, answer: &TokenSet) -> Token {
     answer.refresh_token.token().cloned().unwrap_or(presented)
 }
 

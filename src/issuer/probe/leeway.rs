@@ -74,7 +74,7 @@ pub(super) async fn measure<P: Person>(
         match asking.refresh(&spent).await {
             Ok(answer) => {
                 leeway.accepted = Some(wait);
-                current = next(current, answer);
+                current = next(current, &answer);
             }
             Err(fault) if is_dead(&fault, report) => {
                 leeway.refused = Some(wait);
@@ -242,7 +242,7 @@ async fn survivor(asking: &Asking<'_>, current: Token, report: &mut Report) -> O
     match asking.refresh(&current).await {
         Ok(answer) => {
             report.good(about, "a reuse that is refused ends nothing else: the current refresh token lives");
-            Some(next(current, answer))
+            Some(next(current, &answer))
         }
         Err(fault) if is_dead(&fault, report) => {
             report.good(

@@ -44,7 +44,7 @@ pub(super) async fn compare(
 ) -> Compared {
     let over = |left| Compared { left, goes_on: false };
     let first = match asking.refresh(&first).await {
-        Ok(answer) => next(first, answer),
+        Ok(answer) => next(first, &answer),
         Err(fault) if is_dead(&fault, report) => {
             one_alive(asking, report);
             return over(Some(second));
@@ -60,7 +60,7 @@ pub(super) async fn compare(
     match asking.refresh(&first).await {
         Ok(answer) => {
             ended.note(round, false);
-            Compared { left: Some(next(first, answer)), goes_on: true }
+            Compared { left: Some(next(first, &answer)), goes_on: true }
         }
         Err(fault) if is_dead(&fault, report) => {
             ended.note(round, true);
