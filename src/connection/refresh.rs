@@ -24,6 +24,7 @@ use crate::clock::Timestamp;
 use crate::connection;
 use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
+use crate::issuer::deadline::within;
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
 use crate::issuer::token_set::{Member, TokenSet};
@@ -125,6 +126,12 @@ fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
     let used_at = seen.refreshed_at.unwrap_or(seen.connected_at);
     let idle = profile.refresh_idle_seconds.is_some_and(|idle| used_at.plus(i64::from(idle)) <= now);
     idle || seen.refresh_expires_at.is_some_and(|ends| ends <= now)
+}
+
+/// No answer came while the overlap leaves time to ask once more.
+fn lost() -> (Result<TokenSet, IssuerFault>, Transcript) {
+    let sentence = "no answer came while the issuer still takes the token once more";
+    (Err(IssuerFault::Unanswered(sentence.to_owned())), Transcript::default())
 }
 
 /// What the effects of one refresh work on.
@@ -231,9 +238,12 @@ impl Refresh<'_> {
         let profile = &self.third_party.issuer.profile;
         let presented = previous.as_ref().unwrap_or(&self.spent);
         // From here on the issuer may rotate at any moment.
-        let (answer, transcript) =
-            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, presented)
-                .await;
+        let asking =
+            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, presented);
+        let (answer, transcript) = match profile.first_deadline().filter(|_| !again) {
+            Some(first) => within(first, asking).await.unwrap_or_else(lost),
+            None => asking.await,
+        };
         self.call.report(&answer);
         self.transcript = Some(transcript);
         match answer {

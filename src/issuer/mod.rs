@@ -9,7 +9,7 @@ pub mod callback;
 pub mod calls;
 mod circuit;
 pub mod code;
-mod deadline;
+pub mod deadline;
 pub mod discovery;
 pub mod error_word;
 pub mod grants;

@@ -1,6 +1,7 @@
 //! The habits of an issuer, as values that an operator can override one by one. `attache check --issuer` finds them out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -202,6 +203,14 @@ impl Profile {
     pub fn looked_at_after(&self) -> Option<i64> {
         let after = i64::from(self.leeway_seconds / 3).clamp(1, 5);
         self.has_overlap().then_some(after)
+    }
+
+    /// For how long the first answer is waited for, so that the overlap still heals its loss: a third of it. The next one
+    /// is waited for as ever, so a slow issuer is given the time it takes.
+    #[must_use]
+    pub fn first_deadline(&self) -> Option<Duration> {
+        let rotating = self.rotation == Rotation::Rotating && self.leeway_seconds > 0;
+        rotating.then(|| Duration::from_millis(u64::from(self.leeway_seconds) * 1000 / 3))
     }
 
     /// Why the issuer would refuse every authorization request of an app with these scopes and parameters.

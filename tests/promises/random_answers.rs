@@ -54,7 +54,7 @@ fn answer(chance: &mut Chance) -> Answer {
         (
             "error",
             json_list(
-                json!(["-", "-", "-", "-", "-", null, "", "odd", "invalid_grant", {"code": "invalid_grant"}, "login_required"]),
+                &json!(["-", "-", "-", "-", "-", null, "", "odd", "invalid_grant", {"code": "invalid_grant"}, "login_required"]),
             ),
         ),
         ("more", json_list(&json!(["-", {"a": [1, 2]}, null, "\u{0}"]))),

@@ -17,7 +17,7 @@ pub struct Arguments {
     #[arg(long)]
     database: Option<Database>,
     /// Seconds for which an issuer with an overlap takes a spent refresh token once more
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 30)]
     leeway: i64,
     /// One kind of issuer only
     #[arg(long)]
