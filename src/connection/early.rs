@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::issuer::calls;
 
 /// Seconds after which a token of which the issuer does not say how long it lives is looked at.
-const UNKNOWN_LIFE: i64 = 86_400;
+pub const UNKNOWN_LIFE: i64 = 86_400;
 /// Of an issuer's idle time, what an unused connection lets pass: four fifths.
 const IDLE_PER_MILLE: i64 = 800;
 /// Connections that are claimed together for each place of an issuer: soon done, and rarely asked for.
@@ -128,6 +128,8 @@ impl Line {
     /// Claims what is due of an app, a few for each place of its issuer.
     async fn claim(&mut self, app: &App, app_id: &str) -> Result<(), Error> {
         let Some(third_party) = crate::app::by_id(app, app_id).await? else { return Ok(()) };
+        // No issuer is asked for this.
+        run_out::end_due(app, app_id).await?;
         let issuer = &third_party.issuer;
         // Nothing is claimed for an issuer that is left alone, or that has its hands full.
         let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
@@ -135,7 +137,6 @@ impl Line {
             self.more = true;
             return Ok(());
         }
-        run_out::end_due(app, app_id).await?;
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();

@@ -17,7 +17,7 @@ use self::storing::Storing;
 use super::revoke::tell;
 use super::seal::{open_previous_refresh_token, open_refresh_token};
 use super::state::{Setback, Status, is_refused_for_good};
-use super::{Connection, give_up};
+use super::{Connection, early, give_up};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
@@ -78,7 +78,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
                 .refused_since
                 .is_some_and(|since| app.issuers.calls.has_given_since(&third_party.issuer, since)),
         run_out: has_run_out(seen, &third_party.issuer.profile, app.clock.now()),
-        live_for: seen.access_expires_at.map_or(0, |ends| ends.seconds_from(app.clock.now()).max(0)),
+        live_for: lives_for(seen, app.clock.now()),
     };
     let mut refresh = Refresh {
         app,
@@ -126,6 +126,15 @@ fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
     let used_at = seen.refreshed_at.unwrap_or(seen.connected_at);
     let idle = profile.refresh_idle_seconds.is_some_and(|idle| used_at.plus(i64::from(idle)) <= now);
     idle || seen.refresh_expires_at.is_some_and(|ends| ends <= now)
+}
+
+/// Seconds that the access token is taken to live on. Nobody knows the end of one of which the issuer said nothing.
+fn lives_for(seen: &Connection, now: Timestamp) -> i64 {
+    match seen.access_expires_at {
+        Some(ends) => ends.seconds_from(now).max(0),
+        None if seen.access_token.is_some() => early::UNKNOWN_LIFE,
+        None => 0,
+    }
 }
 
 /// No answer came while the overlap leaves time to ask once more.

@@ -75,8 +75,9 @@ pub async fn identify(
         return Err(IssuerFault::Unavailable(sentence, answer.retry_after));
     }
     let identity = select(&answer.body, &config.account_identifier)?;
-    // It is shown and stored as it is.
-    if blot::holds(&identity, &[access_token.expose()]) {
+    // It is shown and stored as it is. Some tokens begin with whose they are, which is no secret.
+    let token = access_token.expose();
+    if identity.len() > token.len() / 2 && blot::holds(&identity, &[token]) {
         return Err(IssuerFault::Odd("the identity endpoint names the token that it was sent".to_owned()));
     }
     Ok(identity)

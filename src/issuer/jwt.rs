@@ -75,19 +75,21 @@ pub async fn verify(issuers: &Issuers, issuer: &Issuer, token: &str) -> Result<V
         |key: &&CoreJsonWebKey| key.verify_signature(&algorithm, message.as_bytes(), &signature).is_ok();
     let mut keys = key_set(issuers, issuer).await?;
     let mut key = keys.candidates(kid).find(verifies).cloned();
-    // The issuer may have changed its keys a moment ago; of one that it still publishes by name there is no doubt.
-    if key.is_none() && !kid.is_some_and(|kid| keys.holds(kid)) {
-        keys = search(issuers, issuer, &keys).await.ok_or_else(|| {
-            let sentence = "the token's key is not known, and the issuer cannot be asked for it";
-            IssuerFault::Unverified(sentence.to_owned())
-        })?;
+    // The issuer may have changed its keys a moment ago, and even what is behind a name.
+    if key.is_none()
+        && let Some(published) = search(issuers, issuer, &keys).await
+    {
+        keys = published;
         key = keys.candidates(kid).find(verifies).cloned();
         if key.is_none() {
             missed(issuers, issuer);
         }
     }
     let Some(key) = key else {
-        return Err(untrusted(&keys.why_not(kid)));
+        // Of a name that is not published nobody can tell: the published set may be behind.
+        let why = keys.why_not(kid);
+        let named = kid.is_none_or(|kid| keys.holds(kid));
+        return Err(if named { untrusted(&why) } else { IssuerFault::Unverified(why) });
     };
     let claims: Claims = json(payload64).ok_or_else(|| untrusted("the token's claims cannot be read"))?;
     let media_type = header.typ.map(|typ| typ.to_lowercase());

@@ -42,6 +42,12 @@ impl KeySet {
         self.keys.iter().filter(may)
     }
 
+    /// Whether nothing is published, good or bad.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.passed_over.is_empty()
+    }
+
     /// Why none of them has signed a token of this `kid`.
     #[must_use]
     pub fn why_not(&self, kid: Option<&str>) -> String {
@@ -142,6 +148,12 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, cached: &CachedKeys) -> Resul
     match issuers.http.get_json(jwks).await {
         Ok(document) => {
             let keys = Arc::new(trusted(&document));
+            if keys.is_empty() {
+                // Hardly what it means to publish: what was there before is better.
+                let fault = IssuerFault::Odd("the issuer's key set is empty".to_owned());
+                cached.pause(now.plus(UNKNOWN_KEY_EVERY), fault.clone());
+                return Err(fault);
+            }
             let missed_at = cached.kept().and_then(|kept| kept.missed_at);
             cached.keep(Kept { keys: Arc::clone(&keys), fetched_at: now, missed_at });
             Ok(keys)

@@ -10,7 +10,7 @@ use crate::connection::consent::{Allowed, Choice};
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
 use crate::connection::start;
 use crate::connection::start::store::Attempt;
-use crate::connection::state::Status;
+use crate::connection::state::{Cause, Status};
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
 use crate::connection::{give_up, identity};
@@ -273,8 +273,10 @@ impl Grant {
         let binding = Binding { generation: live.generation + 1, ..live.binding() };
         let same = live.external == *identity;
         // Some issuers give a refresh token only with the first consent; then the old one is still the one. Whoever is
-        // not named may be anybody, and is left nothing of whoever was not named before.
-        let kept = superseded.as_ref().filter(|_| same && identity.is_pinned());
+        // not named may be anybody, and is left nothing of whoever was not named before. What a refresh brought for somebody
+        // else is nobody's to go on with.
+        let crossed = live.cause == Some(Cause::IdentityChanged);
+        let kept = superseded.as_ref().filter(|_| same && identity.is_pinned() && !crossed);
         let stored = tokens.refresh_token.token().or(kept);
         let replaced =
             superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));

@@ -37,7 +37,7 @@ pub async fn claim(
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
-        ORDER BY c.refresh_due_at LIMIT $3";
+            AND c.refresh_token IS NOT NULL ORDER BY c.refresh_due_at LIMIT $3";
     let due = sqlx::query(select)
         .bind(app_id)
         .bind(now.unix())

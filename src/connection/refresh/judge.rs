@@ -8,12 +8,16 @@ use tokio::time::timeout;
 use crate::App;
 use crate::account;
 use crate::app::ThirdPartyApp;
+use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::issuer::jwt::{self, Claims};
 use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::{IssuerFault, id_token};
 
 /// Until then keys that are not here count as keys that cannot be had.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Seconds by which an ID token's issue and its answer may differ.
+const FRESH: i64 = 300;
 
 /// Whether an answer is of another identity than the connection's, or says whose it is in a way that cannot be believed.
 /// Without an ID token, or without the keys to judge it by, it is as good as ever.
@@ -24,13 +28,14 @@ pub async fn is_another(
     tokens: &TokenSet,
 ) -> bool {
     let issuer = &third_party.issuer;
-    // Where none was asked for, or none can be judged, whoever consented is known by other means.
-    if issuer.identifier().is_none() || !asked_for_identity(third_party, connection) {
+    // Where none can be judged, whoever consented is known by other means.
+    if issuer.identifier().is_none() {
         return false;
     }
+    let asked = asked_for_identity(third_party, connection);
     let id_token = match &tokens.id_token {
         Member::Absent => return false,
-        Member::Unusable(_) => return true,
+        Member::Unusable(_) => return asked,
         Member::Token(id_token) => id_token,
     };
     let verifying = id_token::verify_refreshed(
@@ -45,8 +50,10 @@ pub async fn is_another(
         Ok(Ok(claims)) => {
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             let pinned = &connection.external.subject;
-            let another = !pinned.is_empty() && subject != pinned;
-            if !another {
+            // An identity endpoint may name people in another way.
+            let comparable = asked || third_party.identity_config.is_none();
+            let another = comparable && !pinned.is_empty() && subject != pinned;
+            if !another && says_now(&claims, app.clock.now()) {
                 account::claims::follow(app, &connection.account_id, &issuer.external_name(), &claims).await;
             }
             another
@@ -61,6 +68,13 @@ pub async fn is_another(
         }
         Err(_) => false,
     }
+}
+
+/// Whether an ID token was issued with this answer: some issuers send the first one again and again, and what it says of the
+/// person may be long over.
+fn says_now(claims: &Claims, now: Timestamp) -> bool {
+    let issued = jwt::numeric_date(claims, "iat").ok().flatten();
+    issued.is_some_and(|at| (at - now.unix()).abs() <= FRESH)
 }
 
 /// Then the connection's subject is the ID token's.

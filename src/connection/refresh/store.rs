@@ -54,7 +54,7 @@ pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Op
         .bind(now.unix())
         .bind(now.unix())
         .bind(looked_at.map_or(until.unix(), |_| i64::MAX))
-        .bind(looked_at.unwrap_or(*until).unix())
+        .bind(looked_at.unwrap_or_else(|| end_of_life(seen, *until)).unix())
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
         .bind(if app.db.is_alone() { i64::MAX } else { now.unix() })
@@ -74,6 +74,12 @@ pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Op
         })
     })
     .transpose()
+}
+
+/// When asking again does no harm, where the row does not say when the access token ends.
+fn end_of_life(seen: &Connection, until: Timestamp) -> Timestamp {
+    let unknown = seen.access_token.is_some() && seen.access_expires_at.is_none();
+    if unknown { until.plus(early::UNKNOWN_LIFE) } else { until }
 }
 
 /// A lease that stands in a row.
