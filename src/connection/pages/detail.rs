@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -29,7 +28,7 @@ use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, State as StateInWords, Time};
-use crate::web::{SignedInBrowser, html};
+use crate::web::{SignedInBrowser, signed_in_html};
 
 /// One connection: what it may do, what it did, how to stop it.
 #[derive(Debug, Template)]
@@ -297,7 +296,7 @@ pub async fn show(
         newest: before.map(|_| format!("{here}#activity")),
         here,
     };
-    Ok(html(StatusCode::OK, &page))
+    Ok(signed_in_html(&app, &page, &[]).await)
 }
 
 async fn ending(
