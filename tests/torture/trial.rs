@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use attache::connection::state::BETWEEN_REFRESHES;
 use tokio::time::sleep;
 
 use crate::adversary::storm;
@@ -66,7 +67,8 @@ async fn crowd(stage: &Stage) -> usize {
         // Each of them knows its issuer.
         stage.callers.ask(process, process).await;
     }
-    sleep(Duration::from_secs(LIFETIME.unsigned_abs() + 1)).await;
+    // By then all tokens have run out, and what was refreshed just now may be refreshed again.
+    sleep(Duration::from_secs(LIFETIME.max(BETWEEN_REFRESHES).unsigned_abs() + 1)).await;
     stage.issuer.settings().access_lifetime = LONG_LIFETIME;
     let (before, began) = (stage.issuer.shown(0).len(), Instant::now());
     let answers = stage.callers.at_once(CROWD).await;
