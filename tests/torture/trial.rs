@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use attache::connection::state::BETWEEN_REFRESHES;
 use tokio::time::sleep;
 
 use crate::adversary::storm;
@@ -63,12 +62,8 @@ fn killed(stage: &Stage) -> u64 {
 
 /// A thousand callers find all connections expired: each costs one refresh. How many there were.
 async fn crowd(stage: &Stage) -> usize {
-    for process in 0..stage.processes.len() {
-        // Each of them knows its issuer.
-        stage.callers.ask(process, process).await;
-    }
-    // By then all tokens have run out, and what was refreshed just now may be refreshed again.
-    sleep(Duration::from_secs(LIFETIME.max(BETWEEN_REFRESHES).unsigned_abs() + 1)).await;
+    // Nothing was refreshed yet: what was a short while ago would not be refreshed again.
+    sleep(Duration::from_secs(LIFETIME.unsigned_abs() + 1)).await;
     stage.issuer.settings().access_lifetime = LONG_LIFETIME;
     let (before, began) = (stage.issuer.shown(0).len(), Instant::now());
     let answers = stage.callers.at_once(CROWD).await;
