@@ -264,7 +264,8 @@ pub fn set_back(fault: &IssuerFault, doubted: bool, failures: i64, for_good: boo
         }
         // Up to a quarter of an hour: what is refused by a word is hardly given a moment later.
         IssuerFault::Refused { of_the_grant, .. } => {
-            Setback { wait: Some((5 << failures.clamp(0, 8)).min(900)), refused: *of_the_grant, ..later }
+            let wait = (BETWEEN_REFRESHES << failures.clamp(0, 5)).min(900);
+            Setback { wait: Some(wait), refused: *of_the_grant, ..later }
         }
         IssuerFault::InvalidClient(_) => Setback {
             status: Status::Misconfigured,

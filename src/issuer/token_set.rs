@@ -13,6 +13,9 @@ const TEN_YEARS: i64 = 315_360_000;
 /// Bytes of the longest `token_type`.
 const LONGEST_TYPE: usize = 64;
 
+/// Why a token without a character cannot be used.
+pub const EMPTY: &str = "is empty";
+
 /// A successful answer. RFC 6749 section 5.1.
 #[derive(Clone, Debug, Default)]
 pub struct TokenSet {
@@ -98,7 +101,7 @@ fn printable(members: &Map<String, Value>, name: &str) -> Member {
         Some(_) => return Member::Unusable("is no text"),
     };
     if token.is_empty() {
-        Member::Unusable("is empty")
+        Member::Unusable(EMPTY)
     } else if token.len() > LONGEST_TOKEN {
         Member::Unusable("is longer than 64 KiB")
     } else if !token.bytes().all(|byte| byte.is_ascii_graphic()) {

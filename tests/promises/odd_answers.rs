@@ -68,6 +68,7 @@ fn table() -> Vec<(&'static str, Answer, Verdict)> {
         ("a token_type of its own", with("token_type", json!("N_A")), Good),
         ("no ID token", Shape(TokenShape::Without("id_token")), Good),
         ("the ID token is null", with("id_token", json!(null)), Good),
+        ("the ID token is empty", with("id_token", json!("")), Good),
         ("scope is a list", with("scope", json!(["openid", "email"])), Good),
         ("another content type", Shape(TokenShape::ContentType("text/html")), Good),
         ("compressed by gzip", Shape(TokenShape::Compressed(Coding::Gzip)), Good),

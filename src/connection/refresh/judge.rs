@@ -11,7 +11,7 @@ use crate::app::ThirdPartyApp;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::issuer::jwt::{self, Claims};
-use crate::issuer::token_set::{Member, TokenSet};
+use crate::issuer::token_set::{EMPTY, Member, TokenSet};
 use crate::issuer::{IssuerFault, id_token};
 
 /// Until then keys that are not here count as keys that cannot be had.
@@ -34,7 +34,8 @@ pub async fn is_another(
     }
     let asked = asked_for_identity(third_party, connection);
     let id_token = match &tokens.id_token {
-        Member::Absent => return false,
+        // Some issuers write nothing where a refresh brings none.
+        Member::Absent | Member::Unusable(EMPTY) => return false,
         Member::Unusable(_) => return asked,
         Member::Token(id_token) => id_token,
     };
