@@ -13,6 +13,7 @@ pub mod presence;
 pub mod row_cache;
 pub mod sidecar;
 pub mod snapshot;
+mod time;
 pub mod victim;
 pub mod write;
 
@@ -32,7 +33,7 @@ use checkpoint::Checkpointer;
 use sidecar::Sidecar;
 use write::{Transaction, Writer};
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::secret::Token;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -282,21 +283,6 @@ impl Db {
             transaction.commit().await?;
         }
         Ok(removed)
-    }
-
-    /// The moment by which leases are judged. On PostgreSQL the database's own, so that replicas whose
-    /// clocks differ agree; a manual clock stands for both.
-    ///
-    /// # Errors
-    /// When PostgreSQL does not answer.
-    pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, sqlx::Error> {
-        if self.is_alone() || matches!(clock, Clock::Manual(_)) {
-            return Ok(clock.now());
-        }
-        let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Timestamp::from_unix(row.try_get(0)?))
     }
 
     /// Waits until no other process is starting on this database, and keeps the others waiting until the turn ends.

@@ -70,6 +70,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let previous = config.vault.previous_master_key.as_ref().map(MasterKey::parse).transpose()?;
     let vault = Vault::with_previous(MasterKey::parse(&master_key)?, previous);
     let db = db::open(&config.database.url, config.database.connections).await?;
+    let clock = db.clock(clock).await.map_err(Error::from)?;
     // Replicas that start at once take turns: what one makes, the next one finds.
     let turn = db.take_turn().await.map_err(Error::from)?;
     let house_key = Arc::new(vault::unlock(&db, &vault, &clock).await?);

@@ -1,5 +1,6 @@
 //! That a process lives, as PostgreSQL sees it: an advisory lock under a number of the process's own, on a connection of
-//! its own, which PostgreSQL lets go of when the process dies. Made anew when the connection breaks. Says what is seen of
+//! its own, which PostgreSQL lets go of when the process dies. Each beat also asks what time it is there, see
+//! [`super::time`]. Made anew when the connection breaks. Says what is seen of
 //! another one's lock; decides nothing.
 //!
 //! A transaction holds the lock, and not the session: so a pooler between us (`PgBouncer`, by transactions) keeps its
@@ -15,7 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::Db;
+use super::{Db, time};
+use crate::clock::Clock;
 
 /// How often it says that it lives.
 const BEAT: Duration = Duration::from_millis(500);
@@ -39,13 +41,13 @@ impl Drop for Presence {
 
 impl Presence {
     /// Takes the lock, and keeps taking it. Returns when it is held, or after a while without it.
-    pub async fn begin(db: &Db, number: i64) -> Self {
-        let options = db.pool.connect_options();
+    pub async fn begin(db: &Db, clock: &Clock, number: i64) -> Self {
+        let (options, clock) = (db.pool.connect_options(), clock.clone());
         let (confirm, mut confirmed) = watch::channel(None);
         let beating = tokio::spawn(async move {
             let mut known = false;
             loop {
-                let Err(error) = hold(&options, number, &confirm).await;
+                let Err(error) = hold(&options, &clock, number, &confirm).await;
                 // Once for each break, and not for each attempt.
                 let held = confirm.send_replace(None).is_some();
                 if held || !known {
@@ -74,6 +76,7 @@ impl Presence {
 /// Holds the lock until its connection breaks.
 async fn hold(
     options: &AnyConnectOptions,
+    clock: &Clock,
     number: i64,
     confirm: &watch::Sender<Option<Instant>>,
 ) -> Result<std::convert::Infallible, sqlx::Error> {
@@ -92,8 +95,7 @@ async fn hold(
     sqlx::query(lock).bind(number).execute(&mut *transaction).await?;
     loop {
         let at = Instant::now();
-        let beat = sqlx::query("SELECT 1").execute(&mut *transaction);
-        timeout(PATIENCE, beat).await.map_err(in_time)??;
+        timeout(PATIENCE, time::follow(&mut *transaction, clock)).await.map_err(in_time)??;
         confirm.send_replace(Some(at));
         sleep(BEAT).await;
     }
