@@ -4,6 +4,7 @@ use sqlx::Row;
 
 use crate::clock::Timestamp;
 use crate::db::Db;
+use crate::issuer::calls::Urgency;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
@@ -27,20 +28,22 @@ pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx:
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-/// Picks up to `limit` of an app, for this process alone. `idle` is after how many seconds without a refresh one is
+/// Picks up to `limit` of an app, for this process alone; only those in doubt, where that is the urgency. `idle` is after how many seconds without a refresh one is
 /// wanted though nobody uses it.
 pub async fn claim(
     db: &Db,
     app_id: &str,
-    limit: usize,
+    (urgency, limit): (Urgency, usize),
     idle: Option<i64>,
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
-            AND c.refresh_token IS NOT NULL ORDER BY c.refresh_due_at LIMIT $3";
+            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR c.intent_generation IS NOT NULL) \
+        ORDER BY c.refresh_due_at LIMIT $4";
     let due = sqlx::query(select)
         .bind(app_id)
         .bind(now.unix())
+        .bind(i64::from(urgency == Urgency::InDoubt))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&db.pool)
         .await?;
