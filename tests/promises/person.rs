@@ -25,8 +25,17 @@ pub struct Page {
 
 impl Page {
     pub fn location(&self) -> Option<Url> {
-        let location = self.headers.get(header::LOCATION)?.to_str().expect("a readable location");
-        Some(self.url.join(location).expect("a URL"))
+        let location = match self.headers.get(header::LOCATION) {
+            Some(location) => location.to_str().expect("a readable location").to_owned(),
+            None => self.onward()?,
+        };
+        Some(self.url.join(&location).expect("a URL"))
+    }
+
+    /// Where a page takes the person by itself.
+    fn onward(&self) -> Option<String> {
+        let rest = self.text.split_once("http-equiv=\"refresh\" content=\"0;url=")?.1;
+        Some(rest.split_once('"')?.0.replace("&#38;", "&"))
     }
 
     /// Whether the page says this.
