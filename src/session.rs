@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use time::OffsetDateTime;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
@@ -15,7 +15,7 @@ use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
 use crate::App;
 use crate::clock::{Clock, Timestamp};
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Sealed, Verified};
 
@@ -60,7 +60,7 @@ pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx
 /// # Errors
 /// When the database does not answer.
 pub async fn end_all_with(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     account_id: &str,
 ) -> std::result::Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
