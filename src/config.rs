@@ -2,6 +2,7 @@
 //! Faults are collected, one line each with its key and its cure; nothing starts before there are none.
 
 mod command;
+mod database;
 mod environment;
 mod issuer;
 mod judge;
@@ -23,6 +24,7 @@ use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
 use crate::secret::Token;
 
+pub use database::Database;
 pub use issuer::IssuerConfig;
 pub use limits::LimitsConfig;
 
@@ -62,25 +64,6 @@ impl Default for Listen {
             trusted_proxies: Vec::new(),
         }
     }
-}
-
-/// `[database]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// `sqlite://path` (one process) or `postgres://…` (many). May hold a password.
-    pub url: Token,
-    /// Connections for reading that are kept open at the most: 4 on SQLite, 10 on PostgreSQL when nothing is said.
-    pub connections: Option<u32>,
-    /// Megabytes of rows, sealed as they are stored, that are held in memory on SQLite.
-    #[serde(default = "default_memory")]
-    pub memory_megabytes: u64,
-    /// Where refreshed grants go that the database would not take; beside a SQLite database when nothing is said.
-    pub rescue_journal: Option<PathBuf>,
-}
-
-const fn default_memory() -> u64 {
-    24
 }
 
 /// `[vault]`: the key that wraps all others, 32 bytes as base64.

@@ -109,9 +109,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         content::sync::sync(&app).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
-        if let Err(error) = rescue::allocate(&app).await {
-            tracing::error!(%error, "a grant that the database does not take may be lost while the disk is full");
-        }
+        rescue::prepare(&app).await?;
         replicas::join(&app).await?;
         tell_the_operator(&app).await?;
     }

@@ -19,6 +19,8 @@ use crate::secret::Token;
 
 /// For one server to answer, and to show that it is the primary.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// The same at a start, when nobody waits for us yet.
+const PATIENCE_AT_START: Duration = Duration::from_secs(4);
 
 /// The servers, and what is known of the one in use.
 #[derive(Debug)]
@@ -92,7 +94,8 @@ impl Servers {
         for step in 0..self.candidates.len() {
             let number = (begin + step) % self.candidates.len();
             let candidate = &self.candidates[number];
-            match timeout(PATIENCE, connect(candidate, &self.standing)).await {
+            let patience = if pool.is_some() { PATIENCE } else { PATIENCE_AT_START };
+            match timeout(patience, connect(candidate, &self.standing)).await {
                 Ok(Ok(connection)) => {
                     if number != begin
                         && let Some(pool) = pool
@@ -108,7 +111,9 @@ impl Servers {
                     return Ok(connection);
                 }
                 Ok(Err(error)) => faults.push(format!("{}: {}", candidate.place, cause(&error))),
-                Err(_) => faults.push(format!("{}: no answer within 2 s", candidate.place)),
+                Err(_) => {
+                    faults.push(format!("{}: no answer within {} s", candidate.place, patience.as_secs()))
+                }
             }
         }
         Err(faults.join("; "))

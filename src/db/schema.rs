@@ -24,7 +24,8 @@ pub enum State {
 /// # Errors
 /// When the database does not answer, or its list of migrations may not be read.
 pub async fn state(connection: &mut AnyConnection) -> Result<State, sqlx::Error> {
-    let select = "SELECT version, success, checksum FROM _sqlx_migrations ORDER BY version";
+    // As text: SQLite's truth is of a type that a row cannot hold here.
+    let select = "SELECT version, CASE WHEN success THEN 'yes' ELSE 'no' END, checksum FROM _sqlx_migrations ORDER BY version";
     let rows = match sqlx::query(select).fetch_all(connection).await {
         Ok(rows) => rows,
         Err(error) if is_missing(&error) => Vec::new(),
@@ -32,14 +33,15 @@ pub async fn state(connection: &mut AnyConnection) -> Result<State, sqlx::Error>
     };
     let mut done = Vec::new();
     for row in &rows {
-        done.push((row.try_get::<i64, _>(0)?, row.try_get::<bool, _>(1)?, row.try_get::<Vec<u8>, _>(2)?));
+        let whole = row.try_get::<String, _>(1)? == "yes";
+        done.push((row.try_get::<i64, _>(0)?, whole, row.try_get::<Vec<u8>, _>(2)?));
     }
     let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or_default();
     if let Some((found, ..)) = done.last().filter(|(found, ..)| *found > known) {
         return Ok(State::Newer { found: *found, known });
     }
     let is_done = |version: i64, checksum: &[u8]| {
-        done.iter().any(|(done, success, sum)| *done == version && *success && sum == checksum)
+        done.iter().any(|(done, whole, sum)| *done == version && *whole && sum == checksum)
     };
     let left = MIGRATIONS.iter().filter(|one| !is_done(one.version, &one.checksum)).count();
     Ok(if left == 0 && done.len() == MIGRATIONS.iter().count() {

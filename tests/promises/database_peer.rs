@@ -173,12 +173,7 @@ async fn a_server_that_becomes_read_only_is_not_used_until_it_takes_writes_and_a
     for answer in asked_at_once(&world, &connection).await {
         assert_eq!(answer["ok"], false, "{answer}");
     }
-    server
-        .sql(
-            "postgres",
-            "SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only",
-        )
-        .await;
+    server.sql("postgres", "ALTER SYSTEM RESET default_transaction_read_only").await;
     server.sql("postgres", "SELECT pg_reload_conf()").await;
     whole_when("a token is handed out", async || world.get(&connection).await["ok"] == true).await;
     let folder = server.folder.path().display().to_string().replace('/', "%2F");
