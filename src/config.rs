@@ -7,6 +7,7 @@ mod environment;
 mod issuer;
 mod judge;
 mod limits;
+mod outbound;
 pub mod section;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,7 @@ use crate::secret::Token;
 pub use database::Database;
 pub use issuer::IssuerConfig;
 pub use limits::LimitsConfig;
+pub use outbound::Outbound;
 
 /// Everything an operator can say.
 #[derive(Clone, Debug)]
@@ -78,22 +80,6 @@ pub struct VaultConfig {
     pub previous_master_key: Option<Token>,
     pub previous_master_key_file: Option<PathBuf>,
     pub previous_master_key_command: Option<Vec<String>>,
-}
-
-/// `[outbound]`: how we call issuers and content platforms.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Outbound {
-    /// Origins that may be plain http or resolve to a private address. For development.
-    pub allow_origins: Vec<Url>,
-    /// Seconds a call may take in all.
-    pub deadline_seconds: u64,
-}
-
-impl Default for Outbound {
-    fn default() -> Self {
-        Self { allow_origins: Vec::new(), deadline_seconds: 10 }
-    }
 }
 
 /// `[log]`
@@ -365,6 +351,7 @@ fn may_hold_a_secret(key: &str) -> bool {
             | "master_key"
             | "previous_master_key"
             | "url"
+            | "proxy"
             | "database"
             | "vault"
     )

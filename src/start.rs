@@ -21,7 +21,6 @@ use crate::db::{self, OpenError};
 use crate::error::Error;
 use crate::held::Held;
 use crate::issuer::Issuers;
-use crate::issuer::http::{Egress, Http};
 use crate::ledger::{Ledger, hand_out};
 use crate::limits::RateLimits;
 use crate::load::Load;
@@ -39,6 +38,8 @@ pub enum StartError {
     Vault(#[from] VaultError),
     #[error("database.url: {0}")]
     Database(#[from] OpenError),
+    #[error("{0}")]
+    Outbound(String),
     #[error("{0}")]
     Other(Error),
 }
@@ -76,8 +77,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let house_key = Arc::new(vault::unlock(&db, &vault, &clock).await?);
     let pseudonyms = Pseudonyms::open(&db, &vault, clock.now()).await?;
     let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), clock.clone());
+    let http = config.outbound.http(clock.clone()).map_err(StartError::Outbound)?;
     let (events, _) = broadcast::channel(64);
     let app = App::new(Parts {
         issuers: Issuers::new(http, clock.clone()),

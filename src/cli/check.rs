@@ -4,8 +4,6 @@
 
 mod issuer;
 
-use std::time::Duration;
-
 use attache::app::sync;
 use attache::clock::Clock;
 use attache::config::Config;
@@ -13,7 +11,6 @@ use attache::connection::refresh::rescue;
 use attache::content::AccountRule;
 use attache::db::schema::State;
 use attache::db::{self, OpenError};
-use attache::issuer::http::{Egress, Http};
 use attache::issuer::{Issuers, discovery, key_set};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
@@ -69,8 +66,7 @@ async fn here(config: &Config) -> usize {
 pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
     println!("configuration: good");
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), Clock::System);
+    let http = config.outbound.http(Clock::System).map_err(Failure::Sentence)?;
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
         return issuer::run(check, &config, &issuers, key).await;

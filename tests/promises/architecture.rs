@@ -150,7 +150,7 @@ fn nobody_but_the_clock_reads_the_time() {
     // PostgreSQL's own clock judges leases and their holders, and nothing else.
     let mut judging = holding("src", &["clock_timestamp"], |_| true);
     judging.sort();
-    assert_eq!(judging, ["src/db.rs", "src/db/presence.rs"]);
+    assert_eq!(judging, ["src/db/presence.rs", "src/db/time.rs"]);
 }
 
 #[test]

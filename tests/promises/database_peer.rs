@@ -176,8 +176,9 @@ async fn a_server_that_becomes_read_only_is_not_used_until_it_takes_writes_and_a
     server.sql("postgres", "ALTER SYSTEM RESET default_transaction_read_only").await;
     server.sql("postgres", "SELECT pg_reload_conf()").await;
     whole_when("a token is handed out", async || world.get(&connection).await["ok"] == true).await;
+    server.sql("postgres", "CREATE DATABASE second").await;
     let folder = server.folder.path().display().to_string().replace('/', "%2F");
-    let socket = format!("postgres://attache:{ENCODED}@{folder}:{}/postgres", server.port);
+    let socket = format!("postgres://attache:{ENCODED}@{folder}:{}/second", server.port);
     let by_socket = on(socket).await;
     assert_eq!(ready(&by_socket).await.0, 200);
 }

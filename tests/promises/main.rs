@@ -22,6 +22,7 @@ mod connect_identity;
 mod consents;
 mod damage;
 mod database_peer;
+mod database_start;
 mod delete_account;
 mod documentation;
 mod early;
