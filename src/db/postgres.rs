@@ -183,7 +183,7 @@ async fn refuse_transaction_pooling(first: &mut AnyConnection, pool: &Pool) -> R
         let before = backend(&mut *first).await?;
         let mut second = pool.begin().await?;
         let other = backend(&mut second).await?;
-        let after = timeout(PATIENCE, backend(&mut *first)).await;
+        let after = timeout(PATIENCE_AT_START, backend(&mut *first)).await;
         let kept = matches!(after, Ok(Ok(after)) if after == before && other != before);
         drop(second);
         if !kept {
