@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::circuit::{Admission, Circuit, Health};
+use super::circuit::{Admission, Circuit, Health, LONGEST_PAUSE};
 use super::{Issuer, IssuerFault};
 use crate::clock::{Clock, Timestamp};
 
@@ -38,6 +38,8 @@ pub struct Calls {
 #[derive(Debug)]
 struct Lane {
     at_once: u16,
+    /// For how long it is left alone at the most: while an overlap heals what was lost, it is asked in time.
+    longest_pause: Duration,
     places: Arc<Semaphore>,
     /// Of the places, those that early refreshes may take.
     early: Arc<Semaphore>,
@@ -60,10 +62,11 @@ fn half(at_once: u16) -> usize {
 }
 
 impl Lane {
-    fn new(at_once: u16) -> Self {
+    fn new(at_once: u16, longest_pause: Duration) -> Self {
         let places = usize::from(at_once.max(1));
         Self {
             at_once,
+            longest_pause,
             places: Arc::new(Semaphore::new(places)),
             early: Arc::new(Semaphore::new(half(at_once))),
             revocations: Arc::new(Semaphore::new(half(at_once))),
@@ -174,14 +177,17 @@ impl Calls {
         Ok(Call { lane, clock, probe, place: Some(place), early, freed })
     }
 
-    /// An issuer whose number of places was changed begins anew.
+    /// An issuer whose profile was changed in this begins anew.
     fn lane(&self, issuer: &Issuer) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let at_once = issuer.profile.calls_at_once;
-        if let Some(lane) = lanes.get(&issuer.key).filter(|lane| lane.at_once == at_once) {
+        let longest_pause =
+            issuer.profile.first_deadline().map_or(LONGEST_PAUSE, |third| third.min(LONGEST_PAUSE));
+        let same = |lane: &&Arc<Lane>| (lane.at_once, lane.longest_pause) == (at_once, longest_pause);
+        if let Some(lane) = lanes.get(&issuer.key).filter(same) {
             return Arc::clone(lane);
         }
-        let lane = Arc::new(Lane::new(at_once));
+        let lane = Arc::new(Lane::new(at_once, longest_pause));
         lanes.insert(issuer.key.clone(), Arc::clone(&lane));
         lane
     }
@@ -195,7 +201,8 @@ impl Call {
             Err(IssuerFault::Unanswered(_) | IssuerFault::Odd(_)) => Health::Fails(None),
             _ => Health::Answers,
         };
-        self.lane.circuit().report(self.probe, health, self.clock.monotonic());
+        let lane = &self.lane;
+        lane.circuit().report(self.probe, health, self.clock.monotonic(), lane.longest_pause);
         if outcome.is_ok() {
             *self.lane.gave_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
         }

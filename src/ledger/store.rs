@@ -6,6 +6,7 @@ use sqlx::Row;
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
+use crate::connection::state::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
 use crate::db::{Db, DbConnection, named};
 
@@ -151,12 +152,14 @@ pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
 }
 
 async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
-    // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due.
+    // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due, as soon as it
+    // may be refreshed again.
     let update = "UPDATE connections SET last_used_at = $1, listed_at = $2, \
             refresh_due_at = CASE WHEN status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
                     AND access_expires_at > $3 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at) \
-                THEN $4 ELSE refresh_due_at END \
-         WHERE id = $5 AND (last_used_at IS NULL OR last_used_at < $6)";
+                THEN CASE WHEN refreshed_at + CAST($4 AS BIGINT) > $5 THEN refreshed_at + CAST($6 AS BIGINT) ELSE $7 END \
+                ELSE refresh_due_at END \
+         WHERE id = $8 AND (last_used_at IS NULL OR last_used_at < $9)";
     let mut transaction = db.begin().await?;
     for (id, at) in used {
         let at = at.unix();
@@ -164,6 +167,9 @@ async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
             .bind(at)
             .bind(at)
             .bind(at)
+            .bind(BETWEEN_REFRESHES)
+            .bind(at)
+            .bind(BETWEEN_REFRESHES)
             .bind(at)
             .bind(id)
             .bind(at)

@@ -7,7 +7,7 @@ use crate::db::Db;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
-/// And one whose refresh has not ended: should this process die as well, another one looks while the overlap lasts.
+/// And one whose refresh left a doubt: should this process die as well, another one looks while the overlap lasts.
 const LOOK: i64 = 2;
 
 /// A connection whose time has come.
@@ -55,7 +55,7 @@ pub async fn claim(
                 AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
                 AND (intent_generation IS NOT NULL OR last_used_at >= COALESCE(refreshed_at, connected_at) \
                     OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $3) \
-            THEN CASE WHEN status = 'refreshing' THEN $4 ELSE $5 END \
+            THEN CASE WHEN intent_generation IS NOT NULL THEN $4 ELSE $5 END \
             WHEN COALESCE(refreshed_at, connected_at) + CAST($6 AS BIGINT) > $7 \
             THEN COALESCE(refreshed_at, connected_at) + CAST($8 AS BIGINT) ELSE NULL END \
         WHERE id = $9 AND refresh_due_at <= $10 \

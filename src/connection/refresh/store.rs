@@ -126,7 +126,14 @@ pub async fn commit_refresh(
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let update = "UPDATE connections SET status = CASE WHEN fence = $11 THEN $12 ELSE $13 END, \
-            cause = $14, previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
+            cause = $14, \
+            previous_access_token_hash = CASE WHEN access_token_hash = $21 THEN previous_access_token_hash \
+                ELSE access_token_hash END, \
+            previous_access_expires_at = CASE WHEN access_token_hash = $22 THEN previous_access_expires_at \
+                ELSE access_expires_at END, \
+            previous_access_generation = CASE WHEN access_token_hash = $23 THEN previous_access_generation \
+                ELSE access_generation END, \
+            access_generation = CASE WHEN access_token_hash = $24 THEN access_generation ELSE generation + 1 END, \
             previous_refresh_token = refresh_token, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, generation = generation + 1, fence = fence + 1, \
@@ -142,6 +149,7 @@ pub async fn commit_refresh(
     let certain = if tokens.flaw == Some(Flaw::RefreshToken) { NO_FENCE } else { fence };
     let unusable = matches!(tokens.flaw, Some(Flaw::AccessToken | Flaw::RefreshToken));
     let wait = unusable.then(|| wait_for_a_usable_token(seen.failures));
+    let same = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
@@ -159,6 +167,11 @@ pub async fn commit_refresh(
         .bind(wait.map(|seconds| from.plus(seconds).unix()))
         .bind(if unusable { seen.failures + 1 } else { 0 })
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        // The same access token as before is what was handed out before.
+        .bind(same.clone())
+        .bind(same.clone())
+        .bind(same.clone())
+        .bind(same)
         .execute(&mut *transaction)
         .await?;
     if done.rows_affected() != 1 {
