@@ -319,6 +319,12 @@ impl Db {
         self.servers.as_ref().and_then(|servers| servers.standing.silent_for())
     }
 
+    /// A process that has not heard of its database for so long may be better off begun anew.
+    #[must_use]
+    pub fn is_long_silent(&self) -> bool {
+        self.silent_for().is_some_and(|silent| silent > Duration::from_mins(1))
+    }
+
     /// On SQLite, empties the log, in which a destroyed secret would otherwise stand until it is overwritten.
     pub async fn truncate_log(&self) {
         if let Some(alone) = &self.alone

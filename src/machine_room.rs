@@ -25,11 +25,8 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// A process that has not heard of its database for so long may be better off begun anew.
-const LONG_SILENT: Duration = Duration::from_mins(1);
-
 async fn healthy(State(app): State<App>) -> Response {
-    match app.db.silent_for().filter(|silent| *silent > LONG_SILENT) {
+    match app.db.silent_for().filter(|_| app.db.is_long_silent()) {
         None => "ok\n".into_response(),
         Some(silent) => {
             let why = format!("the database has not answered for {} s\n", silent.as_secs());

@@ -31,14 +31,16 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
-/// The cookie: `__Host-` on https, without the prefix on loopback http, where browsers refuse it.
+/// The cookie: `__Host-` on https; on loopback http, where browsers refuse that and take all ports for one host, with the
+/// port.
 #[must_use]
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
     let secure = app.config.public_url.scheme() == "https";
+    let port = app.config.public_url.port_or_known_default().unwrap_or_default();
     let store =
         Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
     SessionManagerLayer::new(store)
-        .with_name(if secure { "__Host-attache" } else { "attache" })
+        .with_name(if secure { "__Host-attache".to_owned() } else { format!("attache-{port}") })
         .with_secure(secure)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)

@@ -27,7 +27,7 @@ use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::replicas::{self, Replica};
-use crate::secret::Token;
+use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
 use crate::{App, Parts, account, content, dialect, restore, session};
 
@@ -84,6 +84,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         held: Held::new(config.database.memory_megabytes),
         load: Load::new(config.limits.requests_at_once),
         limits: RateLimits::new(&config.limits, clock.clone()),
+        sign_in_secret: Renewable::new(config.sign_in.client_secret.clone()),
         config,
         db,
         clock,

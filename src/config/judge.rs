@@ -364,8 +364,8 @@ fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults
         },
         (None, _) => {}
     }
-    if value.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        faults.push(ConfigFault::new(key, "is empty; give it, or leave it out where none is needed"));
+    if let Some(problem) = value.as_ref().and_then(Token::oddity) {
+        faults.push(ConfigFault::new(key, problem));
     }
     faults.len() == before
 }

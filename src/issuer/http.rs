@@ -2,7 +2,7 @@
 //! the environment, and no connection to where [`super::egress`] does not let us go.
 
 use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
@@ -33,8 +33,8 @@ pub struct Answer {
 
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
-    egress: Egress,
+    /// What may become another one while the server runs.
+    way: Arc<RwLock<(Client, Egress)>>,
     clock: Clock,
     deadline: Duration,
 }
@@ -62,14 +62,22 @@ impl Http {
                  the package ca-certificates), or name a file of them in outbound.ca_file"
             )
         })?;
-        Ok(Self { client, egress, clock, deadline })
+        Ok(Self { way: Arc::new(RwLock::new((client, egress))), clock, deadline })
     }
 
     /// # Errors
     /// When the URL is not one we go to.
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, IssuerFault> {
-        self.egress.judge(url)?;
-        Ok(self.client.request(method, url.clone()))
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        let (client, egress) = &*way;
+        egress.judge(url)?;
+        Ok(client.request(method, url.clone()))
+    }
+
+    /// New calls go the way of another one; those that are under way end as they began.
+    pub fn become_like(&self, other: &Self) {
+        let way = other.way.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
     /// Sends, and reads the whole answer whatever its status. Meanwhile the request that this is done for takes no

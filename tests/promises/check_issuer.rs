@@ -1,6 +1,5 @@
 //! `attache check --issuer` without anybody's consent: what an issuer publishes, its clock, and how it refuses.
 
-
 use attache::app::registration::registration;
 use attache::app::sync;
 use attache::config::{Config, section};
