@@ -243,6 +243,23 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Each client secret with its key.
+    #[must_use]
+    pub fn client_secrets(&self) -> Vec<(String, &Token)> {
+        let sign_in = [("sign_in.client_secret".to_owned(), self.sign_in.client_secret.as_ref())];
+        let apps = self
+            .apps
+            .iter()
+            .map(|(key, app)| (format!("apps.{key}.client_secret"), app.client_secret.as_ref()));
+        let issuers = self.issuers.iter().map(|(key, issuer)| {
+            (format!("issuers.{key}.management_client_secret"), issuer.management_client_secret.as_ref())
+        });
+        let all = sign_in.into_iter().chain(apps).chain(issuers);
+        all.filter_map(|(key, secret)| Some((key, secret?))).collect()
+    }
+}
+
 /// Reads each section on its own, so that a fault in one does not hide those of the others.
 fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Option<Config> {
     let public_url = section::<Url>(&mut table, "public_url", faults);

@@ -45,9 +45,14 @@ impl Token {
                 Some("begins with a byte-order mark; save its file without one")
             }
             _ if secret.contains('\0') => Some("holds a NUL; save its file as UTF-8 text"),
-            _ if secret.trim() != secret => Some("has a blank at its beginning or its end; take it away"),
             _ => None,
         }
+    }
+
+    /// Some secrets are meant to; most are not.
+    #[must_use]
+    pub fn has_a_blank_at_an_end(&self) -> bool {
+        self.expose().trim() != self.expose()
     }
 
     #[must_use]

@@ -37,6 +37,13 @@ pub struct Check {
 
 /// What a start needs on this side: the database's tables and the rescue journal's place. How many are in trouble.
 async fn here(config: &Config) -> usize {
+    for (key, secret) in config.client_secrets() {
+        if secret.has_a_blank_at_an_end() {
+            println!(
+                "{key}: has a blank at its beginning or its end, which is sent as part of it; is it meant to?"
+            );
+        }
+    }
     let mut troubled = 0;
     match db::look(&config.database.url).await {
         Ok(None) => {}

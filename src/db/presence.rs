@@ -3,7 +3,7 @@
 //! and whether it is the primary ([`super::standing`]). Made anew when the connection breaks, to whichever server is the
 //! primary then. Says what is seen of another one's lock; decides nothing.
 //!
-//! A transaction holds the lock, and not the session: so a pooler between us (`PgBouncer`, by transactions) keeps its
+//! A transaction holds the lock, and not the session: so a pooler between us keeps its
 //! connection for us alone, and lets go of it when we are gone. It holds no row and, between two beats, no snapshot, so
 //! it keeps no VACUUM waiting. The lock is a shared one, so that a connection which PostgreSQL does not yet know to be
 //! broken does not keep us from taking it again.

@@ -97,7 +97,7 @@ async fn a_malformed_address_is_a_page_and_never_our_fault(
     assert!(!page.status.is_server_error(), "{path}: {} {}", page.status, page.text);
     assert!(!page.says("<script"), "{path}: {}", page.text);
     let cookies = page.headers.get_all("set-cookie").iter();
-    assert!(cookies.into_iter().all(|cookie| cookie.as_bytes().starts_with(b"attache=")), "{path}");
+    assert!(cookies.into_iter().all(|cookie| cookie.as_bytes().starts_with(b"attache-")), "{path}");
     if page.status.is_client_error() {
         assert_speaks(Wire::Page, &page);
     }
