@@ -58,7 +58,7 @@ pub(super) async fn open(url: &Token, connections: u32) -> Result<Db, OpenError>
         })
         .connect_lazy_with(servers.current().options.clone());
     let pool = Pool::new(pool, Some(Arc::clone(&servers.standing)));
-    refuse_transaction_pooling(&mut first, &pool).await?;
+    refuse_transaction_pooling(servers.current()).await?;
     schema::bring_up_to_date(&mut first).await?;
     // Nothing hangs on how it ends.
     let _ = timeout(PATIENCE, first.close()).await;
@@ -112,7 +112,7 @@ impl Servers {
                 }
                 Ok(Err(error)) => faults.push(format!("{}: {}", candidate.place, cause(&error))),
                 Err(_) => {
-                    faults.push(format!("{}: no answer within {} s", candidate.place, patience.as_secs()))
+                    faults.push(format!("{}: no answer within {} s", candidate.place, patience.as_secs()));
                 }
             }
         }
@@ -166,7 +166,7 @@ async fn server(connection: &mut AnyConnection, standing: &Standing) -> Result<O
         Err(error)
             if error
                 .as_database_error()
-                .and_then(|error| error.code())
+                .and_then(sqlx::error::DatabaseError::code)
                 .is_some_and(|code| code == "42501") =>
         {
             standing.is_not_shown();
@@ -178,19 +178,27 @@ async fn server(connection: &mut AnyConnection, standing: &Standing) -> Result<O
 
 /// Two sessions that are open at one time have two backends, and each keeps its own. Through a pooler that pools
 /// transactions the second one's transaction takes the backend that the first one had.
-async fn refuse_transaction_pooling(first: &mut AnyConnection, pool: &Pool) -> Result<(), OpenError> {
-    for _ in 0..3 {
-        let before = backend(&mut *first).await?;
-        let mut second = pool.begin().await?;
+///
+/// By plain statements only: a prepared one would meet what another session left on its backend.
+async fn refuse_transaction_pooling(candidate: &Candidate) -> Result<(), OpenError> {
+    let connect =
+        async || timeout(PATIENCE_AT_START, candidate.options.connect()).await.map_err(|_| late(candidate));
+    let (mut first, mut second) = (connect().await??, connect().await??);
+    let keeps_its_own = async {
+        let before = backend(&mut first).await?;
+        second.execute(raw_sql("BEGIN")).await?;
         let other = backend(&mut second).await?;
-        let after = timeout(PATIENCE_AT_START, backend(&mut *first)).await;
-        let kept = matches!(after, Ok(Ok(after)) if after == before && other != before);
-        drop(second);
-        if !kept {
-            return Err(OpenError::TransactionPooling);
-        }
-    }
-    Ok(())
+        let after = backend(&mut first).await?;
+        Ok::<_, sqlx::Error>(before == after && before != other)
+    };
+    // Where there is but one backend for two sessions, the first one waits for it in vain.
+    let kept = timeout(PATIENCE_AT_START, keeps_its_own).await.unwrap_or(Ok(false))?;
+    let _ = timeout(PATIENCE, async { tokio::join!(first.close(), second.close()) }).await;
+    if kept { Ok(()) } else { Err(OpenError::TransactionPooling) }
+}
+
+fn late(candidate: &Candidate) -> OpenError {
+    OpenError::Unreachable(format!("{}: no answer in time", candidate.place))
 }
 
 async fn backend<'c>(connection: impl Executor<'c, Database = Any>) -> Result<i64, sqlx::Error> {

@@ -76,5 +76,5 @@ fn is_missing(error: &sqlx::Error) -> bool {
 
 /// `insufficient_privilege`
 fn is_refused(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42501")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "42501")
 }

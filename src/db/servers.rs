@@ -122,6 +122,9 @@ pub fn cause(error: &sqlx::Error) -> String {
             let cure = match error.code().as_deref() {
                 Some("28P01") => "; check the user and the password in database.url, percent-encoded",
                 Some("53300") => "; raise max_connections there, or lower database.connections",
+                Some("42P05" | "26000") => {
+                    "; that is a pooler that pools transactions (PgBouncer: use pool_mode = session)"
+                }
                 Some("08P01") => "; is it a pooler that must ignore this parameter?",
                 _ => "",
             };

@@ -62,8 +62,12 @@ impl<'w> Person<'w> {
 
     /// The session's is called `attache` here; its own name holds the port.
     fn whole(&self, name: &str) -> String {
-        let port = self.world.public_url.rsplit(':').next().unwrap_or_default();
-        if name == "attache" { format!("attache-{port}") } else { name.to_owned() }
+        if name == "attache" { self.session_cookie() } else { name.to_owned() }
+    }
+
+    /// The name of the session's cookie.
+    pub fn session_cookie(&self) -> String {
+        format!("attache-{}", self.world.public_url.rsplit(':').next().unwrap_or_default())
     }
 
     /// One request, no redirect followed.
