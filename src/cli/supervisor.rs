@@ -53,7 +53,7 @@ pub fn renew_at_hangup(app: App, file: ConfigFile) -> Result<(), Failure> {
                 Ok(Ok(fresh)) => match renew::renew(&app, &fresh).await {
                     Ok(()) => tracing::info!("secrets and certificates were read anew"),
                     Err(error) => {
-                        tracing::error!(%error, "what was read anew could not be used; all stays as it was")
+                        tracing::error!(%error, "what was read anew could not be used; all stays as it was");
                     }
                 },
                 Ok(Err(Failure::Config(faults))) => {
