@@ -1,16 +1,16 @@
 //! `attache check`: says what is wrong with the configuration, and whether each issuer answers as it should; with
-//! `--issuer`, all about one of them. Changes nothing here and opens no database; of a
-//! SQLite database it asks the running server.
+//! `--issuer`, all about one of them. Changes nothing here. It looks whether a
+//! PostgreSQL database is as it should be; of a SQLite database it asks the running server.
 
 mod issuer;
 
-use std::time::Duration;
-
 use attache::app::sync;
 use attache::clock::Clock;
+use attache::config::Config;
+use attache::connection::refresh::rescue;
 use attache::content::AccountRule;
-use attache::db;
-use attache::issuer::http::{Egress, Http};
+use attache::db::schema::State;
+use attache::db::{self, OpenError};
 use attache::issuer::{Issuers, discovery, key_set};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
@@ -35,11 +35,45 @@ pub struct Check {
     longest_leeway: u32,
 }
 
+/// What a start needs on this side: the database's tables and the rescue journal's place. How many are in trouble.
+async fn here(config: &Config) -> usize {
+    for (key, secret) in config.client_secrets() {
+        if secret.has_a_blank_at_an_end() {
+            println!(
+                "{key}: has a blank at its beginning or its end, which is sent as part of it; is it meant to?"
+            );
+        }
+    }
+    let mut troubled = 0;
+    match db::look(&config.database.url).await {
+        Ok(None) => {}
+        Ok(Some(State::Current)) => println!("database: answers; its schema is the one of this version"),
+        Ok(Some(State::Behind(left))) => {
+            println!("database: answers; `attache migrate` has {left} migrations to do");
+        }
+        Ok(Some(State::Newer { found, known })) => {
+            troubled += 1;
+            println!("database: {}", OpenError::Newer { found, known });
+        }
+        Err(error) => {
+            troubled += 1;
+            println!("database: {error}");
+        }
+    }
+    match rescue::check(&config.database) {
+        Ok(place) => println!("database.rescue_journal: {} is written, synced and read", place.display()),
+        Err(why) => {
+            troubled += 1;
+            println!("database.rescue_journal: {why}");
+        }
+    }
+    troubled
+}
+
 pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
     println!("configuration: good");
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), Clock::System);
+    let http = config.outbound.http(Clock::System).map_err(Failure::Sentence)?;
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
         return issuer::run(check, &config, &issuers, key).await;
@@ -51,7 +85,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
             );
         }
     }
-    let mut troubled = 0;
+    let mut troubled = here(&config).await;
     if let Some(path) = db::sqlite_path(&config.database.url)
         && let Some(answered) = socket::send(&lock::beside(&path, "sock"), &Command::RestoreStatus).await
     {

@@ -1,21 +1,21 @@
 //! The SQL of `ledger`.
 
 use serde_json::Value;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
 use crate::connection::state::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
-use crate::db::{Db, named};
+use crate::db::{Db, DbConnection, named};
 
 /// How often it is tried when a number is taken, or somebody is in the way.
 const ATTEMPTS: usize = 8;
 
 /// Adds an entry; in the transaction of what it tells, when there is one.
 pub async fn append(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     ledger: &Ledger,
     action: Action,
     entry: &Entry,
@@ -91,7 +91,7 @@ fn in_powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 async fn add_rows(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     ledger: &Ledger,
     counted: &[Counted],
 ) -> Result<(), sqlx::Error> {

@@ -93,7 +93,7 @@ async fn the_session_cookie_is_for_us_alone(#[values(Sqlite, Postgres)] database
     let world = World::new(database).await;
     let answer = world.http.get(world.url("/sign-in")).send().await.expect("an answer");
     let cookie = header(answer.headers(), "set-cookie");
-    assert!(cookie.starts_with("attache="), "{cookie}");
+    assert!(cookie.starts_with("attache-"), "{cookie}");
     assert_attributes(cookie, false);
     assert!(!answer.headers().contains_key("strict-transport-security"));
     // Looking at the front page makes no session.
