@@ -36,19 +36,16 @@ pub async fn state(connection: &mut AnyConnection) -> Result<State, sqlx::Error>
         let whole = row.try_get::<String, _>(1)? == "yes";
         done.push((row.try_get::<i64, _>(0)?, whole, row.try_get::<Vec<u8>, _>(2)?));
     }
-    let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or_default();
-    if let Some((found, ..)) = done.last().filter(|(found, ..)| *found > known) {
+    let is_known = |version: i64| MIGRATIONS.iter().any(|one| one.version == version);
+    if let Some((found, ..)) = done.iter().rev().find(|(version, ..)| !is_known(*version)) {
+        let known = MIGRATIONS.iter().map(|one| one.version).max().unwrap_or_default();
         return Ok(State::Newer { found: *found, known });
     }
     let is_done = |version: i64, checksum: &[u8]| {
         done.iter().any(|(done, whole, sum)| *done == version && *whole && sum == checksum)
     };
     let left = MIGRATIONS.iter().filter(|one| !is_done(one.version, &one.checksum)).count();
-    Ok(if left == 0 && done.len() == MIGRATIONS.iter().count() {
-        State::Current
-    } else {
-        State::Behind(left)
-    })
+    Ok(if left == 0 { State::Current } else { State::Behind(left) })
 }
 
 /// Does what is to be done, and touches nothing when that is nothing.
