@@ -17,11 +17,12 @@ use crate::issuer::calls::Call;
 
 #[derive(Debug, Default)]
 pub struct Flights {
+    /// Whether there is nothing to wait for: it has landed, or it waits itself for a process that is gone.
     running: Mutex<HashMap<String, watch::Receiver<bool>>>,
 }
 
-/// Waits until the connection's refresh, begun by this or an earlier call, has ended one way or the other.
-/// What came of it is in the row.
+/// Waits until the connection's refresh, begun by this or an earlier call, has ended one way or the other, or waits for a
+/// process that does not answer. What came of it is in the row.
 pub async fn join(app: &App, connection: &Connection) {
     let mut landed = board(app, connection).unwrap_or_else(|slot| slot.take_off(app, connection, None));
     let _waiting = app.load.waiting();
@@ -58,7 +59,7 @@ impl Slot {
         let (app, connection) = (app.clone(), connection.clone());
         let tasks = app.tasks.clone();
         let flight = async move {
-            fly(&app, &connection, place).await;
+            fly(&app, &connection, place, &landing.sender).await;
             drop(landing);
         };
         tasks.spawn(flight.in_current_span());
@@ -80,12 +81,19 @@ impl Drop for Landing {
     }
 }
 
-async fn fly(app: &App, connection: &Connection, mut place: Option<Call>) {
+async fn fly(app: &App, connection: &Connection, mut place: Option<Call>, landed: &watch::Sender<bool>) {
     loop {
         let again = match refresh::refresh(app, connection, place.take()).await {
             // What is damaged was named where it was found.
             Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => return,
-            Ok(Outcome::HeldElsewhere) => holding::wait(app, connection).await,
+            Ok(Outcome::HeldElsewhere) => {
+                let over = holding::wait(app, connection, || {
+                    landed.send_replace(true);
+                })
+                .await;
+                landed.send_replace(false);
+                over
+            }
             Err(error) => Err(error),
         };
         match again {

@@ -71,6 +71,25 @@ async fn the_refresh_of_a_process_that_dies_is_taken_over_while_the_overlap_last
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_waits_for_a_process_that_died_where_its_refresh_may_not_be_taken_over_yet() {
+    let world = world(0).await;
+    let connection = world.connection().await;
+    let [one, other] = [serve(&world).await, serve(&world).await];
+    world.issuer.faults().token.next(Fault::HangAfterProcessing);
+    let asking = in_the_middle(&world, &one, &connection).await;
+    one.kill();
+    let answer = ask(&world, &other.url, &connection).await.expect("an answer");
+    assert!(answer["retry_after"].is_i64(), "{answer}");
+    assert_eq!(
+        world.status(&connection).await,
+        "refreshing",
+        "the one that died may come back with its answer"
+    );
+    assert!(asking.await.expect("a task").is_none());
+    until("the other names the cause", async || world.status(&connection).await == "needs_reconnect").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_refresh_of_a_process_that_is_stopped_is_taken_over_and_its_late_answer_harms_nothing() {
     let world = world(LEEWAY).await;
     let connection = world.connection().await;

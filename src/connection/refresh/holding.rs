@@ -10,7 +10,7 @@ use crate::App;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::issuer::profile::Profile;
-use crate::replicas::holders;
+use crate::replicas::holders::{self, Holder};
 use crate::torture;
 
 /// How often another process's refresh is looked at; one poller for all waiters of this process.
@@ -92,8 +92,12 @@ async fn look(app: &App, seen: &Connection, profile: &Profile) -> Result<Option<
 }
 
 /// Until the row has moved on, the lease has run out, or it may be taken over, which is true; never for longer than a
-/// lease lasts, whatever a clock says.
-pub(in crate::connection) async fn wait(app: &App, seen: &Connection) -> Result<bool, Error> {
+/// lease lasts, whatever a clock says. `takes_long` is told while its holder does not answer: nobody need wait with us.
+pub(in crate::connection) async fn wait(
+    app: &App,
+    seen: &Connection,
+    takes_long: impl Fn(),
+) -> Result<bool, Error> {
     let began = Instant::now();
     let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
     while began.elapsed() < lease_lasts(app) {
@@ -102,7 +106,8 @@ pub(in crate::connection) async fn wait(app: &App, seen: &Connection) -> Result<
         match look(app, seen, &third_party.issuer.profile).await? {
             None => return Ok(false),
             Some(other) if other.held.may_be_taken_over() => return Ok(true),
-            Some(_) => {}
+            Some(other) if other.held.holder == Holder::Answers => {}
+            Some(_) => takes_long(),
         }
     }
     Ok(false)
