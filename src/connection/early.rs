@@ -7,11 +7,10 @@ pub(super) mod store;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-use super::refresh::protocol;
 use super::state::BETWEEN_REFRESHES;
 use super::{SealedTokens, allow, flight, held, run_out};
 use crate::App;
-use crate::app::AppStatus;
+use crate::app::{AppStatus, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::calls::{self, Urgency};
@@ -75,6 +74,7 @@ pub struct Line {
 struct Claimed {
     id: String,
     app_id: String,
+    urgency: Urgency,
     generation: i64,
     /// From then on it may be another process's.
     until: Timestamp,
@@ -106,17 +106,18 @@ impl Line {
 
     async fn begin_waiting(&mut self, app: &App) -> Result<usize, Error> {
         let (mut begun, mut failed) = (0, None);
-        // Apps whose issuer has no place: found out once, not for each that waits.
-        let mut full: Vec<String> = Vec::new();
+        // Apps whose issuer has no place: found out once, not for each that waits. What is in doubt may have one still.
+        let mut full: Vec<(String, Urgency)> = Vec::new();
         for claimed in std::mem::take(&mut self.waiting) {
-            if failed.is_some() || full.contains(&claimed.app_id) {
+            let kind = (claimed.app_id.clone(), claimed.urgency);
+            if failed.is_some() || full.contains(&kind) {
                 self.waiting.push(claimed);
                 continue;
             }
             match begin(app, &claimed).await {
                 Ok(Begun::Yes) => begun += 1,
                 Ok(Begun::NoPlace) => {
-                    full.push(claimed.app_id.clone());
+                    full.push(kind);
                     self.waiting.push(claimed);
                 }
                 Ok(Begun::NotWanted) => {}
@@ -132,30 +133,38 @@ impl Line {
         // No issuer is asked for this.
         run_out::end_due(app, app_id).await?;
         let issuer = &third_party.issuer;
-        // Nothing is claimed for an issuer that is left alone, or that has its hands full.
+        // Nothing is claimed for an issuer that has its hands full; for one that is left alone, what cannot wait.
         let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
         let calls = &app.issuers.calls;
-        let urgency = if !waits && calls.has_early_place(issuer, Urgency::Usual) {
-            Urgency::Usual
-        } else if issuer.profile.first_deadline().is_some() && calls.has_early_place(issuer, Urgency::InDoubt)
-        {
-            self.more = true;
-            Urgency::InDoubt
-        } else {
-            self.more = true;
-            return Ok(());
-        };
+        if !waits && calls.has_early_place(issuer, Urgency::Usual) {
+            return self.claim_as(app, &third_party, Urgency::Usual).await;
+        }
+        self.more = true;
+        if issuer.profile.first_deadline().is_some() && calls.has_early_place(issuer, Urgency::InDoubt) {
+            self.claim_as(app, &third_party, Urgency::InDoubt).await?;
+        }
+        Ok(())
+    }
+
+    async fn claim_as(
+        &mut self,
+        app: &App,
+        third_party: &ThirdPartyApp,
+        urgency: Urgency,
+    ) -> Result<(), Error> {
+        let (app_id, issuer) = (&third_party.id, &third_party.issuer);
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();
         loop {
             let now = app.clock.now();
-            let due = store::claim(&app.db, app_id, (urgency, limit), idle, now).await?;
+            let due = store::claim(&app.db, app_id, urgency, limit, idle, now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);
             self.waiting.extend(wanted.map(|due| Claimed {
                 id: due.id,
-                app_id: app_id.to_owned(),
+                app_id: app_id.clone(),
+                urgency,
                 generation: due.generation,
                 until: now.plus(store::CLAIM),
             }));
@@ -185,13 +194,14 @@ async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
     else {
         return Ok(Begun::NotWanted);
     };
+    let issuer = &third_party.issuer;
+    let Some(place) = app.issuers.calls.enter_early(issuer, claimed.urgency) else {
+        return Ok(Begun::NoPlace);
+    };
     let connection = held::by_id(app, &claimed.id).await?;
     let Some(connection) = connection.filter(|connection| connection.generation == claimed.generation) else {
         return Ok(Begun::NotWanted);
     };
-    let issuer = &third_party.issuer;
-    let urgency = protocol::urgency(&connection, &issuer.profile);
-    let Some(place) = app.issuers.calls.enter_early(issuer, urgency) else { return Ok(Begun::NoPlace) };
     match allow::refuse_frozen(app, &connection).await {
         Ok(()) => {}
         Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {

@@ -17,7 +17,7 @@ use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqli
 const FOUR_FIFTHS: i64 = LIFETIME * 4 / 5;
 
 /// What the housekeeping does, and then all that it began.
-async fn early(world: &World) -> usize {
+pub async fn early(world: &World) -> usize {
     let begun = look(&mut Line::default(), world).await;
     world.settle().await;
     begun
@@ -28,7 +28,7 @@ async fn look(line: &mut Line, world: &World) -> usize {
 }
 
 /// A connection whose token was handed out, as the row knows by now.
-async fn used(world: &World) -> String {
+pub async fn used(world: &World) -> String {
     let connection = world.connection().await;
     world.access_token(&connection).await;
     hand_out::flush(&world.app).await.expect("a flush");

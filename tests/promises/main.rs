@@ -36,6 +36,7 @@ mod graphql;
 mod hand_out;
 mod held;
 mod id_token;
+mod in_doubt;
 mod keys;
 mod leaks;
 mod limits;

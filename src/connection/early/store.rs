@@ -3,6 +3,7 @@
 use sqlx::Row;
 
 use crate::clock::Timestamp;
+use crate::connection::refresh::protocol::SOON;
 use crate::db::Db;
 use crate::issuer::calls::Urgency;
 
@@ -28,22 +29,24 @@ pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx:
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-/// Picks up to `limit` of an app, for this process alone; only those in doubt, where that is the urgency. `idle` is after how many seconds without a refresh one is
-/// wanted though nobody uses it.
+/// Picks up to `limit` of an app, for this process alone; only those whose doubt cannot wait, where that is the urgency.
+/// `idle` is after how many seconds without a refresh one is wanted though nobody uses it.
 pub async fn claim(
     db: &Db,
     app_id: &str,
-    (urgency, limit): (Urgency, usize),
+    urgency: Urgency,
+    limit: usize,
     idle: Option<i64>,
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
-            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR c.intent_generation IS NOT NULL) \
-        ORDER BY c.refresh_due_at LIMIT $4";
+            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR (c.intent_generation IS NOT NULL AND c.failures < $4)) \
+        ORDER BY c.refresh_due_at LIMIT $5";
     let due = sqlx::query(select)
         .bind(app_id)
         .bind(now.unix())
         .bind(i64::from(urgency == Urgency::InDoubt))
+        .bind(SOON)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&db.pool)
         .await?;

@@ -188,7 +188,7 @@ pub enum Next {
 /// Before `invalid_grant` is believed.
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
 /// How often in a row a lost answer is asked for again soon.
-const SOON: i64 = 3;
+pub const SOON: i64 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Whether a refresh is asked for though its issuer fails: an overlap heals what was lost, if it is asked for in time.

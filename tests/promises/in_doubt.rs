@@ -1,0 +1,39 @@
+//! An answer that was lost is asked for while an overlap heals it, whatever else its issuer is going through.
+
+use attache::app;
+use attache::issuer::IssuerFault;
+use attache::issuer::calls::Urgency;
+use attache::ledger::hand_out;
+use attache::sandbox::fault::Fault;
+use rstest::rstest;
+
+use crate::early::{early, used};
+use crate::world::{APP, Database, LIFETIME, Plan, Postgres, READER, Sqlite, World};
+
+#[rstest]
+#[tokio::test]
+async fn what_may_be_spent_is_asked_for_while_the_overlap_lasts_though_its_issuer_is_left_alone(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let replace = vec![("profile = \"auth0\"", "profile = \"auth0\"\nleeway_seconds = 10")];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    world.issuer.settings().leeway = 10;
+    let (doubted, other) = (used(&world).await, world.signed_in(READER).await.connect_as(APP, READER).await);
+    world.access_token(&other).await;
+    hand_out::flush(&world.app).await.expect("a flush");
+    world.clock.advance(LIFETIME);
+    for _ in 0..2 {
+        world.issuer.faults().token.next(Fault::DropAfterProcessing);
+    }
+    world.get(&doubted).await;
+    assert_eq!(world.status(&doubted).await, "in_doubt");
+    let issuer = app::issuers(&world.app).await.expect("issuers").remove(0);
+    for _ in 0..5 {
+        let Ok(mut call) = world.app.issuers.calls.enter(&issuer, Urgency::Usual).await else { break };
+        call.report(&Err::<(), _>(IssuerFault::Unavailable("it is busy".to_owned(), Some(30))));
+    }
+    world.clock.advance(3);
+    assert_eq!(world.get(&other).await["error"], "access_token_exchange_failed", "the issuer is left alone");
+    assert_eq!(early(&world).await, 1, "what can wait does");
+    assert_eq!((world.status(&doubted).await.as_str(), world.issuer.refreshes()), ("active", 3));
+}
