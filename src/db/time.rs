@@ -8,9 +8,12 @@ use sqlx::{Any, Executor, Row};
 use super::Db;
 use crate::clock::{Clock, Timestamp};
 
+/// Seconds by which two clocks may differ before the operator is told.
+const AGREE: i64 = 5;
+
 impl Db {
-    /// The moment by which leases are judged. On PostgreSQL the database's own, so that replicas whose
-    /// clocks differ agree; a manual clock stands for both.
+    /// The moment by which leases are judged. On PostgreSQL it is asked for each time: a process that follows it may be
+    /// wrong until its next heartbeat, and a lease that is taken too soon can end a grant. A manual clock stands for both.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
@@ -32,8 +35,15 @@ impl Db {
         if self.is_alone() {
             return Ok(own);
         }
-        let shared = own.shared();
+        let shared = own.clone().shared();
         follow(&self.pool, &shared).await?;
+        let ahead = shared.now().seconds_from(own.now());
+        if ahead.abs() > AGREE {
+            tracing::warn!(
+                ahead,
+                "PostgreSQL's clock is ahead of this server's by so many seconds, and is gone by; is it right?"
+            );
+        }
         Ok(shared)
     }
 }
