@@ -1,5 +1,5 @@
-//! Opens PostgreSQL: finds the primary among the servers that the URL names, tells each connection how to behave, and lets
-//! none be used that is to a standby, to a server that takes no writes, or through a pooler that gives each transaction
+//! Opens PostgreSQL: finds the primary among the servers that the URL names, and tells each connection how to behave. Lets
+//! none be used that is to a standby, or to a server that takes no writes. Refuses a pooler that gives each transaction
 //! another session. Changes no row.
 
 use std::io;

@@ -1,5 +1,5 @@
-//! Where our calls may go, and by which way: public https addresses and the origins that were named, with the system's
-//! authorities and those that were added, through a proxy if there is no other way out. Through a proxy the address that is
+//! Where our calls may go, and by which way. They go to public https addresses and the origins that were named. They
+//! believe the system's authorities and those that were added, and take a proxy if there is no other way out. Through a proxy the address that is
 //! judged is the proxy's own: it looks names up itself, and what it leads to is for it to say. Says why a connection could
 //! not be made; makes none.
 

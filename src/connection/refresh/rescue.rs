@@ -77,8 +77,8 @@ impl Line {
     }
 }
 
-/// Allocates the journal, so that each refresh that can be under way at one time finds room in it on a full disk, and
-/// tries it: nobody is to learn that it cannot be written when it is the last that holds a grant.
+/// Allocates the journal, so that each refresh that can be under way at one time finds room in it on a full disk. Then it
+/// is tried: nobody is to learn that it cannot be written when it is the last that holds a grant.
 ///
 /// # Errors
 /// When it cannot be made, written, synced or read, or the disk has no room for it.
