@@ -16,6 +16,9 @@ const PORT: &str = "5432";
 /// Where Debian and its like put the socket.
 const SOCKETS: &str = "/var/run/postgresql";
 
+/// What most often keeps a URL from being understood.
+const ENCODE: &str = "in a password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23, % as %25";
+
 /// One of the servers that may be the primary.
 #[derive(Clone, Debug)]
 pub struct Candidate {
@@ -80,19 +83,16 @@ fn candidate(
     pairs: &[(String, String)],
 ) -> Result<Candidate, OpenError> {
     if port.parse::<u16>().ok().is_none_or(|port| port == 0) {
-        return Err(OpenError::Url(
-            "a port in it is no number; in a password write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23, % as %25"
-                .to_owned(),
-        ));
+        return Err(OpenError::Url(format!("a port in it is no number; {ENCODE}")));
     }
     let at = if user.is_empty() { "" } else { "@" };
     let is_socket = host.starts_with('/');
     // A socket's folder is no name of a host: it is said by a parameter of its own.
     let name = if is_socket { "localhost" } else { host };
     let mut url = Url::parse(&format!("{scheme}://{user}{at}{name}:{port}{path}"))
-        .map_err(|error| OpenError::Url(format!("it is no URL ({error})")))?;
+        .map_err(|error| OpenError::Url(format!("it is no URL ({error}); {ENCODE}")))?;
     if url.fragment().is_some() {
-        return Err(OpenError::Url("it has a #; in a password write # as %23".to_owned()));
+        return Err(OpenError::Url(format!("it has a #; {ENCODE}")));
     }
     url.query_pairs_mut().extend_pairs(pairs);
     if is_socket {
