@@ -2,6 +2,7 @@
 //! counts only for the generation that was spent. Runs in a flight's task, never in a handler. Decides nothing; see
 //! [`protocol`].
 
+mod asking;
 pub(super) mod holding;
 mod judge;
 pub mod protocol;
@@ -12,10 +13,11 @@ mod storing;
 
 use std::time::{Duration, Instant};
 
+use self::asking::call_lasts;
 use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin, urgency};
 use self::storing::Storing;
 use super::revoke::tell;
-use super::seal::{open_previous_refresh_token, open_refresh_token};
+use super::seal::open_refresh_token;
 use super::state::{Setback, Status, is_refused_for_good};
 use super::{Connection, early, give_up};
 use crate::App;
@@ -24,12 +26,11 @@ use crate::clock::Timestamp;
 use crate::connection;
 use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
-use crate::issuer::deadline::within;
 use crate::issuer::discovery::Endpoints;
 use crate::issuer::profile::Profile;
-use crate::issuer::token_set::{Member, TokenSet};
+use crate::issuer::token_set::TokenSet;
 use crate::issuer::transcript::Transcript;
-use crate::issuer::{self, Client, IssuerFault, discovery};
+use crate::issuer::{Client, IssuerFault, discovery};
 use crate::ledger::{Action, Entry};
 use crate::secret::{Token, same};
 use crate::torture;
@@ -71,14 +72,15 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         }
     };
     let terms = Terms {
-        overlap: third_party.issuer.profile.has_overlap(),
-        ask_again_after: third_party.issuer.profile.looked_at_after(),
-        reach: third_party.issuer.profile.revocation_reach,
+        overlap: profile.has_overlap(),
+        repeats: profile.repeats(call_lasts(app)),
+        ask_again_after: profile.looked_at_after(),
+        reach: profile.revocation_reach,
         refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, app.clock.now())
             && seen
                 .refused_since
                 .is_some_and(|since| app.issuers.calls.has_given_since(&third_party.issuer, since)),
-        run_out: has_run_out(seen, &third_party.issuer.profile, app.clock.now()),
+        run_out: has_run_out(seen, profile, app.clock.now()),
         live_for: lives_for(seen, app.clock.now()),
     };
     let mut refresh = Refresh {
@@ -89,7 +91,7 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         client: &client,
         endpoints: &endpoints,
         call,
-        asked: false,
+        asked: 0,
         spent,
         fence: 0,
         over: None,
@@ -138,12 +140,6 @@ fn lives_for(seen: &Connection, now: Timestamp) -> i64 {
     }
 }
 
-/// No answer came while the overlap leaves time to ask once more.
-fn lost() -> (Result<TokenSet, IssuerFault>, Transcript) {
-    let sentence = "no answer came while the issuer still takes the token once more";
-    (Err(IssuerFault::Unanswered(sentence.to_owned())), Transcript::default())
-}
-
 /// What the effects of one refresh work on.
 struct Refresh<'a> {
     app: &'a App,
@@ -156,8 +152,8 @@ struct Refresh<'a> {
     endpoints: &'a Endpoints,
     /// The place at the issuer.
     call: Call,
-    /// Whether the issuer was asked before.
-    asked: bool,
+    /// How often the issuer was asked.
+    asked: u8,
     /// The refresh token that the answer replaces.
     spent: Token,
     fence: i64,
@@ -208,71 +204,6 @@ impl Refresh<'_> {
             self.trouble = Some(error);
             Event::Failed
         })
-    }
-
-    /// The token before this one is kept until this one has worked.
-    async fn ask_previous(&mut self) -> Result<Event, Error> {
-        let sealed = store::previous_refresh_token(&self.app.db, self.seen).await?;
-        let previous = sealed.map(|sealed| open_previous_refresh_token(self.app, self.seen, &sealed));
-        let previous = match previous.transpose() {
-            // As good as none.
-            Err(Error::Damaged) => None,
-            opened => opened?,
-        };
-        match previous.filter(|previous| !same(previous.expose(), self.spent.expose())) {
-            Some(previous) => Ok(self.ask(Some(previous)).await),
-            None => Ok(Event::Refused(IssuerFault::InvalidGrant("no earlier token is held".to_owned()))),
-        }
-    }
-
-    async fn ask(&mut self, previous: Option<Token>) -> Event {
-        let deadline = Duration::from_secs(self.app.config.outbound.deadline_seconds);
-        if !self.holds_the_lease(deadline).await {
-            // Another process may hold the lease by now, and present the same token.
-            let late =
-                IssuerFault::Unavailable("the lease was over before the issuer was asked".to_owned(), None);
-            self.fault = Some(late.clone());
-            return Event::Refused(late);
-        }
-        let again = std::mem::replace(&mut self.asked, true);
-        // An issuer that refuses is well, and its word is to be confirmed at once, however many grants ended together.
-        let refused = matches!(self.fault, Some(IssuerFault::InvalidGrant(_)));
-        if let Some(fault) = &self.fault
-            && again
-            && !refused
-            && !self.call.may_repeat()
-        {
-            // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
-            return Event::Refused(fault.clone());
-        }
-        let profile = &self.third_party.issuer.profile;
-        let presented = previous.as_ref().unwrap_or(&self.spent);
-        // From here on the issuer may rotate at any moment.
-        let asking =
-            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, presented);
-        let (answer, transcript) = match profile.first_deadline().filter(|_| !again) {
-            Some(first) => within(first, asking).await.unwrap_or_else(lost),
-            None => asking.await,
-        };
-        self.call.report(&answer);
-        self.transcript = Some(transcript);
-        match answer {
-            Ok(tokens) => {
-                self.app.metrics.refresh("ok");
-                self.is_another = judge::is_another(self.app, self.third_party, self.seen, &tokens).await;
-                let refresh_token = match (tokens.refresh_token, previous) {
-                    (Member::Absent, Some(previous)) => Member::Token(previous),
-                    (given, _) => given,
-                };
-                self.tokens = Some(TokenSet { refresh_token, ..tokens });
-                Event::Answered
-            }
-            Err(fault) => {
-                self.app.metrics.refresh("failed");
-                self.fault = Some(fault.clone());
-                Event::Refused(fault)
-            }
-        }
     }
 
     /// The row as it is now, which the answer is stored on if it still holds the spent token.

@@ -192,7 +192,7 @@ impl Calls {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let at_once = issuer.profile.calls_at_once;
         let longest_pause =
-            issuer.profile.first_deadline().map_or(LONGEST_PAUSE, |third| third.min(LONGEST_PAUSE));
+            issuer.profile.overlap_third().map_or(LONGEST_PAUSE, |third| third.min(LONGEST_PAUSE));
         let same = |lane: &&Arc<Lane>| (lane.at_once, lane.longest_pause) == (at_once, longest_pause);
         if let Some(lane) = lanes.get(&issuer.key).filter(same) {
             return Arc::clone(lane);

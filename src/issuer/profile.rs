@@ -205,12 +205,21 @@ impl Profile {
         self.has_overlap().then_some(after)
     }
 
-    /// For how long the first answer is waited for, so that the overlap still heals its loss: a third of it. The next one
-    /// is waited for as ever, so a slow issuer is given the time it takes.
+    /// A third of an overlap that ends. For so long an answer is waited for, so that the overlap still heals its loss.
     #[must_use]
-    pub fn first_deadline(&self) -> Option<Duration> {
+    pub fn overlap_third(&self) -> Option<Duration> {
         let rotating = self.rotation == Rotation::Rotating && self.leeway_seconds > 0;
         rotating.then(|| Duration::from_millis(u64::from(self.leeway_seconds) * 1000 / 3))
+    }
+
+    /// How often a call that went unanswered is made once more at once, where a call may take `deadline`. The last one is
+    /// waited for as ever, so a slow issuer is given the time it takes; those before it are cut short where the overlap is.
+    #[must_use]
+    pub fn repeats(&self, deadline: Duration) -> u8 {
+        match self.overlap_third() {
+            Some(third) if third < deadline => 2,
+            _ => u8::from(self.has_overlap()),
+        }
     }
 
     /// Why the issuer would refuse every authorization request of an app with these scopes and parameters.

@@ -87,6 +87,7 @@ impl World {
         };
         Terms {
             overlap: self.terms.0,
+            repeats: if self.terms.0 { 2 } else { 0 },
             ask_again_after: None,
             live_for: 0,
             reach,

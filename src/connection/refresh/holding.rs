@@ -61,7 +61,7 @@ impl Refresh<'_> {
             return true;
         }
         // What was taken over because the overlap lasts is shown while it does.
-        if !self.asked && self.overlap_ends.is_some_and(|ends| Instant::now() > ends) {
+        if self.asked == 0 && self.overlap_ends.is_some_and(|ends| Instant::now() > ends) {
             return false;
         }
         // Without its lock it looks dead to the others, which wait for the end of a call only where there is no overlap.

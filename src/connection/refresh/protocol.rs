@@ -30,6 +30,8 @@ use crate::replicas::holders::Holder;
 pub struct Terms {
     /// The issuer takes a spent refresh token once more for a while, so asking again heals a lost answer.
     pub overlap: bool,
+    /// How often an answer that did not come is asked for once more at once.
+    pub repeats: u8,
     /// Seconds after which a lost answer is asked for again, so that the overlap still heals it.
     pub ask_again_after: Option<i64>,
     /// Seconds that the access token still lives; 0 when it does not.
@@ -76,7 +78,8 @@ impl Held {
 /// What was asked of the issuer under one lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Asked {
-    pub unanswered: bool,
+    /// So often it did not answer.
+    pub unanswered: u8,
     /// It said `invalid_grant`.
     pub refused: bool,
 }
@@ -195,7 +198,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn urgency(connection: &Connection, profile: &Profile) -> Urgency {
     let in_doubt = matches!(connection.status, Status::InDoubt | Status::Refreshing);
-    let heals = profile.first_deadline().is_some() && connection.failures < SOON;
+    let heals = profile.overlap_third().is_some() && connection.failures < SOON;
     if in_doubt && heals { Urgency::InDoubt } else { Urgency::Usual }
 }
 
@@ -227,9 +230,9 @@ pub fn advance(state: State, event: &Event, terms: Terms) -> Next {
             Go(State::Confirming(lease, asked), Effect::Read)
         }
         (State::Asking(lease, asked), Event::Refused(IssuerFault::Unanswered(_) | IssuerFault::Odd(_)))
-            if terms.overlap && !asked.unanswered =>
+            if asked.unanswered < terms.repeats =>
         {
-            Go(State::Asking(lease, Asked { unanswered: true, ..asked }), Effect::Ask)
+            Go(State::Asking(lease, Asked { unanswered: asked.unanswered + 1, ..asked }), Effect::Ask)
         }
         (State::Asking(lease, asked) | State::Recalling(lease, asked), Event::Refused(fault)) => {
             back(lease, asked, fault, terms)
@@ -300,7 +303,7 @@ fn wait(failed: u32, rescued: bool) -> Next {
 
 fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
     let mut setback =
-        set_back(fault, lease.doubted || asked.unanswered, lease.failures, terms.refused_for_good);
+        set_back(fault, lease.doubted || asked.unanswered > 0, lease.failures, terms.refused_for_good);
     if setback.in_doubt && !terms.overlap {
         // To ask again may end the whole family there; nobody needs it while the access token lives.
         setback.wait = setback.wait.map(|wait| wait.max(terms.live_for));
