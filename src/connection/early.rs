@@ -2,6 +2,7 @@
 //! of others, only where the issuer ends what is not used, or where a lost answer left a doubt. Finds what is due and
 //! begins flights within the issuer's early places; refreshes nothing itself.
 
+pub mod doubts;
 pub(super) mod store;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -42,6 +43,9 @@ pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) 
 /// Begins refreshes of what is due, until the server drains.
 pub async fn run(app: App) {
     let mut line = Line::default();
+    if let Err(error) = doubts::look_now(&app).await {
+        tracing::warn!(%error, "what is in doubt is looked at later; nothing is lost");
+    }
     loop {
         if let Err(error) = line.begin_due(&app).await {
             tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
@@ -68,6 +72,8 @@ pub struct Line {
     more: bool,
     /// When it was last looked for more.
     looked_at: Option<Instant>,
+    /// What the clock said last.
+    said: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -93,6 +99,11 @@ impl Line {
     /// # Errors
     /// When the database does not answer.
     pub async fn begin_due(&mut self, app: &App) -> Result<usize, Error> {
+        let now = app.clock.now();
+        if self.said.is_some_and(|said| now < said) {
+            doubts::look_now(app).await?;
+        }
+        self.said = Some(now);
         let mut begun = self.begin_waiting(app).await?;
         if self.waiting.is_empty() || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             (self.looked_at, self.more) = (Some(Instant::now()), false);
@@ -140,7 +151,7 @@ impl Line {
             return self.claim_as(app, &third_party, Urgency::Usual).await;
         }
         self.more = true;
-        if issuer.profile.first_deadline().is_some() && calls.has_early_place(issuer, Urgency::InDoubt) {
+        if issuer.profile.overlap_third().is_some() && calls.has_early_place(issuer, Urgency::InDoubt) {
             self.claim_as(app, &third_party, Urgency::InDoubt).await?;
         }
         Ok(())

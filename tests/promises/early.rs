@@ -23,7 +23,7 @@ pub async fn early(world: &World) -> usize {
     begun
 }
 
-async fn look(line: &mut Line, world: &World) -> usize {
+pub async fn look(line: &mut Line, world: &World) -> usize {
     line.begin_due(&world.app).await.expect("what is due")
 }
 

@@ -4,7 +4,7 @@ use sqlx::Row;
 
 use crate::clock::Timestamp;
 use crate::connection::refresh::protocol::SOON;
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::issuer::calls::Urgency;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
@@ -94,4 +94,22 @@ pub async fn claim(
     }
     transaction.commit().await?;
     Ok(claimed)
+}
+
+/// What a lost answer left in doubt of an app, and what was being refreshed, as many as a transaction takes at once.
+pub async fn doubts(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+    let select = "SELECT id FROM connections WHERE app_id = $1 AND status IN ('refreshing', 'in_doubt') \
+            AND intent_generation IS NOT NULL AND failures < $2 AND refresh_due_at > $3 \
+        ORDER BY id LIMIT 1000";
+    let rows = sqlx::query(select).bind(app_id).bind(SOON).bind(now.unix()).fetch_all(&db.pool).await?;
+    rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// It is due, and nobody need wait.
+pub async fn look_now(transaction: &mut DbConnection, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connections SET refresh_due_at = $1, retry_at = CASE WHEN retry_at > $2 THEN $3 ELSE retry_at END \
+        WHERE id = $4 AND intent_generation IS NOT NULL AND refresh_due_at > $5";
+    let now = now.unix();
+    sqlx::query(update).bind(now).bind(now).bind(now).bind(id).bind(now).execute(transaction).await?;
+    Ok(())
 }
