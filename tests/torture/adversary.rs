@@ -28,17 +28,32 @@ const LONGEST: Duration = Duration::from_secs(25);
 struct Storm<'a> {
     began: Instant,
     kills_left: AtomicI64,
+    kills_only: bool,
     issuer: &'a Issuer,
     kind: Kind,
     history: &'a History,
     postgres: Option<&'a Postgres>,
 }
 
+/// What a storm brings: so many kills, and nothing else if it says so.
+#[derive(Clone, Copy)]
+pub struct Might {
+    pub kills: u64,
+    pub kills_only: bool,
+}
+
 /// Until so many processes were killed, or it has lasted long enough. Leaves all of them running.
-pub async fn storm(stage: &mut Stage, kind: Kind, postgres: Option<&Postgres>, kills: u64, dice: &mut Dice) {
+pub async fn storm(
+    stage: &mut Stage,
+    kind: Kind,
+    postgres: Option<&Postgres>,
+    might: Might,
+    dice: &mut Dice,
+) {
     let storm = Storm {
         began: Instant::now(),
-        kills_left: AtomicI64::new(i64::try_from(kills).unwrap_or(i64::MAX)),
+        kills_left: AtomicI64::new(i64::try_from(might.kills).unwrap_or(i64::MAX)),
+        kills_only: might.kills_only,
         issuer: &stage.issuer,
         kind,
         history: &stage.history,
@@ -76,7 +91,8 @@ impl Storm<'_> {
         let mut may_pause = true;
         while !self.is_over() {
             sleep(dice.milliseconds(50, 500)).await;
-            match dice.below(20) {
+            let blow = if self.kills_only { 5 + dice.below(15) } else { dice.below(20) };
+            match blow {
                 0 if may_pause => {
                     may_pause = false;
                     self.pause(process, &mut dice).await;
@@ -107,7 +123,10 @@ impl Storm<'_> {
 
     /// At the step at which it was killed least.
     async fn kill_at_a_step(&self, process: &mut Process) -> bool {
-        let step = STEPS.into_iter().min_by_key(|step| self.history.kills_at(step)).unwrap_or(STEPS[0]);
+        // The others are reached only by something else that goes wrong.
+        let steps = if self.kills_only { &STEPS[..4] } else { &STEPS[..] };
+        let least = steps.iter().min_by_key(|step| self.history.kills_at(step));
+        let step = least.copied().unwrap_or(STEPS[0]);
         match step {
             "before-set-back" => {
                 (0..4).for_each(|_| self.issuer.faults().token.next(Fault::Drop));
@@ -162,7 +181,7 @@ impl Storm<'_> {
 
     /// Mostly after the issuer has done what it was asked for.
     async fn lose_answers(&self, mut dice: Dice) {
-        while !self.is_over() {
+        while !self.kills_only && !self.is_over() {
             sleep(dice.milliseconds(300, 1100)).await;
             let fault = match dice.below(10) {
                 0 => Fault::Drop,
@@ -176,7 +195,7 @@ impl Storm<'_> {
     }
 
     async fn kill_databases(&self, mut dice: Dice) {
-        let Some(postgres) = self.postgres else { return };
+        let Some(postgres) = self.postgres.filter(|_| !self.kills_only) else { return };
         let restart_after = dice.milliseconds(2000, 9000);
         let mut restarted = false;
         while !self.is_over() {

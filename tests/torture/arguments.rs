@@ -10,6 +10,9 @@ pub struct Arguments {
     /// Kills in all, shared by the trials
     #[arg(long, default_value_t = 64)]
     pub kills: u64,
+    /// Kills and nothing else
+    #[arg(long)]
+    pub kills_only: bool,
     /// Connections of each trial
     #[arg(long, default_value_t = 100)]
     pub connections: usize,

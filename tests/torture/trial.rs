@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-use crate::adversary::storm;
+use crate::adversary::{Might, storm};
 use crate::arguments::{Arguments, Database, Issuer};
 use crate::checker::Findings;
 use crate::dice::Dice;
@@ -38,7 +38,8 @@ pub async fn run(
     let (mut done, mut storms) = (0, 0_u64);
     let most = KILLS_EACH * u64::try_from(database.processes()).unwrap_or(1);
     while done < kills {
-        storm(&mut stage, kind, postgres, (kills - done).min(most), &mut dice).await;
+        let might = Might { kills: (kills - done).min(most), kills_only: arguments.kills_only };
+        storm(&mut stage, kind, postgres, might, &mut dice).await;
         storms += 1;
         let dead = findings.judge(&stage, kind).await;
         stage.reconnect(&dead).await;
