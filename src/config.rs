@@ -56,6 +56,8 @@ pub struct Listen {
     pub machine_room: String,
     /// Proxies whose word of whom they ask for is believed.
     pub trusted_proxies: Vec<Prefix>,
+    /// Seconds between SIGTERM and the moment when no more connections are accepted.
+    pub drain_seconds: u64,
 }
 
 impl Default for Listen {
@@ -64,6 +66,7 @@ impl Default for Listen {
             address: "127.0.0.1:8080".to_owned(),
             machine_room: "127.0.0.1:9090".to_owned(),
             trusted_proxies: Vec::new(),
+            drain_seconds: 3,
         }
     }
 }

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 
 use crate::connection::state::Cause;
 use crate::limits::Limited;
+use crate::load::Crowded;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,6 +33,8 @@ pub enum Error {
     RateLimited { limit: Limited, retry_after: i64 },
     #[error("More is asked at this moment than can be served. Try again in a second.")]
     Overloaded,
+    #[error("This takes longer than it should. It goes on here. Ask again in a few seconds.")]
+    TakesLonger,
     #[error("The subject token is not one that is accepted here.")]
     SubjectTokenRefused,
     #[error("The bearer token is not one that is accepted here.")]
@@ -154,6 +157,7 @@ impl Error {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::TakesLonger => (StatusCode::SERVICE_UNAVAILABLE, "takes_longer"),
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
@@ -204,7 +208,7 @@ impl Error {
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
             // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
             // a load of its own.
-            Self::Overloaded | Self::RestoredCopy { .. } => {}
+            Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } => {}
             _ if self.answer().0.is_server_error() => tracing::error!(error = %self, "failed"),
             _ => {}
         }
@@ -221,8 +225,16 @@ impl Error {
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),
             Self::RestoredCopy { .. } => Some(60),
             Self::Overloaded => Some(1),
+            Self::TakesLonger => Some(2),
             _ => None,
         }
+    }
+}
+
+/// Whoever may not wait is served later.
+impl From<Crowded> for Error {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Overloaded
     }
 }
 

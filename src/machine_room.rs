@@ -11,8 +11,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::error::Error;
 use crate::issuer::{Issuer, discovery};
-use crate::{App, restore, vault};
+use crate::restore::{self, Restore};
+use crate::{App, vault};
 
 /// A probe is answered quickly, however slow an issuer is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,30 +37,24 @@ async fn healthy(State(app): State<App>) -> Response {
     }
 }
 
-/// 503 only for the database, draining, and a master key in use that this server was not given; a vault that does not open
+/// 503 only for a database that does not answer or takes no write, for leaving and draining, and for a master key in use
+/// that this server was not given; a vault that does not open
 /// never starts. An issuer in trouble and a restored copy are 200 with `degraded`: other issuers' connections and live
 /// tokens go on.
 async fn ready(State(app): State<App>) -> Response {
-    if app.draining.is_cancelled() {
+    if app.leaving.is_cancelled() || app.draining.is_cancelled() {
         return not_ready("draining", "the server is shutting down");
     }
-    if let Some(why) = app.db.trouble() {
+    if let Some(why) = app.db.trouble().or_else(|| app.pulse.trouble()) {
         return not_ready("database", &why);
     }
-    if let Err(error) = app.db.ping().await {
-        tracing::error!(%error, "the database does not answer");
-        return not_ready("database", "the database does not answer");
-    }
-    let Ok(issuers) = crate::app::issuers(&app).await else {
-        return not_ready("database", "the database does not answer");
-    };
-    let (foreign, restored) = match tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(&app))
-    {
-        Ok(found) => found,
-        Err(error) => {
+    let (issuers, foreign, restored) = match timeout(PATIENCE, read(&app)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             tracing::error!(%error, "the database does not answer");
             return not_ready("database", "the database does not answer");
         }
+        Err(_) => return not_ready("database", "the database does not answer in time"),
     };
     if !foreign.is_empty() {
         // Other servers may know it: to those the callers are to be sent.
@@ -85,6 +81,14 @@ async fn ready(State(app): State<App>) -> Response {
         body["restored"] = json!(restored.sentence());
     }
     Json(body).into_response()
+}
+
+/// What the database says of the issuers, of master keys that are in use and not known here, and of an old copy.
+async fn read(app: &App) -> Result<(Vec<Issuer>, Vec<String>, Option<Restore>), Error> {
+    app.db.ping().await?;
+    let issuers = crate::app::issuers(app).await?;
+    let (foreign, restored) = tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(app))?;
+    Ok((issuers, foreign, restored))
 }
 
 /// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.

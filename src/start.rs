@@ -26,6 +26,7 @@ use crate::limits::RateLimits;
 use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
+use crate::pulse::Pulse;
 use crate::replicas::{self, Replica};
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
@@ -97,8 +98,10 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         flights: Flights::default(),
         metrics: Metrics::default(),
         backups: Backups::default(),
+        pulse: Pulse::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
+        leaving: CancellationToken::new(),
         draining: CancellationToken::new(),
         events,
     });

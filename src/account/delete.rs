@@ -33,8 +33,8 @@ pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
     transaction.commit().await?;
     let (worker, id) = (app.clone(), id.to_owned());
     // Here it outlives whoever asked; what it does not come to is done by housekeeping.
-    let ended = app.tasks.spawn(async move { end(&worker, &id).await }).await;
-    if let Ok(Err(error)) = ended {
+    let ended = app.see_through("deletions", async move { end(&worker, &id).await }).await;
+    if let Err(error) = ended {
         tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
     }
     Ok(())

@@ -1,12 +1,14 @@
 //! `attache serve`: the lock, the two listeners, the operator's socket, and a drain at the end.
 
+use std::time::Duration;
+
 use attache::clock::Clock;
 use attache::config::Config;
 use attache::connection::{early, mass_revoke};
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
 use attache::server::{Limits, descriptors, drain, serve};
-use attache::{App, db, machine_room, router, start};
+use attache::{App, db, machine_room, pulse, router, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,7 +41,7 @@ pub async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(cure)
 }
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM and for a moment longer, or until SIGINT, then drains.
 pub async fn serve_until_told(
     app: App,
     listener: TcpListener,
@@ -51,17 +53,32 @@ pub async fn serve_until_told(
     }
     let house = tokio::spawn(start::keep_house(app.clone()));
     let carried_on = tokio::spawn(start::carry_on(app.clone()));
+    let pulse = tokio::spawn(pulse::run(app.clone()));
     let early = tokio::spawn(early::run(app.clone()));
     let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
     let probes = machine_room::router(app.clone());
     // Probes are answered while the rest drains.
     tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
-    let draining = app.draining.clone();
+    let (leaving, draining) = (app.leaving.clone(), app.draining.clone());
+    let moment = Duration::from_secs(app.config.listen.drain_seconds);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let at_once = tokio::select! {
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => true,
+        };
+        // A proxy turns away before connections are refused; who is asked twice waits no longer.
+        leaving.cancel();
+        if !at_once {
+            tracing::info!(
+                seconds = moment.as_secs(),
+                "leaving: /readyz says so, and requests are still served"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(moment) => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
         }
         tracing::info!("draining");
         supervisor::tell_stopping();
@@ -73,7 +90,7 @@ pub async fn serve_until_told(
     let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
-    let _ = tokio::join!(house, carried_on, early, mass_revokes);
+    let _ = tokio::join!(house, carried_on, early, mass_revokes, pulse);
     drain(&app).await;
     tracing::info!("drained");
     Ok(())

@@ -60,6 +60,9 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
             faults.push(ConfigFault::new(key, "must be an IP address and a port, such as 127.0.0.1:8080"));
         }
     }
+    if config.listen.drain_seconds > 60 {
+        faults.push(ConfigFault::new("listen.drain_seconds", "must be between 0 and 60"));
+    }
     let url = config.database.url.expose();
     if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
         faults.push(ConfigFault::new("database.url", "must begin with sqlite:// or postgres://"));

@@ -14,6 +14,8 @@ pub struct LimitsConfig {
     pub idle_seconds: u64,
     /// Requests worked on at one time, without those that wait for an issuer or a content platform.
     pub requests_at_once: usize,
+    /// Seconds after which a caller that still has no answer is told to come back.
+    pub answer_seconds: u64,
     /// Requests of one API key, in a second.
     pub key_per_second: u32,
     /// And that many at once after a pause.
@@ -34,6 +36,7 @@ impl Default for LimitsConfig {
             connections: 8192,
             idle_seconds: 10,
             requests_at_once: 512,
+            answer_seconds: 10,
             key_per_second: 2000,
             key_burst: 4000,
             failures_per_minute: 60,
@@ -57,6 +60,7 @@ impl LimitsConfig {
         within("connections", count(self.connections), 1, 1_000_000);
         within("idle_seconds", self.idle_seconds, 1, 3600);
         within("requests_at_once", count(self.requests_at_once), 1, 65_536);
+        within("answer_seconds", self.answer_seconds, 1, 60);
         within("key_per_second", self.key_per_second.into(), 0, 1_000_000);
         within("key_burst", self.key_burst.into(), 1, 1_000_000);
         within("failures_per_minute", self.failures_per_minute.into(), 0, 1_000_000);

@@ -5,8 +5,6 @@ pub mod grant;
 pub mod kept;
 mod unwanted;
 
-use tracing::Instrument;
-
 use self::grant::{Grant, Outcome};
 use super::start::store::Claimant;
 use super::start::{self, ReturnToApp, verifier_place};
@@ -66,10 +64,8 @@ pub async fn complete(
         state,
         transcript: Transcript::default(),
     };
-    let stored = app.tasks.spawn(end(grant, callback).in_current_span()).await;
-    let stored =
-        stored.unwrap_or_else(|_| Err(Error::Internal("The consent could not be completed.".to_owned())));
-    match stored {
+    let whom = grant.third_party.issuer.external_name();
+    match app.see_through(&whom, end(grant, callback)).await {
         Ok(outcome) => Ok(Completed { outcome, return_to_app }),
         Err(error) => Err(Ended { error, return_to_app }),
     }

@@ -57,6 +57,7 @@ impl IntoResponse for Refusal {
                 | Error::RestoredCopy { .. }
                 | Error::RateLimited { .. }
                 | Error::Overloaded
+                | Error::TakesLonger
         ) {
             code = "temporarily_unavailable";
         }

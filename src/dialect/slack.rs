@@ -81,7 +81,7 @@ impl From<Error> for Refusal {
                 let more = json!({ "message": message, "retry_after": retry_after });
                 Self { status, ..Self::with("ratelimited", more) }
             }
-            Error::Overloaded => {
+            Error::Overloaded | Error::TakesLonger => {
                 let more = json!({ "message": message, "retry_after": error.retry_after() });
                 Self { status, ..Self::with("service_unavailable", more) }
             }

@@ -4,14 +4,16 @@
 
 pub mod address;
 pub mod mark;
+mod patience;
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, Method, Version, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tower::{Layer, Service};
@@ -19,6 +21,7 @@ use tracing::Span;
 
 use self::address::{Address, NOBODY, Peer};
 use self::mark::Mark;
+use self::patience::Patient;
 use crate::App;
 use crate::dialect::{self, Wire, bearer};
 use crate::error::Error;
@@ -60,24 +63,33 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Patient;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Asked::of(&self.app, &request);
+        let asked = Arc::new(Asked::of(&self.app, &request));
         let admitted = admit(&asked, request.headers());
         let served = admitted.map(|admitted| (admitted, self.inner.call(request)));
-        Box::pin(async move {
-            let response = match served {
+        let working = Arc::clone(&asked);
+        let work = async move {
+            Ok(match served {
                 // Pinned once and lent from here on: each further owner would move all of it.
-                Ok((admitted, next)) => tell(&asked, pin!(serve(&asked, admitted, pin!(next)))).await,
-                Err(error) => turn_away(&asked, error).await,
-            };
-            Ok(finish(&asked, response))
-        })
+                Ok((admitted, next)) => {
+                    let response = tell(&working, pin!(serve(&working, admitted, pin!(next)))).await;
+                    count(&working, &response);
+                    finish(&working, response)
+                }
+                Err(error) => {
+                    let response = turn_away(&working, error);
+                    count(&working, &response);
+                    response
+                }
+            })
+        };
+        Patient::new(asked, Box::pin(work))
     }
 }
 
@@ -86,6 +98,7 @@ struct Asked {
     app: App,
     id: RequestId,
     method: Method,
+    version: Version,
     route: Option<MatchedPath>,
     wire: Wire,
     address: Address,
@@ -97,6 +110,7 @@ impl Asked {
         Self {
             id: RequestId::new(),
             method: request.method().clone(),
+            version: request.version(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             wire: Wire::of(request.uri().path()),
             address: Address::of(peer, request.headers(), &app.config.listen.trusted_proxies),
@@ -141,15 +155,24 @@ async fn tell(asked: &Asked, response: impl Future<Output = Response>) -> Respon
 }
 
 /// Counted and not told: a log that grows with each refusal would be a load of its own.
-async fn turn_away(asked: &Asked, error: Error) -> Response {
-    request_id::during(asked.id, Span::none(), async { dialect::refuse(asked.wire, error) }).await
+fn turn_away(asked: &Asked, error: Error) -> Response {
+    let refused = request_id::during(asked.id, Span::none(), async { dialect::refuse(asked.wire, error) });
+    let refused = refused.now_or_never().unwrap_or_default();
+    finish(asked, refused)
 }
 
-fn finish(asked: &Asked, mut response: Response) -> Response {
+fn count(asked: &Asked, response: &Response) {
     if let Some(reason) = response.extensions().get::<Mark>().and_then(|mark| mark.turned_away()) {
         asked.app.metrics.turned_away(reason);
     }
     asked.app.metrics.request(asked.route(), response.status().as_u16());
+}
+
+fn finish(asked: &Asked, mut response: Response) -> Response {
+    // The next request is to come on a connection to another server. HTTP/2 has no such header (RFC 9113 section 8.2.2).
+    if asked.app.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let https = asked.app.config.public_url.scheme() == "https";
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());

@@ -1,32 +1,24 @@
 //! The endpoints of an issuer: from its metadata (OpenID Connect Discovery 1.0, RFC 8414), judged and kept.
-//! The last good copy serves when a new one cannot be had.
+//! How it is kept is said in [`super::last_good`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
 use super::blot::quote;
 use super::key_set::CachedKeys;
+use super::last_good::{LastGood, Terms};
 use super::{Issuer, IssuerFault, Issuers, Whereabouts};
-use crate::clock::Timestamp;
 
 /// Seconds after which the metadata is asked for again.
 const FRESH_FOR: i64 = 3600;
-/// Seconds after a failed attempt during which the last good copy is not asked for again.
-const RETRY_EVERY: i64 = 30;
 
 /// What is kept of one issuer between requests.
 #[derive(Debug, Default)]
 pub struct Known {
-    endpoints: Mutex<Option<(Arc<Endpoints>, Timestamp)>>,
-    /// One fetch at a time; the rest wait for it, and take its failure for theirs.
-    fetching: tokio::sync::Mutex<()>,
-    /// How many fetches have ended, and how the last one failed.
-    ended: Mutex<(u64, Option<IssuerFault>)>,
+    endpoints: LastGood<Endpoints>,
     pub(super) keys: CachedKeys,
-    /// The last failure, for `/readyz`. None while all is well.
-    trouble: Mutex<Option<String>>,
 }
 
 /// Where an issuer is spoken to.
@@ -65,77 +57,24 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
         Whereabouts::Discovery { identifier } => identifier,
     };
     let known = issuers.known(identifier);
-    if let Some(fresh) = known.fresh(issuers.clock.now()) {
-        return Ok(fresh);
-    }
-    let began = known.ended().0;
-    let _one_at_a_time = known.fetching.lock().await;
-    if let Some(fresh) = known.fresh(issuers.clock.now()) {
-        return Ok(fresh);
-    }
-    // Another's fetch began and failed while we waited for it: asking once more would make a queue of deadlines.
-    if let (ended, Some(fault)) = known.ended()
-        && ended > began
-    {
-        return known.last_good().ok_or(fault);
-    }
-    match fetch(issuers, issuer, identifier).await {
-        Ok(endpoints) => {
-            known.keep(&endpoints, issuers.clock.now().plus(FRESH_FOR));
-            known.set_trouble(None);
-            known.end(None);
-            Ok(endpoints)
-        }
-        Err(fault) => {
-            known.set_trouble(Some(fault.to_string()));
-            known.end(Some(fault.clone()));
-            let last_good = known.last_good().ok_or(fault)?;
-            known.keep(&last_good, issuers.clock.now().plus(RETRY_EVERY));
-            Ok(last_good)
-        }
-    }
+    let terms = Terms { clock: &issuers.clock, whom: identifier, fresh_for: FRESH_FOR };
+    let fetching = || {
+        let (issuers, issuer, identifier) = (issuers.clone(), issuer.clone(), identifier.clone());
+        async move { fetch(&issuers, &issuer, &identifier).await }
+    };
+    known.endpoints.get(terms, fetching).await
 }
 
 /// The endpoints if a good copy is already here; asks nobody.
 #[must_use]
 pub fn last_known(issuers: &Issuers, issuer: &Issuer) -> Option<Arc<Endpoints>> {
-    issuer.identifier().and_then(|identifier| issuers.known(identifier).last_good())
+    issuer.identifier().and_then(|identifier| issuers.known(identifier).endpoints.last())
 }
 
 /// The issuer's last failure, if it is in trouble; asks nobody.
 #[must_use]
 pub fn trouble(issuers: &Issuers, issuer: &Issuer) -> Option<String> {
-    let known = issuers.known(issuer.identifier()?);
-    known.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-impl Known {
-    fn fresh(&self, now: Timestamp) -> Option<Arc<Endpoints>> {
-        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(_, until)| *until > now).map(|(endpoints, _)| Arc::clone(endpoints))
-    }
-
-    fn last_good(&self) -> Option<Arc<Endpoints>> {
-        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().map(|(endpoints, _)| Arc::clone(endpoints))
-    }
-
-    fn keep(&self, endpoints: &Arc<Endpoints>, until: Timestamp) {
-        *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(endpoints), until));
-    }
-
-    fn ended(&self) -> (u64, Option<IssuerFault>) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn end(&self, fault: Option<IssuerFault>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        *ended = (ended.0 + 1, fault);
-    }
-
-    fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
+    issuers.known(issuer.identifier()?).endpoints.trouble().map(|fault| fault.to_string())
 }
 
 /// What an issuer publishes about itself, unjudged, and the URL that its identifier is. OpenID Connect Discovery 1.0
@@ -153,7 +92,7 @@ pub(super) async fn document(issuers: &Issuers, identifier: &str) -> Result<(Url
     Ok((base, document))
 }
 
-async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
+async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Endpoints, IssuerFault> {
     let (base, document) = document(issuers, identifier).await?;
     if document.get("issuer").and_then(Value::as_str) != Some(identifier) {
         let sentence = "the metadata names another issuer than was configured";
@@ -174,7 +113,7 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<A
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
     };
     refuse_foreign(issuer, &base, &endpoints)?;
-    Ok(Arc::new(endpoints))
+    Ok(endpoints)
 }
 
 /// A member that is null, empty or no address is as if it was not there.

@@ -11,25 +11,18 @@ use serde_json::Value;
 use url::Url;
 
 use super::discovery::{appended, endpoints, inserted, is_foreign, last_known};
+use super::last_good::{LastGood, Terms};
 use super::profile::Reach;
 use super::{ExplicitUrls, Issuer, IssuerFault, Issuers, Whereabouts};
-use crate::clock::Timestamp;
 
 /// Seconds after which it is looked for again.
 const FRESH_FOR: i64 = 3600;
 /// The longest path of an issuer, in segments: Keycloak's have two.
 const LONGEST_PATH: usize = 4;
 
-/// What was found at token addresses.
+/// What was found at token addresses: where the issuer revokes, if it does.
 #[derive(Debug, Default)]
-pub(super) struct Found(Mutex<HashMap<String, Looked>>);
-
-/// What a look found, and until when it is believed.
-#[derive(Clone, Debug)]
-struct Looked {
-    endpoint: Option<Url>,
-    until: Timestamp,
-}
+pub(super) struct Found(Mutex<HashMap<String, LastGood<Option<Url>>>>);
 
 /// Whether an issuer can be told of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +47,13 @@ pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<O
     if urls.revocation.is_some() {
         return Ok(urls.revocation.clone());
     }
-    let now = issuers.clock.now();
-    if let Some(found) = issuers.found.last(&urls.token).filter(|found| found.until > now) {
-        return Ok(found.endpoint);
-    }
-    let endpoint = look(issuers, issuer, urls).await?;
-    let until = issuers.clock.now().plus(FRESH_FOR);
-    issuers.found.keep(&urls.token, Looked { endpoint: endpoint.clone(), until });
-    Ok(endpoint)
+    let terms = Terms { clock: &issuers.clock, whom: &issuer.external_name(), fresh_for: FRESH_FOR };
+    let looking = || {
+        let (issuers, issuer, urls) = (issuers.clone(), issuer.clone(), urls.clone());
+        async move { look(&issuers, &issuer, &urls).await }
+    };
+    let found = issuers.found.at(&urls.token).get(terms, looking).await?;
+    Ok(found.as_ref().clone())
 }
 
 /// What is known of it; asks nobody.
@@ -71,7 +63,7 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
         _ if issuer.profile.revocation_reach == Reach::None => Some(false),
         Whereabouts::Discovery { .. } => last_known(issuers, issuer).map(|known| known.revocation.is_some()),
         Whereabouts::Explicit(urls) if urls.revocation.is_some() => Some(true),
-        Whereabouts::Explicit(urls) => issuers.found.last(&urls.token).map(|found| found.endpoint.is_some()),
+        Whereabouts::Explicit(urls) => issuers.found.at(&urls.token).last().map(|found| found.is_some()),
     };
     match found {
         Some(true) => CanBeTold::Yes,
@@ -81,14 +73,9 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
 }
 
 impl Found {
-    fn last(&self, token: &Url) -> Option<Looked> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.get(token.as_str()).cloned()
-    }
-
-    fn keep(&self, token: &Url, looked: Looked) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(token.to_string(), looked);
+    fn at(&self, token: &Url) -> LastGood<Option<Url>> {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.entry(token.to_string()).or_default().clone()
     }
 }
 

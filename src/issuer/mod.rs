@@ -19,6 +19,7 @@ pub mod id_token;
 pub mod identity;
 pub mod jwt;
 pub mod key_set;
+pub mod last_good;
 pub mod look_up;
 pub mod probe;
 pub mod profile;
@@ -32,6 +33,7 @@ pub mod transcript;
 pub mod userinfo;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +41,7 @@ use url::Url;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::load::Crowded;
 use crate::secret::Token;
 use discovery::Known;
 use error_word::Need;
@@ -133,9 +136,13 @@ impl ClientAuth {
     }
 }
 
-/// What we know of all issuers at run time: the HTTP client and the last good copies of their metadata.
+/// What we know of all issuers at run time: the HTTP client and the last good copies of their metadata. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Issuers(Arc<Shared>);
+
+/// What all clones of [`Issuers`] share.
 #[derive(Debug)]
-pub struct Issuers {
+pub struct Shared {
     pub http: http::Http,
     pub clock: Clock,
     pub calls: calls::Calls,
@@ -147,12 +154,20 @@ pub struct Issuers {
     pub(crate) believed: Cache<access_token::Believed>,
 }
 
+impl Deref for Issuers {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl Issuers {
     #[must_use]
     pub fn new(http: http::Http, clock: Clock) -> Self {
         let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
         let calls = calls::Calls::new(clock.clone());
-        Self {
+        Self(Arc::new(Shared {
             http,
             clock,
             calls,
@@ -160,9 +175,11 @@ impl Issuers {
             found: look_up::Found::default(),
             management_tokens: Mutex::default(),
             believed,
-        }
+        }))
     }
+}
 
+impl Shared {
     fn management_token(&self, key: &str) -> Option<grants::Held> {
         let held = self.management_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         held.get(key).cloned()
@@ -213,4 +230,10 @@ pub enum IssuerFault {
     /// An identity answer of which nobody can tell now: it may be good.
     #[error("{0}")]
     Unverified(String),
+}
+
+impl From<Crowded> for IssuerFault {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Unavailable("as many wait for it already as may".to_owned(), Some(1))
+    }
 }

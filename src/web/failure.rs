@@ -85,7 +85,7 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
         Error::ForgedRequest => "That form was not ours",
         Error::IssuerUnavailable { .. } => "The other service does not answer",
         Error::Misconfigured { .. } => "Something is set up wrongly",
-        Error::RateLimited { .. } | Error::Overloaded => "One moment, please",
+        Error::RateLimited { .. } | Error::Overloaded | Error::TakesLonger => "One moment, please",
         _ if status.is_server_error() => "Something went wrong here",
         _ => "That did not work",
     }

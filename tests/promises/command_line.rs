@@ -17,7 +17,7 @@ const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];
 
 pub struct Place {
     directory: TempDir,
-    public_url: String,
+    pub public_url: String,
     pub machine_room: String,
 }
 
@@ -46,6 +46,7 @@ public_url = "http://127.0.0.1:{port}"
 [listen]
 address = "127.0.0.1:{port}"
 machine_room = "127.0.0.1:{machine_room}"
+drain_seconds = 0
 [database]
 url = "sqlite://{directory}/attache.db"
 [vault]

@@ -53,6 +53,8 @@ async fn an_issuer_that_comes_up_later_serves() {
     let person = Person::new(&world);
     assert_eq!(person.get("/sign-in").await.status, 503);
     world.issuer.faults().discovery.clear();
+    // It is left alone for a moment.
+    world.clock.advance(3);
     person.sign_in(EDITOR).await;
     assert_eq!(ready(&world, &world.machine_room).await.1["status"], "ready");
 }

@@ -76,7 +76,7 @@ pub async fn wait_for_the_told(
     }
     let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
     // Whoever waits here takes nobody's place.
-    let _waiting = crate::load::waiting();
+    let _waiting = crate::load::waiting_for(&issuer.external_name())?;
     while store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await? {
         if Instant::now() > until {
             return Err(Error::IssuerUnavailable { issuer: issuer.name.clone(), retry_after: 10 });

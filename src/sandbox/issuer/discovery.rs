@@ -12,6 +12,7 @@ use crate::sandbox::fault::through;
 
 /// The discovery document.
 pub(super) async fn configuration(State(issuer): State<Issuer>) -> Response {
+    issuer.book().discovery_requests += 1;
     let fault = issuer.faults().discovery.take();
     through(fault, async { Json(document(&issuer)).into_response() }).await
 }

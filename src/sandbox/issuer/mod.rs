@@ -148,6 +148,12 @@ impl Issuer {
         self.book().key_set_requests
     }
 
+    /// How many requests for the discovery document have arrived, whatever became of them.
+    #[must_use]
+    pub fn discovery_requests(&self) -> u64 {
+        self.book().discovery_requests
+    }
+
     /// How many `refresh_token` requests have arrived, whatever became of them.
     #[must_use]
     pub fn refreshes(&self) -> u64 {
