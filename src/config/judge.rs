@@ -161,7 +161,7 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     let secret = format!("{key}.management_client_secret");
     let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
-        (Some(identifier), None, None) => match Url::parse(identifier) {
+        (Some(identifier), ..) => match Url::parse(identifier) {
             Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
             }
@@ -173,18 +173,10 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
         (None, Some(_), Some(_)) => {}
         _ => faults.push(ConfigFault::new(
             key,
-            "needs either `issuer` (discovery) or both `authorization_url` and `token_url`",
+            "needs `issuer` (discovery), or both `authorization_url` and `token_url`",
         )),
     }
-    let urls = [
-        ("authorization_url", &issuer.authorization_url),
-        ("token_url", &issuer.token_url),
-        ("userinfo_url", &issuer.userinfo_url),
-        ("revocation_url", &issuer.revocation_url),
-        ("jwks_url", &issuer.jwks_url),
-        ("management_url", &issuer.management_url),
-    ];
-    for (name, url) in urls {
+    for (name, url) in issuer.urls().into_iter().chain([("management_url", issuer.management_url.as_ref())]) {
         if let Some(url) = url {
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
@@ -197,15 +189,23 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
 
 /// Two sections of one identifier are one issuer, whose metadata and keys are kept once: they are judged by one rule.
 fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut Faults) {
-    let mut seen: BTreeMap<&str, (&str, BTreeSet<&Url>)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (&str, &IssuerConfig)> = BTreeMap::new();
     for (key, issuer) in issuers {
         let Some(identifier) = &issuer.issuer else { continue };
-        let origins: BTreeSet<&Url> = issuer.endpoint_origins.iter().collect();
-        let (other, others) = seen.entry(identifier).or_insert_with(|| (key, origins.clone()));
-        if *others != origins {
+        let (other, first) = *seen.entry(identifier).or_insert((key, issuer));
+        let mut differs = |name: &str| {
             let problem =
                 format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
-            faults.push(ConfigFault::new(format!("issuers.{key}.endpoint_origins"), problem));
+            faults.push(ConfigFault::new(format!("issuers.{key}.{name}"), problem));
+        };
+        let origins = |of: &IssuerConfig| of.endpoint_origins.iter().cloned().collect::<BTreeSet<_>>();
+        if origins(first) != origins(issuer) {
+            differs("endpoint_origins");
+        }
+        for (name, url) in issuer.urls() {
+            if first.urls().iter().any(|(other, theirs)| *other == name && *theirs != url) {
+                differs(name);
+            }
         }
     }
 }
@@ -271,6 +271,14 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
                 format!("{key}.redirect_uris"),
                 "must be https (or http on loopback, or a native app's own scheme) without a fragment",
             ));
+        }
+    }
+    if let Some(identity) = &app.identity_config {
+        let key = format!("{key}.identity_config");
+        judge_transport(&format!("{key}.url"), &identity.url, &config.outbound.allow_origins, faults);
+        if !identity.can_be_read() {
+            let problem = "must be a JSONPath (RFC 9535) such as $.sub";
+            faults.push(ConfigFault::new(format!("{key}.account_identifier"), problem));
         }
     }
     if let Some(home_page) = &app.home_page

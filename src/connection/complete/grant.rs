@@ -129,8 +129,9 @@ impl Grant {
             return Ok(named(subject.to_owned()));
         }
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
-        if let Some(config) = &self.third_party.identity_config {
-            return identify(&app.issuers, config, access_token).await.map(named);
+        let identity_config = self.third_party.identity_config.clone().or_else(|| issuer.identity_config());
+        if let Some(config) = identity_config {
+            return identify(&app.issuers, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&app.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
