@@ -30,7 +30,7 @@ use crate::operator::backup::Backups;
 use crate::replicas::{self, Replica};
 use crate::secret::Token;
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{App, Parts, account, content, dialect, restore, session};
+use crate::{App, Parts, account, connection, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         if let Err(error) = rescue::allocate(&app).await {
             tracing::error!(%error, "a grant that the database does not take may be lost while the disk is full");
         }
+        connection::try_refused_clients_again(&app).await.map_err(Error::from)?;
         replicas::join(&app).await?;
         tell_the_operator(&app).await?;
     }

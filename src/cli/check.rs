@@ -2,6 +2,7 @@
 //! `--issuer`, all about one of them. Changes nothing here and opens no database; of a
 //! SQLite database it asks the running server.
 
+mod here;
 mod issuer;
 
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub struct Check {
 
 pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
-    println!("configuration: good");
+    say!("configuration: can be used");
     let egress = Egress::new(config.outbound.allow_origins.clone());
     let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), Clock::System);
     let issuers = Issuers::new(http, Clock::System);
@@ -46,48 +47,55 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
     }
     for (key, environment) in &config.environments {
         if environment.accounts.as_ref().is_some_and(AccountRule::is_ageless) {
-            println!(
+            say!(
                 "environments.{key}: its claim holds however long ago it was said; max_age_seconds in `accounts` ends that"
             );
         }
     }
-    let mut troubled = 0;
+    here::tell_redirect_uris(&config);
+    let mut troubled = here::listeners(&config).await;
     if let Some(path) = db::sqlite_path(&config.database.url)
         && let Some(answered) = socket::send(&lock::beside(&path, "sock"), &Command::RestoreStatus).await
     {
         let answer = answered.map_err(Failure::Sentence)?;
         troubled += answer.troubles;
         for line in &answer.lines {
-            println!("database: {line}");
+            say!("database: {line}");
         }
     }
-    for (key, config) in &config.issuers {
-        let Some(issuer) = sync::issuer(key, config) else { continue };
+    for (key, section) in &config.issuers {
+        let Some(issuer) = sync::issuer(key, section) else { continue };
         if issuer.identifier().is_none() {
-            println!("issuers.{key}: is given by URLs; it is asked when somebody connects");
+            say!("issuers.{key}: is given by URLs; it is asked when somebody connects");
             continue;
         }
         let endpoints = match discovery::endpoints(&issuers, &issuer).await {
             Ok(endpoints) => endpoints,
             Err(fault) => {
                 troubled += 1;
-                println!("issuers.{key}: {fault}");
+                say!("issuers.{key}: {fault}");
                 continue;
             }
         };
-        println!("issuers.{key}: answers; authorization at {}", endpoints.authorization);
+        say!("issuers.{key}: answers; authorization at {}", endpoints.authorization);
+        troubled += here::clients(&config, &issuers, key, &issuer).await;
         if endpoints.revocation.is_none() {
-            println!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
+            say!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
         }
         if endpoints.jwks.is_some() && issuer.identifier().is_some() {
             match key_set::key_set(&issuers, &issuer).await {
-                Ok(_) => println!("issuers.{key}: publishes its keys"),
+                Ok(_) => say!("issuers.{key}: publishes its keys"),
                 Err(fault) => {
                     troubled += 1;
-                    println!("issuers.{key}: its keys cannot be had: {fault}");
+                    say!("issuers.{key}: its keys cannot be had: {fault}");
                 }
             }
         }
     }
-    if troubled == 0 { Ok(()) } else { Err(Failure::Sentence(format!("In trouble: {troubled}."))) }
+    if troubled == 0 {
+        say!("All that was tried is good. The database and its key are tried when the server starts.");
+        Ok(())
+    } else {
+        Err(Failure::Sentence(format!("In trouble: {troubled}.")))
+    }
 }

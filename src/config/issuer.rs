@@ -7,9 +7,9 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Config, ConfigFault};
+use crate::issuer::SaidUrls;
 use crate::issuer::grants::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
-use crate::issuer::SaidUrls;
 use crate::issuer::scope::Separator;
 use crate::secret::Token;
 

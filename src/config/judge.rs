@@ -55,8 +55,9 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
     for (key, value) in
         [("listen.address", &config.listen.address), ("listen.machine_room", &config.listen.machine_room)]
     {
-        if value.parse::<SocketAddr>().is_err() {
-            faults.push(ConfigFault::new(key, "must be an IP address and a port, such as 127.0.0.1:8080"));
+        if value.parse::<SocketAddr>().map_or(true, |address| address.port() == 0) {
+            let problem = "must be an IP address and a port from 1 to 65535, such as 127.0.0.1:8080";
+            faults.push(ConfigFault::new(key, problem));
         }
     }
     let url = config.database.url.expose();
@@ -81,14 +82,15 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
 }
 
 fn judge_vault(config: &mut Config, faults: &mut Faults) {
-    let cure = "make one with `attache vault new-key` and name its file in vault.master_key_file";
+    let cure = master_key_cure(&config.database.url);
     let vault = &mut config.vault;
     let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
     let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
-    let master = read_master_key(key, &mut vault.master_key, file, command, faults);
+    let master = read_master_key(key, &mut vault.master_key, file, command, &cure, faults);
     let (file, command) =
         (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
-    let previous = read_master_key(previous_key, &mut vault.previous_master_key, file, command, faults);
+    let previous =
+        read_master_key(previous_key, &mut vault.previous_master_key, file, command, &cure, faults);
     if matches!(master, Ok(None)) {
         faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
     }
@@ -99,12 +101,24 @@ fn judge_vault(config: &mut Config, faults: &mut Faults) {
     }
 }
 
+/// A database that is there is sealed by a key that is there: a new one opens nothing of it.
+fn master_key_cure(url: &Token) -> String {
+    let known = "give the key of this database, from where your secrets are kept, in vault.master_key_file";
+    let new = "`attache vault new-key --out FILE` makes one: name that file in vault.master_key_file";
+    match crate::db::sqlite_path(url) {
+        Some(path) if path.exists() => format!("{} is there, so {known}", path.display()),
+        Some(_) => new.to_owned(),
+        None => format!("{known}; only for a database that nobody has used yet, {new}"),
+    }
+}
+
 /// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
 fn read_master_key(
     key: &str,
     value: &mut Option<Token>,
     file: Option<&Path>,
     command: Option<&[String]>,
+    cure: &str,
     faults: &mut Faults,
 ) -> Result<Option<String>, ()> {
     if command.is_some() && (file.is_some() || value.is_some()) {
@@ -126,7 +140,7 @@ fn read_master_key(
     }
     let parsed = value.as_ref().map(MasterKey::parse).transpose();
     parsed.map(|parsed| parsed.map(|master| master.kid)).map_err(|_| {
-        let problem = "is not 32 bytes in base64; `attache vault new-key` makes one";
+        let problem = format!("is not 32 bytes in base64; {cure}");
         faults.push(ConfigFault::new(key, problem));
     })
 }

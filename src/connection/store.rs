@@ -200,6 +200,14 @@ pub async fn insert(
     Ok(done.rows_affected() == 1)
 }
 
+/// Where nothing of this process is in memory yet.
+pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
+    let update =
+        "UPDATE connections SET retry_at = NULL WHERE status = 'misconfigured' AND retry_at IS NOT NULL";
+    app.db.execute(sqlx::query(update)).await?;
+    Ok(())
+}
+
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
 /// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
 pub async fn renew(

@@ -104,11 +104,15 @@ mod tests {
 
     #[test]
     fn the_first_metadata_win_and_the_second_count_only_of_the_same_issuer() {
-        let first = json!({ "issuer": "i", "token_endpoint": "t1", "revocation_endpoint": null, "jwks_uri": " " });
+        let first =
+            json!({ "issuer": "i", "token_endpoint": "t1", "revocation_endpoint": null, "jwks_uri": " " });
         let second = |issuer: &str| json!({ "issuer": issuer, "token_endpoint": "t2", "revocation_endpoint": "r", "jwks_uri": "k" });
         let mut document = first.clone();
         complete(&mut document, second("i"), "i");
-        assert_eq!(document, json!({ "issuer": "i", "token_endpoint": "t1", "revocation_endpoint": "r", "jwks_uri": "k" }));
+        assert_eq!(
+            document,
+            json!({ "issuer": "i", "token_endpoint": "t1", "revocation_endpoint": "r", "jwks_uri": "k" })
+        );
         let mut document = first.clone();
         complete(&mut document, second("i/"), "i");
         assert_eq!(document, first);

@@ -22,7 +22,7 @@ pub struct Place {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -229,6 +229,7 @@ fn check_says_that_an_issuer_is_down_and_opens_no_database() {
     let output = place.run(&["check"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("issuers.down: "), "{}", text(&output.stdout));
+    assert!(!text(&output.stdout).contains("good"), "{}", text(&output.stdout));
     assert!(!place.path("attache.db").exists());
 }
 

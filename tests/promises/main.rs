@@ -72,6 +72,7 @@ mod revoke_races;
 mod rotation;
 mod rotation_processes;
 mod run_out;
+mod said_addresses;
 mod scopes;
 mod server;
 mod settings;
