@@ -294,10 +294,12 @@ fn apps_are_added_listed_and_taken_out_of_use() {
     assert!(said.contains(&format!("{}/connect/tickets/callback", place.public_url)), "{said}");
     let list = place.run(&["app", "list"]);
     let lines: Vec<&str> = succeeded(&list).lines().collect();
-    assert_eq!(
-        lines,
-        ["content-writer\tapproved\tconfig\tdown\tContent Writer", "tickets\tapproved\tcli\tdown\tTickets"]
-    );
+    let redirect_uri = |key: &str| format!("{}/connect/{key}/callback", place.public_url);
+    let listed = [
+        format!("content-writer\tapproved\tconfig\tdown\tContent Writer\t{}", redirect_uri("content-writer")),
+        format!("tickets\tapproved\tcli\tdown\tTickets\t{}", redirect_uri("tickets")),
+    ];
+    assert_eq!(lines, listed);
     assert!(refused(&place.run(&["app", "remove", "content-writer"])).contains("configuration file"));
     assert_eq!(refused(&place.run(&["app", "remove", "nothing"])), "There is no such app.\n");
     succeeded(&place.run(&["app", "remove", "tickets"]));
