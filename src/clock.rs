@@ -128,10 +128,13 @@ impl fmt::Display for Timestamp {
 /// Where the system's monotonic time begins for us: nobody reads it but as a difference.
 static BEGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Where the time comes from: the system, or a hand that a test moves.
+/// Where the time comes from: the system, the database that replicas share, or a hand that a test moves.
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
+    /// The system's, and by how many milliseconds the database's is ahead of it. All replicas judge by one clock, so none
+    /// that is wrong keeps the others waiting, or takes a token for alive that is over.
+    Shared(Arc<AtomicI64>),
     Manual(Arc<AtomicI64>),
 }
 
@@ -142,13 +145,29 @@ impl Clock {
         Self::Manual(Arc::new(AtomicI64::new(start.unix())))
     }
 
+    /// One that follows a database's clock from now on; a manual one stands for both.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the system clock")]
+    pub fn shared(self) -> Self {
+        match self {
+            Self::System => Self::Shared(Arc::default()),
+            shared_or_manual => shared_or_manual,
+        }
+    }
+
+    /// The database has just said that it is `theirs`, in Unix milliseconds; it took `asking` to ask it.
+    pub fn agree(&self, theirs: i64, asking: Duration) {
+        if let Self::Shared(ahead) = self {
+            let half = i64::try_from(asking.as_millis() / 2).unwrap_or_default();
+            ahead.store(theirs.saturating_add(half).saturating_sub(system_millis()), Ordering::SeqCst);
+        }
+    }
+
+    #[must_use]
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System => {
-                let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                Timestamp(i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)).plus(torture::clock_offset())
+            Self::System => Timestamp(system_millis().div_euclid(1000)),
+            Self::Shared(ahead) => {
+                Timestamp(system_millis().saturating_add(ahead.load(Ordering::SeqCst)).div_euclid(1000))
             }
             Self::Manual(seconds) => Timestamp(seconds.load(Ordering::SeqCst)),
         }
@@ -159,7 +178,7 @@ impl Clock {
     #[must_use]
     pub fn monotonic(&self) -> Duration {
         match self {
-            Self::System => BEGIN.elapsed(),
+            Self::System | Self::Shared(_) => BEGIN.elapsed(),
             Self::Manual(_) => Duration::from_secs(u64::try_from(self.now().unix()).unwrap_or_default()),
         }
     }
@@ -167,7 +186,7 @@ impl Clock {
     /// Waits so many seconds; a manual clock is moved by them instead.
     pub async fn pause(&self, seconds: u32) {
         match self {
-            Self::System => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
+            Self::System | Self::Shared(_) => tokio::time::sleep(Duration::from_secs(seconds.into())).await,
             Self::Manual(_) => self.advance(seconds.into()),
         }
     }
@@ -180,9 +199,29 @@ impl Clock {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the system clock")]
+fn system_millis() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX);
+    millis.saturating_add(torture::clock_offset().saturating_mul(1000))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shared_clock_tells_the_time_of_the_database_however_wrong_the_systems_is() {
+        let clock = Clock::System.shared();
+        let now = Clock::System.now();
+        for ahead in [0, 600, -600] {
+            clock.agree(now.plus(ahead).unix() * 1000, Duration::ZERO);
+            assert!((0..5).contains(&clock.now().seconds_from(now.plus(ahead))), "{ahead}");
+        }
+        let manual = Clock::manual(now).shared();
+        manual.agree(0, Duration::ZERO);
+        assert_eq!(manual.now(), now);
+    }
 
     #[test]
     fn people_read_how_long_ago_or_how_soon() {

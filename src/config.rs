@@ -2,10 +2,12 @@
 //! Faults are collected, one line each with its key and its cure; nothing starts before there are none.
 
 mod command;
+mod database;
 mod environment;
 mod issuer;
 mod judge;
 mod limits;
+mod outbound;
 pub mod section;
 mod unused;
 
@@ -25,8 +27,10 @@ use crate::issuer::ClientAuth;
 use crate::issuer::identity::IdentityConfig;
 use crate::secret::Token;
 
+pub use database::Database;
 pub use issuer::IssuerConfig;
 pub use limits::LimitsConfig;
+pub use outbound::Outbound;
 
 /// Everything an operator can say.
 #[derive(Clone, Debug)]
@@ -66,25 +70,6 @@ impl Default for Listen {
     }
 }
 
-/// `[database]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Database {
-    /// `sqlite://path` (one process) or `postgres://…` (many). May hold a password.
-    pub url: Token,
-    /// Connections for reading that are kept open at the most: 4 on SQLite, 10 on PostgreSQL when nothing is said.
-    pub connections: Option<u32>,
-    /// Megabytes of rows, sealed as they are stored, that are held in memory on SQLite.
-    #[serde(default = "default_memory")]
-    pub memory_megabytes: u64,
-    /// Where refreshed grants go that the database would not take; beside a SQLite database when nothing is said.
-    pub rescue_journal: Option<PathBuf>,
-}
-
-const fn default_memory() -> u64 {
-    24
-}
-
 /// `[vault]`: the key that wraps all others, 32 bytes as base64.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -97,22 +82,6 @@ pub struct VaultConfig {
     pub previous_master_key: Option<Token>,
     pub previous_master_key_file: Option<PathBuf>,
     pub previous_master_key_command: Option<Vec<String>>,
-}
-
-/// `[outbound]`: how we call issuers and content platforms.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Outbound {
-    /// Origins that may be plain http or resolve to a private address. For development.
-    pub allow_origins: Vec<Url>,
-    /// Seconds a call may take in all.
-    pub deadline_seconds: u64,
-}
-
-impl Default for Outbound {
-    fn default() -> Self {
-        Self { allow_origins: Vec::new(), deadline_seconds: 10 }
-    }
 }
 
 /// `[log]`
@@ -279,6 +248,23 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Each client secret with its key.
+    #[must_use]
+    pub fn client_secrets(&self) -> Vec<(String, &Token)> {
+        let sign_in = [("sign_in.client_secret".to_owned(), self.sign_in.client_secret.as_ref())];
+        let apps = self
+            .apps
+            .iter()
+            .map(|(key, app)| (format!("apps.{key}.client_secret"), app.client_secret.as_ref()));
+        let issuers = self.issuers.iter().map(|(key, issuer)| {
+            (format!("issuers.{key}.management_client_secret"), issuer.management_client_secret.as_ref())
+        });
+        let all = sign_in.into_iter().chain(apps).chain(issuers);
+        all.filter_map(|(key, secret)| Some((key, secret?))).collect()
+    }
+}
+
 /// Reads each section on its own, so that a fault in one does not hide those of the others.
 fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Option<Config> {
     let public_url = section::<Url>(&mut table, "public_url", faults);
@@ -387,6 +373,7 @@ fn may_hold_a_secret(key: &str) -> bool {
             | "master_key"
             | "previous_master_key"
             | "url"
+            | "proxy"
             | "database"
             | "vault"
     )

@@ -9,10 +9,16 @@
 mod backup;
 mod checkpoint;
 pub mod cluster;
+mod pool;
+mod postgres;
 pub mod presence;
 pub mod row_cache;
+pub mod schema;
+mod servers;
 pub mod sidecar;
 pub mod snapshot;
+mod standing;
+mod time;
 pub mod victim;
 pub mod write;
 
@@ -23,19 +29,18 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::migrate::Migrator;
 use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions, Connection, Row};
+use sqlx::{Any, AnyConnection, ConnectOptions, Row};
 
 pub use backup::BackupError;
 use checkpoint::Checkpointer;
+pub use pool::{DbConnection, Pool};
+use postgres::Servers;
 use sidecar::Sidecar;
 use write::{Transaction, Writer};
 
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Timestamp;
 use crate::secret::Token;
-
-static MIGRATIONS: Migrator = sqlx::migrate!();
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,9 +55,10 @@ const AT_ONCE: usize = 500;
 #[derive(Clone, Debug)]
 pub struct Db {
     /// For reading; SQLite's refuses to write.
-    pub pool: AnyPool,
+    pub pool: Pool,
     pub kind: Kind,
     alone: Option<Alone>,
+    servers: Option<Arc<Servers>>,
 }
 
 /// What SQLite needs, where this process is the only one.
@@ -73,7 +79,7 @@ enum Role {
 
 /// A turn at starting; see [`Db::take_turn`].
 pub struct Turn {
-    transaction: Option<sqlx::Transaction<'static, sqlx::Any>>,
+    transaction: Option<Transaction>,
 }
 
 impl Turn {
@@ -90,10 +96,28 @@ impl Turn {
 /// Why a database could not be opened; for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("database.url is not one that is understood; use sqlite://path or postgres://…")]
-    Url,
+    #[error("{0}; use sqlite://path or postgres://user:password@host/name")]
+    Url(String),
     #[error("the database cannot be opened: {0}")]
     Open(#[from] sqlx::Error),
+    /// Each server with the cause.
+    #[error("no connection to PostgreSQL could be made: {0}")]
+    Unreachable(String),
+    #[error(
+        "this goes through a pooler that pools transactions (PgBouncer: pool_mode = transaction), which takes from us what a \
+         session has: use pool_mode = session, or connect to PostgreSQL itself"
+    )]
+    TransactionPooling,
+    #[error(
+        "the database was made by a newer version of Attaché: its schema is {found}, and this one knows {known}. Run that \
+         version or a newer one"
+    )]
+    Newer { found: i64, known: i64 },
+    #[error(
+        "{left} migrations are to be done, and this role may not create tables: run `attache migrate` first, by a role that \
+         owns the database's tables"
+    )]
+    MayNotCreate { left: usize },
     #[error("the database cannot be brought up to date: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
 }
@@ -106,7 +130,19 @@ pub async fn open(url: &Token, connections: Option<u32>) -> Result<Db, OpenError
     sqlx::any::install_default_drivers();
     match kind(url)? {
         Kind::Sqlite => open_sqlite(url, connections.unwrap_or(4)).await,
-        Kind::Postgres => open_postgres(url, connections.unwrap_or(10)).await,
+        Kind::Postgres => postgres::open(url, connections.unwrap_or(10)).await,
+    }
+}
+
+/// Whether the tables of a PostgreSQL database are those that this program knows. Changes nothing; None on SQLite.
+///
+/// # Errors
+/// When the URL is not understood, or the database does not answer.
+pub async fn look(url: &Token) -> Result<Option<schema::State>, OpenError> {
+    sqlx::any::install_default_drivers();
+    match kind(url)? {
+        Kind::Sqlite => Ok(None),
+        Kind::Postgres => postgres::look(url).await.map(Some),
     }
 }
 
@@ -116,15 +152,16 @@ async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
         text.push(if text.contains('?') { '&' } else { '?' });
         text.push_str("mode=rwc");
     }
-    let options = AnyConnectOptions::from_str(&text).map_err(|_| OpenError::Url)?;
+    let not_a_url = || OpenError::Url("it is no URL of SQLite".to_owned());
+    let options = AnyConnectOptions::from_str(&text).map_err(|_| not_a_url())?;
     let connect = async |role| {
         let mut connection = options.connect().await?;
         set_pragmas(&mut connection, role).await?;
         Ok::<_, OpenError>(connection)
     };
     let mut writing = connect(Role::Writer).await?;
-    MIGRATIONS.run(&mut writing).await?;
-    let path = sqlite_path(url).ok_or(OpenError::Url)?.into_os_string();
+    schema::bring_up_to_date(&mut writing).await?;
+    let path = sqlite_path(url).ok_or_else(not_a_url)?.into_os_string();
     let (mut log, mut mark) = (path.clone(), path);
     log.push("-wal");
     mark.push(".mark");
@@ -141,52 +178,14 @@ async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
         .after_connect(|connection, _| Box::pin(set_pragmas(connection, Role::Reader)))
         .connect_with(options)
         .await?;
-    Ok(Db { pool, kind: Kind::Sqlite, alone: Some(alone) })
-}
-
-async fn open_postgres(url: &Token, connections: u32) -> Result<Db, OpenError> {
-    let options = AnyConnectOptions::from_str(url.expose()).map_err(|_| OpenError::Url)?;
-    let pool = AnyPoolOptions::new()
-        // One is held through a start, see `take_turn`.
-        .max_connections(connections.max(2))
-        .acquire_timeout(Duration::from_secs(10))
-        // A process that stops in the middle of a change must not hold its rows for ever.
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                let limit = "SET idle_in_transaction_session_timeout = '60s'";
-                sqlx::query(limit).execute(&mut *connection).await.map(drop)
-            })
-        })
-        // Only one that has lain idle may have been cut off unnoticed: asking each time costs a seventh of a hand-out.
-        .test_before_acquire(false)
-        .before_acquire(|connection, lain| {
-            Box::pin(async move {
-                if lain.idle_for < Duration::from_secs(1) {
-                    return Ok(true);
-                }
-                Ok(connection.ping().await.is_ok())
-            })
-        })
-        .connect_with(options)
-        .await?;
-    MIGRATIONS.run(&pool).await?;
-    Ok(Db { pool, kind: Kind::Postgres, alone: None })
-}
-
-/// Begun in a task of its own. Whoever is cut off while `BEGIN` is on its way would leave a connection behind that is in a
-/// transaction and does not know it: the next change on it would be acknowledged and never committed (sqlx 0.9 rolls back
-/// only what it has counted, and counts when the answer is there).
-async fn begin_whole(pool: &AnyPool) -> Result<sqlx::Transaction<'static, Any>, sqlx::Error> {
-    let pool = pool.clone();
-    let begun = tokio::spawn(async move { pool.begin().await }).await;
-    begun.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+    Ok(Db { pool: Pool::new(pool, None), kind: Kind::Sqlite, alone: Some(alone), servers: None })
 }
 
 fn kind(url: &Token) -> Result<Kind, OpenError> {
     match url.expose().split(':').next() {
         Some("sqlite") => Ok(Kind::Sqlite),
         Some("postgres" | "postgresql") => Ok(Kind::Postgres),
-        _ => Err(OpenError::Url),
+        _ => Err(OpenError::Url("its scheme is not known".to_owned())),
     }
 }
 
@@ -240,7 +239,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
         match &self.alone {
             Some(alone) => alone.writer.begin().await,
-            None => Ok(Transaction::of_postgres(begin_whole(&self.pool).await?)),
+            None => Ok(Transaction::on(self.pool.begin().await?)),
         }
     }
 
@@ -284,21 +283,6 @@ impl Db {
         Ok(removed)
     }
 
-    /// The moment by which leases are judged. On PostgreSQL the database's own, so that replicas whose
-    /// clocks differ agree; a manual clock stands for both.
-    ///
-    /// # Errors
-    /// When PostgreSQL does not answer.
-    pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, sqlx::Error> {
-        if self.is_alone() || matches!(clock, Clock::Manual(_)) {
-            return Ok(clock.now());
-        }
-        let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Timestamp::from_unix(row.try_get(0)?))
-    }
-
     /// Waits until no other process is starting on this database, and keeps the others waiting until the turn ends.
     /// On SQLite the lock beside the database has seen to it already.
     ///
@@ -308,13 +292,37 @@ impl Db {
         if self.is_alone() {
             return Ok(Turn { transaction: None });
         }
-        let mut transaction = begin_whole(&self.pool).await?;
+        let mut transaction = self.begin().await?;
         // A start may take its time, and meanwhile nothing is sent.
         sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
-        // As text: the function's own type is none that a row can hold here.
-        let lock = "SELECT CAST(pg_advisory_xact_lock(4702111234474983745) AS TEXT)";
-        sqlx::query(lock).execute(&mut *transaction).await?;
+        let lock = "SELECT pg_try_advisory_xact_lock(4702111234474983745)";
+        let mut waited = false;
+        while !sqlx::query(lock).fetch_one(&mut *transaction).await?.try_get::<bool, _>(0)? {
+            if !waited {
+                tracing::info!("another process is starting on this database; this one waits for its turn");
+            }
+            waited = true;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
         Ok(Turn { transaction: Some(transaction) })
+    }
+
+    /// Why the database is not to be used now, as far as the heartbeat tells; None on SQLite, which has none.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.servers.as_ref().and_then(|servers| servers.standing.trouble())
+    }
+
+    /// For how long no heartbeat was answered; None where there is none.
+    #[must_use]
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.servers.as_ref().and_then(|servers| servers.standing.silent_for())
+    }
+
+    /// A process that has not heard of its database for so long may be better off begun anew.
+    #[must_use]
+    pub fn is_long_silent(&self) -> bool {
+        self.silent_for().is_some_and(|silent| silent > Duration::from_mins(1))
     }
 
     /// On SQLite, empties the log, in which a destroyed secret would otherwise stand until it is overwritten.

@@ -12,6 +12,7 @@
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
 //! * [`restore`] recognises an old copy of the database; [`replicas`] are the servers that run on one.
+//! * [`renew`] reads secrets and certificates anew.
 //! * [`operator`] is what the command line does; [`machine_room`] is for probes.
 //! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
@@ -40,6 +41,7 @@ pub mod log;
 pub mod machine_room;
 pub mod metrics;
 pub mod operator;
+pub mod renew;
 pub mod replicas;
 pub mod request_id;
 pub mod restore;
@@ -80,6 +82,7 @@ use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
 use replicas::Replica;
+use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
@@ -95,6 +98,8 @@ pub struct Parts {
     pub vault: Vault,
     /// This process among those on the database.
     pub replica: Replica,
+    /// The one of the configuration, or what it became since the start.
+    pub sign_in_secret: Renewable,
     /// Seals what belongs to no app and no connection: sessions, attempts, signing keys.
     pub house_key: Arc<HouseKey>,
     pub pseudonyms: Pseudonyms,

@@ -19,10 +19,20 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(app)
+}
+
+async fn healthy(State(app): State<App>) -> Response {
+    match app.db.silent_for().filter(|_| app.db.is_long_silent()) {
+        None => "ok\n".into_response(),
+        Some(silent) => {
+            let why = format!("the database has not answered for {} s\n", silent.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, why).into_response()
+        }
+    }
 }
 
 /// 503 only for the database, draining, and a master key in use that this server was not given; a vault that does not open
@@ -31,6 +41,9 @@ pub fn router(app: App) -> Router {
 async fn ready(State(app): State<App>) -> Response {
     if app.draining.is_cancelled() {
         return not_ready("draining", "the server is shutting down");
+    }
+    if let Some(why) = app.db.trouble() {
+        return not_ready("database", &why);
     }
     if let Err(error) = app.db.ping().await {
         tracing::error!(%error, "the database does not answer");

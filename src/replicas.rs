@@ -78,8 +78,9 @@ pub async fn join(app: &App) -> Result<(), Error> {
     store::sweep(&app.db, now.plus(-10 * LIVES)).await?;
     app.replica.is_seen(Some(now));
     // Never used again, not by the same process after a restart either: whoever named it is gone then.
-    let presence = Presence::begin(&app.db, i64::from_be_bytes(random_bytes())).await;
-    let _ = app.replica.presence.set(presence);
+    if let Some(presence) = Presence::begin(&app.db, &app.clock, i64::from_be_bytes(random_bytes())).await {
+        let _ = app.replica.presence.set(presence);
+    }
     Ok(())
 }
 

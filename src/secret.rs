@@ -1,6 +1,7 @@
 //! Secrets as types that cannot be printed, and the hashes we keep instead of them.
 
 use std::fmt;
+use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -34,6 +35,26 @@ impl Token {
         self.0.expose_secret()
     }
 
+    /// What an editor or a copied line left in it, which nobody sees and no issuer takes.
+    #[must_use]
+    pub fn oddity(&self) -> Option<&'static str> {
+        let secret = self.expose();
+        match secret {
+            "" => Some("is empty; give it, or leave it out where none is needed"),
+            _ if secret.starts_with('\u{feff}') => {
+                Some("begins with a byte-order mark; save its file without one")
+            }
+            _ if secret.contains('\0') => Some("holds a NUL; save its file as UTF-8 text"),
+            _ => None,
+        }
+    }
+
+    /// Some secrets are meant to; most are not.
+    #[must_use]
+    pub fn has_a_blank_at_an_end(&self) -> bool {
+        self.expose().trim() != self.expose()
+    }
+
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash::of(self.expose())
@@ -43,6 +64,26 @@ impl Token {
 impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Token(redacted)")
+    }
+}
+
+/// A secret that may be replaced while the server runs.
+#[derive(Debug)]
+pub struct Renewable(RwLock<Option<Token>>);
+
+impl Renewable {
+    #[must_use]
+    pub const fn new(secret: Option<Token>) -> Self {
+        Self(RwLock::new(secret))
+    }
+
+    #[must_use]
+    pub fn get(&self) -> Option<Token> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn replace(&self, secret: Option<Token>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = secret;
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 use time::OffsetDateTime;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
@@ -15,7 +15,7 @@ use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
 use crate::App;
 use crate::clock::{Clock, Timestamp};
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Sealed, Verified};
 
@@ -31,14 +31,16 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
-/// The cookie: `__Host-` on https, without the prefix on loopback http, where browsers refuse it.
+/// The cookie: `__Host-` on https; on loopback http, where browsers refuse that and take all ports for one host, with the
+/// port.
 #[must_use]
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
     let secure = app.config.public_url.scheme() == "https";
+    let port = app.config.public_url.port_or_known_default().unwrap_or_default();
     let store =
         Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
     SessionManagerLayer::new(store)
-        .with_name(if secure { "__Host-attache" } else { "attache" })
+        .with_name(if secure { "__Host-attache".to_owned() } else { format!("attache-{port}") })
         .with_secure(secure)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
@@ -60,7 +62,7 @@ pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx
 /// # Errors
 /// When the database does not answer.
 pub async fn end_all_with(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     account_id: &str,
 ) -> std::result::Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);

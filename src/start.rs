@@ -21,14 +21,13 @@ use crate::db::{self, OpenError};
 use crate::error::Error;
 use crate::held::Held;
 use crate::issuer::Issuers;
-use crate::issuer::http::{Egress, Http};
 use crate::ledger::{Ledger, hand_out};
 use crate::limits::RateLimits;
 use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::replicas::{self, Replica};
-use crate::secret::Token;
+use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
 use crate::{App, Parts, account, connection, content, dialect, restore, session};
 
@@ -39,6 +38,8 @@ pub enum StartError {
     Vault(#[from] VaultError),
     #[error("database.url: {0}")]
     Database(#[from] OpenError),
+    #[error("{0}")]
+    Outbound(String),
     #[error("{0}")]
     Other(Error),
 }
@@ -70,19 +71,20 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let previous = config.vault.previous_master_key.as_ref().map(MasterKey::parse).transpose()?;
     let vault = Vault::with_previous(MasterKey::parse(&master_key)?, previous);
     let db = db::open(&config.database.url, config.database.connections).await?;
+    let clock = db.clock(clock).await.map_err(Error::from)?;
     // Replicas that start at once take turns: what one makes, the next one finds.
     let turn = db.take_turn().await.map_err(Error::from)?;
     let house_key = Arc::new(vault::unlock(&db, &vault, &clock).await?);
     let pseudonyms = Pseudonyms::open(&db, &vault, clock.now()).await?;
     let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), clock.clone());
+    let http = config.outbound.http(clock.clone()).map_err(StartError::Outbound)?;
     let (events, _) = broadcast::channel(64);
     let app = App::new(Parts {
         issuers: Issuers::new(http, clock.clone()),
         held: Held::new(config.database.memory_megabytes),
         load: Load::new(config.limits.requests_at_once),
         limits: RateLimits::new(&config.limits, clock.clone()),
+        sign_in_secret: Renewable::new(config.sign_in.client_secret.clone()),
         config,
         db,
         clock,
@@ -108,9 +110,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         content::sync::sync(&app).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
-        if let Err(error) = rescue::allocate(&app).await {
-            tracing::error!(%error, "a grant that the database does not take may be lost while the disk is full");
-        }
+        rescue::prepare(&app).await?;
         connection::try_refused_clients_again(&app).await.map_err(Error::from)?;
         replicas::join(&app).await?;
         tell_the_operator(&app).await?;

@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::secret::{Token, TokenHash};
 use crate::session::ACCOUNT;
 use failure::PageFailure;
-use view::{Page, SignedIn};
+use view::{OnwardPage, Page, SignedIn};
 
 /// The key in a session's data of the value that its forms repeat.
 const CSRF: &str = "csrf";
@@ -168,18 +168,20 @@ pub fn see_other(to: &str) -> Response {
     Redirect::to(to).into_response()
 }
 
-/// A page's answer. `form_target` is another origin to which a form of this page is redirected: without it in
-/// the policy, browsers block that redirect.
+/// The answer to a form whose sender goes on elsewhere: a page that takes them there. A redirect would not do: browsers
+/// hold all redirects that follow a form to the page's policy, and an issuer may send people to a host of its own to sign
+/// in, an app to its next address. `name` is whose place it is.
 #[must_use]
-pub fn html(status: StatusCode, page: &impl Template, form_targets: &[&Url]) -> Response {
+pub fn take_to(to: &Url, name: &str) -> Response {
+    let page = OnwardPage { page: Page::new(name), to: to.to_string(), name: name.to_owned() };
+    html(StatusCode::OK, &page)
+}
+
+/// A page's answer.
+#[must_use]
+pub fn html(status: StatusCode, page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => {
-            let mut response = (status, Html(text)).into_response();
-            if let Some(policy) = headers::content_security_policy(form_targets) {
-                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-            }
-            response
-        }
+        Ok(text) => (status, Html(text)).into_response(),
         Err(error) => {
             tracing::error!(%error, "a page could not be rendered");
             let text = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -191,12 +193,4 @@ pub fn html(status: StatusCode, page: &impl Template, form_targets: &[&Url]) -> 
                 .into_response()
         }
     }
-}
-
-/// A page of a signed-in person. Its sign-out form leads to the sign-in issuer; `form_targets` are where its other
-/// forms lead.
-pub async fn signed_in_html(app: &App, page: &impl Template, form_targets: &[&Url]) -> Response {
-    let sign_out = account::sign_out::end_session_url(app).await.ok().flatten();
-    let targets: Vec<&Url> = form_targets.iter().copied().chain(&sign_out).collect();
-    html(StatusCode::OK, page, &targets)
 }

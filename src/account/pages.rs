@@ -18,7 +18,7 @@ use crate::ledger::{self, Action, Entry};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
-use crate::web::{Browser, SignedInBrowser, encode, html, return_to, see_other, signed_in_html};
+use crate::web::{Browser, SignedInBrowser, encode, html, return_to, see_other, take_to};
 
 pub fn router() -> Router<App> {
     Router::new()
@@ -42,7 +42,7 @@ struct FrontPage {
 async fn front(State(app): State<App>, browser: Browser) -> Result<Response, PageFailure> {
     let issuer = sign_in::issuer(&app).await?;
     let page = FrontPage { page: browser.page(""), sign_in_at: issuer.name };
-    Ok(signed_in_html(&app, &page, &[]).await)
+    Ok(html(StatusCode::OK, &page))
 }
 
 #[derive(Deserialize)]
@@ -97,13 +97,13 @@ async fn leave(State(app): State<App>, form: OwnForm<SignOut>) -> Result<Respons
     let SignedInBrowser { browser, account, .. } = form.signed_in;
     browser.sign_out().await?;
     record(&app, Action::SignedOut, &account.id).await?;
+    let issuer = sign_in::issuer(&app).await?.name;
     if let Some(url) = sign_out::end_session_url(&app).await? {
-        return Ok(see_other(url.as_str()));
+        return Ok(take_to(&url, &issuer));
     }
-    let then = form.fields.return_to.map(|path| return_to::parse(&app.config.public_url, Some(&path)));
-    Ok(see_other(
-        &then.map_or_else(|| "/".to_owned(), |path| format!("/sign-in?return_to={}", encode(&path))),
-    ))
+    let Some(path) = form.fields.return_to else { return Ok(see_other("/")) };
+    let path = return_to::parse(&app.config.public_url, Some(&path));
+    Ok(take_to(&app.url(&format!("/sign-in?return_to={}", encode(&path))), &issuer))
 }
 
 /// The form holds nothing but the value that proves it.
@@ -134,7 +134,7 @@ async fn deleted() -> Response {
         secondary: None,
         request_id: None,
     };
-    html(StatusCode::OK, &page, &[])
+    html(StatusCode::OK, &page)
 }
 
 async fn record(app: &App, action: Action, account_id: &str) -> Result<(), Error> {

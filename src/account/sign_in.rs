@@ -165,11 +165,11 @@ pub async fn issuer(app: &App) -> Result<Issuer, Error> {
 /// Our own client at the sign-in issuer.
 #[must_use]
 pub fn client(app: &App) -> Client {
-    let sign_in = &app.config.sign_in;
+    let (sign_in, secret) = (&app.config.sign_in, app.sign_in_secret.get());
     Client {
         id: sign_in.client_id.clone(),
-        secret: sign_in.client_secret.clone(),
-        auth: ClientAuth::or_default(sign_in.client_auth, sign_in.client_secret.as_ref()),
+        auth: ClientAuth::or_default(sign_in.client_auth, secret.as_ref()),
+        secret,
     }
 }
 

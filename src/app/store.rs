@@ -1,13 +1,13 @@
 //! The SQL of `issuers` and `apps`.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 use url::Url;
 
 use super::logo::Logo;
 use super::{AppStatus, Source, ThirdPartyApp};
 use crate::clock::Timestamp;
-use crate::db::{self, Db, json, named};
+use crate::db::{self, Db, DbConnection, json, named};
 use crate::issuer::scope::Scopes;
 use crate::issuer::{ClientAuth, ExplicitUrls, Issuer, SaidUrls, Whereabouts};
 use crate::vault::{Sealed, WrappedKey};
@@ -141,7 +141,7 @@ pub async fn issuers(db: &Db) -> Result<Vec<Issuer>, sqlx::Error> {
 
 /// Writes an issuer under its key, keeping its id. One of another source is left alone: false.
 pub async fn put_issuer(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     issuer: &Issuer,
     source: Source,
     now: Timestamp,
@@ -207,7 +207,7 @@ pub async fn logo(db: &Db, key: &str) -> Result<Option<Logo>, sqlx::Error> {
 }
 
 pub async fn insert(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     app: &ThirdPartyApp,
     provenance: &Provenance,
     now: Timestamp,
@@ -230,7 +230,7 @@ pub async fn insert(
 
 /// Overwrites everything but the id, the key's owner and the data key.
 pub async fn update(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     app: &ThirdPartyApp,
     provenance: &Provenance,
     now: Timestamp,
@@ -275,7 +275,7 @@ fn bind_app<'q>(query: Query<'q>, app: &ThirdPartyApp, provenance: &Provenance, 
 }
 
 pub async fn set_status(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     id: &str,
     status: AppStatus,
     now: Timestamp,

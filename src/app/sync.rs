@@ -6,13 +6,27 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use super::add::{NewApp, add, refuse_to_move};
 use super::{AppStatus, Source, store};
 use crate::App;
-use crate::config::{AppConfig, IssuerConfig};
+use crate::config::{AppConfig, Config, IssuerConfig};
 use crate::error::Error;
 use crate::issuer::{ExplicitUrls, Issuer, Whereabouts};
 use crate::secret::random_id;
 
 /// Written at once, so that they share a commit and the time to start does not grow with each.
 const AT_ONCE: usize = 8;
+
+/// Brings what the configuration has in line with it, and touches nothing else.
+///
+/// # Errors
+/// As [`sync`].
+pub async fn carry_over(app: &App, config: &Config) -> Result<(), Error> {
+    for (key, issuer) in &config.issuers {
+        sync_issuer(app, key, issuer, Extent::Whole).await?;
+    }
+    for (key, third_party) in &config.apps {
+        sync_app(app, key, third_party, Extent::Whole).await?;
+    }
+    Ok(())
+}
 
 /// How much of the file is carried over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 use super::{Caller, Callers};
 use crate::app::Source;
 use crate::clock::Timestamp;
-use crate::db::{Db, moment};
+use crate::db::{Db, DbConnection, moment};
 use crate::secret::TokenHash;
 
 pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, sqlx::Error> {
@@ -47,7 +47,7 @@ fn read(row: &AnyRow) -> Result<Caller, sqlx::Error> {
 
 /// The id of the caller of that name, made when it is new.
 pub async fn put_caller(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     id: &str,
     name: &str,
     source: Source,
@@ -66,7 +66,7 @@ pub async fn put_caller(
 }
 
 pub async fn allow_app(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     caller_id: &str,
     app_id: &str,
 ) -> Result<(), sqlx::Error> {
@@ -87,7 +87,7 @@ pub async fn is_allowed(db: &Db, caller_id: &str, app_id: &str) -> Result<bool, 
 
 /// False when `limit` keys are live already.
 pub async fn insert_key(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     id: &str,
     caller_id: &str,
     hash: &TokenHash,
@@ -111,7 +111,7 @@ pub async fn insert_key(
 
 /// The caller whose key it was; None when there is no such live key.
 pub async fn revoke_key(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     id: &str,
     now: Timestamp,
 ) -> Result<Option<String>, sqlx::Error> {

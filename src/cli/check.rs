@@ -1,17 +1,14 @@
 //! `attache check`: says what is wrong with the configuration, and whether each issuer answers as it should; with
-//! `--issuer`, all about one of them. Changes nothing here and opens no database; of a
-//! SQLite database it asks the running server.
+//! `--issuer`, all about one of them. Changes nothing here. It looks whether a
+//! PostgreSQL database is as it should be; of a SQLite database it asks the running server.
 
 mod here;
 mod issuer;
-
-use std::time::Duration;
 
 use attache::app::sync;
 use attache::clock::Clock;
 use attache::content::AccountRule;
 use attache::db;
-use attache::issuer::http::{Egress, Http};
 use attache::issuer::{Issuers, discovery, key_set};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
@@ -39,8 +36,7 @@ pub struct Check {
 pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
     say!("configuration: can be used");
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(config.outbound.deadline_seconds), Clock::System);
+    let http = config.outbound.http(Clock::System).map_err(Failure::Sentence)?;
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
         return issuer::run(check, &config, &issuers, key).await;
@@ -53,7 +49,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
         }
     }
     here::tell_redirect_uris(&config);
-    let mut troubled = here::listeners(&config).await;
+    let mut troubled = here::listeners(&config).await + here::database(&config).await;
     if let Some(path) = db::sqlite_path(&config.database.url)
         && let Some(answered) = socket::send(&lock::beside(&path, "sock"), &Command::RestoreStatus).await
     {

@@ -32,6 +32,7 @@ mod restore;
 mod revoke;
 mod selection;
 mod serve;
+mod supervisor;
 mod vault;
 
 use std::path::PathBuf;

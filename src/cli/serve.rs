@@ -12,7 +12,7 @@ use attache::{App, db, machine_room, router, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigFile, Failure, logging};
+use super::{ConfigFile, Failure, logging, supervisor};
 
 pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
@@ -21,6 +21,8 @@ pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let listener = bind("listen.address", &config.listen.address).await?;
     let machine_room = bind("listen.machine_room", &config.listen.machine_room).await?;
     let app = start::start(config, Clock::System).await?;
+    supervisor::renew_at_hangup(app.clone(), file.clone())?;
+    tokio::spawn(supervisor::feed_watchdog(app.clone()));
     serve_until_told(app, listener, machine_room).await?;
     drop(lock);
     Ok(())
@@ -74,9 +76,11 @@ pub async fn serve_until_told(
             _ = interrupt.recv() => {}
         }
         tracing::info!("draining");
+        supervisor::tell_stopping();
         draining.cancel();
     });
     tracing::info!(address = %app.config.listen.address, public_url = %app.config.public_url, "serving");
+    supervisor::tell_ready();
     let limits = Limits::of(&app.config.limits);
     let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process_group, waitpgid};
 
 use crate::secret::Token;
 
@@ -45,20 +45,25 @@ fn output_within(command: &[String], deadline: Duration) -> Result<Token, String
     let stderr = read(child.stderr.take(), SHOWN);
     let began = Instant::now();
     let status = wait(&mut child, began, deadline);
+    let group = group(&child);
     let left = || deadline.saturating_sub(began.elapsed()).max(Duration::from_secs(1));
     let Some(status) = status else {
         end(&mut child);
+        reap(group);
         let said = said(&stderr, Duration::from_secs(1));
         return Err(format!("{program} did not end within {} seconds{said}", deadline.as_secs()));
     };
     if !status.success() {
         let said = said(&stderr, left());
+        reap(group);
         return Err(format!("{program} failed ({status}){said}"));
     }
     let Ok(bytes) = stdout.recv_timeout(left()) else {
         end(&mut child);
+        reap(group);
         return Err(format!("{program} ended, but something that it started keeps its output open"));
     };
+    reap(group);
     if bytes.len() as u64 > LONGEST {
         return Err(format!("{program} wrote more than {LONGEST} bytes, which is no key"));
     }
@@ -84,10 +89,24 @@ fn wait(child: &mut Child, began: Instant, deadline: Duration) -> Option<ExitSta
     }
 }
 
+fn group(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+/// What the program left behind is ended. Where this process is the first of its container, nobody else takes note of its
+/// end: without that it would stay as a zombie.
+fn reap(group: Option<Pid>) {
+    let Some(group) = group else { return };
+    let began = Instant::now();
+    let _ = kill_process_group(group, Signal::KILL);
+    // Until none of the group is a child of ours.
+    while waitpgid(group, WaitOptions::NOHANG).is_ok() && began.elapsed() < Duration::from_secs(1) {
+        std::thread::sleep(POLL_EVERY);
+    }
+}
+
 fn end(child: &mut Child) {
-    if let Ok(group) = i32::try_from(child.id())
-        && let Some(group) = Pid::from_raw(group)
-    {
+    if let Some(group) = group(child) {
         let _ = kill_process_group(group, Signal::KILL);
     }
     let _ = child.kill();
@@ -136,6 +155,16 @@ mod tests {
         assert!(long.contains("more than 4096 bytes") && !long.contains("xx"), "{long}");
         assert!(output(&["/nowhere/kms".to_owned()]).expect_err("a refusal").contains("cannot be run"));
         assert!(output(&[]).expect_err("a refusal").contains("is empty"));
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_is_ended_and_reaped() {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("as in a container");
+        let left = output(&shell("sleep 600 >/dev/null 2>&1 & echo $!")).expect("a process id");
+        assert!(
+            !std::path::Path::new("/proc").join(left.expose()).exists(),
+            "it is there still, if only as a zombie"
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ type Faults = Vec<ConfigFault>;
 pub fn judge(config: &mut Config, faults: &mut Faults) {
     judge_addresses(config, faults);
     config.limits.judge(faults);
+    config.outbound.judge(faults);
     judge_vault(config, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {
@@ -75,9 +76,6 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
             "log.level",
             "must be a level, or target=level, such as info or attache=debug",
         ));
-    }
-    if config.outbound.deadline_seconds == 0 || config.outbound.deadline_seconds > 60 {
-        faults.push(ConfigFault::new("outbound.deadline_seconds", "must be between 1 and 60"));
     }
 }
 
@@ -388,8 +386,8 @@ fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults
         },
         (None, _) => {}
     }
-    if value.as_ref().is_some_and(|secret| secret.expose().is_empty()) {
-        faults.push(ConfigFault::new(key, "is empty; give it, or leave it out where none is needed"));
+    if let Some(problem) = value.as_ref().and_then(Token::oddity) {
+        faults.push(ConfigFault::new(key, problem));
     }
     faults.len() == before
 }

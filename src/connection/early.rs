@@ -7,13 +7,14 @@ pub(super) mod store;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
+use super::refresh::protocol;
 use super::state::BETWEEN_REFRESHES;
 use super::{SealedTokens, allow, flight, held, run_out};
 use crate::App;
 use crate::app::AppStatus;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::issuer::calls;
+use crate::issuer::calls::{self, Urgency};
 
 /// Seconds after which a token of which the issuer does not say how long it lives is looked at.
 pub const UNKNOWN_LIFE: i64 = 86_400;
@@ -133,16 +134,23 @@ impl Line {
         let issuer = &third_party.issuer;
         // Nothing is claimed for an issuer that is left alone, or that has its hands full.
         let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
-        if waits || !app.issuers.calls.has_early_place(issuer) {
+        let calls = &app.issuers.calls;
+        let urgency = if !waits && calls.has_early_place(issuer, Urgency::Usual) {
+            Urgency::Usual
+        } else if issuer.profile.first_deadline().is_some() && calls.has_early_place(issuer, Urgency::InDoubt)
+        {
+            self.more = true;
+            Urgency::InDoubt
+        } else {
             self.more = true;
             return Ok(());
-        }
+        };
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();
         loop {
             let now = app.clock.now();
-            let due = store::claim(&app.db, app_id, limit, idle, now).await?;
+            let due = store::claim(&app.db, app_id, (urgency, limit), idle, now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);
             self.waiting.extend(wanted.map(|due| Claimed {
@@ -177,11 +185,13 @@ async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
     else {
         return Ok(Begun::NotWanted);
     };
-    let Some(place) = app.issuers.calls.enter_early(&third_party.issuer) else { return Ok(Begun::NoPlace) };
     let connection = held::by_id(app, &claimed.id).await?;
     let Some(connection) = connection.filter(|connection| connection.generation == claimed.generation) else {
         return Ok(Begun::NotWanted);
     };
+    let issuer = &third_party.issuer;
+    let urgency = protocol::urgency(&connection, &issuer.profile);
+    let Some(place) = app.issuers.calls.enter_early(issuer, urgency) else { return Ok(Begun::NoPlace) };
     match allow::refuse_frozen(app, &connection).await {
         Ok(()) => {}
         Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {

@@ -56,8 +56,11 @@ pub struct Connection {
     /// None when the issuer did not say.
     pub access_expires_at: Option<Timestamp>,
     pub access_token_hash: Option<TokenHash>,
+    /// The generation that the access token came with: a refresh may bring the same one again.
+    pub access_generation: i64,
     pub previous_access_token_hash: Option<TokenHash>,
     pub previous_access_expires_at: Option<Timestamp>,
+    pub previous_access_generation: i64,
     pub refresh_token: Option<Sealed>,
     /// None for `Bearer`.
     pub token_type: Option<String>,
@@ -122,7 +125,7 @@ pub struct SealedTokens {
 /// # Errors
 /// When the database does not answer.
 pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
-    store::try_refused_clients_again(app).await
+    early::store::try_refused_clients_again(&app.db).await
 }
 
 impl ExternalIdentity {
@@ -163,9 +166,9 @@ impl Connection {
     #[must_use]
     pub fn generation_of(&self, hash: &TokenHash) -> Option<i64> {
         if self.access_token_hash.as_ref() == Some(hash) {
-            return Some(self.generation);
+            return Some(self.access_generation);
         }
-        (self.previous_access_token_hash.as_ref() == Some(hash)).then(|| self.generation - 1)
+        (self.previous_access_token_hash.as_ref() == Some(hash)).then_some(self.previous_access_generation)
     }
 
     #[must_use]

@@ -12,7 +12,7 @@ mod storing;
 
 use std::time::{Duration, Instant};
 
-use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin};
+use self::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin, urgency};
 use self::storing::Storing;
 use super::revoke::tell;
 use super::seal::{open_previous_refresh_token, open_refresh_token};
@@ -51,10 +51,11 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
         // The app was moved to another issuer: this token is not that one's to see.
         return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
     }
+    let profile = &third_party.issuer.profile;
     // Whatever may take its time comes before the lease: only the calls stand between it and its end.
     let mut call = match place {
         Some(call) => call,
-        None => match app.issuers.calls.enter(&third_party.issuer).await {
+        None => match app.issuers.calls.enter(&third_party.issuer, urgency(seen, profile)).await {
             Ok(call) => call,
             // Nothing was sent and nothing is known: the row stays as it is.
             Err(TurnedAway { .. }) => return Ok(Outcome::Done),

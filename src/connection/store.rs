@@ -21,8 +21,8 @@ use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
 pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
-    c.access_token, c.access_token_hash, c.access_expires_at, c.previous_access_token_hash, \
-    c.previous_access_expires_at, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
+    c.access_token, c.access_token_hash, c.access_expires_at, c.access_generation, c.previous_access_token_hash, \
+    c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
     c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, \
     c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
     c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
@@ -172,9 +172,9 @@ pub async fn insert(
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
-            refresh_expires_at, consent_expires_at, environments, consented_at) \
+            refresh_expires_at, consent_expires_at, environments, consented_at, access_generation) \
         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, \
-            $20, $21, $22) \
+            $20, $21, $22, $23) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sqlx::query(insert)
@@ -195,17 +195,10 @@ pub async fn insert(
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
         .bind(now.unix())
+        .bind(connection.generation)
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Where nothing of this process is in memory yet.
-pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
-    let update =
-        "UPDATE connections SET retry_at = NULL WHERE status = 'misconfigured' AND retry_at IS NOT NULL";
-    app.db.execute(sqlx::query(update)).await?;
-    Ok(())
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
@@ -224,8 +217,8 @@ pub async fn renew(
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
                 AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
-            previous_access_expires_at = access_expires_at, previous_refresh_token = NULL, \
-            access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
+            previous_access_expires_at = access_expires_at, previous_access_generation = access_generation, \
+            previous_refresh_token = NULL, access_generation = generation + 1, access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, requested_scopes = $9, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
             refusals = 0, refused_since = NULL, \
@@ -353,8 +346,10 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
         access_token: row.try_get::<Option<String>, _>("access_token")?.map(Sealed),
         access_expires_at: moment(row, "access_expires_at")?,
         access_token_hash: hash(row, "access_token_hash")?,
+        access_generation: row.try_get("access_generation")?,
         previous_access_token_hash: hash(row, "previous_access_token_hash")?,
         previous_access_expires_at: moment(row, "previous_access_expires_at")?,
+        previous_access_generation: row.try_get("previous_access_generation")?,
         refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
         token_type: row.try_get("token_type")?,
         granted_scopes: Scopes::lenient(&scopes),

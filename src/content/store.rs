@@ -3,12 +3,12 @@
 use std::fmt;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row};
 use url::Url;
 
 use super::{Environment, KeptToken};
 use crate::clock::Timestamp;
-use crate::db::{self, Db, named};
+use crate::db::{self, Db, DbConnection, named};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
@@ -38,7 +38,7 @@ pub async fn by_content_api_url(db: &Db, url: &str) -> Result<Option<Environment
 /// Writes an environment, which is one (project, environment) whatever its key in the file. Tokens that were made
 /// for another address of it are dropped.
 pub async fn put(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     environment: &Environment,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -84,7 +84,7 @@ pub async fn put(
 /// Suspends the environments that are not among these (project, environment) pairs, and drops what was cached
 /// for them.
 pub async fn suspend_all_but(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     kept: &[(&str, &str)],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -105,7 +105,7 @@ pub async fn suspend_all_but(
     Ok(())
 }
 
-async fn drop_tokens(transaction: &mut AnyConnection, environment_id: &str) -> Result<(), sqlx::Error> {
+async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Result<(), sqlx::Error> {
     let select = "SELECT id FROM content_tokens WHERE environment_id = $1";
     let rows = sqlx::query(select).bind(environment_id).fetch_all(&mut *transaction).await?;
     let mut ids: Vec<String> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
@@ -267,19 +267,19 @@ pub async fn tokens(db: &Db, after: &str, limit: i64) -> Result<Vec<Stored>, sql
 }
 
 /// Drops every content token of a connection.
-pub async fn forget(transaction: &mut AnyConnection, connection_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM content_tokens WHERE connection_id = $1").bind(connection_id);
     delete.execute(transaction).await.map(drop)
 }
 
 /// Hands none of a connection's content tokens out again. They stay counted until they have run out: they are out.
-pub async fn withdraw(transaction: &mut AnyConnection, connection_id: &str) -> Result<(), sqlx::Error> {
+pub async fn withdraw(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
     let update = sqlx::query("UPDATE content_tokens SET generation = -1 WHERE connection_id = $1");
     update.bind(connection_id).execute(transaction).await.map(drop)
 }
 
 /// The same for whatever was minted.
-pub async fn withdraw_minted(transaction: &mut AnyConnection) -> Result<(), sqlx::Error> {
+pub async fn withdraw_minted(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
     let update = "UPDATE content_tokens SET generation = -1 \
         WHERE environment_id IN (SELECT id FROM environments WHERE strategy = 'mint')";
     sqlx::query(update).execute(transaction).await.map(drop)

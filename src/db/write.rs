@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::AnyConnectOptions;
-use sqlx::{Any, AnyConnection, ConnectOptions, Connection, Row};
+use sqlx::{AnyConnection, ConnectOptions, Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::pool::DbConnection;
 use super::sidecar::Sidecar;
 
 /// How many changes are committed together at the most: the first of them waits for the last.
@@ -23,19 +24,15 @@ type AfterCommit = Box<dyn FnOnce() + Send>;
 
 /// A change that is being made. Dropped without [`Transaction::commit`], nothing of it was done.
 pub struct Transaction {
-    to: To,
+    connection: DbConnection,
     after: Vec<AfterCommit>,
     counts: bool,
 }
 
-enum To {
-    Postgres(sqlx::Transaction<'static, Any>),
-    Sqlite(Turn),
-}
-
 impl Transaction {
-    pub(super) const fn of_postgres(transaction: sqlx::Transaction<'static, Any>) -> Self {
-        Self { to: To::Postgres(transaction), after: Vec::new(), counts: false }
+    /// On a connection on which one has begun.
+    pub(super) const fn on(connection: DbConnection) -> Self {
+        Self { connection, after: Vec::new(), counts: false }
     }
 
     /// What this process holds in memory of the rows that change is dropped here: after the commit, before the
@@ -55,34 +52,27 @@ impl Transaction {
     /// # Errors
     /// When the database does not say so; what was changed with it is not known to be.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        match self.to {
-            To::Postgres(transaction) => {
-                let committed = transaction.commit().await;
-                self.after.into_iter().for_each(|forget| forget());
-                committed
-            }
-            To::Sqlite(turn) => turn.end(self.after, self.counts).await,
+        if self.connection.is_of_sqlite() {
+            let turn = self.connection.into_turn().ok_or(sqlx::Error::PoolClosed)?;
+            return turn.end(self.after, self.counts).await;
         }
+        let committed = self.connection.commit().await;
+        self.after.into_iter().for_each(|forget| forget());
+        committed
     }
 }
 
 impl Deref for Transaction {
-    type Target = AnyConnection;
+    type Target = DbConnection;
 
-    fn deref(&self) -> &AnyConnection {
-        match &self.to {
-            To::Postgres(transaction) => transaction,
-            To::Sqlite(turn) => turn,
-        }
+    fn deref(&self) -> &DbConnection {
+        &self.connection
     }
 }
 
 impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        match &mut self.to {
-            To::Postgres(transaction) => transaction,
-            To::Sqlite(turn) => turn,
-        }
+    fn deref_mut(&mut self) -> &mut DbConnection {
+        &mut self.connection
     }
 }
 
@@ -113,12 +103,12 @@ impl Writer {
             turn.await.map_err(|_| sqlx::Error::PoolClosed)
         });
         let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        Ok(Transaction { to: To::Sqlite(turn), after: Vec::new(), counts: false })
+        Ok(Transaction::on(DbConnection::of_turn(turn)))
     }
 }
 
 /// The writer's connection, lent to one change.
-struct Turn {
+pub(super) struct Turn {
     /// None once it was given back.
     lent: Option<(AnyConnection, oneshot::Sender<Returned>)>,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::circuit::{Admission, Circuit, Health};
+use super::circuit::{Admission, Circuit, Health, LONGEST_PAUSE};
 use super::{Issuer, IssuerFault};
 use crate::clock::{Clock, Timestamp};
 
@@ -27,6 +27,14 @@ pub struct TurnedAway {
     pub retry_after: i64,
 }
 
+/// Whether a call can wait until an issuer that fails is well again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    Usual,
+    /// What was asked for may be spent, and an overlap heals that for a short while yet. It is asked for a few times.
+    InDoubt,
+}
+
 #[derive(Debug)]
 pub struct Calls {
     clock: Clock,
@@ -38,6 +46,8 @@ pub struct Calls {
 #[derive(Debug)]
 struct Lane {
     at_once: u16,
+    /// For how long it is left alone at the most: while an overlap heals what was lost, it is asked in time.
+    longest_pause: Duration,
     places: Arc<Semaphore>,
     /// Of the places, those that early refreshes may take.
     early: Arc<Semaphore>,
@@ -60,10 +70,11 @@ fn half(at_once: u16) -> usize {
 }
 
 impl Lane {
-    fn new(at_once: u16) -> Self {
+    fn new(at_once: u16, longest_pause: Duration) -> Self {
         let places = usize::from(at_once.max(1));
         Self {
             at_once,
+            longest_pause,
             places: Arc::new(Semaphore::new(places)),
             early: Arc::new(Semaphore::new(half(at_once))),
             revocations: Arc::new(Semaphore::new(half(at_once))),
@@ -100,33 +111,33 @@ impl Calls {
     ///
     /// # Errors
     /// [`TurnedAway`] when the issuer is left alone, or no place came free in time.
-    pub async fn enter(&self, issuer: &Issuer) -> Result<Call, TurnedAway> {
+    pub async fn enter(&self, issuer: &Issuer, urgency: Urgency) -> Result<Call, TurnedAway> {
         let lane = self.lane(issuer);
         // Before the line and after it: who waited while the issuer began to fail need not fail as well.
-        if let Some(wait) = self.closed_for(issuer) {
+        if let Some(wait) = self.closed_for(issuer).filter(|_| urgency == Urgency::Usual) {
             return Err(wait);
         }
         let busy = TurnedAway { retry_after: 1 };
         let place = timeout(PATIENCE, Arc::clone(&lane.places).acquire_owned()).await;
         let place = place.ok().and_then(Result::ok).ok_or(busy)?;
-        self.admit(lane, place, None)
+        self.admit(lane, place, None, urgency)
     }
 
     /// A place for a call that nobody waits for yet; None when there is none at once.
     #[must_use]
-    pub fn enter_early(&self, issuer: &Issuer) -> Option<Call> {
+    pub fn enter_early(&self, issuer: &Issuer, urgency: Urgency) -> Option<Call> {
         let lane = self.lane(issuer);
         let early = Arc::clone(&lane.early).try_acquire_owned().ok()?;
         let place = Arc::clone(&lane.places).try_acquire_owned().ok()?;
-        self.admit(lane, place, Some(early)).ok()
+        self.admit(lane, place, Some(early), urgency).ok()
     }
 
     /// Whether [`Self::enter_early`] would give one.
     #[must_use]
-    pub fn has_early_place(&self, issuer: &Issuer) -> bool {
+    pub fn has_early_place(&self, issuer: &Issuer, urgency: Urgency) -> bool {
         let lane = self.lane(issuer);
         let free = lane.early.available_permits() > 0 && lane.places.available_permits() > 0;
-        free && self.closed_for(issuer).is_none()
+        free && (urgency == Urgency::InDoubt || self.closed_for(issuer).is_none())
     }
 
     /// A place for telling the issuer of a revoke; None when as many are being told already.
@@ -160,9 +171,11 @@ impl Calls {
         lane: Arc<Lane>,
         place: OwnedSemaphorePermit,
         early: Option<OwnedSemaphorePermit>,
+        urgency: Urgency,
     ) -> Result<Call, TurnedAway> {
         let admission = lane.circuit().admit(self.clock.monotonic());
         let probe = match admission {
+            Admission::Wait(_) if urgency == Urgency::InDoubt => false,
             Admission::Wait(wait) => return Err(turned_away(wait)),
             Admission::Pass => false,
             Admission::Probe => true,
@@ -174,14 +187,17 @@ impl Calls {
         Ok(Call { lane, clock, probe, place: Some(place), early, freed })
     }
 
-    /// An issuer whose number of places was changed begins anew.
+    /// An issuer whose profile was changed in this begins anew.
     fn lane(&self, issuer: &Issuer) -> Arc<Lane> {
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let at_once = issuer.profile.calls_at_once;
-        if let Some(lane) = lanes.get(&issuer.key).filter(|lane| lane.at_once == at_once) {
+        let longest_pause =
+            issuer.profile.first_deadline().map_or(LONGEST_PAUSE, |third| third.min(LONGEST_PAUSE));
+        let same = |lane: &&Arc<Lane>| (lane.at_once, lane.longest_pause) == (at_once, longest_pause);
+        if let Some(lane) = lanes.get(&issuer.key).filter(same) {
             return Arc::clone(lane);
         }
-        let lane = Arc::new(Lane::new(at_once));
+        let lane = Arc::new(Lane::new(at_once, longest_pause));
         lanes.insert(issuer.key.clone(), Arc::clone(&lane));
         lane
     }
@@ -195,7 +211,8 @@ impl Call {
             Err(IssuerFault::Unanswered(_) | IssuerFault::Odd(_)) => Health::Fails(None),
             _ => Health::Answers,
         };
-        self.lane.circuit().report(self.probe, health, self.clock.monotonic());
+        let lane = &self.lane;
+        lane.circuit().report(self.probe, health, self.clock.monotonic(), lane.longest_pause);
         if outcome.is_ok() {
             *self.lane.gave_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clock.now());
         }
@@ -265,20 +282,23 @@ mod tests {
     async fn one_issuer_that_is_full_delays_no_other() {
         let (calls, _) = calls();
         let (hung, other) = (issuer("hung", 2), issuer("other", 2));
-        let places = [calls.enter(&hung).await.unwrap(), calls.enter(&hung).await.unwrap()];
-        assert!(calls.enter(&hung).now_or_never().is_none(), "it waits for its turn");
-        assert!(calls.enter(&other).await.is_ok());
+        let places = [
+            calls.enter(&hung, Urgency::Usual).await.unwrap(),
+            calls.enter(&hung, Urgency::Usual).await.unwrap(),
+        ];
+        assert!(calls.enter(&hung, Urgency::Usual).now_or_never().is_none(), "it waits for its turn");
+        assert!(calls.enter(&other, Urgency::Usual).await.is_ok());
         drop(places);
-        assert!(calls.enter(&hung).await.is_ok());
+        assert!(calls.enter(&hung, Urgency::Usual).await.is_ok());
     }
 
     #[tokio::test]
     async fn early_refreshes_leave_half_of_the_places_to_those_who_wait() {
         let (calls, _) = calls();
         let issuer = issuer("one", 4);
-        let early: Vec<Call> = std::iter::from_fn(|| calls.enter_early(&issuer)).collect();
+        let early: Vec<Call> = std::iter::from_fn(|| calls.enter_early(&issuer, Urgency::Usual)).collect();
         assert_eq!(early.len(), 2);
-        assert!(calls.enter(&issuer).await.is_ok());
+        assert!(calls.enter(&issuer, Urgency::Usual).await.is_ok());
     }
 
     #[tokio::test]
@@ -287,26 +307,28 @@ mod tests {
         let issuer = issuer("one", 4);
         for _ in 0..5 {
             let failed: Result<(), _> = Err(IssuerFault::Unanswered(String::new()));
-            calls.enter(&issuer).await.unwrap().report(&failed);
+            calls.enter(&issuer, Urgency::Usual).await.unwrap().report(&failed);
         }
-        assert_eq!(calls.enter(&issuer).await.err(), Some(TurnedAway { retry_after: 2 }));
+        assert_eq!(calls.enter(&issuer, Urgency::Usual).await.err(), Some(TurnedAway { retry_after: 2 }));
+        assert!(calls.enter(&issuer, Urgency::InDoubt).await.is_ok(), "what may be spent is asked for");
+        assert!(calls.enter_early(&issuer, Urgency::InDoubt).is_some());
         clock.advance(2);
-        drop(calls.enter(&issuer).await.unwrap());
-        let mut probe = calls.enter(&issuer).await.unwrap();
-        assert!(calls.enter(&issuer).await.is_err());
+        drop(calls.enter(&issuer, Urgency::Usual).await.unwrap());
+        let mut probe = calls.enter(&issuer, Urgency::Usual).await.unwrap();
+        assert!(calls.enter(&issuer, Urgency::Usual).await.is_err());
         probe.report(&Ok(()));
-        assert!(calls.enter(&issuer).await.is_ok());
+        assert!(calls.enter(&issuer, Urgency::Usual).await.is_ok());
     }
 
     #[tokio::test]
     async fn what_fails_everywhere_is_not_asked_twice_without_end() {
         let (calls, _) = calls();
         let issuer = issuer("one", 4);
-        let call = calls.enter(&issuer).await.unwrap();
+        let call = calls.enter(&issuer, Urgency::Usual).await.unwrap();
         let repeated = (0..100).filter(|_| call.may_repeat()).count();
         assert_eq!(repeated, 10);
         for _ in 0..20 {
-            drop(calls.enter(&issuer).await.unwrap());
+            drop(calls.enter(&issuer, Urgency::Usual).await.unwrap());
         }
         assert!(call.may_repeat());
     }

@@ -14,7 +14,7 @@ const FAILURES: u32 = 5;
 /// How long at first; doubled each time it fails again.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// And at the most: people wait for it, and one call in this time is no burden.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+pub const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// What its `Retry-After` may make of it.
 const LONGEST_SAID: Duration = Duration::from_mins(1);
 
@@ -73,8 +73,9 @@ impl Circuit {
         }
     }
 
-    /// How a call went that was let through.
-    pub fn report(&mut self, probe: bool, health: Health, now: Duration) {
+    /// How a call went that was let through. The next one is made after `longest` at the latest, unless the issuer says
+    /// otherwise.
+    pub fn report(&mut self, probe: bool, health: Health, now: Duration, longest: Duration) {
         *self = match (*self, health) {
             // A call from before the circuit opened says nothing of the issuer now.
             (open @ (Self::Open { .. } | Self::HalfOpen { .. }), _) if !probe => open,
@@ -82,9 +83,9 @@ impl Circuit {
             (Self::Closed { failures }, Health::Fails(_)) if failures + 1 < FAILURES => {
                 Self::Closed { failures: failures + 1 }
             }
-            (Self::Closed { .. }, Health::Fails(said)) => open(FIRST_PAUSE, said, now),
+            (Self::Closed { .. }, Health::Fails(said)) => open(FIRST_PAUSE.min(longest), said, now),
             (Self::Open { pause, .. } | Self::HalfOpen { pause }, Health::Fails(said)) => {
-                open(pause.saturating_mul(2), said, now)
+                open(pause.saturating_mul(2).min(longest), said, now)
             }
         };
     }
@@ -109,7 +110,6 @@ impl Circuit {
 
 fn open(pause: Duration, said: Option<i64>, now: Duration) -> Circuit {
     let said = Duration::from_secs(said.map_or(0, i64::unsigned_abs));
-    let pause = pause.min(LONGEST_PAUSE);
     Circuit::Open { until: now + pause.max(said.min(LONGEST_SAID)), pause }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         let mut circuit = Circuit::default();
         for _ in 0..times {
             assert_eq!(circuit.admit(seconds(100)), Admission::Pass);
-            circuit.report(false, Health::Fails(None), seconds(100));
+            circuit.report(false, Health::Fails(None), seconds(100), LONGEST_PAUSE);
         }
         circuit
     }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn four_failures_are_a_hiccup_and_an_answer_forgets_them() {
         let mut circuit = failed(4);
-        circuit.report(false, Health::Answers, seconds(100));
+        circuit.report(false, Health::Answers, seconds(100), LONGEST_PAUSE);
         assert_eq!(circuit, failed(0));
     }
 
@@ -144,12 +144,12 @@ mod tests {
         assert_eq!(circuit.admit(seconds(102)), Admission::Probe);
         assert_eq!(circuit.admit(seconds(102)), Admission::Wait(seconds(2)), "there is one probe at a time");
         // What began before is no news.
-        circuit.report(false, Health::Answers, seconds(102));
+        circuit.report(false, Health::Answers, seconds(102), LONGEST_PAUSE);
         assert_eq!(circuit.admit(seconds(102)), Admission::Wait(seconds(2)));
-        circuit.report(true, Health::Fails(None), seconds(103));
+        circuit.report(true, Health::Fails(None), seconds(103), LONGEST_PAUSE);
         assert_eq!(circuit.admit(seconds(106)), Admission::Wait(seconds(1)));
         assert_eq!(circuit.admit(seconds(107)), Admission::Probe);
-        circuit.report(true, Health::Answers, seconds(107));
+        circuit.report(true, Health::Answers, seconds(107), LONGEST_PAUSE);
         assert_eq!(circuit.admit(seconds(107)), Admission::Pass);
     }
 
@@ -160,17 +160,31 @@ mod tests {
             assert_eq!(circuit.wait(now), Some(seconds(pause)));
             now += seconds(pause);
             assert_eq!(circuit.admit(now), Admission::Probe);
-            circuit.report(true, Health::Fails(None), now);
+            circuit.report(true, Health::Fails(None), now, LONGEST_PAUSE);
         }
     }
 
     #[test]
     fn what_the_issuer_says_is_heeded_within_reason() {
         let mut circuit = failed(4);
-        circuit.report(false, Health::Fails(Some(30)), seconds(100));
+        circuit.report(false, Health::Fails(Some(30)), seconds(100), LONGEST_PAUSE);
         assert_eq!(circuit.wait(seconds(100)), Some(seconds(30)));
         let mut circuit = failed(4);
-        circuit.report(false, Health::Fails(Some(86_400)), seconds(100));
+        circuit.report(false, Health::Fails(Some(86_400)), seconds(100), LONGEST_PAUSE);
         assert_eq!(circuit.wait(seconds(100)), Some(LONGEST_SAID));
+    }
+
+    #[test]
+    fn where_an_overlap_heals_lost_answers_the_pauses_are_short_enough_for_it() {
+        let (mut circuit, mut now) = (Circuit::default(), seconds(100));
+        for _ in 0..5 {
+            circuit.report(false, Health::Fails(None), now, seconds(3));
+        }
+        for pause in [2, 3, 3] {
+            assert_eq!(circuit.wait(now), Some(seconds(pause)));
+            now += seconds(pause);
+            assert_eq!(circuit.admit(now), Admission::Probe);
+            circuit.report(true, Health::Fails(None), now, seconds(3));
+        }
     }
 }

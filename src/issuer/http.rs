@@ -1,16 +1,16 @@
 //! The one HTTP client toward issuers and platforms: capped bodies, no redirects, deadlines, no proxy from
-//! the environment, and no connection to an address that is not public unless its origin was named.
+//! the environment, and no connection to where [`super::egress`] does not let us go.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::error::Error as _;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, redirect};
-use url::{Host, Url};
+use url::Url;
 
 use super::blot::quote;
+use super::egress::{Egress, PublicOnly, why_unreached};
 use super::{IssuerFault, deadline};
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
@@ -19,47 +19,6 @@ use crate::{load, torture};
 const BODY_CAP: usize = 256 * 1024;
 /// Seconds. Who names more can hardly mean it.
 const RETRY_AFTER_CAP: i64 = 3600;
-
-/// Where we may go beyond public https.
-#[derive(Clone, Debug)]
-pub struct Egress {
-    allow_origins: Arc<Vec<Url>>,
-}
-
-impl Egress {
-    #[must_use]
-    pub fn new(allow_origins: Vec<Url>) -> Self {
-        Self { allow_origins: Arc::new(allow_origins) }
-    }
-
-    fn names(&self, url: &Url) -> bool {
-        self.allow_origins.iter().any(|origin| origin.origin() == url.origin())
-    }
-
-    fn names_host(&self, host: &str) -> bool {
-        self.allow_origins.iter().any(|origin| origin.host_str() == Some(host))
-    }
-
-    /// Judges scheme and literal addresses; names are judged after resolution, by the address that is dialled.
-    fn judge(&self, url: &Url) -> Result<(), IssuerFault> {
-        if self.names(url) {
-            return Ok(());
-        }
-        let public = match url.host() {
-            Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
-            Some(Host::Domain(_)) => true,
-            None => false,
-        };
-        if url.scheme() == "https" && public && url.username().is_empty() {
-            return Ok(());
-        }
-        let origin = url.origin().ascii_serialization();
-        Err(IssuerFault::Odd(format!(
-            "{origin} is not a public https address, nor in outbound.allow_origins"
-        )))
-    }
-}
 
 /// A whole answer, read and capped.
 pub struct Answer {
@@ -74,17 +33,16 @@ pub struct Answer {
 
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client,
-    egress: Egress,
+    /// What may become another one while the server runs.
+    way: Arc<RwLock<(Client, Egress)>>,
     clock: Clock,
     deadline: Duration,
 }
 
 impl Http {
-    /// # Panics
-    /// When the TLS library cannot be started: nothing can be asked of anybody then.
-    #[must_use]
-    pub fn new(egress: Egress, deadline: Duration, clock: Clock) -> Self {
+    /// # Errors
+    /// A sentence for the operator: this machine has no certificates by which an issuer could be known.
+    pub fn new(egress: Egress, deadline: Duration, clock: Clock) -> Result<Self, String> {
         // Compressed answers are decoded all the same, though none is asked for: some servers compress whatever they send.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let client = Client::builder()
@@ -94,17 +52,32 @@ impl Http {
             .no_proxy()
             .connect_timeout(deadline.min(Duration::from_secs(5)))
             .user_agent(torture::user_agent(concat!("attache/", env!("CARGO_PKG_VERSION"))))
-            .dns_resolver(Arc::new(PublicOnly { egress: egress.clone() }))
-            .build()
-            .expect("the TLS library starts");
-        Self { client, egress, clock, deadline }
+            .tls_certs_merge(egress.authorities())
+            .dns_resolver(Arc::new(PublicOnly::new(egress.clone())));
+        let client = egress.proxies().into_iter().fold(client, reqwest::ClientBuilder::proxy);
+        let client = client.build().map_err(|error| {
+            let cause = error.source().map(ToString::to_string).unwrap_or_default();
+            format!(
+                "outbound: this machine has no certificates by which issuers are known ({cause}). Install them (on Debian \
+                 the package ca-certificates), or name a file of them in outbound.ca_file"
+            )
+        })?;
+        Ok(Self { way: Arc::new(RwLock::new((client, egress))), clock, deadline })
     }
 
     /// # Errors
     /// When the URL is not one we go to.
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, IssuerFault> {
-        self.egress.judge(url)?;
-        Ok(self.client.request(method, url.clone()))
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        let (client, egress) = &*way;
+        egress.judge(url)?;
+        Ok(client.request(method, url.clone()))
+    }
+
+    /// New calls go the way of another one; those that are under way end as they began.
+    pub fn become_like(&self, other: &Self) {
+        let way = other.way.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.way.write().unwrap_or_else(PoisonError::into_inner) = way;
     }
 
     /// Sends, and reads the whole answer whatever its status. Meanwhile the request that this is done for takes no
@@ -166,7 +139,8 @@ fn retry_after(value: &str, now: Timestamp) -> Option<i64> {
 /// reqwest's own words may hold a URL with a query; ours hold none.
 fn unavailable(error: &reqwest::Error) -> IssuerFault {
     if error.is_connect() {
-        return IssuerFault::Unavailable("no connection could be made".to_owned(), None);
+        let why = why_unreached(error);
+        return IssuerFault::Unavailable(format!("no connection could be made: {why}"), None);
     }
     let sentence = if error.is_timeout() {
         "no whole answer came in time"
@@ -176,78 +150,9 @@ fn unavailable(error: &reqwest::Error) -> IssuerFault {
     IssuerFault::Unanswered(sentence.to_owned())
 }
 
-/// Resolves names, and leaves out every address that is not public unless the name was allowed.
-struct PublicOnly {
-    egress: Egress,
-}
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        let egress = self.egress.clone();
-        Box::pin(async move {
-            let host = name.as_str().to_owned();
-            let resolved = tokio::net::lookup_host((host.as_str(), 0)).await?;
-            let allowed = egress.names_host(&host);
-            let addresses: Vec<SocketAddr> =
-                resolved.filter(|address| allowed || is_public(address.ip())).collect();
-            if addresses.is_empty() {
-                return Err("the name has no public address".into());
-            }
-            Ok(Box::new(addresses.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// Whether an address is on the public internet.
-#[must_use]
-pub fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => match embedded_v4(address) {
-            Some(embedded) => is_public_v4(embedded),
-            // Only global unicast, 2000::/3, without documentation 2001:db8::/32.
-            None => address.segments()[0] & 0xe000 == 0x2000 && address.segments()[..2] != [0x2001, 0xdb8],
-        },
-    }
-}
-
-/// IPv4 inside IPv6: mapped, compatible, NAT64 and 6to4 all lead to the IPv4 address.
-fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let segments = address.segments();
-    let low = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match segments {
-        [0, 0, 0, 0, 0, 0 | 0xffff, h, l] | [0x64, 0xff9b, 0, 0, 0, 0, h, l] | [0x2002, h, l, ..] => {
-            Some(low(h, l))
-        }
-        _ => None,
-    }
-}
-
-const fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let shared = a == 100 && b & 0xc0 == 64;
-    let benchmarking = a == 198 && b & 0xfe == 18;
-    let protocol = a == 192 && b == 0 && c == 0;
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || address.is_multicast()
-        || shared
-        || benchmarking
-        || protocol
-        || a == 0
-        || a >= 240)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{RETRY_AFTER_CAP, is_public, retry_after};
+    use super::{RETRY_AFTER_CAP, retry_after};
     use crate::clock::Timestamp;
 
     #[test]
@@ -265,38 +170,6 @@ mod tests {
         ];
         for (value, seconds) in told {
             assert_eq!(retry_after(value, now), seconds, "{value}");
-        }
-    }
-
-    #[test]
-    fn addresses_that_are_not_public_are_known_in_every_spelling() {
-        let private = [
-            "127.0.0.1",
-            "10.0.0.1",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "255.255.255.255",
-            "198.18.0.1",
-            "::1",
-            "::",
-            "::ffff:127.0.0.1",
-            "::127.0.0.1",
-            "fe80::1",
-            "fc00::1",
-            "64:ff9b::10.0.0.1",
-            "2002:7f00:1::",
-            "ff02::1",
-            "2001:db8::1",
-        ];
-        for address in private {
-            assert!(!is_public(address.parse().expect("an address")), "{address}");
-        }
-        for address in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1"] {
-            assert!(is_public(address.parse().expect("an address")), "{address}");
         }
     }
 }

@@ -11,6 +11,7 @@ mod circuit;
 pub mod code;
 pub mod deadline;
 pub mod discovery;
+pub mod egress;
 pub mod error_word;
 pub mod grants;
 pub mod http;

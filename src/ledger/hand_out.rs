@@ -46,7 +46,7 @@ impl<'a> HandOut<'a> {
             connection_id: self.connection.id.clone(),
             account_id: self.connection.account_id.clone(),
             app_id: self.connection.app_id.clone(),
-            generation: self.connection.generation,
+            generation: self.connection.access_generation,
             environment_id: self.environment_id.map(str::to_owned),
             day: self.day,
         }
@@ -74,7 +74,8 @@ impl Hash for HandOutLine {
 /// As the line that it is counted on, so that counting a repeat copies nothing.
 impl Hash for HandOut<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.caller_id, self.connection.id.as_str(), self.connection.generation, self.day).hash(state);
+        (self.caller_id, self.connection.id.as_str(), self.connection.access_generation, self.day)
+            .hash(state);
     }
 }
 
@@ -82,7 +83,7 @@ impl Equivalent<HandOutLine> for HandOut<'_> {
     fn equivalent(&self, line: &HandOutLine) -> bool {
         self.connection.id == line.connection_id
             && self.caller_id == line.caller_id
-            && self.connection.generation == line.generation
+            && self.connection.access_generation == line.generation
             && self.environment_id == line.environment_id.as_deref()
             && self.day == line.day
     }

@@ -1,20 +1,21 @@
 //! The SQL of `ledger`.
 
 use serde_json::Value;
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
+use crate::connection::state::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
-use crate::db::{Db, named};
+use crate::db::{Db, DbConnection, named};
 
 /// How often it is tried when a number is taken, or somebody is in the way.
 const ATTEMPTS: usize = 8;
 
 /// Adds an entry; in the transaction of what it tells, when there is one.
 pub async fn append(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     ledger: &Ledger,
     action: Action,
     entry: &Entry,
@@ -90,7 +91,7 @@ fn in_powers_of_two<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 }
 
 async fn add_rows(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     ledger: &Ledger,
     counted: &[Counted],
 ) -> Result<(), sqlx::Error> {
@@ -151,12 +152,14 @@ pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
 }
 
 async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
-    // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due.
+    // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due, as soon as it
+    // may be refreshed again.
     let update = "UPDATE connections SET last_used_at = $1, listed_at = $2, \
             refresh_due_at = CASE WHEN status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
                     AND access_expires_at > $3 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at) \
-                THEN $4 ELSE refresh_due_at END \
-         WHERE id = $5 AND (last_used_at IS NULL OR last_used_at < $6)";
+                THEN CASE WHEN refreshed_at + CAST($4 AS BIGINT) > $5 THEN refreshed_at + CAST($6 AS BIGINT) ELSE $7 END \
+                ELSE refresh_due_at END \
+         WHERE id = $8 AND (last_used_at IS NULL OR last_used_at < $9)";
     let mut transaction = db.begin().await?;
     for (id, at) in used {
         let at = at.unix();
@@ -164,6 +167,9 @@ async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
             .bind(at)
             .bind(at)
             .bind(at)
+            .bind(BETWEEN_REFRESHES)
+            .bind(at)
+            .bind(BETWEEN_REFRESHES)
             .bind(at)
             .bind(id)
             .bind(at)

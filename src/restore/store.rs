@@ -1,10 +1,10 @@
 //! The SQL of `copy_mark` and `restores`.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 use crate::clock::Timestamp;
 use crate::db::sidecar::Mark;
-use crate::db::{Db, moment};
+use crate::db::{Db, DbConnection, moment};
 use crate::secret::random_id;
 
 /// What the database knows of itself.
@@ -48,7 +48,7 @@ pub async fn adopt(db: &Db, known: &str, seen: &str) -> Result<(), sqlx::Error> 
 
 /// Another life of the database begins. False when another server was quicker.
 pub async fn turn_over(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     from: &str,
     to: &str,
     cluster: Option<&str>,
@@ -59,7 +59,7 @@ pub async fn turn_over(
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn record(transaction: &mut AnyConnection, restore: &Restore) -> Result<(), sqlx::Error> {
+pub async fn record(transaction: &mut DbConnection, restore: &Restore) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO restores (id, found_at, why, newest_at, waiting) VALUES ($1, $2, $3, $4, $5)";
     sqlx::query(insert)
         .bind(format!("re_{}", random_id::<12>()))
@@ -89,7 +89,7 @@ pub async fn open(db: &Db) -> Result<Option<Restore>, sqlx::Error> {
 }
 
 /// False when none was open.
-pub async fn close(transaction: &mut AnyConnection, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn close(transaction: &mut DbConnection, now: Timestamp) -> Result<bool, sqlx::Error> {
     let update = sqlx::query("UPDATE restores SET done_at = $1 WHERE done_at IS NULL").bind(now.unix());
     Ok(update.execute(transaction).await?.rows_affected() > 0)
 }

@@ -1,12 +1,12 @@
 //! The SQL of `vault_keys` and `vault_masters`: the key check, the key of pseudonyms, the data keys of apps and
 //! connections, and which master key they are under. That of the house's keys is in [`super::house`].
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 use super::{HouseKey, Vault, VaultError, Verified, WrappedKey, house};
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Db, named};
+use crate::db::{Db, DbConnection, named};
 use crate::error::Error;
 
 /// Whose secrets a data key seals.
@@ -176,7 +176,7 @@ pub(super) async fn count(db: &Db, master_kid: &str) -> Result<i64, sqlx::Error>
 }
 
 async fn put_master(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     kid: &str,
     status: Master,
     now: Timestamp,
@@ -204,7 +204,7 @@ pub(super) async fn begin(db: &Db, vault: &Vault, now: Timestamp) -> Result<bool
 
 /// One data key in another wrapping, unless it was changed or destroyed meanwhile.
 pub(super) async fn replace(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     seen: &WrappedKey,
     rewrapped: &WrappedKey,
 ) -> Result<u64, sqlx::Error> {
@@ -235,7 +235,7 @@ pub(super) async fn wrapped_by(
 
 /// The rotation has come to its end.
 pub(super) async fn retire(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     kid: &str,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -271,7 +271,7 @@ pub async fn verify(db: &Db, vault: &Vault, after: &str, limit: i64) -> Result<V
 /// # Errors
 /// When the database refuses.
 pub async fn insert(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     key: &WrappedKey,
     purpose: Purpose,
     now: Timestamp,
@@ -298,7 +298,7 @@ pub async fn insert(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn destroy(connection: &mut AnyConnection, kid: &str) -> Result<(), sqlx::Error> {
+pub async fn destroy(connection: &mut DbConnection, kid: &str) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM vault_keys WHERE kid = $1 AND purpose = 'connection'").bind(kid);
     delete.execute(connection).await.map(drop)
 }
@@ -318,7 +318,7 @@ pub(super) async fn by_kid(db: &Db, kid: &str) -> Result<Option<WrappedKey>, sql
 }
 
 /// Two replicas that boot at once end with one check: the other's insert finds the unique index. False then.
-async fn insert_check(connection: &mut AnyConnection, vault: &Vault, now: Timestamp) -> Result<bool, Error> {
+async fn insert_check(connection: &mut DbConnection, vault: &Vault, now: Timestamp) -> Result<bool, Error> {
     let (_, key) = vault.new_data_key()?;
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";

@@ -66,7 +66,7 @@ impl IntoResponse for PageFailure {
             secondary,
             request_id: request_id::current().filter(|_| !status.is_success()),
         };
-        let mut response = html(status, &page, &[]);
+        let mut response = html(status, &page);
         Mark::put(&self.error, &mut response);
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

@@ -1,37 +1,11 @@
 //! Security headers for every answer, and the content security policy of pages.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use url::Url;
 
-/// Nothing from elsewhere, no script, no frame; forms go to ourselves.
+/// Nothing from elsewhere, no script, no frame. Forms go to ourselves and stay here: who is to go on elsewhere is taken
+/// there by [`super::take_to`].
 const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; \
     frame-ancestors 'none'; base-uri 'none'";
-
-/// The same, with forms that also go to the named origins.
-#[must_use]
-pub fn content_security_policy(form_targets: &[&Url]) -> Option<HeaderValue> {
-    if form_targets.is_empty() {
-        return Some(HeaderValue::from_static(POLICY));
-    }
-    let mut targets = String::from("'self'");
-    for target in form_targets {
-        let origin = target.origin();
-        if origin.is_tuple() {
-            targets.push(' ');
-            targets.push_str(&origin.ascii_serialization());
-        } else {
-            // A native app's own scheme has no origin; its scheme is what can be allowed.
-            targets.push(' ');
-            targets.push_str(target.scheme());
-            targets.push(':');
-        }
-    }
-    let policy = format!(
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action {targets}; \
-         frame-ancestors 'none'; base-uri 'none'"
-    );
-    HeaderValue::from_str(&policy).ok()
-}
 
 /// Adds what every answer carries. `no-store` unless the answer says otherwise: most of ours read a session or
 /// hold a token.

@@ -42,6 +42,17 @@ pub struct SignedIn {
     pub email: String,
 }
 
+/// Takes whoever sent a form on to another place.
+#[derive(Debug, Template)]
+#[template(path = "onward.html")]
+pub struct OnwardPage {
+    pub page: Page,
+    /// An absolute URL.
+    pub to: String,
+    /// Whose place that is.
+    pub name: String,
+}
+
 /// A moment, for people and for machines.
 #[derive(Debug, Clone)]
 pub struct Time {

@@ -52,6 +52,7 @@ describe('In a real browser, the demo', () => {
   const connect = async (page, answers) => {
     await page.goto(`${demo.url}/connect/${app}`);
     await page.getByRole('button', { name: /^Continue to / }).click();
+    await page.waitForURL((url) => url.origin !== demo.url || url.pathname !== `/connect/${app}`);
     await answerIssuer(page, answers);
   };
   const apps = (page) => page.locator('main a[href^="/account/connected-apps/Et"]');
@@ -123,6 +124,7 @@ describe('In a real browser, the demo', () => {
     await stopAccess(page);
     await page.goto(demo.url);
     await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('link', { name: 'Sign in', exact: true }).first().waitFor();
     await page.goto(`${demo.url}/account/connected-apps`);
     assert.notEqual(new URL(page.url()).pathname, '/account/connected-apps', 'who signed out sees no apps');
   });

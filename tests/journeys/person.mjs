@@ -38,6 +38,13 @@ class Page {
     }));
   }
 
+  /** Where the page takes people by itself, at once. */
+  get onward() {
+    const tag = /<meta http-equiv="refresh"[^>]*>/i.exec(this.body)?.[0];
+    const to = tag && /^0;\s*url=(.+)$/i.exec(attributes(tag).content ?? '')?.[1];
+    return to && new URL(to, this.url);
+  }
+
   get forms() {
     return [...this.body.matchAll(/(<form\b[^>]*>)([\s\S]*?)<\/form>/gi)].map(([, tag, inner]) => {
       const { action = '', method = 'get' } = attributes(tag);
@@ -97,7 +104,10 @@ export class Person {
       const answer = await this.#request({ method, url, body, near, from });
       this.#keep(url, answer.headers['set-cookie'] ?? []);
       if (![301, 302, 303, 307, 308].includes(answer.status)) {
-        return new Page(url, answer.status, answer.headers, answer.body);
+        const page = new Page(url, answer.status, answer.headers, answer.body);
+        if (!page.onward) return page;
+        [method, body, from, url] = ['GET', undefined, url, page.onward];
+        continue;
       }
       url = new URL(answer.headers.location, url);
       if (answer.status < 307) [method, body] = ['GET', undefined];

@@ -147,10 +147,10 @@ fn nobody_but_the_clock_reads_the_time() {
         "NOW()",
     ];
     none(&holding("src", &words, |source| source.path != "src/clock.rs"));
-    // PostgreSQL's own clock judges leases and their holders, and nothing else.
+    // PostgreSQL's own clock is asked for in one place, beside that of who holds a lock for how long.
     let mut judging = holding("src", &["clock_timestamp"], |_| true);
     judging.sort();
-    assert_eq!(judging, ["src/db.rs", "src/db/presence.rs"]);
+    assert_eq!(judging, ["src/db/presence.rs", "src/db/time.rs"]);
 }
 
 #[test]

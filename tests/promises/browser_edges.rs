@@ -92,12 +92,12 @@ async fn a_malformed_address_is_a_page_and_never_our_fault(
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     let cookie = person.cookie("attache").expect("a session");
-    let request = head(&world, "GET", path, &format!("cookie: attache={cookie}\r\n"));
+    let request = head(&world, "GET", path, &format!("cookie: {}={cookie}\r\n", person.session_cookie()));
     let page = raw(&world, &request).await.expect("an answer");
     assert!(!page.status.is_server_error(), "{path}: {} {}", page.status, page.text);
     assert!(!page.says("<script"), "{path}: {}", page.text);
     let cookies = page.headers.get_all("set-cookie").iter();
-    assert!(cookies.into_iter().all(|cookie| cookie.as_bytes().starts_with(b"attache=")), "{path}");
+    assert!(cookies.into_iter().all(|cookie| cookie.as_bytes().starts_with(b"attache-")), "{path}");
     if page.status.is_client_error() {
         assert_speaks(Wire::Page, &page);
     }
@@ -206,8 +206,9 @@ async fn a_body_that_is_too_large_is_told_in_the_wires_own_form(
         (format!("content-length: {}", body.len()), body)
     };
     let more = format!(
-        "cookie: attache={cookie}\r\nauthorization: Bearer {bearer}\r\ncontent-type: {kind}\r\n\
+        "cookie: {}={cookie}\r\nauthorization: Bearer {bearer}\r\ncontent-type: {kind}\r\n\
          origin: {}\r\n{length}\r\n",
+        person.session_cookie(),
         world.public_url
     );
     let page = raw(&world, &format!("{}{body}", head(&world, "POST", path, &more))).await.expect("an answer");

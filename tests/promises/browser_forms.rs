@@ -134,7 +134,7 @@ async fn a_browser_that_sends_only_one_of_the_two_headers_is_believed(
         let page = stage
             .send(&path, |request| request.header(header.0, &value).form(&[("csrf", &stage.csrf)]))
             .await;
-        assert_eq!(page.status, 303, "{path}: {}", page.text);
+        assert!(page.location().is_some(), "{path}: {}", page.text);
     }
 }
 

@@ -1,11 +1,8 @@
 //! `attache check --issuer` without anybody's consent: what an issuer publishes, its clock, and how it refuses.
 
-use std::time::Duration;
-
 use attache::app::registration::registration;
 use attache::app::sync;
 use attache::config::{Config, section};
-use attache::issuer::http::{Egress, Http};
 use attache::issuer::probe::consent::{self, Person};
 use attache::issuer::probe::{self, Finding, Probe, Report, Verdict};
 use attache::issuer::profile::{Profile, Reach};
@@ -72,8 +69,7 @@ pub fn plan(replace: &[(&'static str, &'static str)]) -> Plan {
 /// Probes the sandbox issuer of a world by its configuration.
 pub async fn probed<P: Person>(world: &World, app: Option<&str>, person: Option<(&mut P, u32)>) -> Probed {
     let config = Config::parse(&world.config, []).expect("a good configuration");
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(4), world.clock.clone());
+    let http = config.outbound.http(world.clock.clone()).expect("a client");
     let issuers = Issuers::new(http, world.clock.clone());
     let mut issuer: Issuer = sync::issuer("sandbox", &config.issuers["sandbox"]).expect("an issuer");
     let registration = app.map(|app| registration(&config, "sandbox", app).expect("an app"));
@@ -324,8 +320,7 @@ async fn an_issuer_that_is_given_by_urls_says_so_and_is_probed_all_the_same() {
     );
     let world = World::planned(Sqlite, Plan { more_config: tickets, ..Plan::default() }).await;
     let config = Config::parse(&world.config, []).expect("a good configuration");
-    let egress = Egress::new(config.outbound.allow_origins.clone());
-    let http = Http::new(egress, Duration::from_secs(4), world.clock.clone());
+    let http = config.outbound.http(world.clock.clone()).expect("a client");
     let issuers = Issuers::new(http, world.clock.clone());
     let issuer = sync::issuer("tickets", &config.issuers["tickets"]).expect("an issuer");
     let registration = registration(&config, "tickets", "tickets").expect("an app");

@@ -6,7 +6,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::command_line::{Place, text};
-use crate::world::{APP, Database, EDITOR, Plan, Postgres, READER, Sqlite, World};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World};
 
 const BY_EMAIL: &str = "accounts = { claim = \"$.email\", equals = \"editor@sandbox.test\" }\n";
 
@@ -47,6 +47,21 @@ async fn a_consent_says_claims_anew(#[values(Sqlite, Postgres)] database: Databa
     is_called(&world, "editor@sandbox.test");
     person.connect(APP).await;
     assert!(reaches(&world, &connection).await);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_refresh_says_claims_anew(#[values(Sqlite, Postgres)] database: Database) {
+    let world = planned(database, BY_EMAIL).await;
+    let connection = world.signed_in(EDITOR).await.connect(APP).await;
+    is_called(&world, "left@sandbox.test");
+    assert!(reaches(&world, &connection).await, "nobody has said so yet");
+    world.clock.advance(LIFETIME);
+    assert!(!reaches(&world, &connection).await);
+    is_called(&world, "editor@sandbox.test");
+    world.clock.advance(LIFETIME);
+    assert!(reaches(&world, &connection).await);
+    assert_eq!(world.issuer.refreshes(), 2);
 }
 
 #[rstest]

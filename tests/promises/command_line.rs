@@ -80,7 +80,7 @@ scopes = ["openid"]
     }
 
     /// A command beside this configuration, found by its usual name.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = binary();
         command.current_dir(self.directory.path()).args(arguments);
         command

@@ -129,6 +129,26 @@ async fn an_answer_that_was_lost_is_named_without_anybody_asking(
 
 #[rstest]
 #[tokio::test]
+async fn a_token_that_lives_for_seconds_is_refreshed_no_sooner_because_somebody_uses_it(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = used(&world).await;
+    world.clock.advance(LIFETIME);
+    world.issuer.settings().access_lifetime = 8;
+    world.access_token(&connection).await;
+    for _ in 0..29 {
+        world.clock.advance(1);
+        world.get(&connection).await;
+        hand_out::flush(&world.app).await.expect("a flush");
+        assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 1));
+    }
+    world.clock.advance(1);
+    assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 2));
+}
+
+#[rstest]
+#[tokio::test]
 async fn what_a_revoke_ended_is_never_due(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
     let connection = used(&world).await;

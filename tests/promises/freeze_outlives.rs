@@ -2,15 +2,18 @@
 //! account and signing in anew, not with a token that is still held.
 
 use attache::account::delete;
+use attache::connection::early::Line;
+use attache::ledger::hand_out;
 use attache::operator::select::Named;
 use attache::operator::{Command, run};
+use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
 use serde_json::Value;
 
 use crate::connect_identity::anybodys;
 use crate::freeze::{account, asked, freeze, unfreeze};
 use crate::person::Person;
-use crate::world::{APP, Database, EDITOR, Postgres, READER, Sqlite, World, refused};
+use crate::world::{APP, Database, EDITOR, LIFETIME, Postgres, READER, Sqlite, World, refused};
 
 async fn delete_account(world: &World, person: &Person<'_>) {
     let csrf = person.get("/account/connected-apps").await.csrf();
@@ -156,6 +159,26 @@ async fn a_frozen_caller_does_nothing_with_a_token_that_it_holds(
     refused(world.exchange(&[("subject_token", &token)]).await, 400, "invalid_request").await;
     unfreeze(&world, &frozen).await.expect("lifted");
     assert_eq!(code(&world, &token).await, (200, Value::Null));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_frozen_caller_does_nothing_with_a_token_that_outlived_a_refresh(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let token = world.access_token(&connection).await;
+    hand_out::flush(&world.app).await.expect("a flush");
+    // A refresh that brings nothing to hand out leaves what was given before.
+    world.clock.advance(LIFETIME * 4 / 5);
+    world.issuer.faults().token_shape.next(TokenShape::Without("access_token"));
+    assert_eq!(Line::default().begin_due(&world.app).await.expect("what is due"), 1);
+    world.settle().await;
+    assert_eq!((world.issuer.refreshes(), code(&world, &token).await), (1, (200, Value::Null)));
+    let (caller, _) = world.caller().await;
+    freeze(&world, asked(Named::Caller(caller))).await;
+    assert_eq!(code(&world, &token).await, (200, "paused".into()));
 }
 
 #[rstest]

@@ -25,8 +25,17 @@ pub struct Page {
 
 impl Page {
     pub fn location(&self) -> Option<Url> {
-        let location = self.headers.get(header::LOCATION)?.to_str().expect("a readable location");
-        Some(self.url.join(location).expect("a URL"))
+        let location = match self.headers.get(header::LOCATION) {
+            Some(location) => location.to_str().expect("a readable location").to_owned(),
+            None => self.onward()?,
+        };
+        Some(self.url.join(&location).expect("a URL"))
+    }
+
+    /// Where a page takes the person by itself.
+    fn onward(&self) -> Option<String> {
+        let rest = self.text.split_once("http-equiv=\"refresh\" content=\"0;url=")?.1;
+        Some(rest.split_once('"')?.0.replace("&#38;", "&"))
     }
 
     /// Whether the page says this.
@@ -53,11 +62,21 @@ impl<'w> Person<'w> {
     }
 
     pub fn cookie(&self, name: &str) -> Option<String> {
-        self.cookies.lock().expect("a lock").get(name).cloned()
+        self.cookies.lock().expect("a lock").get(&self.whole(name)).cloned()
     }
 
     pub fn set_cookie(&self, name: &str, value: &str) {
-        self.cookies.lock().expect("a lock").insert(name.to_owned(), value.to_owned());
+        self.cookies.lock().expect("a lock").insert(self.whole(name), value.to_owned());
+    }
+
+    /// The session's is called `attache` here; its own name holds the port.
+    fn whole(&self, name: &str) -> String {
+        if name == "attache" { self.session_cookie() } else { name.to_owned() }
+    }
+
+    /// The name of the session's cookie.
+    pub fn session_cookie(&self) -> String {
+        format!("attache-{}", self.world.public_url.rsplit(':').next().unwrap_or_default())
     }
 
     /// One request, no redirect followed.

@@ -111,7 +111,7 @@ pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
         Sqlite => {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let mut depths = HashMap::from([(0_i64, 0)]);
-            for row in sqlx::raw_sql(explain).fetch_all(&mut *connection).await.expect("a plan") {
+            for row in sqlx::raw_sql(explain).fetch_all(&mut connection).await.expect("a plan") {
                 let (id, above): (i64, i64) = (row.get(0), row.get(1));
                 let depth = depths[&above] + 1;
                 depths.insert(id, depth);
@@ -125,19 +125,19 @@ pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
             // As it plans for large tables, which those of a promise are not: many rows on each of their pages.
             let large = "UPDATE pg_class SET relpages = 1, reltuples = 100000 \
                 WHERE relname IN ('connections', 'ledger') AND relkind = 'r'";
-            sqlx::raw_sql(large).execute(&mut *connection).await.expect("sizes");
+            sqlx::raw_sql(large).execute(&mut connection).await.expect("sizes");
             let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off";
-            sqlx::raw_sql(settings).execute(&mut *connection).await.expect("settings");
+            sqlx::raw_sql(settings).execute(&mut connection).await.expect("settings");
             let prepare = AssertSqlSafe(format!("PREPARE asked AS {statement}"));
-            sqlx::raw_sql(prepare).execute(&mut *connection).await.expect("a statement");
+            sqlx::raw_sql(prepare).execute(&mut connection).await.expect("a statement");
             let explain = AssertSqlSafe(format!("EXPLAIN (COSTS off) EXECUTE {execute}"));
-            for row in sqlx::raw_sql(explain).fetch_all(&mut *connection).await.expect("a plan") {
+            for row in sqlx::raw_sql(explain).fetch_all(&mut connection).await.expect("a plan") {
                 let line: String = row.get(0);
                 let said = line.trim_start();
                 lines.push((line.len() - said.len(), said.trim_start_matches("->").trim_start().to_owned()));
             }
-            sqlx::raw_sql("DEALLOCATE asked; RESET ALL").execute(&mut *connection).await.expect("an end");
+            sqlx::raw_sql("DEALLOCATE asked; RESET ALL").execute(&mut connection).await.expect("an end");
         }
     }
     assert!(!lines.is_empty(), "no plan for {statement}");

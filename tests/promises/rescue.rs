@@ -100,6 +100,18 @@ async fn a_grant_in_the_journal_outlives_its_process(#[values(Sqlite, Postgres)]
     assert_eq!(world.issuer.refreshes(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_grant_that_was_left_where_the_journal_was_by_default_is_not_forgotten() {
+    let world = World::new(Sqlite).await;
+    let connection = world.connection().await;
+    dies_with_a_grant(&world, &connection).await;
+    std::fs::rename(journal(&world), world.directory().join("attache.rescue")).expect("a move");
+    world.restart(&world.config).await;
+    assert_eq!(world.status(&connection).await, "active");
+    world.access_token(&connection).await;
+    assert_eq!(world.issuer.refreshes(), 1);
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(

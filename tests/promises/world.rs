@@ -49,6 +49,8 @@ pub struct Plan {
     /// (from, to): replaced in the usual configuration. `{issuer}` and `{platform}` in the new text become URLs.
     pub replace: Vec<(&'static str, &'static str)>,
     pub issuer: Option<fn(&mut issuer::Settings)>,
+    /// In place of a new database on the usual server.
+    pub database_url: Option<Token>,
 }
 
 pub struct World {
@@ -85,6 +87,7 @@ impl World {
     pub async fn planned(database: Database, plan: Plan) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let database_url = match database {
+            _ if plan.database_url.is_some() => plan.database_url.clone().expect("a URL"),
             Sqlite => Token::new(format!("sqlite://{}", directory.path().join("attache.db").display())),
             Postgres => postgres::create().await,
         };

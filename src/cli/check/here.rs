@@ -1,9 +1,12 @@
-//! What `attache check` tries by itself: whether the listeners' ports are free, and whether each issuer takes the clients of
-//! the configuration. Presents made-up tokens only, and opens no database.
+//! What `attache check` tries by itself: whether the listeners' ports are free, the database's tables and the rescue
+//! journal's place are as a start needs them, and each issuer takes the clients of the configuration. Presents made-up
+//! tokens only, and changes no database.
 
 use attache::app::registration::{SIGN_IN, registration};
 use attache::config::Config;
-use attache::db;
+use attache::connection::refresh::rescue;
+use attache::db::schema::State;
+use attache::db::{self, OpenError};
 use attache::issuer::probe::{self, Probe, Report, Verdict};
 use attache::issuer::{Issuer, Issuers};
 use attache::operator::{lock, socket};
@@ -76,4 +79,39 @@ fn clients_of(config: &Config) -> Vec<(&str, &str)> {
     let sign_in = (!config.apps.contains_key(SIGN_IN)).then_some((SIGN_IN, config.sign_in.issuer.as_str()));
     let apps = config.apps.iter().map(|(key, app)| (key.as_str(), app.issuer.as_str()));
     sign_in.into_iter().chain(apps).collect()
+}
+
+/// What a start needs on this side: the database's tables and the rescue journal's place. How many are in trouble.
+pub async fn database(config: &Config) -> usize {
+    for (key, secret) in config.client_secrets() {
+        if secret.has_a_blank_at_an_end() {
+            say!(
+                "{key}: has a blank at its beginning or its end, which is sent as part of it; is it meant to?"
+            );
+        }
+    }
+    let mut troubled = 0;
+    match db::look(&config.database.url).await {
+        Ok(None) => {}
+        Ok(Some(State::Current)) => say!("database: answers; its schema is the one of this version"),
+        Ok(Some(State::Behind(left))) => {
+            say!("database: answers; `attache migrate` has {left} migrations to do");
+        }
+        Ok(Some(State::Newer { found, known })) => {
+            troubled += 1;
+            say!("database: {}", OpenError::Newer { found, known });
+        }
+        Err(error) => {
+            troubled += 1;
+            say!("database: {error}");
+        }
+    }
+    match rescue::check(&config.database) {
+        Ok(place) => say!("database.rescue_journal: {} is written, synced and read", place.display()),
+        Err(why) => {
+            troubled += 1;
+            say!("database.rescue_journal: {why}");
+        }
+    }
+    troubled
 }

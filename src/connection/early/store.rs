@@ -4,10 +4,11 @@ use sqlx::Row;
 
 use crate::clock::Timestamp;
 use crate::db::Db;
+use crate::issuer::calls::Urgency;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
-/// And one whose refresh has not ended: should this process die as well, another one looks while the overlap lasts.
+/// And one whose refresh left a doubt: should this process die as well, another one looks while the overlap lasts.
 const LOOK: i64 = 2;
 
 /// A connection whose time has come.
@@ -27,20 +28,22 @@ pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx:
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
-/// Picks up to `limit` of an app, for this process alone. `idle` is after how many seconds without a refresh one is
+/// Picks up to `limit` of an app, for this process alone; only those in doubt, where that is the urgency. `idle` is after how many seconds without a refresh one is
 /// wanted though nobody uses it.
 pub async fn claim(
     db: &Db,
     app_id: &str,
-    limit: usize,
+    (urgency, limit): (Urgency, usize),
     idle: Option<i64>,
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
-            AND c.refresh_token IS NOT NULL ORDER BY c.refresh_due_at LIMIT $3";
+            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR c.intent_generation IS NOT NULL) \
+        ORDER BY c.refresh_due_at LIMIT $4";
     let due = sqlx::query(select)
         .bind(app_id)
         .bind(now.unix())
+        .bind(i64::from(urgency == Urgency::InDoubt))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&db.pool)
         .await?;
@@ -55,7 +58,7 @@ pub async fn claim(
                 AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
                 AND (intent_generation IS NOT NULL OR last_used_at >= COALESCE(refreshed_at, connected_at) \
                     OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $3) \
-            THEN CASE WHEN status = 'refreshing' THEN $4 ELSE $5 END \
+            THEN CASE WHEN intent_generation IS NOT NULL THEN $4 ELSE $5 END \
             WHEN COALESCE(refreshed_at, connected_at) + CAST($6 AS BIGINT) > $7 \
             THEN COALESCE(refreshed_at, connected_at) + CAST($8 AS BIGINT) ELSE NULL END \
         WHERE id = $9 AND refresh_due_at <= $10 \
@@ -88,4 +91,12 @@ pub async fn claim(
     }
     transaction.commit().await?;
     Ok(claimed)
+}
+
+/// What waits for its app's credentials may be asked for at once. Where nothing of this process is in memory yet.
+pub async fn try_refused_clients_again(db: &Db) -> Result<(), sqlx::Error> {
+    let update =
+        "UPDATE connections SET retry_at = NULL WHERE status = 'misconfigured' AND retry_at IS NOT NULL";
+    db.execute(sqlx::query(update)).await?;
+    Ok(())
 }

@@ -1,12 +1,12 @@
 //! The SQL of `freezes`. Which freeze covers a hand-out is joined there; see [`crate::connection::allow`].
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{Freeze, Stopped};
 use crate::clock::Timestamp;
 use crate::connection::selection::{OPERATOR, Scope, Selection, Why};
-use crate::db::{Db, moment, named};
+use crate::db::{Db, DbConnection, moment, named};
 
 const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.reason, f.actor, f.part_of, \
     f.created_at";
@@ -14,7 +14,7 @@ const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.
 const LISTED: i64 = 500;
 
 /// False when there is one of that id.
-pub async fn insert(transaction: &mut AnyConnection, freeze: &Freeze) -> Result<bool, sqlx::Error> {
+pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<bool, sqlx::Error> {
     let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at, pseudonym) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
     let done = sqlx::query(insert)
@@ -32,12 +32,12 @@ pub async fn insert(transaction: &mut AnyConnection, freeze: &Freeze) -> Result<
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn delete(transaction: &mut AnyConnection, id: &str) -> Result<bool, sqlx::Error> {
+pub async fn delete(transaction: &mut DbConnection, id: &str) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("DELETE FROM freezes WHERE id = $1").bind(id).execute(transaction).await?;
     Ok(done.rows_affected() == 1)
 }
 
-pub async fn delete_part(transaction: &mut AnyConnection, part_of: &str) -> Result<(), sqlx::Error> {
+pub async fn delete_part(transaction: &mut DbConnection, part_of: &str) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM freezes WHERE part_of = $1").bind(part_of).execute(transaction).await.map(drop)
 }
 
@@ -98,7 +98,7 @@ pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
 }
 
 pub async fn give_pseudonym(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     id: &str,
     pseudonym: &str,
 ) -> Result<(), sqlx::Error> {
@@ -107,7 +107,7 @@ pub async fn give_pseudonym(
 }
 
 /// Pauses of connections that are over.
-pub async fn sweep(transaction: &mut AnyConnection) -> Result<(), sqlx::Error> {
+pub async fn sweep(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
     let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND EXISTS \
         (SELECT 1 FROM connections c WHERE c.id = freezes.target AND c.status IN ('revoking', 'revoked'))";
     sqlx::query(delete).bind(OPERATOR).execute(transaction).await.map(drop)

@@ -1,12 +1,12 @@
 //! The SQL of `superseded_tokens`.
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::store::{COLUMNS, FROM, read};
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::vault::Sealed;
 
 /// One of them.
@@ -18,7 +18,7 @@ pub struct Row {
 
 /// Holds the row of a live connection until the transaction ends. False when it is not live.
 pub async fn hold_live(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     connection_id: &str,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
@@ -29,7 +29,7 @@ pub async fn hold_live(
 }
 
 pub async fn insert(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     connection_id: &str,
     row: &Row,
     now: Timestamp,
@@ -49,7 +49,7 @@ pub async fn insert(
 
 /// Leaves the newest ones; how many went.
 pub async fn drop_beyond(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     connection_id: &str,
     most: i64,
 ) -> Result<u64, sqlx::Error> {
@@ -80,7 +80,7 @@ pub async fn forget(db: &Db, id: &str) -> Result<(), sqlx::Error> {
 }
 
 /// With the connection's secrets.
-pub async fn forget_all(transaction: &mut AnyConnection, connection_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget_all(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
     let delete = sqlx::query("DELETE FROM superseded_tokens WHERE connection_id = $1").bind(connection_id);
     delete.execute(transaction).await.map(drop)
 }

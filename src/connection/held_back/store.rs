@@ -1,13 +1,12 @@
 //! The SQL of holding back: one statement for all connections of an app.
 
-use sqlx::AnyConnection;
-
 use crate::clock::Timestamp;
+use crate::db::DbConnection;
 
 /// Whoever is refreshing one of them at this moment holds the newest token there is: what it brings is still stored, by
 /// the generation, and in doubt, for the fence has moved.
 pub async fn hold(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     app_id: &str,
     until: Timestamp,
     now: Timestamp,
@@ -29,7 +28,7 @@ pub async fn hold(
 
 /// The intent stays open: it is what says that there is doubt.
 pub async fn let_go(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     app_id: &str,
     until: Timestamp,
     now: Timestamp,

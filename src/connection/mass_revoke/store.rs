@@ -1,20 +1,20 @@
 //! The SQL of `revokes`.
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{MassRevoke, Place, Status};
 use crate::clock::Timestamp;
 use crate::connection::selection::{Selection, Why};
 use crate::connection::survey::store::{bind, selected, selected_in};
-use crate::db::{Db, moment, named};
+use crate::db::{Db, DbConnection, moment, named};
 
 const COLUMNS: &str = "id, scope, target, issued_before, per_second, total, reason, actor, status, after_app, \
     after_account, after_id, created_at, ended_at";
 /// Rows that a list shows.
 const LISTED: i64 = 50;
 
-pub async fn insert(transaction: &mut AnyConnection, begun: &MassRevoke) -> Result<(), sqlx::Error> {
+pub async fn insert(transaction: &mut DbConnection, begun: &MassRevoke) -> Result<(), sqlx::Error> {
     let insert = "INSERT INTO revokes (id, scope, target, issued_before, per_second, total, reason, actor, status, \
             next_at, after_app, after_account, after_id, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '', '', '', $10)";
@@ -99,7 +99,7 @@ pub async fn save(db: &Db, id: &str, place: &Place, next_at: Timestamp) -> Resul
 }
 
 /// False when it had ended.
-pub async fn end(transaction: &mut AnyConnection, id: &str, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn end(transaction: &mut DbConnection, id: &str, now: Timestamp) -> Result<bool, sqlx::Error> {
     let update = "UPDATE revokes SET status = 'ended', ended_at = $2 WHERE id = $1 AND status = 'running'";
     let done = sqlx::query(update).bind(id).bind(now.unix()).execute(transaction).await?;
     Ok(done.rows_affected() == 1)

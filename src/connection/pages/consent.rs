@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -20,7 +21,7 @@ use crate::issuer::scope::Scopes;
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
-use crate::web::{SignedInBrowser, encode, see_other, signed_in_html};
+use crate::web::{SignedInBrowser, encode, html, take_to};
 
 /// Who asks for what. Shown only to a signed-in person.
 #[derive(Debug, Template)]
@@ -155,14 +156,7 @@ pub async fn show(
         cancel: cancel.unwrap_or_else(|| "/account/connected-apps".to_owned()),
         here: format!("/connect/{key}{}", link.query()),
     };
-    // The form leads to the issuer, and its sign-out twin to the sign-in issuer.
-    let mut targets = Vec::new();
-    if let Ok(endpoints) = crate::issuer::discovery::endpoints(&app.issuers, &third_party.issuer).await {
-        targets.push(endpoints.authorization.clone());
-    }
-    // Browsers hold the whole chain of redirects to the policy, the app's own address at its end included.
-    targets.extend(wish.return_to_app.map(|back| back.uri));
-    Ok(signed_in_html(&app, &page, &targets.iter().collect::<Vec<_>>()).await)
+    Ok(html(StatusCode::OK, &page))
 }
 
 /// Whether a consent may end somebody's connection at the issuer. Where people agree as who they are here, theirs is the only
@@ -187,5 +181,5 @@ pub async fn go_on(
     let wish = Wish { choice, ..wish };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
     let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
-    Ok(see_other(url.as_str()))
+    Ok(take_to(&url, &third_party.issuer.name))
 }

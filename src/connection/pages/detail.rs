@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -28,7 +29,7 @@ use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
 use crate::web::view::{Environment, Face, HomePage, Page, Permission, State as StateInWords, Time};
-use crate::web::{SignedInBrowser, signed_in_html};
+use crate::web::{SignedInBrowser, html};
 
 /// One connection: what it may do, what it did, how to stop it.
 #[derive(Debug, Template)]
@@ -296,7 +297,7 @@ pub async fn show(
         newest: before.map(|_| format!("{here}#activity")),
         here,
     };
-    Ok(signed_in_html(&app, &page, &[]).await)
+    Ok(html(StatusCode::OK, &page))
 }
 
 async fn ending(

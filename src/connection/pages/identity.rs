@@ -3,8 +3,10 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
+use url::Url;
 
 use super::callback::onward;
 use crate::App;
@@ -16,7 +18,7 @@ use crate::secret::TokenHash;
 use crate::web::failure::PageFailure;
 use crate::web::forms::OwnForm;
 use crate::web::view::{Face, Page};
-use crate::web::{SignedInBrowser, see_other, signed_in_html};
+use crate::web::{SignedInBrowser, html, see_other, take_to};
 
 #[derive(Debug, Template)]
 #[template(path = "identity.html")]
@@ -53,7 +55,7 @@ pub async fn show(
         has_its_own: asked.has_its_own,
         here: format!("/connect/{key}/identity/{name}"),
     };
-    Ok(signed_in_html(&app, &page, &[]).await)
+    Ok(html(StatusCode::OK, &page))
 }
 
 fn named(name: &str) -> Result<TokenHash, Error> {
@@ -76,5 +78,11 @@ pub async fn answer(
     let state = named(&name)?;
     let decided = decide(&app, &account, &binding, &third_party, &state, form.fields.decision).await;
     let decided = decided.map_err(|error| PageFailure::of_connecting(error, &key))?;
-    Ok(see_other(&decided.map_or_else(|| "/account/connected-apps".to_owned(), |done| onward(&done, &key))))
+    let Some(completed) = decided else { return Ok(see_other("/account/connected-apps")) };
+    let place = onward(&completed, &key);
+    Ok(match Url::parse(&place) {
+        Ok(app) => take_to(&app, &third_party.name),
+        // A path of ours.
+        Err(_) => see_other(&place),
+    })
 }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ use crate::connection::state::Status;
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
 use crate::web::view::{Face, Link, Page, State as StateInWords, Time};
-use crate::web::{SignedInBrowser, encode, signed_in_html};
+use crate::web::{SignedInBrowser, encode, html};
 
 /// Everything the person has connected.
 #[derive(Debug, Template)]
@@ -104,7 +105,7 @@ pub async fn show(
         can_stop_all: rows.iter().any(|listed| listed.status.is_live()),
         apps: rows.into_iter().map(|listed| row(listed, &freezes, account, now)).collect(),
     };
-    Ok(signed_in_html(&app, &page, &[]).await)
+    Ok(html(StatusCode::OK, &page))
 }
 
 /// A page's rows and one more, which tells that there are more.

@@ -17,10 +17,12 @@
 
 use std::time::Duration;
 
+use crate::connection::Connection;
 use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::state::{Cause, Setback, Status, set_back};
 use crate::issuer::IssuerFault;
-use crate::issuer::profile::Reach;
+use crate::issuer::calls::Urgency;
+use crate::issuer::profile::{Profile, Reach};
 use crate::replicas::holders::Holder;
 
 /// What of an issuer's habits decides a refresh, and how much is at stake.
@@ -188,6 +190,14 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(1);
 /// How often in a row a lost answer is asked for again soon.
 const SOON: i64 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Whether a refresh is asked for though its issuer fails: an overlap heals what was lost, if it is asked for in time.
+#[must_use]
+pub fn urgency(connection: &Connection, profile: &Profile) -> Urgency {
+    let in_doubt = matches!(connection.status, Status::InDoubt | Status::Refreshing);
+    let heals = profile.first_deadline().is_some() && connection.failures < SOON;
+    if in_doubt && heals { Urgency::InDoubt } else { Urgency::Usual }
+}
 
 #[must_use]
 pub const fn begin() -> (State, Effect) {

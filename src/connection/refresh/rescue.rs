@@ -4,14 +4,17 @@
 
 mod journal;
 
+use std::fs::DirBuilder;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 
 use journal::Journal;
 use serde::{Deserialize, Serialize};
 
 use super::store;
 use crate::clock::Timestamp;
+use crate::config::Database;
 use crate::connection::state::Status;
 use crate::connection::{self, Connection, SealedTokens};
 use crate::db::sqlite_path;
@@ -76,14 +79,49 @@ impl Line {
     }
 }
 
-/// Allocates the journal, so that each refresh that can be under way at one time finds room in it on a full disk.
+/// Allocates the journal, so that each refresh that can be under way at one time finds room in it on a full disk, and
+/// tries it: nobody is to learn that it cannot be written when it is the last that holds a grant.
 ///
 /// # Errors
-/// When the file cannot be made, or the disk has no room for it.
-pub async fn allocate(app: &App) -> Result<(), Error> {
+/// When it cannot be made, written, synced or read, or the disk has no room for it.
+pub async fn prepare(app: &App) -> Result<(), Error> {
     let issuers = crate::app::issuers(app).await?;
     let places: u64 = issuers.iter().map(|issuer| u64::from(issuer.profile.calls_at_once.max(1))).sum();
-    on_a_thread(app, move |journal| journal.make_room(places * ROOM)).await
+    let place = app.config.database.rescue_journal();
+    make_directory(&place).map_err(|error| unwritable(&place, &error))?;
+    on_a_thread(app, move |journal| {
+        journal.make_room(places * ROOM)?;
+        journal.try_out()
+    })
+    .await?;
+    tracing::info!(rescue_journal = %place.display(), "refreshed grants that the database does not take go there");
+    Ok(())
+}
+
+/// Tries the place without a server. What was not there is not there afterwards: whoever checks may be somebody else than
+/// whoever serves.
+///
+/// # Errors
+/// A sentence with the place and the cause.
+pub fn check(database: &Database) -> Result<PathBuf, String> {
+    let place = database.rescue_journal();
+    let tried = if place.exists() {
+        Journal::open(&place).and_then(|journal| journal.try_out())
+    } else {
+        Journal::try_beside(&place)
+    };
+    match tried {
+        Ok(()) => Ok(place),
+        Err(error) => Err(unwritable(&place, &error).to_string()),
+    }
+}
+
+/// The state directory, if it is missing: its owner's alone.
+fn make_directory(place: &Path) -> io::Result<()> {
+    let Some(directory) = place.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 /// Returns once the grant would survive a power cut.
@@ -97,18 +135,22 @@ pub(super) async fn append(
     tokens: &SealedTokens,
 ) -> Result<(), Error> {
     let line = serde_json::to_string(&Line::of(connection, fence, tokens))
-        .map_err(|error| unwritable(&error.into()))?;
+        .map_err(|error| unwritable(&app.config.database.rescue_journal(), &error.into()))?;
     on_a_thread(app, move |journal| journal.add(&line)).await
 }
 
 /// Takes out what was stored after all.
 pub(super) async fn remove(app: &App, connection_id: &str, generation: i64) -> Result<(), Error> {
+    on_a_thread(app, take_out(connection_id, generation)).await
+}
+
+fn take_out(connection_id: &str, generation: i64) -> impl FnOnce(&Journal) -> io::Result<()> + Send + use<> {
     let id = connection_id.to_owned();
     let other = move |text: &str| {
         read(text)
             .is_none_or(|line| (line.connection_id.as_str(), line.generation) != (id.as_str(), generation))
     };
-    on_a_thread(app, move |journal| journal.retain(other)).await
+    move |journal| journal.retain(other)
 }
 
 /// Stores what an earlier process had to leave behind. What cannot be stored yet stays in the journal, and all of it
@@ -128,16 +170,22 @@ pub async fn replay(app: &App) -> Result<(), Error> {
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
 pub async fn replay_for_the_copy(app: &App) -> Result<(), Error> {
-    if !path(app).exists() {
-        return Ok(());
-    }
-    let lines = on_a_thread(app, Journal::entries).await?;
-    for line in lines.iter().filter_map(|text| read(text)) {
-        let stored = store_line(app, &line).await?;
-        tracing::warn!(connection = line.connection_id, stored, "a grant was in the rescue journal");
-        remove(app, &line.connection_id, line.generation).await?;
+    for place in places(&app.config.database).into_iter().filter(|place| place.exists()) {
+        for line in at(&place, Journal::entries).await?.iter().filter_map(|text| read(text)) {
+            let stored = store_line(app, &line).await?;
+            tracing::warn!(connection = line.connection_id, stored, "a grant was in the rescue journal");
+            at(&place, take_out(&line.connection_id, line.generation)).await?;
+        }
     }
     Ok(())
+}
+
+/// The journal, and where it was by default in earlier versions: what is left there is not forgotten.
+fn places(database: &Database) -> Vec<PathBuf> {
+    let before = sqlite_path(&database.url)
+        .map_or_else(|| "attache.rescue".into(), |file| file.with_extension("rescue"));
+    let place = database.rescue_journal();
+    if place == before { vec![place] } else { vec![place, before] }
 }
 
 fn read(text: &str) -> Option<Line> {
@@ -156,25 +204,27 @@ async fn store_line(app: &App, line: &Line) -> Result<bool, Error> {
     Ok(store::commit_refresh(app, &row, line.fence, &tokens, &entry, app.clock.now()).await?)
 }
 
-/// Beside a SQLite database, unless the configuration says where.
-fn path(app: &App) -> PathBuf {
-    let database = &app.config.database;
-    database.rescue_journal.clone().unwrap_or_else(|| match sqlite_path(&database.url) {
-        Some(file) => file.with_extension("rescue"),
-        None => PathBuf::from("attache.rescue"),
-    })
-}
-
 async fn on_a_thread<T: Send + 'static>(
     app: &App,
     work: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
-    let path = path(app);
-    let done = tokio::task::spawn_blocking(move || work(&Journal::open(&path)?)).await;
-    let done = done.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
-    done.map_err(|error| unwritable(&error))
+    at(&app.config.database.rescue_journal(), work).await
 }
 
-fn unwritable(error: &io::Error) -> Error {
-    Error::Internal(format!("The rescue journal cannot be used: {error}"))
+async fn at<T: Send + 'static>(
+    place: &Path,
+    work: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let path = place.to_owned();
+    let done = tokio::task::spawn_blocking(move || work(&Journal::open(&path)?)).await;
+    let done = done.unwrap_or_else(|_| Err(io::Error::other("the thread ended")));
+    done.map_err(|error| unwritable(place, &error))
+}
+
+fn unwritable(place: &Path, error: &io::Error) -> Error {
+    Error::Internal(format!(
+        "The rescue journal cannot be used: {}: {error}. Name a file in database.rescue_journal, or a directory in \
+         database.state_directory, that whoever serves may write",
+        place.display()
+    ))
 }

@@ -126,7 +126,14 @@ pub async fn commit_refresh(
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let update = "UPDATE connections SET status = CASE WHEN fence = $11 THEN $12 ELSE $13 END, \
-            cause = $14, previous_access_token_hash = access_token_hash, previous_access_expires_at = access_expires_at, \
+            cause = $14, \
+            previous_access_token_hash = CASE WHEN access_token_hash = $21 THEN previous_access_token_hash \
+                ELSE access_token_hash END, \
+            previous_access_expires_at = CASE WHEN access_token_hash = $22 THEN previous_access_expires_at \
+                ELSE access_expires_at END, \
+            previous_access_generation = CASE WHEN access_token_hash = $23 THEN previous_access_generation \
+                ELSE access_generation END, \
+            access_generation = CASE WHEN access_token_hash = $24 THEN access_generation ELSE generation + 1 END, \
             previous_refresh_token = refresh_token, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, generation = generation + 1, fence = fence + 1, \
@@ -134,7 +141,7 @@ pub async fn commit_refresh(
             intent_generation = CASE WHEN fence = $16 THEN NULL ELSE generation + 1 END, \
             intent_at = CASE WHEN fence = $17 THEN NULL ELSE intent_at END, \
             retry_at = $18, failures = $19, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $10, \
-            refresh_due_at = $20, refresh_expires_at = COALESCE($21, refresh_expires_at) \
+            refresh_due_at = $20, refresh_expires_at = COALESCE($25, refresh_expires_at) \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let (status, cause) = settled(tokens.flaw);
     let rivalled = if status == Status::NeedsReconnect { status } else { Status::InDoubt };
@@ -142,6 +149,7 @@ pub async fn commit_refresh(
     let certain = if tokens.flaw == Some(Flaw::RefreshToken) { NO_FENCE } else { fence };
     let unusable = matches!(tokens.flaw, Some(Flaw::AccessToken | Flaw::RefreshToken));
     let wait = unusable.then(|| wait_for_a_usable_token(seen.failures));
+    let same = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     let from = app.db.lease_now(&app.clock).await?;
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
@@ -159,6 +167,11 @@ pub async fn commit_refresh(
         .bind(wait.map(|seconds| from.plus(seconds).unix()))
         .bind(if unusable { seen.failures + 1 } else { 0 })
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        // The same access token as before is what was handed out before.
+        .bind(same.clone())
+        .bind(same.clone())
+        .bind(same.clone())
+        .bind(same)
         .bind(tokens.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut *transaction)
         .await?;

@@ -1,13 +1,13 @@
 //! What is still to be told to issuers: written with the revoke, taken out when the issuer confirmed. Holds no
 //! secret; the token to be revoked stays sealed in its connection.
 
-use sqlx::{AnyConnection, Row as _};
+use sqlx::Row as _;
 
 use super::receipt::Out;
 use super::tell::Task;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::secret::random_id;
 
 /// How many are told at once.
@@ -23,7 +23,7 @@ pub async fn live_subjects(db: &Db, account_id: &str, app_id: &str) -> Result<Ve
 
 /// What of a connection that was just ended is still good somewhere.
 pub async fn handed_out(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     seen: &Connection,
     now: Timestamp,
 ) -> Result<Out, sqlx::Error> {
@@ -68,7 +68,7 @@ pub async fn out(db: &Db, connection_id: &str) -> Result<Out, sqlx::Error> {
 
 /// Written as claimed by this process, which tells the issuer itself right after the commit.
 pub async fn enqueue(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     connection: &Connection,
     now: Timestamp,
     claim: i64,

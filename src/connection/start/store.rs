@@ -1,13 +1,13 @@
 //! The SQL of `connect_attempts`.
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row};
 use url::Url;
 
 use super::ReturnToApp;
 use crate::clock::Timestamp;
 use crate::connection::consent::Choice;
-use crate::db::{self, Db};
+use crate::db::{self, Db, DbConnection};
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::Sealed;
@@ -175,7 +175,7 @@ pub async fn take_kept(
 }
 
 /// What is kept is a connection's from now on, or nobody's.
-pub async fn forget_kept(transaction: &mut AnyConnection, state: &TokenHash) -> Result<(), sqlx::Error> {
+pub async fn forget_kept(transaction: &mut DbConnection, state: &TokenHash) -> Result<(), sqlx::Error> {
     let update = "UPDATE connect_attempts SET kept_tokens = NULL, kept_identity = NULL \
         WHERE state_hash = $1 AND kept_tokens IS NOT NULL";
     sqlx::query(update).bind(state.as_str()).execute(transaction).await.map(drop)
@@ -264,7 +264,7 @@ pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
 }
 
 /// Nobody decides about those of an account any more: what one brought is dropped as ever, and its issuer told.
-pub async fn forget(transaction: &mut AnyConnection, account_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget(transaction: &mut DbConnection, account_id: &str) -> Result<(), sqlx::Error> {
     let update =
         sqlx::query("UPDATE connect_attempts SET expires_at = 0 WHERE account_id = $1").bind(account_id);
     update.execute(transaction).await.map(drop)

@@ -1,10 +1,10 @@
 //! The SQL of `signing_keys`.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 use crate::clock::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::vault::Sealed;
 
 /// A signing key as it is stored.
@@ -54,7 +54,7 @@ pub async fn insert_first_signing_key(db: &Db, key: &StoredKey, now: Timestamp) 
 
 /// Adds one more. False when another is to follow already.
 pub async fn insert_signing_key(
-    transaction: &mut AnyConnection,
+    transaction: &mut DbConnection,
     key: &StoredKey,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
@@ -87,6 +87,6 @@ pub async fn drop_signing_key(db: &Db, kid: &str) -> Result<(), sqlx::Error> {
 }
 
 /// Drops all of them, for one that takes their place in the same transaction.
-pub async fn drop_signing_keys(transaction: &mut AnyConnection) -> Result<(), sqlx::Error> {
+pub async fn drop_signing_keys(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM signing_keys").execute(transaction).await.map(drop)
 }

@@ -1,10 +1,10 @@
 //! The SQL of the house's keys, which are rows of `vault_keys`.
 
+use sqlx::Row;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row};
 
 use crate::clock::Timestamp;
-use crate::db::Db;
+use crate::db::{Db, DbConnection};
 use crate::vault::store::wrapped;
 use crate::vault::{Purpose, WrappedKey};
 
@@ -33,7 +33,7 @@ pub(in crate::vault) async fn all(db: &Db) -> Result<Vec<Stored>, sqlx::Error> {
 
 /// Adds a key of the house. False when another is to follow already, or the master key that wrapped it is out of use.
 pub(in crate::vault) async fn insert(
-    connection: &mut AnyConnection,
+    connection: &mut DbConnection,
     key: &WrappedKey,
     seals_from: Timestamp,
     now: Timestamp,

@@ -54,6 +54,28 @@ impl Journal {
         Ok(Self { file, _turn: turn })
     }
 
+    /// Writes, syncs, reads and takes out again.
+    pub fn try_out(&self) -> io::Result<()> {
+        const TRIAL: &str = "{\"trial\":true}";
+        self.add(TRIAL)?;
+        let read = self.entries()?;
+        self.retain(|text| text != TRIAL)?;
+        if read.iter().any(|text| text == TRIAL) {
+            return Ok(());
+        }
+        Err(io::Error::other("what was written to it cannot be read again"))
+    }
+
+    /// Tries the place of a journal that is not there yet, and leaves nothing in it.
+    pub fn try_beside(path: &Path) -> io::Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push("-trial");
+        let beside = PathBuf::from(beside);
+        let tried = Self::open(&beside).and_then(|journal| journal.try_out());
+        let _ = (fs::remove_file(&beside), fs::remove_file(lock(&beside)));
+        tried
+    }
+
     /// Sees to it that so many bytes are allocated beside what is in use. Returns once they are.
     pub fn make_room(&self, bytes: u64) -> io::Result<()> {
         let used: u64 = self.found()?.iter().map(|found| found.blocks).sum();
