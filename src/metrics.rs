@@ -142,7 +142,7 @@ impl Metrics {
             let mut words = line.splitn(4, ' ');
             match (words.next(), words.next(), words.next(), words.next()) {
                 (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
-                    text.push_str(&format!("# {what} {name}_total {rest}"));
+                    text.extend(["# ", what, " ", name, "_total ", rest]);
                 }
                 _ => text.push_str(line),
             }
