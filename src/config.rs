@@ -9,6 +9,7 @@ mod judge;
 mod limits;
 mod outbound;
 pub mod section;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use crate::app::{AppKind, IdentityRule};
 use crate::content::{AccountRule, AppRule, Strategy};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
+use crate::issuer::identity::IdentityConfig;
 use crate::secret::Token;
 
 pub use database::Database;
@@ -151,6 +153,8 @@ pub struct AppConfig {
     #[serde(default)]
     pub authorization_url_extras: BTreeMap<String, String>,
     pub identity: Option<IdentityRule>,
+    /// Who consented, where the issuer gives no ID token.
+    pub identity_config: Option<IdentityConfig>,
     /// `aud` of the issuer's access tokens that `/oauth/token` and `/graphql` take as subject.
     #[serde(default)]
     pub accepted_audiences: Vec<String>,
@@ -239,6 +243,7 @@ impl Config {
         match config {
             Some(mut config) => {
                 judge::judge(&mut config, &mut faults);
+                unused::judge(&config, &mut faults);
                 if faults.is_empty() { Ok(config) } else { Err(faults) }
             }
             None => Err(faults),

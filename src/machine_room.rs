@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -109,8 +109,27 @@ fn not_ready(what: &str, why: &str) -> Response {
         .into_response()
 }
 
-async fn metrics(State(app): State<App>) -> Response {
+/// `OpenMetrics` for who asks for it; else the text format 0.0.4, which every scraper reads.
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     app.metrics.load(&app.load);
-    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, openmetrics)], app.metrics.text()).into_response()
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (kind, text) = if prefers_openmetrics(accepts) {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.openmetrics())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", app.metrics.text())
+    };
+    ([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text).into_response()
+}
+
+/// Whether it is named, and at least as welcome as plain text. RFC 9110 section 12.5.1.
+fn prefers_openmetrics(accepts: &str) -> bool {
+    let weight = |wanted: &str| {
+        let range = accepts.split(',').find(|range| {
+            range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+        })?;
+        let said = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
+        said.map_or(Some(1.0), |said| said.trim().parse::<f32>().ok())
+    };
+    let openmetrics = weight("application/openmetrics-text").unwrap_or(0.0);
+    openmetrics > 0.0 && openmetrics >= weight("text/plain").unwrap_or(0.0)
 }

@@ -219,7 +219,7 @@ async fn list_apps(app: &App) -> Result<Answer, Error> {
     let apps = crate::app::all(app).await?;
     let line = |third_party: &ThirdPartyApp| {
         let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
-        format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
+        format!("{key}\t{status}\t{source}\t{}\t{name}\t{}", issuer.key, third_party.callback(app))
     };
     Ok(Answer::of(apps.iter().map(line).collect()))
 }

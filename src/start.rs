@@ -30,7 +30,7 @@ use crate::pulse::Pulse;
 use crate::replicas::{self, Replica};
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{App, Parts, account, content, dialect, restore, session};
+use crate::{App, Parts, account, connection, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +114,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
         rescue::prepare(&app).await?;
+        connection::try_refused_clients_again(&app).await.map_err(Error::from)?;
         replicas::join(&app).await?;
         tell_the_operator(&app).await?;
     }

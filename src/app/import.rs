@@ -225,7 +225,6 @@ fn issuer(provider_key: &str, options: &Options) -> Issuer {
             token: options.token_url.clone(),
             userinfo: None,
             revocation: None,
-            jwks: None,
         })),
         profile,
         scope_descriptions: BTreeMap::new(),

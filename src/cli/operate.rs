@@ -36,10 +36,10 @@ impl Hand {
         // Held while we write, so that no server starts meanwhile.
         let lock = match path.as_deref().map(lock::acquire).transpose() {
             Ok(lock) => lock,
-            Err(LockError::Held(path)) => {
-                let path = path.display();
+            Err(LockError::Held(path, pid)) => {
+                let (path, pid) = (path.display(), pid.map(|pid| format!(", {pid},")).unwrap_or_default());
                 return Err(Failure::Sentence(format!(
-                    "Another process holds {path} but its socket does not answer. Try again, or stop that process."
+                    "Another process{pid} holds {path} but its socket does not answer. Try again, or stop that process."
                 )));
             }
             Err(error) => return Err(error.into()),
@@ -138,9 +138,9 @@ pub async fn operate_in_steps(
 
 pub fn print(answer: &Answer) {
     for line in &answer.lines {
-        if answer.secret.is_some() { eprintln!("{line}") } else { println!("{line}") }
+        if answer.secret.is_some() { warn_them!("{line}") } else { say!("{line}") }
     }
     if let Some(secret) = &answer.secret {
-        println!("{}", secret.expose());
+        say!("{}", secret.expose());
     }
 }

@@ -1,5 +1,6 @@
 //! `attache serve`: the lock, the two listeners, the operator's socket, and a drain at the end.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use attache::clock::Clock;
@@ -37,7 +38,17 @@ pub fn hold_lock(config: &Config) -> Result<Option<Lock>, Failure> {
 }
 
 pub async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
-    let cure = |error| Failure::Sentence(format!("{key}: {address} cannot be listened on: {error}"));
+    let cure = |error: std::io::Error| {
+        let what = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another process listens there; stop it, or choose another port".to_owned()
+            }
+            ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            ErrorKind::PermissionDenied => "ports below 1024 are not ours; choose another".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::Sentence(format!("{key}: {address} cannot be listened on: {what}"))
+    };
     TcpListener::bind(address).await.map_err(cure)
 }
 

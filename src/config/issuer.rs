@@ -7,12 +7,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Config, ConfigFault};
+use crate::issuer::SaidUrls;
 use crate::issuer::grants::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
 use crate::issuer::scope::Separator;
 use crate::secret::Token;
 
-/// By discovery (`issuer`) or by explicit URLs. A habit that is not said is the profile's.
+/// By discovery (`issuer`), whose metadata the URLs beside it win over, or by explicit URLs alone. A habit that is not said is the profile's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
@@ -90,6 +91,29 @@ impl IssuerConfig {
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
             endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
             preset: preset.preset,
+        }
+    }
+
+    /// Its addresses, by their keys here.
+    pub(super) fn urls(&self) -> [(&'static str, Option<&Url>); 5] {
+        [
+            ("authorization_url", self.authorization_url.as_ref()),
+            ("token_url", self.token_url.as_ref()),
+            ("userinfo_url", self.userinfo_url.as_ref()),
+            ("revocation_url", self.revocation_url.as_ref()),
+            ("jwks_url", self.jwks_url.as_ref()),
+        ]
+    }
+
+    /// The addresses that win over the metadata's.
+    #[must_use]
+    pub fn said(&self) -> SaidUrls {
+        SaidUrls {
+            authorization: self.authorization_url.clone(),
+            token: self.token_url.clone(),
+            userinfo: self.userinfo_url.clone(),
+            revocation: self.revocation_url.clone(),
+            jwks: self.jwks_url.clone(),
         }
     }
 

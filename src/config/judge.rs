@@ -56,8 +56,9 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
     for (key, value) in
         [("listen.address", &config.listen.address), ("listen.machine_room", &config.listen.machine_room)]
     {
-        if value.parse::<SocketAddr>().is_err() {
-            faults.push(ConfigFault::new(key, "must be an IP address and a port, such as 127.0.0.1:8080"));
+        if value.parse::<SocketAddr>().map_or(true, |address| address.port() == 0) {
+            let problem = "must be an IP address and a port from 1 to 65535, such as 127.0.0.1:8080";
+            faults.push(ConfigFault::new(key, problem));
         }
     }
     if config.listen.drain_seconds > 60 {
@@ -82,14 +83,15 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
 }
 
 fn judge_vault(config: &mut Config, faults: &mut Faults) {
-    let cure = "make one with `attache vault new-key` and name its file in vault.master_key_file";
+    let cure = master_key_cure(&config.database.url);
     let vault = &mut config.vault;
     let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
     let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
-    let master = read_master_key(key, &mut vault.master_key, file, command, faults);
+    let master = read_master_key(key, &mut vault.master_key, file, command, &cure, faults);
     let (file, command) =
         (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
-    let previous = read_master_key(previous_key, &mut vault.previous_master_key, file, command, faults);
+    let previous =
+        read_master_key(previous_key, &mut vault.previous_master_key, file, command, &cure, faults);
     if matches!(master, Ok(None)) {
         faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
     }
@@ -100,12 +102,24 @@ fn judge_vault(config: &mut Config, faults: &mut Faults) {
     }
 }
 
+/// A database that is there is sealed by a key that is there: a new one opens nothing of it.
+fn master_key_cure(url: &Token) -> String {
+    let known = "give the key of this database, from where your secrets are kept, in vault.master_key_file";
+    let new = "`attache vault new-key --out FILE` makes one: name that file in vault.master_key_file";
+    match crate::db::sqlite_path(url) {
+        Some(path) if path.exists() => format!("{} is there, so {known}", path.display()),
+        Some(_) => new.to_owned(),
+        None => format!("{known}; only for a database that nobody has used yet, {new}"),
+    }
+}
+
 /// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
 fn read_master_key(
     key: &str,
     value: &mut Option<Token>,
     file: Option<&Path>,
     command: Option<&[String]>,
+    cure: &str,
     faults: &mut Faults,
 ) -> Result<Option<String>, ()> {
     if command.is_some() && (file.is_some() || value.is_some()) {
@@ -127,7 +141,7 @@ fn read_master_key(
     }
     let parsed = value.as_ref().map(MasterKey::parse).transpose();
     parsed.map(|parsed| parsed.map(|master| master.kid)).map_err(|_| {
-        let problem = "is not 32 bytes in base64; `attache vault new-key` makes one";
+        let problem = format!("is not 32 bytes in base64; {cure}");
         faults.push(ConfigFault::new(key, problem));
     })
 }
@@ -162,7 +176,7 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     let secret = format!("{key}.management_client_secret");
     let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
-        (Some(identifier), None, None) => match Url::parse(identifier) {
+        (Some(identifier), ..) => match Url::parse(identifier) {
             Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
             }
@@ -174,18 +188,10 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
         (None, Some(_), Some(_)) => {}
         _ => faults.push(ConfigFault::new(
             key,
-            "needs either `issuer` (discovery) or both `authorization_url` and `token_url`",
+            "needs `issuer` (discovery), or both `authorization_url` and `token_url`",
         )),
     }
-    let urls = [
-        ("authorization_url", &issuer.authorization_url),
-        ("token_url", &issuer.token_url),
-        ("userinfo_url", &issuer.userinfo_url),
-        ("revocation_url", &issuer.revocation_url),
-        ("jwks_url", &issuer.jwks_url),
-        ("management_url", &issuer.management_url),
-    ];
-    for (name, url) in urls {
+    for (name, url) in issuer.urls().into_iter().chain([("management_url", issuer.management_url.as_ref())]) {
         if let Some(url) = url {
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
@@ -198,15 +204,23 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
 
 /// Two sections of one identifier are one issuer, whose metadata and keys are kept once: they are judged by one rule.
 fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut Faults) {
-    let mut seen: BTreeMap<&str, (&str, BTreeSet<&Url>)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (&str, &IssuerConfig)> = BTreeMap::new();
     for (key, issuer) in issuers {
         let Some(identifier) = &issuer.issuer else { continue };
-        let origins: BTreeSet<&Url> = issuer.endpoint_origins.iter().collect();
-        let (other, others) = seen.entry(identifier).or_insert_with(|| (key, origins.clone()));
-        if *others != origins {
+        let (other, first) = *seen.entry(identifier).or_insert((key, issuer));
+        let mut differs = |name: &str| {
             let problem =
                 format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
-            faults.push(ConfigFault::new(format!("issuers.{key}.endpoint_origins"), problem));
+            faults.push(ConfigFault::new(format!("issuers.{key}.{name}"), problem));
+        };
+        let origins = |of: &IssuerConfig| of.endpoint_origins.iter().cloned().collect::<BTreeSet<_>>();
+        if origins(first) != origins(issuer) {
+            differs("endpoint_origins");
+        }
+        for (name, url) in issuer.urls() {
+            if first.urls().iter().any(|(other, theirs)| *other == name && *theirs != url) {
+                differs(name);
+            }
         }
     }
 }
@@ -272,6 +286,14 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
                 format!("{key}.redirect_uris"),
                 "must be https (or http on loopback, or a native app's own scheme) without a fragment",
             ));
+        }
+    }
+    if let Some(identity) = &app.identity_config {
+        let key = format!("{key}.identity_config");
+        judge_transport(&format!("{key}.url"), &identity.url, &config.outbound.allow_origins, faults);
+        if !identity.can_be_read() {
+            let problem = "must be a JSONPath (RFC 9535) such as $.sub";
+            faults.push(ConfigFault::new(format!("{key}.account_identifier"), problem));
         }
     }
     if let Some(home_page) = &app.home_page

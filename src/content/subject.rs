@@ -100,21 +100,35 @@ struct Claimed {
 }
 
 pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connection>>, Error> {
-    let Some(claimed) = peek(token.expose()) else { return Ok(None) };
-    let Some(client_id) = claimed.azp.or(claimed.client_id) else { return Ok(None) };
-    let mut found = Vec::new();
-    for third_party in crate::app::by_client(app, &claimed.iss, &client_id).await? {
+    let refused = |why: &str| {
+        tracing::info!(why, "a subject token was refused");
+        Ok(None)
+    };
+    let Some(claimed) = peek(token.expose()) else {
+        return refused("it is neither one that was handed out and still lives here, nor a JWT");
+    };
+    let Some(client_id) = claimed.azp.or(claimed.client_id) else {
+        return refused("it has neither `azp` nor `client_id`, so that its app is not known");
+    };
+    let apps = crate::app::by_client(app, &claimed.iss, &client_id).await?;
+    if apps.is_empty() {
+        return refused("no app here has the client of its `azp` or `client_id` at the issuer of its `iss`");
+    }
+    let (mut found, mut why) = (Vec::new(), "nobody has connected the app as its `sub`");
+    for third_party in apps {
         let issuer = &third_party.issuer;
         let verified = access_token::verify_once(&app.issuers, issuer, token, &client_id).await;
         let verified = match verified {
             Ok(verified) => verified,
             Err(fault) => {
-                tracing::debug!(issuer = issuer.key, %fault, "a subject token was refused");
+                tracing::info!(issuer = issuer.key, app = third_party.key, %fault, "a subject token was refused");
+                why = "it could not be verified";
                 continue;
             }
         };
         let audiences = jwt::audiences(&verified.claims);
         if !third_party.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
+            why = "no `aud` of it is among the app's accepted_audiences";
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
@@ -126,7 +140,12 @@ pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connec
         Some((connection, Some(issued_at))) if found.is_empty() && is_of(&connection, issued_at) => {
             Ok(Some(Arc::new(connection)))
         }
-        _ => Ok(None),
+        Some((_, None)) => refused("it does not say when it was issued (`iat`)"),
+        Some(_) if found.is_empty() => {
+            refused("it is from before the person connected, or from before they last stopped the app")
+        }
+        Some(_) => refused("two people have connected the app as its `sub`"),
+        None => refused(why),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod jwt;
 pub mod key_set;
 pub mod last_good;
 pub mod look_up;
+mod metadata;
 pub mod probe;
 pub mod profile;
 pub mod refresh;
@@ -45,6 +46,7 @@ use crate::load::Crowded;
 use crate::secret::Token;
 use discovery::Known;
 use error_word::Need;
+use identity::IdentityConfig;
 use profile::Profile;
 
 /// An authorization server or OpenID provider, and its habits.
@@ -63,7 +65,8 @@ pub struct Issuer {
 #[derive(Clone, Debug)]
 pub enum Whereabouts {
     /// OpenID Connect Discovery 1.0 or RFC 8414, by the issuer identifier exactly as it is written.
-    Discovery { identifier: String },
+    /// What the operator said beside it wins over the metadata.
+    Discovery { identifier: String, said: Box<SaidUrls> },
     /// Written down one by one; such an issuer has no identifier, and its ID tokens are not used.
     Explicit(Box<ExplicitUrls>),
 }
@@ -74,7 +77,30 @@ pub struct ExplicitUrls {
     pub token: Url,
     pub userinfo: Option<Url>,
     pub revocation: Option<Url>,
+}
+
+/// Addresses that an operator gave beside an identifier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidUrls {
+    pub authorization: Option<Url>,
+    pub token: Option<Url>,
+    pub userinfo: Option<Url>,
+    pub revocation: Option<Url>,
     pub jwks: Option<Url>,
+}
+
+impl SaidUrls {
+    /// By the name in metadata.
+    fn by_member(&self, name: &str) -> Option<&Url> {
+        match name {
+            "authorization_endpoint" => self.authorization.as_ref(),
+            "token_endpoint" => self.token.as_ref(),
+            "userinfo_endpoint" => self.userinfo.as_ref(),
+            "revocation_endpoint" => self.revocation.as_ref(),
+            "jwks_uri" => self.jwks.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl Issuer {
@@ -82,7 +108,7 @@ impl Issuer {
     #[must_use]
     pub fn external_name(&self) -> String {
         match &self.whereabouts {
-            Whereabouts::Discovery { identifier } => identifier.clone(),
+            Whereabouts::Discovery { identifier, .. } => identifier.clone(),
             Whereabouts::Explicit(urls) => format!("{} {}", urls.authorization, urls.token),
         }
     }
@@ -99,10 +125,27 @@ impl Issuer {
         }
     }
 
+    /// The address that the operator gave beside the identifier for a member of the metadata.
+    fn said(&self, member: &str) -> Option<&Url> {
+        match &self.whereabouts {
+            Whereabouts::Discovery { said, .. } => said.by_member(member),
+            Whereabouts::Explicit(_) => None,
+        }
+    }
+
+    /// Who consented, where only a userinfo address tells: an issuer that is given by its addresses.
+    #[must_use]
+    pub fn identity_config(&self) -> Option<IdentityConfig> {
+        match &self.whereabouts {
+            Whereabouts::Discovery { .. } => None,
+            Whereabouts::Explicit(urls) => urls.userinfo.clone().map(IdentityConfig::of_userinfo),
+        }
+    }
+
     #[must_use]
     pub fn identifier(&self) -> Option<&str> {
         match &self.whereabouts {
-            Whereabouts::Discovery { identifier } => Some(identifier),
+            Whereabouts::Discovery { identifier, .. } => Some(identifier),
             Whereabouts::Explicit(_) => None,
         }
     }

@@ -17,7 +17,7 @@ export const known = {
   keycloak: { rotates: true, tells: true, found: [rotating, noLeeway, reach('grant')] },
   // A new consent ends the token of the one before. A use within three seconds of another replaces nothing.
   dex: { rotates: true, tells: false, found: [rotating, withoutRevocation, /^leeway_seconds = [12] /m, /^dead_words = \["invalid_request"\]/m, /^live_refresh_tokens = 1 /m] },
-  // It has a revocation endpoint, and names it in its OAuth metadata (RFC 8414) only.
-  'django-oauth-toolkit': { rotates: true, tells: false, found: [rotating, noLeeway, withoutRevocation, /ends nothing else: the current refresh token lives/] },
+  // Its revocation endpoint stands in its OAuth metadata (RFC 8414) only.
+  'django-oauth-toolkit': { rotates: true, tells: true, found: [rotating, noLeeway, /ends nothing else: the current refresh token lives/] },
   hydra: { rotates: true, tells: true, found: [rotating, noLeeway, reuseEndsAll, reach('family')] },
 };

@@ -22,7 +22,7 @@ pub struct Place {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -230,6 +230,7 @@ fn check_says_that_an_issuer_is_down_and_opens_no_database() {
     let output = place.run(&["check"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("issuers.down: "), "{}", text(&output.stdout));
+    assert!(!text(&output.stdout).contains("good"), "{}", text(&output.stdout));
     assert!(!place.path("attache.db").exists());
 }
 
@@ -294,10 +295,12 @@ fn apps_are_added_listed_and_taken_out_of_use() {
     assert!(said.contains(&format!("{}/connect/tickets/callback", place.public_url)), "{said}");
     let list = place.run(&["app", "list"]);
     let lines: Vec<&str> = succeeded(&list).lines().collect();
-    assert_eq!(
-        lines,
-        ["content-writer\tapproved\tconfig\tdown\tContent Writer", "tickets\tapproved\tcli\tdown\tTickets"]
-    );
+    let redirect_uri = |key: &str| format!("{}/connect/{key}/callback", place.public_url);
+    let listed = [
+        format!("content-writer\tapproved\tconfig\tdown\tContent Writer\t{}", redirect_uri("content-writer")),
+        format!("tickets\tapproved\tcli\tdown\tTickets\t{}", redirect_uri("tickets")),
+    ];
+    assert_eq!(lines, listed);
     assert!(refused(&place.run(&["app", "remove", "content-writer"])).contains("configuration file"));
     assert_eq!(refused(&place.run(&["app", "remove", "nothing"])), "There is no such app.\n");
     succeeded(&place.run(&["app", "remove", "tickets"]));

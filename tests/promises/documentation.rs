@@ -2,10 +2,13 @@
 
 use std::process::Output;
 
+use attache::clock::Clock;
+use attache::sandbox::issuer;
 use attache::sandbox::platform::Environment;
 use serde_json::Value;
 use tokio::process::Command;
 
+use crate::command_line::free_port;
 use crate::world::{Sqlite, World};
 
 /// The fenced shell blocks of a document.
@@ -53,4 +56,94 @@ fn every_document_that_the_readme_names_is_there() {
     for target in local {
         assert!(std::path::Path::new(target).exists(), "{target}");
     }
+}
+
+/// What the first configuration is when its operator has filled it in, for a sandbox issuer and ports that are free.
+fn filled_in(first: &str, issuer: &str, port: u16, machine_room: u16) -> String {
+    let listen = format!(
+        "[listen]\naddress = \"127.0.0.1:{port}\"\nmachine_room = \"127.0.0.1:{machine_room}\"\n\
+         [outbound]\nallow_origins = [\"{issuer}\"]\n[database]"
+    );
+    first
+        .replace("https://issuer.example.com/", issuer)
+        .replace("http://127.0.0.1:8080", &format!("http://127.0.0.1:{port}"))
+        .replace("[database]", &listen)
+        .replace("CLIENT-ID-OF-ATTACHE", "attache")
+        .replace("CLIENT-SECRET-OF-ATTACHE", "sign-in-s3cret")
+        .replace("CLIENT-ID-OF-THE-APP", "my-app")
+        .replace("CLIENT-SECRET-OF-THE-APP", "app-s3cret")
+}
+
+#[tokio::test]
+async fn the_steps_of_the_readme_work_as_they_stand_each_in_a_new_shell() {
+    let first = std::fs::read_to_string("docs/first.toml").expect("the first configuration");
+    assert!(first.lines().count() <= 25, "it is a first one");
+    let readme = std::fs::read_to_string("README.md").expect("the README");
+    let section = &readme[readme.find("## Run it").expect("the section")..];
+    let blocks = shell_blocks(section);
+    let [install, new_key, configure, check, serve, make_key] = blocks.as_slice() else {
+        panic!("{blocks:?}")
+    };
+    assert_eq!(install.trim(), "cargo install --path . && cp docs/first.toml ~/attache-first.toml");
+    let (home, port, machine_room) = (tempfile::tempdir().expect("a directory"), free_port(), free_port());
+    let public_url = format!("http://127.0.0.1:{port}");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let callback = |path: &str| format!("{public_url}{path}/callback");
+    let settings = issuer::Settings {
+        clients: vec![
+            issuer::Client::new("attache", "sign-in-s3cret", &callback("/sign-in")),
+            issuer::Client::new("my-app", "app-s3cret", &callback("/connect/my-app")),
+        ],
+        ..issuer::Settings::default()
+    };
+    let sandbox = issuer::start(listener, settings, Clock::System).await;
+    let first = filled_in(&first, sandbox.url(), port, machine_room);
+    std::fs::write(home.path().join("attache-first.toml"), first).expect("a file");
+    let binaries = std::path::Path::new(env!("CARGO_BIN_EXE_attache")).parent().expect("a directory");
+    let path = format!("{}:/usr/bin:/bin", binaries.display());
+    let shell = |block: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-euc", block]).env_clear().env("PATH", &path).env("HOME", home.path());
+        bash.current_dir(home.path()).kill_on_drop(true);
+        bash
+    };
+    let step = async |block: &str| shell(block).output().await.expect("bash runs");
+    let succeeded = |output: Output| {
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{told} {}", String::from_utf8_lossy(&output.stderr));
+        told
+    };
+    succeeded(step(new_key).await);
+    let key = std::fs::read(home.path().join("master.key")).expect("the key");
+    let again = step(new_key).await;
+    assert!(!again.status.success(), "a second reading overwrites nothing");
+    assert_eq!(std::fs::read(home.path().join("master.key")).expect("the key"), key);
+    assert_eq!(crate::command_line::mode(&home.path().join("master.key")), 0o600);
+    succeeded(step(configure).await);
+    let told = succeeded(step(check).await);
+    for said in [
+        &callback("/sign-in"),
+        &callback("/connect/my-app"),
+        "sign_in: issuers.main knows its client",
+        "is good",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let mut server = shell(&format!("exec {}", serve.trim())).spawn().expect("a server");
+    let healthy = format!("http://127.0.0.1:{machine_room}/healthz");
+    let begun = std::time::Instant::now();
+    while reqwest::get(&healthy).await.is_err() {
+        assert!(begun.elapsed().as_secs() < 30, "the server does not serve");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let told = succeeded(step(make_key).await);
+    assert!(told.starts_with("ak_"), "{told}");
+    let told = succeeded(step("attache app list | head -1").await);
+    assert!(told.contains(&callback("/connect/my-app")), "{told}");
+    server.kill().await.expect("an end");
+    // The database is there now: nothing that is said leads to another key.
+    std::fs::remove_file(home.path().join("master.key")).expect("a file");
+    let keyless = step(serve).await;
+    let said = String::from_utf8_lossy(&keyless.stderr).into_owned();
+    assert!(!keyless.status.success() && said.contains("master.key") && !said.contains("new-key"), "{said}");
 }

@@ -78,6 +78,7 @@ mod revoke_races;
 mod rotation;
 mod rotation_processes;
 mod run_out;
+mod said_addresses;
 mod scopes;
 mod server;
 mod settings;

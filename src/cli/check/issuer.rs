@@ -33,17 +33,17 @@ pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -
             foretell(check.longest_leeway);
         }
         consent::measure(probe, known, check.longest_leeway, &mut Terminal, &mut report).await;
-        println!();
+        say!("");
         print(&report.findings[before..]);
     }
     let problems = report.problems();
     if !check.consent {
-        println!(
+        say!(
             "note     rotation, leeway, reach: not measured; --app APP --consent measures them with a test account"
         );
     }
     issuer.profile = report.measured.applied(&issuer.profile);
-    println!("\n# The profile, to paste in place of this section; scope_descriptions stay as they are.");
+    say!("\n# The profile, to paste in place of this section; scope_descriptions stay as they are.");
     print!("{}", section::of_issuer(&issuer, &report.measured.comments()));
     if problems == 0 { Ok(()) } else { Err(Failure::Sentence(format!("Problems: {problems}."))) }
 }
@@ -51,21 +51,21 @@ pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -
 fn print(findings: &[Finding]) {
     for Finding { about, what, verdict } in findings {
         match verdict {
-            Verdict::Good => println!("good     {about}: {what}"),
-            Verdict::Unproven => println!("note     {about}: {what}"),
-            Verdict::Problem { cure } => println!("problem  {about}: {what}\n         cure: {cure}"),
+            Verdict::Good => say!("good     {about}: {what}"),
+            Verdict::Unproven => say!("note     {about}: {what}"),
+            Verdict::Problem { cure } => say!("problem  {about}: {what}\n         cure: {cure}"),
         }
     }
 }
 
 fn foretell(longest: u32) {
-    println!(
+    say!(
         "\nFrom here on a person consents. Use a TEST account: its grants of this app are spent, reused and revoked,\n\
          and connections of the same person and app may end with them."
     );
     let seconds = consent::waits(longest).iter().sum::<u32>();
     if seconds > 0 {
-        println!(
+        say!(
             "The waits take {seconds} seconds in all, or less, and begin after the last consent; they take more where a\n\
              refresh token is replaced only some time after its first use."
         );
@@ -91,8 +91,8 @@ impl Person for Terminal {
                 "All consents have ended. Once more, to measure the leeway (Enter alone leaves it out):"
             }
         };
-        println!("\n{why}\n\n{url}\n");
-        println!(
+        say!("\n{why}\n\n{url}\n");
+        say!(
             "You will be sent to a page of this Attaché, which refuses the answer, or to none if it does not run.\n\
              Paste that page's whole address here:"
         );
@@ -106,6 +106,6 @@ impl Person for Terminal {
 
     fn waits(&mut self, seconds: u32) {
         let plural = if seconds == 1 { "" } else { "s" };
-        println!("… waiting {seconds} second{plural} before a refresh token is presented again");
+        say!("… waiting {seconds} second{plural} before a refresh token is presented again");
     }
 }

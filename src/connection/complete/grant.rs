@@ -129,8 +129,9 @@ impl Grant {
             return Ok(named(subject.to_owned()));
         }
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
-        if let Some(config) = &self.third_party.identity_config {
-            return identify(&app.issuers, config, access_token).await.map(named);
+        let identity_config = self.third_party.identity_config.clone().or_else(|| issuer.identity_config());
+        if let Some(config) = identity_config {
+            return identify(&app.issuers, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&app.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
@@ -242,7 +243,8 @@ impl Grant {
 
     /// What is stored beside the tokens.
     fn consent(&self, tokens: &TokenSet, renewed: Option<&Connection>, now: Timestamp) -> Consented<'_> {
-        let life = self.third_party.issuer.profile.refresh_life_seconds;
+        let life = self.third_party.issuer.profile.refresh_life_seconds.map(i64::from);
+        let life = [life, tokens.refresh_expires_in].into_iter().flatten().min();
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.token().is_some());
         // What was chosen for one connection is not meant for another that is there already.
@@ -253,7 +255,7 @@ impl Grant {
             requested: &self.attempt.scopes,
             expires_at: choice.lasts.end(renewed.and_then(|renewed| renewed.consent_expires_at), now),
             allowed: choice.places.over(renewed.map_or(&Allowed::default(), |renewed| &renewed.allowed)),
-            refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
+            refresh_expires_at: life.map(|seconds| now.plus(seconds)),
         }
     }
 

@@ -249,6 +249,7 @@ fn open(
         expires_in: tokens.expires_at.map(|at| Timestamp::from_unix(at).seconds_from(now)),
         scope: tokens.scope.as_deref().map(Scopes::lenient),
         id_token: Member::Absent,
+        refresh_expires_in: None,
     };
     let grant = Grant {
         app: app.clone(),

@@ -83,6 +83,7 @@ pub async fn start(listener: TcpListener, settings: Settings, clock: Clock) -> I
 fn routes(issuer: Issuer) -> Router {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery::configuration))
+        .route("/.well-known/oauth-authorization-server", get(discovery::oauth_metadata))
         .route("/.well-known/jwks.json", get(discovery::key_set))
         .route("/stranger/jwks.json", get(discovery::stranger_key_set))
         .route("/authorize", get(authorize::ask).post(authorize::answer))
