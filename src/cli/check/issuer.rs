@@ -44,7 +44,7 @@ pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -
     }
     issuer.profile = report.measured.applied(&issuer.profile);
     say!("\n# The profile, to paste in place of this section; scope_descriptions stay as they are.");
-    print!("{}", section::of_issuer(&issuer, &report.measured.comments()));
+    say!("{}", section::of_issuer(&issuer, &report.measured.comments()).trim_end());
     if problems == 0 { Ok(()) } else { Err(Failure::Sentence(format!("Problems: {problems}."))) }
 }
 

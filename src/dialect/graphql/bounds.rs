@@ -32,11 +32,10 @@ pub fn judge_text(query: &str) -> Result<(), Error> {
     let mut brackets = 0;
     let mut in_word = false;
     for letter in query.chars() {
-        let is_word = letter.is_alphanumeric() || letter == '_';
-        if !letter.is_whitespace() && !(is_word && in_word) {
-            tokens += 1;
-        }
-        in_word = is_word;
+        let continues = letter.is_alphanumeric() || letter == '_';
+        let begins = !(letter.is_whitespace() || continues && in_word);
+        tokens += usize::from(begins);
+        in_word = continues;
         brackets += usize::from(matches!(letter, '{' | '[' | '('));
     }
     within("words and signs", tokens, TOKENS)?;
