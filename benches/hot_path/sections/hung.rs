@@ -102,10 +102,10 @@ fn one(
         Endpoint::Revocation => Arc::new(Stop::new(stopped, &seed.callers)),
     };
     needs.prepare(2_000);
-    let (over, seen) = (CancellationToken::new(), Arc::new(Mutex::new(Seen::default())));
+    let (over, noted) = (CancellationToken::new(), Arc::new(Mutex::new(Seen::default())));
     let began = Instant::now();
     let crowd =
-        stage.runtime.spawn(crowd(Arc::clone(&needs), broker.address, over.clone(), Arc::clone(&seen)));
+        stage.runtime.spawn(crowd(Arc::clone(&needs), broker.address, over.clone(), Arc::clone(&noted)));
     let mut during = Series::default();
     while began.elapsed() < HANGS {
         let measured = usual(window)?;
@@ -114,21 +114,21 @@ fn one(
         }
         during.push(measured.percentile(99.0));
     }
-    seen.lock().unwrap_or_else(PoisonError::into_inner).well = false;
+    noted.lock().unwrap_or_else(PoisonError::into_inner).well = false;
     stage.issuer.hang(None);
     let healed = Instant::now();
     // Nothing is answered by an issuer that is told of a stop.
     let waits_for_it = endpoint != Endpoint::Revocation;
     while waits_for_it
         && healed.elapsed() < PATIENCE
-        && !seen.lock().unwrap_or_else(PoisonError::into_inner).well
+        && !noted.lock().unwrap_or_else(PoisonError::into_inner).well
     {
         std::thread::sleep(Duration::from_millis(20));
     }
     let again = healed.elapsed();
     over.cancel();
     stage.runtime.block_on(crowd)?;
-    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let noted = noted.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let ms = |value: Option<f64>| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{} ms", milliseconds(value)))
     };
@@ -141,13 +141,14 @@ fn one(
         ms(during.median()),
         ms(during.most()),
         ratio.unwrap_or_default(),
-        seen.answers
+        noted
+            .answers
             .iter()
             .map(|(status, count)| format!("{status}: {count}"))
             .collect::<Vec<_>>()
             .join(", "),
-        format!("{:.1} s", seen.slowest.as_secs_f64()),
-        match (waits_for_it, seen.well) {
+        format!("{:.1} s", noted.slowest.as_secs_f64()),
+        match (waits_for_it, noted.well) {
             (false, _) => "–".to_owned(),
             (true, true) => format!("{:.1} s", again.as_secs_f64()),
             (true, false) => format!("not within {} s", PATIENCE.as_secs()),
@@ -169,19 +170,19 @@ async fn crowd(
     job: Arc<dyn Job>,
     address: std::net::SocketAddr,
     over: CancellationToken,
-    seen: Arc<Mutex<Seen>>,
+    noted: Arc<Mutex<Seen>>,
 ) {
     let mut clients = JoinSet::new();
     for number in 0..HELD_UP {
-        let (job, over, seen) = (Arc::clone(&job), over.clone(), Arc::clone(&seen));
+        let (job, over, noted) = (Arc::clone(&job), over.clone(), Arc::clone(&noted));
         clients
-            .spawn(async move { over.run_until_cancelled(ask(&job, address, number as u64, &seen)).await });
+            .spawn(async move { over.run_until_cancelled(ask(&job, address, number as u64, &noted)).await });
     }
     clients.join_all().await;
 }
 
 /// Asks, and comes back as it is told to.
-async fn ask(job: &Arc<dyn Job>, address: std::net::SocketAddr, seed: u64, seen: &Mutex<Seen>) {
+async fn ask(job: &Arc<dyn Job>, address: std::net::SocketAddr, seed: u64, noted: &Mutex<Seen>) {
     let (mut draw, mut scratch) = (Draw::new(seed), Vec::new());
     let mut client = None;
     while let Some((_, request)) = job.request(&mut draw, &mut scratch) {
@@ -199,10 +200,10 @@ async fn ask(job: &Arc<dyn Job>, address: std::net::SocketAddr, seed: u64, seen:
             Err(_) => (0, false, 1),
         };
         {
-            let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-            *seen.answers.entry(status).or_default() += 1;
-            seen.slowest = seen.slowest.max(began.elapsed());
-            seen.well |= right;
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            *noted.answers.entry(status).or_default() += 1;
+            noted.slowest = noted.slowest.max(began.elapsed());
+            noted.well |= right;
         }
         if status == 0 {
             client = None;
