@@ -122,9 +122,12 @@ impl Profile {
                 endpoint_origins: origins(&GOOGLE_ORIGINS),
                 ..generic
             },
-            Preset::Hydra => {
-                Self { revocation_reach: Reach::Family, refresh_idle_seconds: Some(30 * DAY), ..generic }
-            }
+            Preset::Hydra => Self {
+                audience_parameter: AudienceParameter::Audience,
+                revocation_reach: Reach::Family,
+                refresh_idle_seconds: Some(30 * DAY),
+                ..generic
+            },
             // Consents of one browser share its session, and a revoke ends the session.
             Preset::Keycloak => {
                 Self { revocation_reach: Reach::Grant, refresh_idle_seconds: Some(30 * DAY), ..generic }
