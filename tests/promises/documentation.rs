@@ -199,3 +199,23 @@ fn the_configuration_of_each_issuers_page_can_be_used_and_its_preset_is_explaine
         assert!(document.contains("**Tried** with") ^ document.contains("**Not tried.**"), "{name}");
     }
 }
+
+#[test]
+fn what_a_graphql_query_may_ask_for_is_what_callers_read() {
+    let bounds = std::fs::read_to_string("src/dialect/graphql/bounds.rs").expect("the bounds");
+    let document = std::fs::read_to_string("docs/callers.md").expect("the document");
+    for (constant, what) in [
+        ("TOKENS", "words and signs"),
+        ("BRACKETS", "opening brackets"),
+        ("DEPTH", "levels"),
+        ("FIELDS", "fields"),
+        ("LOOK_UPS", "`project` and `environment`"),
+        ("AUTH_TOKENS", "`authToken`"),
+    ] {
+        let digits = |line: &str| line.chars().filter(char::is_ascii_digit).collect::<String>();
+        let line = |text: &str, start: &str| text.lines().find(|line| line.starts_with(start)).map(digits);
+        let judged = line(&bounds, &format!("const {constant}: usize = "));
+        assert!(judged.is_some(), "{constant}");
+        assert_eq!(judged, line(&document, &format!("| {what} |")), "{what}");
+    }
+}
