@@ -136,6 +136,14 @@ impl std::fmt::Display for ConnectFault {
 }
 
 impl Error {
+    /// A subject token that is refused. The client is told the same for every reason; the log tells them apart, for the
+    /// operator. What the token holds is not logged.
+    #[must_use]
+    pub fn subject_token_refused(why: &str) -> Self {
+        tracing::info!(why, "a subject token was refused");
+        Self::SubjectTokenRefused
+    }
+
     /// The HTTP status and the machine-readable code of this failure: the one place that decides them.
     /// A dialect may have words of its own for the same failure (Slack's, RFC 6749's).
     #[must_use]

@@ -86,10 +86,10 @@ impl IssuerConfig {
             refresh_idle_seconds: or_none(self.refresh_idle_seconds, preset.refresh_idle_seconds),
             refresh_life_seconds: or_none(self.refresh_life_seconds, preset.refresh_life_seconds),
             live_refresh_tokens: or_none(self.live_refresh_tokens, preset.live_refresh_tokens),
-            dead_words: self.dead_words.clone(),
+            dead_words: &self.dead_words | &preset.dead_words,
             scope_separator: self.scope_separator.or(preset.scope_separator),
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
-            endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
+            endpoint_origins: self.endpoint_origins.iter().cloned().chain(preset.endpoint_origins).collect(),
             preset: preset.preset,
         }
     }

@@ -213,8 +213,7 @@ fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut F
                 format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
             faults.push(ConfigFault::new(format!("issuers.{key}.{name}"), problem));
         };
-        let origins = |of: &IssuerConfig| of.endpoint_origins.iter().cloned().collect::<BTreeSet<_>>();
-        if origins(first) != origins(issuer) {
+        if first.profile().endpoint_origins != issuer.profile().endpoint_origins {
             differs("endpoint_origins");
         }
         for (name, url) in issuer.urls() {

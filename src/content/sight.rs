@@ -77,20 +77,17 @@ pub async fn of_client(
             let seen = look(By::AccessToken(&token.hash())).await?;
             match seen.found {
                 Some(_) => seen,
-                None => match by_jwt(app, token).await? {
-                    Some(connection) => look(By::Id(Some(&connection.id))).await?,
-                    None => return Err(Error::SubjectTokenRefused),
-                },
+                None => look(By::Id(Some(&by_jwt(app, token).await?.id))).await?,
             }
         }
     };
     authenticate::admit(app, client_secret, &seen.caller)?;
-    let found = seen.found.ok_or(Error::SubjectTokenRefused)?;
+    let found = seen.found.ok_or_else(|| Error::subject_token_refused(subject::NOT_ITS_OWN))?;
     if found.frozen {
         return Err(freeze::refusal(app, &found.subject.connection).await);
     }
     if found.subject.connection.status == Status::NeedsReconnect {
-        return Err(Error::SubjectTokenRefused);
+        return Err(Error::subject_token_refused(subject::NEEDS_RECONNECT));
     }
     Ok(Sight {
         caller: Arc::new(seen.caller),

@@ -41,6 +41,7 @@ mod keys;
 mod leaks;
 mod limits;
 mod locks;
+mod logged;
 mod machine_room;
 mod manifest_grants;
 mod many;
