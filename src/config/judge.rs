@@ -85,13 +85,21 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
 fn judge_vault(config: &mut Config, faults: &mut Faults) {
     let cure = master_key_cure(&config.database.url);
     let vault = &mut config.vault;
+    if let Some(ours) = vault.command_environment.iter().find(|name| command::is_ours(name)) {
+        let problem =
+            format!("names {ours}, which is Attaché's own; give what the program needs another name");
+        faults.push(ConfigFault::new("vault.command_environment", problem));
+        return;
+    }
+    let given = &vault.command_environment;
     let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
-    let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
-    let master = read_master_key(key, &mut vault.master_key, file, command, &cure, faults);
-    let (file, command) =
-        (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
+    let program = vault.master_key_command.as_deref().map(|command| (command, given.as_slice()));
+    let file = vault.master_key_file.as_deref();
+    let master = read_master_key(key, &mut vault.master_key, file, program, &cure, faults);
+    let program = vault.previous_master_key_command.as_deref().map(|command| (command, given.as_slice()));
+    let file = vault.previous_master_key_file.as_deref();
     let previous =
-        read_master_key(previous_key, &mut vault.previous_master_key, file, command, &cure, faults);
+        read_master_key(previous_key, &mut vault.previous_master_key, file, program, &cure, faults);
     if matches!(master, Ok(None)) {
         faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
     }
@@ -113,16 +121,17 @@ fn master_key_cure(url: &Token) -> String {
     }
 }
 
-/// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
+/// A master key's id. It comes as a value, as a file or from a program, with the variables that it is given; `Err` when
+/// there is a fault.
 fn read_master_key(
     key: &str,
     value: &mut Option<Token>,
     file: Option<&Path>,
-    command: Option<&[String]>,
+    program: Option<(&[String], &[String])>,
     cure: &str,
     faults: &mut Faults,
 ) -> Result<Option<String>, ()> {
-    if command.is_some() && (file.is_some() || value.is_some()) {
+    if program.is_some() && (file.is_some() || value.is_some()) {
         let problem = format!("is given twice, here and as {key}_command; keep one");
         faults.push(ConfigFault::new(key, problem));
         return Err(());
@@ -130,8 +139,8 @@ fn read_master_key(
     if !read_secret(key, value, file, faults) {
         return Err(());
     }
-    if let Some(command) = command {
-        match command::output(command) {
+    if let Some((command, given)) = program {
+        match command::output(command, given) {
             Ok(secret) => *value = Some(secret),
             Err(problem) => {
                 faults.push(ConfigFault::new(format!("{key}_command"), problem));
