@@ -10,6 +10,7 @@ mod limits;
 mod outbound;
 pub mod section;
 mod unused;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::fmt;

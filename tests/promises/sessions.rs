@@ -50,12 +50,12 @@ async fn a_person_sees_where_they_are_signed_in_and_since_when_and_no_more(
     for text in ["Mozilla", "140", "127.0.0.1"] {
         assert!(!page.says(text), "{text} in {}", page.text);
     }
+    assert!(page.says("Chrome on Android, last used 3 hours ago"), "{}", page.text);
     assert_eq!((others(&page).len(), others(&stranger.get(PAGE).await).len()), (1, 0));
     // Its use is noted, exact to some minutes.
     phone.get(PAGE).await;
     let page = laptop.get(PAGE).await;
-    let row = page.text.split("Chrome on Android").nth(1).expect("a row");
-    assert!(row.contains("just now"), "{}", page.text);
+    assert!(page.says("Chrome on Android, last used just now"), "{}", page.text);
     assert!(laptop.get("/account/connected-apps").await.says(&format!("href=\"{PAGE}\"")));
 }
 
