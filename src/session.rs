@@ -1,6 +1,8 @@
 //! Browser sessions in our database: the cookie's id is kept as a hash, the data sealed with the house key.
 //! Speaks to tower-sessions; nothing else writes the `sessions` table.
 
+mod store;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -19,6 +21,10 @@ use crate::db::{Db, DbConnection};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Sealed, Verified};
 
+pub use self::store::{Ending, Listed, end, of_account};
+
+/// The key in a session's data of what its browser is called.
+pub const BROWSER: &str = "browser";
 /// Seconds from sign-in to the next one.
 pub const LIFETIME: i64 = 12 * 3600;
 /// The key in a session's data that names the signed-in account.
@@ -104,7 +110,9 @@ impl Sessions {
     }
 }
 
-fn hash(id: Id) -> TokenHash {
+/// What is kept of a session's id.
+#[must_use]
+pub fn hash(id: Id) -> TokenHash {
     TokenHash::of(&id.to_string())
 }
 
@@ -113,7 +121,11 @@ fn place(hash: &TokenHash) -> Place {
 }
 
 fn account(record: &Record) -> Option<String> {
-    record.data.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned)
+    text(record, ACCOUNT)
+}
+
+fn text(record: &Record, key: &str) -> Option<String> {
+    record.data.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
 fn backend(error: &sqlx::Error) -> Error {
@@ -124,16 +136,20 @@ fn backend(error: &sqlx::Error) -> Error {
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
         // 128 random bits: another session with this id is not expected, and the primary key refuses it.
-        let hash = hash(record.id);
+        let (hash, now, account) = (hash(record.id), self.clock.now(), account(record));
+        let signed_in_at = account.as_ref().map(|_| now.unix());
         self.db
             .execute(
                 sqlx::query(
-                    "INSERT INTO sessions (id_hash, account_id, data, expires_at) VALUES ($1, $2, $3, $4)",
+                    "INSERT INTO sessions (id_hash, account_id, data, expires_at, signed_in_at, used_at, browser) \
+                     VALUES ($1, $2, $3, $4, $5, $5, $6)",
                 )
                 .bind(hash.as_str())
-                .bind(account(record))
+                .bind(account)
                 .bind(self.seal(&hash, &record.data)?)
-                .bind(self.clock.now().plus(LIFETIME).unix()),
+                .bind(now.plus(LIFETIME).unix())
+                .bind(signed_in_at)
+                .bind(text(record, BROWSER)),
             )
             .await
             .map(drop)
@@ -160,15 +176,19 @@ impl SessionStore for Sessions {
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let hash = hash(*id);
-        let row = sqlx::query("SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2")
+        let now = self.clock.now();
+        let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
+        let row = sqlx::query(select)
             .bind(hash.as_str())
-            .bind(self.clock.now().unix())
+            .bind(now.unix())
             .fetch_optional(&self.db.pool)
             .await
             .map_err(|error| backend(&error))?;
         let Some(row) = row else { return Ok(None) };
         let sealed: String = row.try_get("data").map_err(|error| backend(&error))?;
         let expires_at: i64 = row.try_get("expires_at").map_err(|error| backend(&error))?;
+        let used_at: Option<i64> = row.try_get("used_at").map_err(|error| backend(&error))?;
+        store::touch(&self.db, &hash, used_at, now).await;
         let opened = self.house_key.open(&place(&hash), &Sealed(sealed));
         let json = opened.map_err(|error| Error::Decode(error.to_string()))?;
         let data = serde_json::from_str(json.expose()).map_err(|error| Error::Decode(error.to_string()))?;

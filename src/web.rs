@@ -2,6 +2,7 @@
 //! slices use it; no machine dialect does.
 
 pub mod assets;
+pub mod browser_name;
 pub mod failure;
 pub mod forms;
 pub mod headers;

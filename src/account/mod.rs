@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod delete;
 pub mod pages;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 mod store;

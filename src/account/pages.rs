@@ -1,9 +1,11 @@
 //! The pages of signing in and out.
 
+mod sessions;
+
 use askama::Template;
 use axum::Router;
 use axum::extract::{RawQuery, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -18,7 +20,7 @@ use crate::ledger::{self, Action, Entry};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
-use crate::web::{Browser, SignedInBrowser, encode, html, return_to, see_other, take_to};
+use crate::web::{Browser, SignedInBrowser, browser_name, encode, html, return_to, see_other, take_to};
 
 pub fn router() -> Router<App> {
     Router::new()
@@ -26,6 +28,9 @@ pub fn router() -> Router<App> {
         .route("/sign-in", get(start))
         .route("/sign-in/callback", get(callback))
         .route("/sign-out", post(leave))
+        .route("/account/sessions", get(sessions::show))
+        .route("/account/sessions/end", post(sessions::end))
+        .route("/account/sessions/end-others", post(sessions::end_others))
         .route("/account/delete", post(remove))
         .route("/account/deleted", get(deleted))
 }
@@ -70,6 +75,7 @@ async fn start(
 async fn callback(
     State(app): State<App>,
     method: axum::http::Method,
+    headers: HeaderMap,
     mut browser: Browser,
     RawQuery(query): RawQuery,
 ) -> Result<Response, PageFailure> {
@@ -84,6 +90,7 @@ async fn callback(
     let binding = browser.bound().ok_or_else(elsewhere)?;
     let (account, return_to) = sign_in::complete(&app, &binding, &callback).await?;
     browser.sign_in(&account).await?;
+    browser_name::keep(&browser.session, &headers).await?;
     record(&app, Action::SignedIn, &account.id).await?;
     Ok(see_other(&return_to))
 }

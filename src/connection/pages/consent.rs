@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
-use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
+use crate::web::view::{self, Environment, Face, HomePage, Page, Permission, Time};
 use crate::web::{SignedInBrowser, encode, html, take_to};
 
 /// Who asks for what. Shown only to a signed-in person.
@@ -174,6 +174,11 @@ pub async fn go_on(
     let SignedInBrowser { account, binding, .. } = form.signed_in;
     let third_party = app_to_connect(&app, &key).await?;
     let Answer { link, chosen } = form.fields;
+    app.limits.admit_connect(&account.id).map_err(|error| {
+        let again =
+            view::Link { label: "Try again".to_owned(), href: format!("/connect/{key}{}", link.query()) };
+        PageFailure { error, way_back: Some(again) }
+    })?;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
     let wish = link.wish(&third_party)?;
     let before = renewed(&app, &account, &third_party, &wish).await?;
