@@ -119,18 +119,11 @@ pub enum ConnectFault {
 impl std::fmt::Display for ConnectFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
-            Self::OtherPerson { began, now } => {
-                return write!(
-                    formatter,
-                    "This was begun as {began}, and now you are signed in here as {now}. Nothing was stored."
-                );
+            Self::OtherPerson { .. } => {
+                "This consent was begun by the person who was signed in here before. Nothing was stored."
             }
-            Self::OtherIdentity { expected, came } => {
-                return write!(
-                    formatter,
-                    "You are signed in here as {expected}, and agreed as {came}. This app takes only the account that you \
-                     are signed in with. Nothing was stored."
-                );
+            Self::OtherIdentity { .. } => {
+                "Another account agreed than the one that is signed in here. Nothing was stored."
             }
             Self::StateUnknown => "This consent is too old, or it was already used. Nothing was changed.",
             Self::Foreign => {
@@ -146,6 +139,25 @@ impl std::fmt::Display for ConnectFault {
             }
             Self::Issuer(sentence) => sentence,
         })
+    }
+}
+
+impl ConnectFault {
+    /// For the person themselves, with names. Logs and the ledger outlive people, and have the sentence without.
+    #[must_use]
+    pub fn to_the_person(&self) -> String {
+        match self {
+            Self::OtherPerson { began, now } => {
+                format!(
+                    "This was begun as {began}, and now you are signed in here as {now}. Nothing was stored."
+                )
+            }
+            Self::OtherIdentity { expected, came } => format!(
+                "You are signed in here as {expected}, and agreed as {came}. This app takes only the account that you are \
+                 signed in with. Nothing was stored."
+            ),
+            other => other.to_string(),
+        }
     }
 }
 

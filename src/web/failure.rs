@@ -118,6 +118,7 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
 fn sentence(error: &Error) -> String {
     match error {
         Error::ConnectionNotFound => "No app of yours is connected under this address.".to_owned(),
+        Error::ConnectFailed(fault) => fault.to_the_person(),
         error => error.to_string(),
     }
 }

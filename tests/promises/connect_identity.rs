@@ -36,6 +36,8 @@ async fn consenting_as_somebody_else_stores_nothing_and_returns_the_grant(
     assert!(page.says("another account") && page.says("Nothing was stored"), "{}", page.text);
     let came = if id_tokens { "reader@sandbox.test" } else { READER };
     assert!(page.says("as editor@sandbox.test") && page.says(&format!("agreed as {came}")), "{}", page.text);
+    let kept = world.rows("ledger WHERE detail LIKE '%@sandbox.test%'").await;
+    assert_eq!(kept, 0, "the ledger outlives the people that it is about");
     // Trying again asks which account is meant, though the issuer knows one already.
     assert!(page.says(&format!("/connect/{APP}?prompt=select_account")), "{}", page.text);
     let again = person.get(&format!("/connect/{APP}?prompt=select_account")).await;

@@ -106,14 +106,14 @@ async fn where_the_issuer_cannot_be_asked_the_person_is_signed_out_here_and_told
 ) {
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
-    // Another process, which knows nothing of the issuer yet.
-    let fresh = world.replica().await;
     if let Some(shape) = shape {
         world.issuer.faults().discovery_shape.always(shape);
     }
     if let Some(fault) = fault {
         world.issuer.faults().discovery.always(fault);
     }
+    // Another process, which knows nothing of the issuer yet.
+    let fresh = world.replica().await;
     let csrf = person.get(LIST).await.csrf();
     let headers = [("origin", world.public_url.as_str()), ("sec-fetch-site", "same-origin")];
     let form = [("csrf", csrf.as_str())];
@@ -141,21 +141,16 @@ async fn where_the_issuer_cannot_be_asked_the_person_is_signed_out_here_and_told
 #[case::without_login(json!(["none", "select_account"]), None, Some("select_account"), Some("select_account"))]
 #[case::neither(json!(["none"]), None, None, None)]
 #[case::nothing_said(json!(null), None, Some("select_account"), Some("login"))]
-#[case::the_operator_knows(json!(["none"]), Some("[\"login\"]"), Some("login"), Some("login"))]
+#[case::the_operator_knows(json!(["none"]), Some("profile = \"auth0\"\nprompts = [\"login\"]"), Some("login"), Some("login"))]
 #[tokio::test]
 async fn only_what_the_issuer_knows_is_it_told_to_ask(
     #[case] known: serde_json::Value,
-    #[case] said: Option<&str>,
+    #[case] said: Option<&'static str>,
     #[case] choice: Option<&str>,
     #[case] login: Option<&str>,
 ) {
-    let mut plan = Plan::default();
-    let profile;
-    if let Some(said) = said {
-        profile = format!("profile = \"auth0\"\nprompts = {said}");
-        plan.replace = vec![("profile = \"auth0\"", Box::leak(profile.into_boxed_str()))];
-    }
-    let world = World::planned(Sqlite, plan).await;
+    let replace = said.map(|said| ("profile = \"auth0\"", said)).into_iter().collect();
+    let world = World::planned(Sqlite, Plan { replace, ..Plan::default() }).await;
     world.issuer.faults().discovery_shape.always(DiscoveryShape::With("prompt_values_supported", known));
     let person = Person::new(&world);
     assert_eq!(prompt(&person, "/sign-in?prompt=select_account").await.as_deref(), choice);
