@@ -1,5 +1,5 @@
 //! Browser sessions in our database: the cookie's id is kept as a hash, the data sealed with the house key.
-//! Speaks to tower-sessions; nothing else writes the `sessions` table.
+//! Speaks to tower-sessions; nothing else writes the `sessions` table. Nobody has one before they sign in.
 
 mod store;
 
@@ -29,6 +29,10 @@ pub const BROWSER: &str = "browser";
 pub const LIFETIME: i64 = 12 * 3600;
 /// The key in a session's data that names the signed-in account.
 pub const ACCOUNT: &str = "account";
+/// The key of the mark of the browser that it is in: what its forms and consents are bound to.
+pub const MARK: &str = "mark";
+/// The key of the ID token of its sign-in, which the issuer is shown when it ends.
+pub const ID_TOKEN: &str = "id_token";
 
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -37,17 +41,29 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
-/// The cookie: `__Host-` on https; on loopback http, where browsers refuse that and take all ports for one host, with the
-/// port.
+/// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
+/// take all ports for one host, with the port.
+#[must_use]
+pub fn cookie_name(app: &App) -> String {
+    if is_secure(app) {
+        return "__Host-attache".to_owned();
+    }
+    format!("attache-{}", app.config.public_url.port_or_known_default().unwrap_or_default())
+}
+
+/// Whether browsers may send our cookies over https only.
+#[must_use]
+pub fn is_secure(app: &App) -> bool {
+    app.config.public_url.scheme() == "https"
+}
+
 #[must_use]
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
-    let secure = app.config.public_url.scheme() == "https";
-    let port = app.config.public_url.port_or_known_default().unwrap_or_default();
     let store =
         Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
     SessionManagerLayer::new(store)
-        .with_name(if secure { "__Host-attache".to_owned() } else { format!("attache-{port}") })
-        .with_secure(secure)
+        .with_name(cookie_name(app))
+        .with_secure(is_secure(app))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")

@@ -1,6 +1,7 @@
 //! The endpoints of an issuer: what the operator said, else what its metadata say, judged and kept.
 //! How they are kept is said in [`super::last_good`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -34,6 +35,8 @@ pub struct Endpoints {
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
+    /// The `prompt` values that it says it knows, where it says so.
+    pub prompts: Option<BTreeSet<String>>,
     /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
     pub unseen: Option<IssuerFault>,
 }
@@ -55,6 +58,7 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 jwks: None,
                 end_session: None,
                 sends_iss: false,
+                prompts: None,
                 unseen: None,
             }));
         }
@@ -108,6 +112,10 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
         jwks: optional("jwks_uri")?,
         end_session: optional("end_session_endpoint")?,
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        prompts: document
+            .get("prompt_values_supported")
+            .and_then(Value::as_array)
+            .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         unseen,
     })
 }

@@ -85,6 +85,7 @@ impl Profile {
             dead_words: BTreeSet::new(),
             scope_separator: None,
             calls_at_once: calls_at_once(),
+            prompts: None,
             endpoint_origins: BTreeSet::new(),
         };
         match preset {
@@ -119,6 +120,8 @@ impl Profile {
                 rotation: Rotation::Reusable,
                 refresh_idle_seconds: Some(SIX_MONTHS),
                 live_refresh_tokens: Some(GOOGLE_LIVE_REFRESH_TOKENS),
+                // Its metadata does not say that it refuses `login`, and with it the whole request.
+                prompts: Some(BTreeSet::from(["consent", "select_account"].map(str::to_owned))),
                 endpoint_origins: origins(&GOOGLE_ORIGINS),
                 ..generic
             },

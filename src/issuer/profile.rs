@@ -105,6 +105,9 @@ pub struct Profile {
     /// Refreshes that are asked of it at one time.
     #[serde(default = "calls_at_once")]
     pub calls_at_once: u16,
+    /// The `prompt` values that it knows, where its metadata does not say so or is wrong.
+    #[serde(default)]
+    pub prompts: Option<BTreeSet<String>>,
     /// Origins other than the issuer's own that its metadata may name as endpoints.
     #[serde(default)]
     pub endpoint_origins: BTreeSet<Url>,

@@ -33,8 +33,28 @@ impl PageFailure {
             error,
             Error::ConnectFailed(ref fault) if *fault != ConnectFault::AppClosed
         ) || matches!(error, Error::IssuerUnavailable { .. });
-        let link = Link { label: "Try again".to_owned(), href: format!("/connect/{app_key}") };
+        let connect = format!("/connect/{app_key}");
+        let href = match &error {
+            // It asks which account is meant: the one that the issuer knows already would come again.
+            Error::ConnectFailed(ConnectFault::OtherIdentity { .. }) => {
+                format!("{connect}?prompt=select_account")
+            }
+            Error::ConnectFailed(ConnectFault::OtherPerson { .. }) => {
+                format!("/sign-in?prompt=select_account&return_to={}", super::encode(&connect))
+            }
+            _ => connect,
+        };
+        let link = Link { label: "Try again".to_owned(), href };
         Self { error, way_back: again.then_some(link) }
+    }
+
+    /// A failure of signing in: the next step is to begin again, toward the same page.
+    #[must_use]
+    pub fn of_signing_in(error: Error, path: &str) -> Self {
+        let link =
+            Link { label: "Sign in".to_owned(), href: format!("/sign-in?return_to={}", super::encode(path)) };
+        let usual = path == super::return_to::USUAL;
+        Self { error, way_back: (!usual).then_some(link) }
     }
 }
 
@@ -81,6 +101,9 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
         Error::SignInRequired => "Please sign in",
         Error::SignInFailed(_) => "Signing in did not work",
         Error::ConnectFailed(ConnectFault::Denied) => "Nothing was connected",
+        Error::ConnectFailed(ConnectFault::OtherPerson { .. } | ConnectFault::OtherIdentity { .. }) => {
+            "That was another account"
+        }
         Error::ConnectFailed(_) => "Connecting did not work",
         Error::ForgedRequest => "That form was not ours",
         Error::IssuerUnavailable { .. } => "The other service does not answer",
@@ -95,6 +118,7 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
 fn sentence(error: &Error) -> String {
     match error {
         Error::ConnectionNotFound => "No app of yours is connected under this address.".to_owned(),
+        Error::ConnectFailed(fault) => fault.to_the_person(),
         error => error.to_string(),
     }
 }

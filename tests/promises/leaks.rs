@@ -52,19 +52,14 @@ impl Seen {
     }
 }
 
-/// The PKCE verifiers of the consents and sign-ins that are under way.
+/// The PKCE verifiers of the consents that are under way. Those of sign-ins no server keeps.
 async fn verifiers(world: &World, seen: &mut Seen) {
-    let tables = [
-        ("connect_attempts", "SELECT state_hash, verifier FROM connect_attempts"),
-        ("sign_in_attempts", "SELECT state_hash, verifier FROM sign_in_attempts"),
-    ];
-    for (table, sql) in tables {
-        for row in sqlx::query(sql).fetch_all(&world.app.db.pool).await.expect("a query") {
-            let (hash, sealed): (String, String) = (row.get(0), row.get(1));
-            let place = Place::new(table, "verifier", &hash, &[]);
-            let verifier = world.app.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
-            seen.secrets.insert(verifier.expose().to_owned());
-        }
+    let sql = "SELECT state_hash, verifier FROM connect_attempts";
+    for row in sqlx::query(sql).fetch_all(&world.app.db.pool).await.expect("a query") {
+        let (hash, sealed): (String, String) = (row.get(0), row.get(1));
+        let place = Place::new("connect_attempts", "verifier", &hash, &[]);
+        let verifier = world.app.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
+        seen.secrets.insert(verifier.expose().to_owned());
     }
 }
 

@@ -59,6 +59,8 @@ pub struct Link {
     state: Option<String>,
     /// Present where the person wants less: then only the scopes that are named by `may-…` are kept.
     narrow: Option<String>,
+    /// What the issuer is to ask, whoever it knows already.
+    prompt: Option<String>,
     #[serde(flatten)]
     more: BTreeMap<String, String>,
 }
@@ -94,6 +96,7 @@ impl Link {
             return_to_app: back.transpose()?,
             choice,
             narrow: self.kept(),
+            prompt: self.prompt.as_deref().and_then(|word| word.parse().ok()),
         })
     }
 
@@ -103,6 +106,7 @@ impl Link {
             ("redirect_uri", &self.redirect_uri),
             ("state", &self.state),
             ("narrow", &self.narrow),
+            ("prompt", &self.prompt),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
         let kept = self.more.iter().filter(|(name, _)| name.starts_with(KEPT));
