@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 
 use crate::connection::state::Cause;
+use crate::issuer::callback::AuthorizationError;
 use crate::limits::Limited;
 use crate::load::Crowded;
 
@@ -108,7 +109,9 @@ pub enum ConnectFault {
     ScopeMismatch,
     /// The answer did not come from the issuer that was asked (RFC 9207).
     WrongIssuer,
-    /// The issuer reported or did something else; the text is ours.
+    /// The issuer gave no code, by this word; the text is for the person.
+    Refused(AuthorizationError, String),
+    /// The issuer did something else; the text is ours.
     Issuer(String),
 }
 
@@ -130,7 +133,7 @@ impl std::fmt::Display for ConnectFault {
             Self::WrongIssuer => {
                 "The answer did not come from the service that was asked. Nothing was stored."
             }
-            Self::Issuer(sentence) => sentence,
+            Self::Refused(_, sentence) | Self::Issuer(sentence) => sentence,
         })
     }
 }

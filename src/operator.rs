@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::select::{Asked, Person};
 use crate::App;
-use crate::account::delete;
+use crate::account::{KnownAs, delete};
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
 use crate::app::revocation::{self, Revocation};
@@ -189,7 +189,7 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
             Ok(Answer::line(format!(
                 "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
-                account.id
+                KnownAs::from(account)
             )))
         }
     }

@@ -43,13 +43,7 @@ impl FromRequestParts<App> for Browser {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageFailure> {
         let session = <Session as FromRequestParts<App>>::from_request_parts(parts, app).await;
         let session = session.map_err(|_| Error::Internal("There is no session layer.".to_owned()))?;
-        let csrf: Option<String> = session.get(CSRF).await.map_err(|error| broken(&error))?;
-        let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
-        let account = match account_id {
-            Some(id) => account::by_id(app, &id).await.map_err(Error::from)?.map(Arc::unwrap_or_clone),
-            None => None,
-        };
-        Ok(Self { session, csrf: csrf.map(Token::new), account })
+        Ok(Self::of(session, app).await?)
     }
 }
 
@@ -67,6 +61,20 @@ fn broken(error: &tower_sessions::session::Error) -> Error {
 }
 
 impl Browser {
+    /// Who is there, by their session.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn of(session: Session, app: &App) -> Result<Self, Error> {
+        let csrf: Option<String> = session.get(CSRF).await.map_err(|error| broken(&error))?;
+        let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
+        let account = match account_id {
+            Some(id) => account::by_id(app, &id).await?.map(Arc::unwrap_or_clone),
+            None => None,
+        };
+        Ok(Self { session, csrf: csrf.map(Token::new), account })
+    }
+
     /// What binds an answer of an issuer to this browser; makes a session when there is none yet.
     ///
     /// # Errors

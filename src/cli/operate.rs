@@ -9,6 +9,7 @@ use attache::connection::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;
+use attache::shown::shown;
 use attache::{App, db, start};
 
 use super::{ConfigFile, Failure};
@@ -138,6 +139,7 @@ pub async fn operate_in_steps(
 
 pub fn print(answer: &Answer) {
     for line in &answer.lines {
+        let line = shown(line);
         if answer.secret.is_some() { warn_them!("{line}") } else { say!("{line}") }
     }
     if let Some(secret) = &answer.secret {
