@@ -79,7 +79,10 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
-    #[error("A secret that is stored for this cannot be opened. Only the operator can mend that.")]
+    #[error(
+        "A secret that is stored for this cannot be opened, so nothing is handed out of it. The operator finds it by \
+         `attache vault status`, which says what mends it."
+    )]
     Damaged,
     #[error(
         "The data here was restored from an older copy, and the operator has not said yet that it is to be used. Try \

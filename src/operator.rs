@@ -26,7 +26,9 @@ use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::connection::selection::Why;
 use crate::error::Error;
+use crate::issuer::discovery::endpoints;
 use crate::issuer::look_up::revocation_endpoint;
+use crate::issuer::scope;
 use crate::secret::Token;
 use crate::vault::rotate::Progress;
 
@@ -139,11 +141,15 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
             let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer::of(registered(app, &added)))
+            Ok(Answer::of(registered(app, &added).await))
         }
         Command::ImportManifest(asked) => {
             let imported = import(app, asked).await?;
-            Ok(Answer::of(imported.iter().flat_map(|added| registered(app, added)).collect()))
+            let mut lines = Vec::new();
+            for added in &imported {
+                lines.extend(registered(app, added).await);
+            }
+            Ok(Answer::of(lines))
         }
         Command::ListApps => list_apps(app).await,
         Command::RemoveApp { key } => {
@@ -195,12 +201,20 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     }
 }
 
-fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
-    vec![
+async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
+    let mut lines = vec![
         format!("{} {} is registered.", third_party.id, third_party.key),
         format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
         format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
-    ]
+    ];
+    lines.extend(lasts(app, third_party).await.map(|warning| format!("  {} {warning}", third_party.key)));
+    lines
+}
+
+/// Why an app's connections may not last; None where nothing speaks for that, or the issuer cannot be asked now.
+async fn lasts(app: &App, third_party: &ThirdPartyApp) -> Option<&'static str> {
+    let endpoints = endpoints(&app.issuers, &third_party.issuer).await.ok()?;
+    scope::ends_with_the_session(&third_party.scopes, endpoints.offers_offline_access)
 }
 
 async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {

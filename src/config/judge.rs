@@ -47,7 +47,8 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
     let public = &config.public_url;
-    if !app::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some() {
+    if !app::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some()
+    {
         faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
     } else if public.scheme() == "http" && !app::is_loopback(public) {
         faults

@@ -36,12 +36,7 @@ pub enum Which {
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live, or not meant.
-pub async fn end(
-    app: &App,
-    connection: &Connection,
-    which: Which,
-    actor: &str,
-) -> Result<Telling, Error> {
+pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) -> Result<Telling, Error> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     if !connections::begin_revoke(app, &mut transaction, &connection.id, which, now).await? {

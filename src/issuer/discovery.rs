@@ -10,6 +10,7 @@ use super::blot::quote;
 use super::key_set::CachedKeys;
 use super::last_good::{LastGood, PAUSE, Terms};
 use super::metadata::{Published, endpoint, published};
+use super::scope::OFFLINE_ACCESS;
 use super::{Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which the metadata is asked for again.
@@ -34,6 +35,8 @@ pub struct Endpoints {
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
+    /// Whether it lists the scope `offline_access`; None where it lists no scopes.
+    pub offers_offline_access: Option<bool>,
     /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
     pub unseen: Option<IssuerFault>,
 }
@@ -55,6 +58,7 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 jwks: None,
                 end_session: None,
                 sends_iss: false,
+                offers_offline_access: None,
                 unseen: None,
             }));
         }
@@ -108,6 +112,10 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
         jwks: optional("jwks_uri")?,
         end_session: optional("end_session_endpoint")?,
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
+        offers_offline_access: document
+            .get("scopes_supported")
+            .and_then(Value::as_array)
+            .map(|scopes| scopes.iter().any(|scope| scope == OFFLINE_ACCESS)),
         unseen,
     })
 }

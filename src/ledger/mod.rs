@@ -20,9 +20,7 @@ pub use store::{DayOfUse, Line, append};
 use crate::App;
 
 /// What happened. The names are stored.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Action {
     SignedIn,

@@ -28,6 +28,11 @@ pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
     let identity = identity(&connection, account.as_deref());
     let facts = facts(&connection, person, identity, app.clock.now());
     lines.extend(facts.into_iter().map(|(name, value)| format!("  {name:<14} {value}")));
+    if connection.is_live()
+        && let Some(warning) = super::lasts(app, &third_party).await
+    {
+        lines.push(format!("  {} {warning}", third_party.key));
+    }
     lines.push(String::new());
     for entry in ledger::of_connection(app, id, None, ENTRIES).await? {
         lines.extend(told(&entry));
@@ -50,6 +55,9 @@ fn facts(
         (Some(_), Some(ends)) => format!("held until {}", moment(ends)),
     };
     let refresh = match (&connection.refresh_token, connection.refresh_expires_at) {
+        (None, _) if connection.is_live() => {
+            "none: when the access token ends, the person must connect the app again".to_owned()
+        }
         (None, _) => "none".to_owned(),
         (Some(_), None) => "held".to_owned(),
         (Some(_), Some(ends)) => format!("held until {} at the latest", moment(ends)),

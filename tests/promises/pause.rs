@@ -50,7 +50,7 @@ async fn a_person_pauses_an_app_and_lets_it_go_on(#[values(Sqlite, Postgres)] da
     world.access_token(&connection).await;
     assert_eq!(told(&world, &connection).await, [Value::Null, Value::Null]);
     let page = person.get(&path).await;
-    assert!(page.says("You let this app go on.") && page.says("Active"), "{}", page.text);
+    assert!(page.says("You resumed this app.") && page.says("Active"), "{}", page.text);
     assert_eq!(world.issuer.refreshes(), 0);
     // What is paused can be stopped for good.
     press(&person, &connection, "pause").await;

@@ -66,7 +66,11 @@ fn out(out: Out) -> String {
         (0, _) => "Nothing that was handed out before is still good.".to_owned(),
         (1, Some(_)) => "One access token that was handed out before ends by itself by then.".to_owned(),
         (1, None) => "One access token was handed out before; nobody knows when it ends.".to_owned(),
-        (many, Some(_)) => format!("{many} access tokens that were handed out before end by themselves by then."),
-        (many, None) => format!("{many} access tokens were handed out before; nobody knows when the last one ends."),
+        (many, Some(_)) => {
+            format!("{many} access tokens that were handed out before end by themselves by then.")
+        }
+        (many, None) => {
+            format!("{many} access tokens were handed out before; nobody knows when the last one ends.")
+        }
     }
 }

@@ -78,10 +78,14 @@ pub fn why_you(cause: Option<Cause>, issuer: &str) -> String {
 fn what_happened(cause: Option<Cause>, issuer: &str) -> String {
     match cause {
         Some(Cause::RevokedUpstream) => {
-            format!("{issuer} says that the access was ended there, by you or by somebody who looks after it.")
+            format!(
+                "{issuer} says that the access was ended there, by you or by somebody who looks after it."
+            )
         }
         Some(Cause::RotationLost) => {
-            format!("An answer of {issuer} was lost on its way, so what is kept here is good no more. Nobody did anything wrong.")
+            format!(
+                "An answer of {issuer} was lost on its way, so what is kept here is good no more. Nobody did anything wrong."
+            )
         }
         Some(Cause::Expired) => {
             format!("The access ran out at {issuer}: it was too old, or not used for too long.")
@@ -89,7 +93,9 @@ fn what_happened(cause: Option<Cause>, issuer: &str) -> String {
         Some(Cause::NoRefreshToken) => {
             format!("{issuer} gave access for a limited time, and that time is over.")
         }
-        Some(Cause::Refused) => format!("{issuer} refused to renew the access several times, and does not say why."),
+        Some(Cause::Refused) => {
+            format!("{issuer} refused to renew the access several times, and does not say why.")
+        }
         Some(Cause::InteractionRequired) => format!("{issuer} wants you to confirm something there."),
         Some(Cause::LoginRequired) => format!("{issuer} wants you to sign in there again."),
         Some(Cause::ConsentRequired) => format!("{issuer} wants you to agree there again."),
@@ -100,7 +106,8 @@ fn what_happened(cause: Option<Cause>, issuer: &str) -> String {
         Some(Cause::RestoredCopy) => format!(
             "What is kept here was restored from an older copy, and {issuer} does not take it any more."
         ),
-        Some(Cause::UnusableToken | Cause::ClientRefused | Cause::SharedGrant | Cause::Unconfirmed) | None => {
+        Some(Cause::UnusableToken | Cause::ClientRefused | Cause::SharedGrant | Cause::Unconfirmed)
+        | None => {
             format!("{issuer} gives nothing more.")
         }
     }
