@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 
 use crate::connection::state::Cause;
+use crate::issuer::callback::AuthorizationError;
 use crate::limits::Limited;
 use crate::load::Crowded;
 
@@ -80,7 +81,10 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
-    #[error("A secret that is stored for this cannot be opened. Only the operator can mend that.")]
+    #[error(
+        "A secret that is stored for this cannot be opened, so nothing is handed out of it. The operator finds it by \
+         `attache vault status`, which says what mends it."
+    )]
     Damaged,
     #[error(
         "The data here was restored from an older copy, and the operator has not said yet that it is to be used. Try \
@@ -112,7 +116,9 @@ pub enum ConnectFault {
     ScopeMismatch,
     /// The answer did not come from the issuer that was asked (RFC 9207).
     WrongIssuer,
-    /// The issuer reported or did something else; the text is ours.
+    /// The issuer gave no code, by this word; the text is for the person.
+    Refused(AuthorizationError, String),
+    /// The issuer did something else; the text is ours.
     Issuer(String),
 }
 
@@ -137,7 +143,7 @@ impl std::fmt::Display for ConnectFault {
             Self::WrongIssuer => {
                 "The answer did not come from the service that was asked. Nothing was stored."
             }
-            Self::Issuer(sentence) => sentence,
+            Self::Refused(_, sentence) | Self::Issuer(sentence) => sentence,
         })
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
 //! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
+//! * [`shown`] is how a text of anybody's stands on a page or in a terminal.
 //! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
@@ -52,6 +53,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod session;
+pub mod shown;
 pub mod start;
 pub mod torture;
 pub mod vault;
@@ -184,6 +186,9 @@ pub fn router(app: App) -> Router {
         .merge(account::pages::router())
         .merge(app::pages::router())
         .merge(connection::pages::router())
+        .fallback(dialect::not_found)
+        .method_not_allowed_fallback(dialect::method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), web::failure::dress_for_the_signed_in))
         .layer(session::layer(&app))
         .layer(middleware::from_fn(web::failure::dress));
     let machines = Router::new()
@@ -196,7 +201,6 @@ pub fn router(app: App) -> Router {
         .merge(machines)
         .route(web::view::STYLESHEET, get(web::assets::stylesheet))
         .route("/favicon.ico", get(web::assets::icon))
-        .fallback(dialect::not_found)
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
         .layer(ServiceBuilder::new().layer(edge::layer(&app)).layer(DefaultBodyLimit::max(BODY_LIMIT)))

@@ -72,7 +72,7 @@ async fn end(app: &App, id: &str) -> Result<(), Error> {
     for connection in connection::live_of_account(app, id).await? {
         match revoke::revoke(app, &connection, id).await {
             // Somebody else was quicker.
-            Ok(()) | Err(Error::ConnectionNotFound) => {}
+            Ok(_) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),
         }
     }

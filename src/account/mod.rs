@@ -48,6 +48,32 @@ impl Account {
     }
 }
 
+/// A person as operators are told of them: by e-mail and name where these are known, and by the account's id.
+#[derive(Clone, Debug)]
+pub struct KnownAs {
+    pub id: String,
+    pub subject: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+impl From<Account> for KnownAs {
+    fn from(Account { id, subject, name, email, .. }: Account) -> Self {
+        Self { id, subject, name, email }
+    }
+}
+
+impl std::fmt::Display for KnownAs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.email, &self.name) {
+            (Some(email), Some(name)) => write!(formatter, "{email} ({name})")?,
+            (Some(known), None) | (None, Some(known)) => write!(formatter, "{known}")?,
+            (None, None) => write!(formatter, "subject {}", self.subject)?,
+        }
+        write!(formatter, ", {}", self.id)
+    }
+}
+
 /// # Errors
 /// When the database does not answer.
 pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {

@@ -45,7 +45,8 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
     let public = &config.public_url;
-    if !is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some() {
+    if !app::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some()
+    {
         faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
     } else if public.scheme() == "http" && !app::is_loopback(public) {
         faults
@@ -111,7 +112,7 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
         (Some(identifier), ..) => match Url::parse(identifier) {
-            Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
+            Ok(url) if app::is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
             }
             _ => faults.push(ConfigFault::new(
@@ -230,7 +231,7 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
         }
     }
     if let Some(home_page) = &app.home_page
-        && !is_web(home_page)
+        && !app::is_web(home_page)
     {
         faults.push(ConfigFault::new(format!("{key}.home_page"), "must be a web address"));
     }
@@ -277,7 +278,7 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     if let Some(url) = &environment.management_api_url {
         judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
     }
-    if !is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
+    if !app::is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
         faults.push(ConfigFault::new(
             format!("{key}.content_api_url"),
             "must be an absolute http(s) URL without fragment",
@@ -331,8 +332,4 @@ pub(super) fn read_secret(
         faults.push(ConfigFault::new(key, problem));
     }
     faults.len() == before
-}
-
-fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "https" | "http") && url.host().is_some()
 }

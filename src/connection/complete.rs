@@ -26,15 +26,18 @@ pub struct Completed {
     pub return_to_app: Option<ReturnToApp>,
 }
 
-/// A consent that ended without a connection, and where the app wants the person back all the same.
+/// A consent that ended without a connection, and what is known of how it began.
 pub struct Ended {
     pub error: Error,
+    /// Where the app wants the person back all the same.
     pub return_to_app: Option<ReturnToApp>,
+    /// The connection that was to be renewed.
+    pub connection_id: Option<String>,
 }
 
 impl<E: Into<Error>> From<E> for Ended {
     fn from(error: E) -> Self {
-        Self { error: error.into(), return_to_app: None }
+        Self { error: error.into(), return_to_app: None, connection_id: None }
     }
 }
 
@@ -44,7 +47,7 @@ pub async fn complete(
     app: &App,
     account: &Account,
     browser: &TokenHash,
-    third_party: ThirdPartyApp,
+    third_party: &ThirdPartyApp,
     callback: Callback,
 ) -> Result<Completed, Ended> {
     let state = callback.state().ok_or(ConnectFault::StateUnknown).map_err(Error::from)?.hash();
@@ -53,11 +56,11 @@ pub async fn complete(
     let Some(attempt) = start::store::take(&app.db, &state, &claimant, now).await? else {
         return Err(Error::from(foreign(app, account, browser, &state).await?).into());
     };
-    let return_to_app = attempt.return_to_app.clone();
+    let (return_to_app, connection_id) = (attempt.return_to_app.clone(), attempt.connection_id.clone());
     let grant = Grant {
         app: app.clone(),
         account: account.clone(),
-        third_party,
+        third_party: third_party.clone(),
         attempt,
         state,
         transcript: Transcript::default(),
@@ -65,7 +68,7 @@ pub async fn complete(
     let whom = grant.third_party.issuer.external_name();
     match app.see_through(&whom, end(grant, callback)).await {
         Ok(outcome) => Ok(Completed { outcome, return_to_app }),
-        Err(error) => Err(Ended { error, return_to_app }),
+        Err(error) => Err(Ended { error, return_to_app, connection_id }),
     }
 }
 
@@ -110,7 +113,9 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
         Answered::Code(code) => return Ok(code),
         Answered::Denied => ConnectFault::Denied,
         Answered::WrongIssuer => ConnectFault::WrongIssuer,
-        Answered::Error(said) => ConnectFault::Issuer(format!("{} says: {said}", third_party.issuer.name)),
+        Answered::Error(said) => {
+            ConnectFault::Refused(callback.error(), format!("{} says: {said}", third_party.issuer.name))
+        }
         Answered::Nothing => ConnectFault::Issuer("The answer held neither a code nor an error.".to_owned()),
     };
     Err(fault.into())

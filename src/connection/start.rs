@@ -59,9 +59,9 @@ impl ReturnToApp {
 
     /// The address with an answer added. RFC 6749 section 4.1.2.
     #[must_use]
-    pub fn with(&self, name: &str, value: &str) -> Url {
+    pub fn with(&self, answer: &[(&str, &str)]) -> Url {
         let state = self.state.as_deref().map(|state| ("state", state));
-        let ours: Vec<(&str, &str)> = std::iter::once((name, value)).chain(state).collect();
+        let ours: Vec<(&str, &str)> = answer.iter().copied().chain(state).collect();
         address::with(&self.uri, &ours)
     }
 }

@@ -170,7 +170,7 @@ async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>,
         for id in connection::live_ids(&app, &app_id).await? {
             let Ok(connection) = allow::for_caller(&app, &caller.id, &id).await else { continue };
             match revoke::revoke(&app, &connection, &caller.id).await {
-                Ok(()) => deleted += 1,
+                Ok(_) => deleted += 1,
                 // Somebody else was quicker.
                 Err(Error::ConnectionNotFound) => {}
                 Err(error) => return Err(error.into()),

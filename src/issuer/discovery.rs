@@ -11,6 +11,7 @@ use super::blot::quote;
 use super::key_set::CachedKeys;
 use super::last_good::{LastGood, PAUSE, Terms};
 use super::metadata::{Published, endpoint, published};
+use super::scope::OFFLINE_ACCESS;
 use super::{Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which the metadata is asked for again.
@@ -37,6 +38,8 @@ pub struct Endpoints {
     pub sends_iss: bool,
     /// The `prompt` values that it says it knows, where it says so.
     pub prompts: Option<BTreeSet<String>>,
+    /// Whether it lists the scope `offline_access`; None where it lists no scopes.
+    pub offers_offline_access: Option<bool>,
     /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
     pub unseen: Option<IssuerFault>,
 }
@@ -59,6 +62,7 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 end_session: None,
                 sends_iss: false,
                 prompts: None,
+                offers_offline_access: None,
                 unseen: None,
             }));
         }
@@ -116,6 +120,10 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
             .get("prompt_values_supported")
             .and_then(Value::as_array)
             .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        offers_offline_access: document
+            .get("scopes_supported")
+            .and_then(Value::as_array)
+            .map(|scopes| scopes.iter().any(|scope| scope == OFFLINE_ACCESS)),
         unseen,
     })
 }

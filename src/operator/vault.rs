@@ -39,7 +39,8 @@ pub struct Looked {
 /// # Errors
 /// [`Error::Conflict`] with what is to be done first.
 pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
-    let named = |damaged: &[Damage]| damaged.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let line = |damage: &Damage| format!("{damage}; {}", damage.cure());
+    let named = |damaged: &[Damage]| damaged.iter().map(line).collect::<Vec<_>>();
     match rotate::step(app, progress).await? {
         Step::Further { progress, damaged } => Answer::further(named(&damaged), damaged.len(), &progress),
         Step::Waiting { progress, servers } => {
@@ -129,7 +130,8 @@ pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
         values: looked.values + values,
         damaged: looked.damaged + damaged.len(),
     };
-    Answer::further(damaged.iter().map(ToString::to_string).collect(), damaged.len(), &further)
+    let lines = damaged.iter().map(|damage| format!("{damage}; {}", damage.cure())).collect();
+    Answer::further(lines, damaged.len(), &further)
 }
 
 async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {

@@ -49,7 +49,7 @@ async fn an_operator_is_shown_what_was_asked_and_answered(#[values(Sqlite, Postg
     }
     assert!(text.contains("hint      The client id or secret is wrong"), "{text}");
     let failed = text.find("refresh_failed").expect("the newest");
-    assert!(failed < text.find(" refreshed\n").expect("the one before"), "{text}");
+    assert!(failed < text.find(" refreshed: ").expect("the one before"), "{text}");
 }
 
 #[rstest]

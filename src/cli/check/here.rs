@@ -62,6 +62,9 @@ pub async fn clients(config: &Config, issuers: &Issuers, key: &str, issuer: &Iss
         let section = &registration.section;
         if knows {
             say!("{section}: issuers.{key} knows its client");
+            if let Some(warning) = probe::lasts(probe).await {
+                say!("{section}: {warning}");
+            }
             continue;
         }
         troubled += 1;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::discovery::{self, Endpoints};
-use super::scope::Scopes;
+use super::scope::{self, Scopes};
 use super::{Client, Issuer, Issuers};
 pub use report::{Finding, Leeway, Measured, Report, Verdict};
 
@@ -62,6 +62,13 @@ pub async fn client(probe: Probe<'_>, report: &mut Report) -> bool {
     refusal::probe(probe, &endpoints, report).await.is_some()
 }
 
+/// Why what an app is given may not last; None where nothing speaks for that. Nobody refreshes what signing in gave.
+pub async fn lasts(probe: Probe<'_>) -> Option<&'static str> {
+    let registration = probe.registration.filter(|registration| !registration.is_sign_in)?;
+    let endpoints = discovery::endpoints(probe.issuers, probe.issuer).await.ok()?;
+    scope::ends_with_the_session(&registration.scopes, endpoints.offers_offline_access)
+}
+
 /// Asks everything that needs nobody's consent. None when the issuer cannot be asked at all.
 pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Known> {
     if let Some(registration) = probe.registration
@@ -72,6 +79,9 @@ pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Known> {
     }
     let endpoints = metadata::probe(probe, report).await?;
     let client = refusal::probe(probe, &endpoints, report).await;
+    if let (Some(warning), Some(registration)) = (lasts(probe).await, probe.registration) {
+        report.unproven("scopes", format!("[{}] {warning}", registration.section));
+    }
     // Nothing that signing in gave is ever refreshed or revoked.
     if !signs_in(probe) {
         revocation::probe(probe, &endpoints, client.as_ref(), report).await;
