@@ -38,6 +38,8 @@ struct Told {
     may_succeed: bool,
     /// Whether the database can be asked who is there.
     may_ask: bool,
+    /// Whether the page may hold what proves a form: whoever sent a forged one is shown nothing of it.
+    may_prove: bool,
 }
 
 impl IntoResponse for PageFailure {
@@ -53,6 +55,7 @@ impl IntoResponse for PageFailure {
         sentences.extend(whose_turn(&self.error).map(str::to_owned));
         let may_succeed = self.again.is_none() && may_succeed(&self.error);
         let may_ask = !matches!(self.error, Error::Database(_) | Error::TakesLonger);
+        let may_prove = !matches!(self.error, Error::ForgedRequest);
         let (primary, secondary) = ways_on(&self.error, self.again, self.to_app);
         let page = MessagePage {
             page: Page::new(heading),
@@ -68,7 +71,7 @@ impl IntoResponse for PageFailure {
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Told { page, may_succeed, may_ask });
+        response.extensions_mut().insert(Told { page, may_succeed, may_ask, may_prove });
         response
     }
 }
@@ -185,12 +188,15 @@ pub async fn dress_for_the_signed_in(State(app): State<App>, request: Request, n
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
-    let Told { mut page, may_succeed, may_ask } = told;
+    let Told { mut page, may_succeed, may_ask, may_prove } = told;
     if may_ask
         && let Some(session) = session
         && let Ok(browser) = Browser::of(session, &app).await
     {
         page.page = browser.page(page.page.title);
+        if !may_prove {
+            page.page.csrf.clear();
+        }
     }
     if may_succeed {
         let before = std::mem::replace(&mut page.primary, try_again(again));
