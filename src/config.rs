@@ -10,6 +10,7 @@ mod limits;
 mod outbound;
 pub mod section;
 mod unused;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -75,7 +76,7 @@ impl Default for Listen {
 
 /// `[vault]`: the key that wraps all others, 32 bytes as base64.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct VaultConfig {
     pub master_key: Option<Token>,
     pub master_key_file: Option<PathBuf>,
@@ -85,6 +86,8 @@ pub struct VaultConfig {
     pub previous_master_key: Option<Token>,
     pub previous_master_key_file: Option<PathBuf>,
     pub previous_master_key_command: Option<Vec<String>>,
+    /// Variables of the environment that those programs are given, beside the usual ones.
+    pub command_environment: Vec<String>,
 }
 
 /// `[log]`

@@ -67,7 +67,9 @@ pub enum Error {
     PlatformUnavailable { retry_after: i64 },
     #[error("Sign in to see this page.")]
     SignInRequired,
-    #[error("This form was not sent from its own page, or the page was too old. Open it again.")]
+    #[error(
+        "This form was not sent from its own page, or somebody else has signed in since. Open the page again."
+    )]
     ForgedRequest,
     #[error("{0}")]
     SignInFailed(String),
@@ -106,8 +108,10 @@ pub enum ConnectFault {
     Denied,
     /// The app is not open for connecting.
     AppClosed,
-    /// The identity at the issuer is not the one that was asked for.
-    OtherIdentity,
+    /// This browser began it for another person than the one who is signed in now.
+    OtherPerson { began: String, now: String },
+    /// The identity at the issuer is not the one of the person who is signed in.
+    OtherIdentity { expected: String, came: String },
     /// The issuer granted other scopes than the app wants exactly.
     ScopeMismatch,
     /// The answer did not come from the issuer that was asked (RFC 9207).
@@ -121,15 +125,18 @@ pub enum ConnectFault {
 impl std::fmt::Display for ConnectFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
+            Self::OtherPerson { .. } => {
+                "This consent was begun by the person who was signed in here before. Nothing was stored."
+            }
+            Self::OtherIdentity { .. } => {
+                "Another account agreed than the one that is signed in here. Nothing was stored."
+            }
             Self::StateUnknown => "This consent is too old, or it was already used. Nothing was changed.",
             Self::Foreign => {
                 "This consent was begun by another person or in another browser. Nothing was stored."
             }
             Self::Denied => "You declined, so nothing was connected.",
             Self::AppClosed => "This app is not open for connecting right now.",
-            Self::OtherIdentity => {
-                "You consented with another account than the one you are signed in with. Nothing was stored."
-            }
             Self::ScopeMismatch => {
                 "Not all of the permissions that the app needs were granted. Nothing was stored."
             }
@@ -141,7 +148,34 @@ impl std::fmt::Display for ConnectFault {
     }
 }
 
+impl ConnectFault {
+    /// For the person themselves, with names. Logs and the ledger outlive people, and have the sentence without.
+    #[must_use]
+    pub fn to_the_person(&self) -> String {
+        match self {
+            Self::OtherPerson { began, now } => {
+                format!(
+                    "This was begun as {began}, and now you are signed in here as {now}. Nothing was stored."
+                )
+            }
+            Self::OtherIdentity { expected, came } => format!(
+                "You are signed in here as {expected}, and agreed as {came}. This app takes only the account that you are \
+                 signed in with. Nothing was stored."
+            ),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Error {
+    /// A subject token that is refused. The client is told the same for every reason; the log tells them apart, for the
+    /// operator. What the token holds is not logged.
+    #[must_use]
+    pub fn subject_token_refused(why: &str) -> Self {
+        tracing::info!(why, "a subject token was refused");
+        Self::SubjectTokenRefused
+    }
+
     /// The HTTP status and the machine-readable code of this failure: the one place that decides them.
     /// A dialect may have words of its own for the same failure (Slack's, RFC 6749's).
     #[must_use]
@@ -175,7 +209,9 @@ impl Error {
             Self::UnusableToken { .. } => (StatusCode::BAD_GATEWAY, "unusable_token"),
             Self::ForgedRequest => (StatusCode::FORBIDDEN, "forged_request"),
             Self::SignInFailed(_) => (StatusCode::BAD_REQUEST, "sign_in_failed"),
-            Self::ConnectFailed(ConnectFault::Foreign) => (StatusCode::FORBIDDEN, "connect_failed"),
+            Self::ConnectFailed(ConnectFault::Foreign | ConnectFault::OtherPerson { .. }) => {
+                (StatusCode::FORBIDDEN, "connect_failed")
+            }
             // To decline is no mistake of anybody's.
             Self::ConnectFailed(ConnectFault::Denied) => (StatusCode::OK, "declined"),
             Self::ConnectFailed(_) => (StatusCode::BAD_REQUEST, "connect_failed"),

@@ -40,6 +40,23 @@ pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
     Ok(())
 }
 
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There is no such account, or it is not being deleted.
+    None,
+    /// Not all issuers have been told.
+    UnderWay,
+    /// Nothing of the person is left.
+    Done,
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn deletion(app: &App, id: &str) -> Result<Deletion, Error> {
+    Ok(store::deletion(&app.db, id).await?)
+}
+
 /// Goes on with deletions that are under way. Housekeeping calls it every few seconds.
 ///
 /// # Errors

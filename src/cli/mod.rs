@@ -26,6 +26,7 @@ mod demo;
 mod freeze;
 mod key;
 mod logging;
+mod memory;
 mod migrate;
 mod operate;
 mod restore;
@@ -117,6 +118,8 @@ impl ConfigFile {
 }
 
 pub fn run(command_line: CommandLine) -> ExitCode {
+    // Every command but two reads the configuration, and with it the master key.
+    memory::keep_to_ourselves();
     let outcome = match command_line.command {
         // Needs neither configuration nor runtime.
         Command::Vault(vault::Vault::NewKey { out }) => vault::new_key(out.as_deref()),

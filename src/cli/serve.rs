@@ -69,7 +69,8 @@ pub async fn serve_until_told(
     let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
     let probes = machine_room::router(app.clone());
     // Probes are answered while the rest drains.
-    tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
+    let everybody = Limits { connections_per_address: 0, ..Limits::default() };
+    tokio::spawn(serve(machine_room, probes, everybody, tokio_util::sync::CancellationToken::new()));
     let (leaving, draining) = (app.leaving.clone(), app.draining.clone());
     let moment = Duration::from_secs(app.config.listen.drain_seconds);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -98,7 +99,11 @@ pub async fn serve_until_told(
     tracing::info!(address = %app.config.listen.address, public_url = %app.config.public_url, "serving");
     supervisor::tell_ready();
     let limits = Limits::of(&app.config.limits);
-    let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
+    let limits = Limits {
+        connections: descriptors::room_for(limits.connections),
+        trusted_proxies: app.config.listen.trusted_proxies.clone().into(),
+        ..limits
+    };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
     let _ = tokio::join!(house, carried_on, early, mass_revokes, pulse);

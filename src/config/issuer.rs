@@ -56,6 +56,8 @@ pub struct IssuerConfig {
     pub scope_separator: Option<Separator>,
     /// Refreshes that are asked of it at one time.
     pub calls_at_once: Option<u16>,
+    /// The `prompt` values that it knows.
+    pub prompts: Option<BTreeSet<String>>,
     /// What each scope lets an app do, in human words.
     #[serde(default)]
     pub scope_descriptions: BTreeMap<String, String>,
@@ -86,12 +88,19 @@ impl IssuerConfig {
             refresh_idle_seconds: or_none(self.refresh_idle_seconds, preset.refresh_idle_seconds),
             refresh_life_seconds: or_none(self.refresh_life_seconds, preset.refresh_life_seconds),
             live_refresh_tokens: or_none(self.live_refresh_tokens, preset.live_refresh_tokens),
-            dead_words: self.dead_words.clone(),
+            dead_words: &self.dead_words | &preset.dead_words,
             scope_separator: self.scope_separator.or(preset.scope_separator),
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
-            endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
+            prompts: self.prompts.clone().or(preset.prompts).or_else(|| self.known_prompts()),
+            endpoint_origins: self.endpoint_origins.iter().cloned().chain(preset.endpoint_origins).collect(),
             preset: preset.preset,
         }
+    }
+
+    /// Whatever profile is said: a prompt that the issuer refuses costs the whole request.
+    fn known_prompts(&self) -> Option<BTreeSet<String>> {
+        let identifier = Url::parse(self.issuer.as_deref()?).ok()?;
+        Profile::of(Preset::of_host(identifier.host_str()?)).prompts
     }
 
     /// Its addresses, by their keys here.

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::command;
-use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
+use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig, vault};
 use crate::app::logo::Logo;
 use crate::app::{self, IdentityRule};
 use crate::content::signing_key::LONGEST_LIFE;
@@ -16,7 +15,6 @@ use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::scope::Scopes;
 use crate::secret::Token;
-use crate::vault::MasterKey;
 
 type Faults = Vec<ConfigFault>;
 
@@ -24,7 +22,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     judge_addresses(config, faults);
     config.limits.judge(faults);
     config.outbound.judge(faults);
-    judge_vault(config, faults);
+    vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
@@ -81,70 +79,6 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
             "must be a level, or target=level, such as info or attache=debug",
         ));
     }
-}
-
-fn judge_vault(config: &mut Config, faults: &mut Faults) {
-    let cure = master_key_cure(&config.database.url);
-    let vault = &mut config.vault;
-    let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
-    let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
-    let master = read_master_key(key, &mut vault.master_key, file, command, &cure, faults);
-    let (file, command) =
-        (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
-    let previous =
-        read_master_key(previous_key, &mut vault.previous_master_key, file, command, &cure, faults);
-    if matches!(master, Ok(None)) {
-        faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
-    }
-    if let (Ok(Some(master)), Ok(Some(previous))) = (&master, &previous)
-        && master == previous
-    {
-        faults.push(ConfigFault::new(previous_key, "is the master key itself; leave it out"));
-    }
-}
-
-/// A database that is there is sealed by a key that is there: a new one opens nothing of it.
-fn master_key_cure(url: &Token) -> String {
-    let known = "give the key of this database, from where your secrets are kept, in vault.master_key_file";
-    let new = "`attache vault new-key --out FILE` makes one: name that file in vault.master_key_file";
-    match crate::db::sqlite_path(url) {
-        Some(path) if path.exists() => format!("{} is there, so {known}", path.display()),
-        Some(_) => new.to_owned(),
-        None => format!("{known}; only for a database that nobody has used yet, {new}"),
-    }
-}
-
-/// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
-fn read_master_key(
-    key: &str,
-    value: &mut Option<Token>,
-    file: Option<&Path>,
-    command: Option<&[String]>,
-    cure: &str,
-    faults: &mut Faults,
-) -> Result<Option<String>, ()> {
-    if command.is_some() && (file.is_some() || value.is_some()) {
-        let problem = format!("is given twice, here and as {key}_command; keep one");
-        faults.push(ConfigFault::new(key, problem));
-        return Err(());
-    }
-    if !read_secret(key, value, file, faults) {
-        return Err(());
-    }
-    if let Some(command) = command {
-        match command::output(command) {
-            Ok(secret) => *value = Some(secret),
-            Err(problem) => {
-                faults.push(ConfigFault::new(format!("{key}_command"), problem));
-                return Err(());
-            }
-        }
-    }
-    let parsed = value.as_ref().map(MasterKey::parse).transpose();
-    parsed.map(|parsed| parsed.map(|master| master.kid)).map_err(|_| {
-        let problem = format!("is not 32 bytes in base64; {cure}");
-        faults.push(ConfigFault::new(key, problem));
-    })
 }
 
 fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
@@ -214,8 +148,7 @@ fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut F
                 format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
             faults.push(ConfigFault::new(format!("issuers.{key}.{name}"), problem));
         };
-        let origins = |of: &IssuerConfig| of.endpoint_origins.iter().cloned().collect::<BTreeSet<_>>();
-        if origins(first) != origins(issuer) {
+        if first.profile().endpoint_origins != issuer.profile().endpoint_origins {
             differs("endpoint_origins");
         }
         for (name, url) in issuer.urls() {
@@ -375,7 +308,12 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
 
 /// A secret comes as a value or as a file; the file's last line break is not part of it. False when there is a
 /// fault, so that nobody complains of what comes of it.
-fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults: &mut Faults) -> bool {
+pub(super) fn read_secret(
+    key: &str,
+    value: &mut Option<Token>,
+    file: Option<&Path>,
+    faults: &mut Faults,
+) -> bool {
     let before = faults.len();
     match (file, value.is_some()) {
         (Some(_), true) => {

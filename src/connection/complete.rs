@@ -9,7 +9,7 @@ use self::grant::{Grant, Outcome};
 use super::start::store::Claimant;
 use super::start::{self, ReturnToApp, verifier_place};
 use crate::App;
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::app::ThirdPartyApp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::IssuerFault;
@@ -54,9 +54,7 @@ pub async fn complete(
     let now = app.clock.now();
     let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
     let Some(attempt) = start::store::take(&app.db, &state, &claimant, now).await? else {
-        let foreign = start::store::is_open(&app.db, &state, now).await?;
-        let fault = if foreign { ConnectFault::Foreign } else { ConnectFault::StateUnknown };
-        return Err(Error::from(fault).into());
+        return Err(Error::from(foreign(app, account, browser, &state).await?).into());
     };
     let (return_to_app, connection_id) = (attempt.return_to_app.clone(), attempt.connection_id.clone());
     let grant = Grant {
@@ -72,6 +70,26 @@ pub async fn complete(
         Ok(outcome) => Ok(Completed { outcome, return_to_app }),
         Err(error) => Err(Ended { error, return_to_app, connection_id }),
     }
+}
+
+/// Why there is no attempt of this person in this browser. Who it was is told only where they began it: in this browser.
+async fn foreign(
+    app: &App,
+    account: &Account,
+    browser: &TokenHash,
+    state: &TokenHash,
+) -> Result<ConnectFault, Error> {
+    let now = app.clock.now();
+    let Some(open) = start::store::open(&app.db, state, now).await? else {
+        return Ok(ConnectFault::StateUnknown);
+    };
+    if open.browser != *browser || open.account_id == account.id {
+        return Ok(ConnectFault::Foreign);
+    }
+    let began = account::by_id(app, &open.account_id).await?;
+    let fault =
+        began.map(|began| ConnectFault::OtherPerson { began: began.in_words(), now: account.in_words() });
+    Ok(fault.unwrap_or(ConnectFault::Foreign))
 }
 
 async fn end(mut grant: Grant, callback: Callback) -> Result<Outcome, Error> {

@@ -139,7 +139,7 @@ impl ExternalIdentity {
     #[must_use]
     pub fn in_words(&self, account: &Account) -> Option<String> {
         let own = (&self.issuer, &self.subject) == (&account.issuer, &account.subject);
-        let familiar = own.then(|| account.email.clone().or_else(|| account.name.clone())).flatten();
+        let familiar = own.then(|| account.in_words());
         familiar.or_else(|| Some(self.subject.clone()).filter(|subject| !subject.is_empty()))
     }
 }

@@ -13,7 +13,7 @@ use crate::account::Account;
 use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::address;
-use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::scope::Scopes;
 use crate::secret::{Token, TokenHash};
@@ -33,6 +33,8 @@ pub struct Wish {
     pub choice: Choice,
     /// In place of everything that the app would ask for: an explicit narrowing of a renewed connection.
     pub narrow: Option<Scopes>,
+    /// What the issuer is to ask, whoever it knows already.
+    pub prompt: Option<Prompt>,
 }
 
 /// One of the app's registered redirect URIs and the app's own `state`.
@@ -141,6 +143,7 @@ pub async fn start(
         verifier: &verifier,
         pkce: third_party.pkce(),
         audience: audience.map(|audience| (third_party.issuer.profile.audience_parameter, audience)),
+        prompt: wish.prompt.and_then(|prompt| prompt.word(&third_party.issuer, &endpoints)),
         extras: &third_party.authorization_url_extras,
     };
     Ok(authorization_url(&endpoints, &request))

@@ -5,7 +5,7 @@ mod arguments;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, extract::Request};
@@ -38,6 +38,11 @@ struct Refusal {
 #[must_use]
 pub fn refuse(error: Error) -> Response {
     Refusal::from(error).into_response()
+}
+
+/// A key that came as an argument.
+pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Token> {
+    Arguments::parse(&arguments::kind(headers), body).ok()?.token()
 }
 
 impl Refusal {

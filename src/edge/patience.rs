@@ -14,7 +14,7 @@ use super::Asked;
 use crate::dialect::Wire;
 use crate::error::Error;
 
-type Work = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+pub(super) type Work = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// The answer to one request, or the word that it takes longer.
 pub struct Patient {

@@ -1,6 +1,7 @@
 //! The endpoints of an issuer: what the operator said, else what its metadata say, judged and kept.
 //! How they are kept is said in [`super::last_good`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -37,6 +38,8 @@ pub struct Endpoints {
     pub sends_iss: bool,
     /// Whether it lists the scope `offline_access`; None where it lists no scopes.
     pub offers_offline_access: Option<bool>,
+    /// The `prompt` values that it says it knows, where it says so.
+    pub prompts: Option<BTreeSet<String>>,
     /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
     pub unseen: Option<IssuerFault>,
 }
@@ -59,6 +62,7 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 end_session: None,
                 sends_iss: false,
                 offers_offline_access: None,
+                prompts: None,
                 unseen: None,
             }));
         }
@@ -116,6 +120,10 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
             .get("scopes_supported")
             .and_then(Value::as_array)
             .map(|scopes| scopes.iter().any(|scope| scope == OFFLINE_ACCESS)),
+        prompts: document
+            .get("prompt_values_supported")
+            .and_then(Value::as_array)
+            .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         unseen,
     })
 }

@@ -22,6 +22,7 @@ pub mod key_set;
 pub mod last_good;
 pub mod look_up;
 mod metadata;
+pub mod preset;
 pub mod probe;
 pub mod profile;
 pub mod refresh;

@@ -42,6 +42,16 @@ struct Told {
     may_prove: bool,
 }
 
+impl PageFailure {
+    /// A failure of signing in: the next step is to begin again, toward the same page.
+    #[must_use]
+    pub fn of_signing_in(error: Error, path: &str) -> Self {
+        let again = format!("/sign-in?return_to={}", super::encode(path));
+        let usual = path == super::return_to::USUAL;
+        Self { error, again: (!usual).then_some(again), to_app: None }
+    }
+}
+
 impl IntoResponse for PageFailure {
     fn into_response(self) -> Response {
         let (status, code) = self.error.answer();
@@ -80,8 +90,9 @@ fn ways_on(error: &Error, again: Option<String>, to_app: Option<Link>) -> (Link,
     let home = Link { label: "Connected apps".to_owned(), href: "/account/connected-apps".to_owned() };
     let again = again.map(try_again);
     match (error, again, to_app) {
-        (Error::SignInRequired, ..) => {
-            (Link { label: "Sign in".to_owned(), href: "/sign-in".to_owned() }, None)
+        (Error::SignInRequired, again, _) => {
+            let href = again.map_or_else(|| "/sign-in".to_owned(), |again| again.href);
+            (Link { label: "Sign in".to_owned(), href }, None)
         }
         (Error::SignInFailed(_), None, _) => (try_again("/sign-in".to_owned()), None),
         // Who said no is not pressed to try again.
@@ -145,6 +156,9 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
         Error::SignInRequired => "Please sign in",
         Error::SignInFailed(_) => "Signing in did not work",
         Error::ConnectFailed(ConnectFault::Denied) => "Nothing was connected",
+        Error::ConnectFailed(ConnectFault::OtherPerson { .. } | ConnectFault::OtherIdentity { .. }) => {
+            "That was another account"
+        }
         Error::ConnectFailed(_) => "Connecting did not work",
         Error::ForgedRequest => "That form was not ours",
         Error::IssuerUnavailable { .. } => "The other service does not answer",
@@ -159,6 +173,7 @@ fn heading(error: &Error, status: StatusCode) -> &'static str {
 fn sentence(error: &Error) -> String {
     match error {
         Error::ConnectionNotFound => "No app of yours is connected under this address.".to_owned(),
+        Error::ConnectFailed(fault) => fault.to_the_person(),
         error => error.to_string(),
     }
 }

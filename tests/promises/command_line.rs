@@ -137,6 +137,10 @@ impl Drop for Serving {
 }
 
 impl Serving {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");

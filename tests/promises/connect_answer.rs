@@ -80,18 +80,20 @@ async fn the_same_person_in_another_browser_is_refused(#[values(Sqlite, Postgres
 
 #[rstest]
 #[tokio::test]
-async fn another_person_in_the_same_browser_is_refused(
+async fn another_person_in_the_same_browser_is_refused_and_both_are_named(
     #[values(Sqlite, Postgres)] database: Database,
-    #[values(EDITOR, READER)] next: &str,
 ) {
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     let callback = person.consent(&format!("/connect/{APP}"), EDITOR).await;
     let csrf = person.get("/account/connected-apps").await.csrf();
     person.post("/sign-out", &[("csrf", &csrf)]).await;
-    // Even the same person: what was begun belongs to the session that ended.
-    person.sign_in(next).await;
-    assert_refused(&person.get(callback.as_str()).await, 403);
+    person.sign_in(READER).await;
+    let page = person.get(callback.as_str()).await;
+    assert_refused(&page, 403);
+    assert!(page.says("begun as editor@sandbox.test"), "{}", page.text);
+    assert!(page.says("signed in here as reader@sandbox.test"), "{}", page.text);
+    assert!(page.says("/sign-in?prompt=select_account"), "it asks which: {}", page.text);
     assert_nothing_connected(&world, 2).await;
 }
 

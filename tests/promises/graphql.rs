@@ -264,7 +264,7 @@ fn too_much() -> Vec<(&'static str, String)> {
     });
     let overlapping = overlapping.collect::<Vec<_>>().join(" ");
     let unused = doubling(24, "id").replacen("...f0", "__typename", 1);
-    let nested = "{ _viewer ".repeat(6_000) + &"}".repeat(11_000);
+    let nested = "{ _viewer ".repeat(6_000) + &"}".repeat(3_000);
     let lists = format!("{{ _viewer(x: {}) {{ id }} }}", "[".repeat(60_000));
     let types = format!("query($x: {}Int{}) {{ __typename }}", "[".repeat(20_000), "]".repeat(20_000));
     let aliases = (0..190).map(|n| format!("a{n}:id")).collect::<Vec<_>>().join(" ");

@@ -154,7 +154,7 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     // Long enough for six hundred to be heard on a busy machine.
     let long = PATIENCE * 3;
     let limits =
-        Limits { header: long, body: long, answer: long, idle: long, request: long, connections: 1000 };
+        Limits { header: long, body: long, answer: long, idle: long, request: long, ..Limits::default() };
     let served = served(waiting.merge(router(world.app.clone())), limits).await;
     let url = format!("http://{}", served.address);
     let all: Vec<_> =

@@ -5,9 +5,9 @@ use std::io::Write;
 use attache::app::registration::registration;
 use attache::app::sync;
 use attache::config::{Config, section};
-use attache::issuer::Issuers;
 use attache::issuer::probe::consent::{self, Person, Round};
 use attache::issuer::probe::{self, Finding, Probe, Report, Verdict};
+use attache::issuer::{Issuer, Issuers};
 use url::Url;
 
 use super::Check;
@@ -32,7 +32,8 @@ pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -
         if known.client.is_some() {
             foretell(check.longest_leeway);
         }
-        consent::measure(probe, known, check.longest_leeway, &mut Terminal, &mut report).await;
+        let mut person = Terminal { signs_in_at: sign_in_of(config, &issuer) };
+        consent::measure(probe, known, check.longest_leeway, &mut person, &mut report).await;
         say!("");
         print(&report.findings[before..]);
     }
@@ -72,10 +73,18 @@ fn foretell(longest: u32) {
     }
 }
 
-/// The person who typed the command.
-struct Terminal;
+/// Where people sign in, if that is at this issuer: then most who connect an app have a session there beside the app's own,
+/// and some issuers (Keycloak) hang every consent of a browser on it.
+fn sign_in_of<'a>(config: &'a Config, issuer: &Issuer) -> Option<&'a Url> {
+    issuer.identifier().filter(|identifier| config.signs_in_at(identifier)).map(|_| &config.public_url)
+}
 
-impl Person for Terminal {
+/// The person who typed the command.
+struct Terminal<'a> {
+    signs_in_at: Option<&'a Url>,
+}
+
+impl Person for Terminal<'_> {
     async fn consent(&mut self, round: Round, url: &Url) -> Option<String> {
         let why = match round {
             Round::First => "Open this address in a browser, and consent with the test account:",
@@ -91,6 +100,13 @@ impl Person for Terminal {
                 "All consents have ended. Once more, to measure the leeway (Enter alone leaves it out):"
             }
         };
+        if let (Round::First, Some(public_url)) = (round, self.signs_in_at) {
+            say!(
+                "\nFirst sign in at {public_url} with the test account, as people do who connect an app: an issuer may hang\n\
+                 consents on that session, and end them together. If Attaché does not run, the reach of a revoke may be said\n\
+                 to be less than it is."
+            );
+        }
         say!("\n{why}\n\n{url}\n");
         say!(
             "You will be sent to a page of this Attaché, which refuses the answer, or to none if it does not run.\n\

@@ -59,6 +59,8 @@ pub struct Link {
     state: Option<String>,
     /// Present where the person wants less: then only the scopes that are named by `may-…` are kept.
     narrow: Option<String>,
+    /// What the issuer is to ask, whoever it knows already.
+    prompt: Option<String>,
     #[serde(flatten)]
     more: BTreeMap<String, String>,
 }
@@ -94,6 +96,7 @@ impl Link {
             return_to_app: back.transpose()?,
             choice,
             narrow: self.kept(),
+            prompt: self.prompt.as_deref().and_then(|word| word.parse().ok()),
         })
     }
 
@@ -103,6 +106,7 @@ impl Link {
             ("redirect_uri", &self.redirect_uri),
             ("state", &self.state),
             ("narrow", &self.narrow),
+            ("prompt", &self.prompt),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
         let kept = self.more.iter().filter(|(name, _)| name.starts_with(KEPT));
@@ -174,13 +178,16 @@ pub async fn go_on(
     let SignedInBrowser { account, binding, .. } = form.signed_in;
     let third_party = app_to_connect(&app, &key).await?;
     let Answer { link, chosen } = form.fields;
+    let here = format!("/connect/{key}{}", link.query());
+    app.limits
+        .admit_connect(&account.id)
+        .map_err(|error| to_app::failed(error, &third_party, here.clone(), None))?;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
     let wish = link.wish(&third_party)?;
     let before = renewed(&app, &account, &third_party, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
     let wish = Wish { choice, ..wish };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
-    let here = format!("/connect/{key}{}", link.query());
     let url = url.map_err(|error| to_app::failed(error, &third_party, here, wish.return_to_app.as_ref()))?;
     Ok(take_to(&url, &third_party.issuer.name))
 }

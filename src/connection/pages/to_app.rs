@@ -18,7 +18,8 @@ const fn code(error: &Error) -> AuthorizationError {
         Error::ConnectFailed(fault) => match fault {
             ConnectFault::Refused(code, _) => *code,
             ConnectFault::Denied
-            | ConnectFault::OtherIdentity
+            | ConnectFault::OtherIdentity { .. }
+            | ConnectFault::OtherPerson { .. }
             | ConnectFault::ScopeMismatch
             | ConnectFault::Foreign
             | ConnectFault::StateUnknown => AuthorizationError::AccessDenied,
@@ -41,7 +42,12 @@ const fn code(error: &Error) -> AuthorizationError {
 const fn stays_here(error: &Error) -> bool {
     matches!(
         error,
-        Error::TakesLonger | Error::ConnectFailed(ConnectFault::OtherIdentity | ConnectFault::WrongIssuer)
+        Error::TakesLonger
+            | Error::ConnectFailed(
+                ConnectFault::OtherIdentity { .. }
+                    | ConnectFault::OtherPerson { .. }
+                    | ConnectFault::WrongIssuer
+            )
     )
 }
 
@@ -77,6 +83,17 @@ pub(super) fn failed(
         | Error::Database(_)
         | Error::Unwritten => true,
         _ => false,
+    };
+    let again = match &error {
+        // It asks which account is meant: the one that the issuer knows already would come again.
+        Error::ConnectFailed(ConnectFault::OtherIdentity { .. }) => {
+            let more = if again.contains('?') { '&' } else { '?' };
+            format!("{again}{more}prompt=select_account")
+        }
+        Error::ConnectFailed(ConnectFault::OtherPerson { .. }) => {
+            format!("/sign-in?prompt=select_account&return_to={}", encode(&again))
+        }
+        _ => again,
     };
     let told = back.map(|back| back.with(&[("error", <&str>::from(code(&error)))]).to_string());
     let home = || super::home_page(third_party).map(|home| home.href);
