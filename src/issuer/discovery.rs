@@ -36,10 +36,10 @@ pub struct Endpoints {
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
-    /// The `prompt` values that it says it knows, where it says so.
-    pub prompts: Option<BTreeSet<String>>,
     /// Whether it lists the scope `offline_access`; None where it lists no scopes.
     pub offers_offline_access: Option<bool>,
+    /// The `prompt` values that it says it knows, where it says so.
+    pub prompts: Option<BTreeSet<String>>,
     /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
     pub unseen: Option<IssuerFault>,
 }
@@ -61,8 +61,8 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 jwks: None,
                 end_session: None,
                 sends_iss: false,
-                prompts: None,
                 offers_offline_access: None,
+                prompts: None,
                 unseen: None,
             }));
         }
@@ -116,14 +116,14 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
         jwks: optional("jwks_uri")?,
         end_session: optional("end_session_endpoint")?,
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
-        prompts: document
-            .get("prompt_values_supported")
-            .and_then(Value::as_array)
-            .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         offers_offline_access: document
             .get("scopes_supported")
             .and_then(Value::as_array)
             .map(|scopes| scopes.iter().any(|scope| scope == OFFLINE_ACCESS)),
+        prompts: document
+            .get("prompt_values_supported")
+            .and_then(Value::as_array)
+            .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
         unseen,
     })
 }

@@ -30,16 +30,6 @@ impl<E: Into<Error>> From<E> for PageFailure {
     }
 }
 
-impl PageFailure {
-    /// A failure of signing in: trying again leads toward the same page.
-    #[must_use]
-    pub fn of_signing_in(error: Error, path: &str) -> Self {
-        let usual = path == super::return_to::USUAL;
-        let again = (!usual).then(|| format!("/sign-in?return_to={}", super::encode(path)));
-        Self { again, ..Self::from(error) }
-    }
-}
-
 /// A failure's page, told to the layer that knows who is signed in and which address failed.
 #[derive(Clone)]
 struct Told {
@@ -48,6 +38,18 @@ struct Told {
     may_succeed: bool,
     /// Whether the database can be asked who is there.
     may_ask: bool,
+    /// Whether the page may hold what proves a form: whoever sent a forged one is shown nothing of it.
+    may_prove: bool,
+}
+
+impl PageFailure {
+    /// A failure of signing in: the next step is to begin again, toward the same page.
+    #[must_use]
+    pub fn of_signing_in(error: Error, path: &str) -> Self {
+        let again = format!("/sign-in?return_to={}", super::encode(path));
+        let usual = path == super::return_to::USUAL;
+        Self { error, again: (!usual).then_some(again), to_app: None }
+    }
 }
 
 impl IntoResponse for PageFailure {
@@ -63,6 +65,7 @@ impl IntoResponse for PageFailure {
         sentences.extend(whose_turn(&self.error).map(str::to_owned));
         let may_succeed = self.again.is_none() && may_succeed(&self.error);
         let may_ask = !matches!(self.error, Error::Database(_) | Error::TakesLonger);
+        let may_prove = !matches!(self.error, Error::ForgedRequest);
         let (primary, secondary) = ways_on(&self.error, self.again, self.to_app);
         let page = MessagePage {
             page: Page::new(heading),
@@ -78,7 +81,7 @@ impl IntoResponse for PageFailure {
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Told { page, may_succeed, may_ask });
+        response.extensions_mut().insert(Told { page, may_succeed, may_ask, may_prove });
         response
     }
 }
@@ -87,8 +90,9 @@ fn ways_on(error: &Error, again: Option<String>, to_app: Option<Link>) -> (Link,
     let home = Link { label: "Connected apps".to_owned(), href: "/account/connected-apps".to_owned() };
     let again = again.map(try_again);
     match (error, again, to_app) {
-        (Error::SignInRequired, ..) => {
-            (Link { label: "Sign in".to_owned(), href: "/sign-in".to_owned() }, None)
+        (Error::SignInRequired, again, _) => {
+            let href = again.map_or_else(|| "/sign-in".to_owned(), |again| again.href);
+            (Link { label: "Sign in".to_owned(), href }, None)
         }
         (Error::SignInFailed(_), None, _) => (try_again("/sign-in".to_owned()), None),
         // Who said no is not pressed to try again.
@@ -199,12 +203,15 @@ pub async fn dress_for_the_signed_in(State(app): State<App>, request: Request, n
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
-    let Told { mut page, may_succeed, may_ask } = told;
+    let Told { mut page, may_succeed, may_ask, may_prove } = told;
     if may_ask
         && let Some(session) = session
         && let Ok(browser) = Browser::of(session, &app).await
     {
         page.page = browser.page(page.page.title);
+        if !may_prove {
+            page.page.csrf.clear();
+        }
     }
     if may_succeed {
         let before = std::mem::replace(&mut page.primary, try_again(again));

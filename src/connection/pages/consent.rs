@@ -179,11 +179,9 @@ pub async fn go_on(
     let third_party = app_to_connect(&app, &key).await?;
     let Answer { link, chosen } = form.fields;
     let here = format!("/connect/{key}{}", link.query());
-    app.limits.admit_connect(&account.id).map_err(|error| PageFailure {
-        error,
-        again: Some(here.clone()),
-        to_app: None,
-    })?;
+    app.limits
+        .admit_connect(&account.id)
+        .map_err(|error| to_app::failed(error, &third_party, here.clone(), None))?;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
     let wish = link.wish(&third_party)?;
     let before = renewed(&app, &account, &third_party, &wish).await?;

@@ -12,17 +12,14 @@ use crate::web::encode;
 use crate::web::failure::PageFailure;
 use crate::web::view::Link;
 
-/// OpenID Connect Core 1.0 section 3.1.2.1.
-const ASKS_WHICH: &str = "prompt=select_account";
-
 /// The app's word for what failed.
 const fn code(error: &Error) -> AuthorizationError {
     match error {
         Error::ConnectFailed(fault) => match fault {
             ConnectFault::Refused(code, _) => *code,
             ConnectFault::Denied
-            | ConnectFault::OtherPerson { .. }
             | ConnectFault::OtherIdentity { .. }
+            | ConnectFault::OtherPerson { .. }
             | ConnectFault::ScopeMismatch
             | ConnectFault::Foreign
             | ConnectFault::StateUnknown => AuthorizationError::AccessDenied,
@@ -47,8 +44,8 @@ const fn stays_here(error: &Error) -> bool {
         error,
         Error::TakesLonger
             | Error::ConnectFailed(
-                ConnectFault::OtherPerson { .. }
-                    | ConnectFault::OtherIdentity { .. }
+                ConnectFault::OtherIdentity { .. }
+                    | ConnectFault::OtherPerson { .. }
                     | ConnectFault::WrongIssuer
             )
     )
@@ -90,11 +87,11 @@ pub(super) fn failed(
     let again = match &error {
         // It asks which account is meant: the one that the issuer knows already would come again.
         Error::ConnectFailed(ConnectFault::OtherIdentity { .. }) => {
-            let separator = if again.contains('?') { '&' } else { '?' };
-            format!("{again}{separator}{ASKS_WHICH}")
+            let more = if again.contains('?') { '&' } else { '?' };
+            format!("{again}{more}prompt=select_account")
         }
         Error::ConnectFailed(ConnectFault::OtherPerson { .. }) => {
-            format!("/sign-in?{ASKS_WHICH}&return_to={}", encode(&again))
+            format!("/sign-in?prompt=select_account&return_to={}", encode(&again))
         }
         _ => again,
     };
