@@ -59,6 +59,7 @@ pub async fn start(app: &App, return_to: &str, prompt: Option<Prompt>) -> Result
         prompt: prompt.and_then(|prompt| prompt.word(&issuer, &endpoints)),
         extras: &BTreeMap::new(),
     };
+    tracing::debug!(issuer = issuer.key, "a sign-in begins");
     Ok(Begun { url: authorization_url(&endpoints, &request), state: state.hash(), attempt })
 }
 

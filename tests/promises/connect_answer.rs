@@ -90,7 +90,7 @@ async fn another_person_in_the_same_browser_is_refused_and_both_are_named(
     person.post("/sign-out", &[("csrf", &csrf)]).await;
     person.sign_in(READER).await;
     let page = person.get(callback.as_str()).await;
-    assert_refused(&page, 403);
+    assert!(page.status == 403 && page.location().is_none(), "{}", page.text);
     assert!(page.says("begun as editor@sandbox.test"), "{}", page.text);
     assert!(page.says("signed in here as reader@sandbox.test"), "{}", page.text);
     assert!(page.says("/sign-in?prompt=select_account"), "it asks which: {}", page.text);
