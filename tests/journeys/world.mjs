@@ -101,8 +101,8 @@ export class World {
     this.#ends.push(() => this.issuer.stop());
     // After a try that failed there is a pause, and people are told to come back.
     await until('the broker to reach its issuer', async () => {
-      const answer = await fetch(`${this.broker.url}/sign-in`, { redirect: 'manual' });
-      return answer.status === 303;
+      const answer = await fetch(`${this.broker.machineRoom}/readyz`);
+      return (await answer.json()).status === 'ready';
     });
     this.caller = await this.broker.caller('content-writer-function', app);
   }
