@@ -187,7 +187,7 @@ async fn a_wrong_id_token_connects_nothing_and_its_grant_is_returned(
     let page = person.get(callback.as_str()).await;
     assert_eq!(page.status, 400, "{}", page.text);
     assert!(
-        page.says("Nothing was stored") && page.says(&format!("href=\"/connect/{APP}\"")),
+        page.says("Nothing was stored") && page.says(&format!("href=\"/connect/{APP}")),
         "{}",
         page.text
     );
