@@ -104,7 +104,9 @@ async fn our_cookies_are_for_us_alone(#[values(Sqlite, Postgres)] database: Data
         let mut cookies = answer.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
         let cookie = cookies.find(|cookie| cookie.starts_with(&begin));
         assert_eq!(cookie.is_some(), there, "{begin}");
-        cookie.into_iter().for_each(|cookie| assert_attributes(cookie, false));
+        if let Some(cookie) = cookie {
+            assert_attributes(cookie, false);
+        }
     }
     // Looking at the front page sets none.
     let front = world.http.get(world.url("/")).send().await.expect("an answer");

@@ -70,7 +70,9 @@ async fn where_a_person_was_going_outlives_the_issuers_sign_out(
     let path = format!("/connect/{APP}?state=kept");
     let end = leave(&person, &[("return_to", &path)]).await.location().expect("the issuer");
     let mut back = person.get(end.as_str()).await.location().expect("a way back");
-    if !with_its_state {
+    if with_its_state {
+        back = person.get(back.as_str()).await.location().expect("a way on");
+    } else {
         // Not every issuer gives it back: then the person is asked.
         back.set_query(None);
         let front = person.get(back.as_str()).await;
@@ -78,8 +80,6 @@ async fn where_a_person_was_going_outlives_the_issuers_sign_out(
         let begin = front.text.find("/sign-in?prompt").expect("a way in");
         let href = front.text[begin..].split('"').next().expect("a link").replace("&#38;", "&");
         back = Url::parse(&world.url(&href)).expect("a URL");
-    } else {
-        back = person.get(back.as_str()).await.location().expect("a way on");
     }
     assert_eq!((back.path(), parameter(&back, "return_to").as_deref()), ("/sign-in", Some(path.as_str())));
     let authorize = person.get(back.as_str()).await.location().expect("the issuer");

@@ -85,7 +85,8 @@ async fn a_name_that_turns_text_is_shown_with_what_turns_it(#[values(Sqlite, Pos
         .chain('\u{202a}'..='\u{202e}')
         .chain('\u{2066}'..='\u{2069}')
         .collect();
-    let seen: String = turning.chars().map(|turns| format!("[U+{:04X}]", u32::from(turns))).collect();
+    let seen =
+        turning.chars().map(|turns| format!("[U+{:04X}]", u32::from(turns))).collect::<Vec<_>>().concat();
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     let connection = person.connect(APP).await;

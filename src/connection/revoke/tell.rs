@@ -47,6 +47,7 @@ pub async fn tell_again(app: &App) -> Result<(), sqlx::Error> {
 }
 
 /// Tells the issuer now, in a task that outlives whoever asked; it may be waited for.
+#[expect(clippy::must_use_candidate, reason = "who does not wait lets go of it")]
 pub fn in_a_task(app: &App, id: String) -> Telling {
     let teller = app.clone();
     let telling = async move {
