@@ -232,8 +232,8 @@ describe('In a real browser, the demo', () => {
     await signIn(page);
     await connect(page, { decision: 'Deny' });
     await browser.photograph(page, '12-denied');
-    await page.locator('main').getByRole('link').first().click();
-    await at(page, new RegExp(`^/connect/${app}$|^/account/connected-apps$`));
+    await page.locator('main').getByRole('link', { name: 'Try again' }).click();
+    await at(page, new RegExp(`^/connect/${app}$`));
     await page.goto(`${demo.url}/account/connected-apps`);
     assert.equal(await page.locator('main').getByText(/\bActive\b/).count(), 0, 'a no connects nothing');
   });

@@ -88,11 +88,7 @@ async fn page_and_v1_show_each_step_and_what_is_still_out(#[values(Sqlite, Postg
         "{}",
         page.text
     );
-    assert!(
-        page.says("2 access tokens that were handed out before end by themselves by then."),
-        "{}",
-        page.text
-    );
+    assert!(page.says("2 passes that were handed out before end by themselves by then."), "{}", page.text);
     world.clock.advance(10);
     tell(&world).await;
     let told = one(&world, &connection).await;

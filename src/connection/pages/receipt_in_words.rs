@@ -64,13 +64,9 @@ fn waiting(task: Option<&Task>, issuer: &str, can: CanBeTold, now: Timestamp) ->
 fn out(out: Out) -> String {
     match (out.tokens, out.until) {
         (0, _) => "Nothing that was handed out before is still good.".to_owned(),
-        (1, Some(_)) => "One access token that was handed out before ends by itself by then.".to_owned(),
-        (1, None) => "One access token was handed out before; nobody knows when it ends.".to_owned(),
-        (many, Some(_)) => {
-            format!("{many} access tokens that were handed out before end by themselves by then.")
-        }
-        (many, None) => {
-            format!("{many} access tokens were handed out before; nobody knows when the last one ends.")
-        }
+        (1, Some(_)) => "One pass that was handed out before ends by itself by then.".to_owned(),
+        (1, None) => "One pass was handed out before; nobody knows when it ends.".to_owned(),
+        (many, Some(_)) => format!("{many} passes that were handed out before end by themselves by then."),
+        (many, None) => format!("{many} passes were handed out before; nobody knows when the last one ends."),
     }
 }
