@@ -9,6 +9,8 @@ mod judge;
 mod limits;
 mod outbound;
 pub mod section;
+mod unused;
+mod vault;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +25,7 @@ use crate::app::{AppKind, IdentityRule};
 use crate::content::{AccountRule, AppRule, Strategy};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
+use crate::issuer::identity::IdentityConfig;
 use crate::secret::Token;
 
 pub use database::Database;
@@ -56,6 +59,8 @@ pub struct Listen {
     pub machine_room: String,
     /// Proxies whose word of whom they ask for is believed.
     pub trusted_proxies: Vec<Prefix>,
+    /// Seconds between SIGTERM and the moment when no more connections are accepted.
+    pub drain_seconds: u64,
 }
 
 impl Default for Listen {
@@ -64,13 +69,14 @@ impl Default for Listen {
             address: "127.0.0.1:8080".to_owned(),
             machine_room: "127.0.0.1:9090".to_owned(),
             trusted_proxies: Vec::new(),
+            drain_seconds: 3,
         }
     }
 }
 
 /// `[vault]`: the key that wraps all others, 32 bytes as base64.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct VaultConfig {
     pub master_key: Option<Token>,
     pub master_key_file: Option<PathBuf>,
@@ -80,6 +86,8 @@ pub struct VaultConfig {
     pub previous_master_key: Option<Token>,
     pub previous_master_key_file: Option<PathBuf>,
     pub previous_master_key_command: Option<Vec<String>>,
+    /// Variables of the environment that those programs are given, beside the usual ones.
+    pub command_environment: Vec<String>,
 }
 
 /// `[log]`
@@ -148,6 +156,8 @@ pub struct AppConfig {
     #[serde(default)]
     pub authorization_url_extras: BTreeMap<String, String>,
     pub identity: Option<IdentityRule>,
+    /// Who consented, where the issuer gives no ID token.
+    pub identity_config: Option<IdentityConfig>,
     /// `aud` of the issuer's access tokens that `/oauth/token` and `/graphql` take as subject.
     #[serde(default)]
     pub accepted_audiences: Vec<String>,
@@ -236,6 +246,7 @@ impl Config {
         match config {
             Some(mut config) => {
                 judge::judge(&mut config, &mut faults);
+                unused::judge(&config, &mut faults);
                 if faults.is_empty() { Ok(config) } else { Err(faults) }
             }
             None => Err(faults),

@@ -4,7 +4,9 @@
 use axum::http::StatusCode;
 
 use crate::connection::state::Cause;
+use crate::issuer::callback::AuthorizationError;
 use crate::limits::Limited;
+use crate::load::Crowded;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -32,6 +34,8 @@ pub enum Error {
     RateLimited { limit: Limited, retry_after: i64 },
     #[error("More is asked at this moment than can be served. Try again in a second.")]
     Overloaded,
+    #[error("This takes longer than it should. It goes on here. Ask again in a few seconds.")]
+    TakesLonger,
     #[error("The subject token is not one that is accepted here.")]
     SubjectTokenRefused,
     #[error("The bearer token is not one that is accepted here.")]
@@ -63,7 +67,9 @@ pub enum Error {
     PlatformUnavailable { retry_after: i64 },
     #[error("Sign in to see this page.")]
     SignInRequired,
-    #[error("This form was not sent from its own page, or the page was too old. Open it again.")]
+    #[error(
+        "This form was not sent from its own page, or somebody else has signed in since. Open the page again."
+    )]
     ForgedRequest,
     #[error("{0}")]
     SignInFailed(String),
@@ -75,7 +81,10 @@ pub enum Error {
     Database(#[from] sqlx::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
-    #[error("A secret that is stored for this cannot be opened. Only the operator can mend that.")]
+    #[error(
+        "A secret that is stored for this cannot be opened, so nothing is handed out of it. The operator finds it by \
+         `attache vault status`, which says what mends it."
+    )]
     Damaged,
     #[error(
         "The data here was restored from an older copy, and the operator has not said yet that it is to be used. Try \
@@ -99,40 +108,74 @@ pub enum ConnectFault {
     Denied,
     /// The app is not open for connecting.
     AppClosed,
-    /// The identity at the issuer is not the one that was asked for.
-    OtherIdentity,
+    /// This browser began it for another person than the one who is signed in now.
+    OtherPerson { began: String, now: String },
+    /// The identity at the issuer is not the one of the person who is signed in.
+    OtherIdentity { expected: String, came: String },
     /// The issuer granted other scopes than the app wants exactly.
     ScopeMismatch,
     /// The answer did not come from the issuer that was asked (RFC 9207).
     WrongIssuer,
-    /// The issuer reported or did something else; the text is ours.
+    /// The issuer gave no code, by this word; the text is for the person.
+    Refused(AuthorizationError, String),
+    /// The issuer did something else; the text is ours.
     Issuer(String),
 }
 
 impl std::fmt::Display for ConnectFault {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
+            Self::OtherPerson { .. } => {
+                "This consent was begun by the person who was signed in here before. Nothing was stored."
+            }
+            Self::OtherIdentity { .. } => {
+                "Another account agreed than the one that is signed in here. Nothing was stored."
+            }
             Self::StateUnknown => "This consent is too old, or it was already used. Nothing was changed.",
             Self::Foreign => {
                 "This consent was begun by another person or in another browser. Nothing was stored."
             }
             Self::Denied => "You declined, so nothing was connected.",
             Self::AppClosed => "This app is not open for connecting right now.",
-            Self::OtherIdentity => {
-                "You consented with another account than the one you are signed in with. Nothing was stored."
-            }
             Self::ScopeMismatch => {
                 "Not all of the permissions that the app needs were granted. Nothing was stored."
             }
             Self::WrongIssuer => {
                 "The answer did not come from the service that was asked. Nothing was stored."
             }
-            Self::Issuer(sentence) => sentence,
+            Self::Refused(_, sentence) | Self::Issuer(sentence) => sentence,
         })
     }
 }
 
+impl ConnectFault {
+    /// For the person themselves, with names. Logs and the ledger outlive people, and have the sentence without.
+    #[must_use]
+    pub fn to_the_person(&self) -> String {
+        match self {
+            Self::OtherPerson { began, now } => {
+                format!(
+                    "This was begun as {began}, and now you are signed in here as {now}. Nothing was stored."
+                )
+            }
+            Self::OtherIdentity { expected, came } => format!(
+                "You are signed in here as {expected}, and agreed as {came}. This app takes only the account that you are \
+                 signed in with. Nothing was stored."
+            ),
+            other => other.to_string(),
+        }
+    }
+}
+
 impl Error {
+    /// A subject token that is refused. The client is told the same for every reason; the log tells them apart, for the
+    /// operator. What the token holds is not logged.
+    #[must_use]
+    pub fn subject_token_refused(why: &str) -> Self {
+        tracing::info!(why, "a subject token was refused");
+        Self::SubjectTokenRefused
+    }
+
     /// The HTTP status and the machine-readable code of this failure: the one place that decides them.
     /// A dialect may have words of its own for the same failure (Slack's, RFC 6749's).
     #[must_use]
@@ -154,6 +197,7 @@ impl Error {
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::TakesLonger => (StatusCode::SERVICE_UNAVAILABLE, "takes_longer"),
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
@@ -165,7 +209,9 @@ impl Error {
             Self::UnusableToken { .. } => (StatusCode::BAD_GATEWAY, "unusable_token"),
             Self::ForgedRequest => (StatusCode::FORBIDDEN, "forged_request"),
             Self::SignInFailed(_) => (StatusCode::BAD_REQUEST, "sign_in_failed"),
-            Self::ConnectFailed(ConnectFault::Foreign) => (StatusCode::FORBIDDEN, "connect_failed"),
+            Self::ConnectFailed(ConnectFault::Foreign | ConnectFault::OtherPerson { .. }) => {
+                (StatusCode::FORBIDDEN, "connect_failed")
+            }
             // To decline is no mistake of anybody's.
             Self::ConnectFailed(ConnectFault::Denied) => (StatusCode::OK, "declined"),
             Self::ConnectFailed(_) => (StatusCode::BAD_REQUEST, "connect_failed"),
@@ -204,7 +250,7 @@ impl Error {
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
             // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
             // a load of its own.
-            Self::Overloaded | Self::RestoredCopy { .. } => {}
+            Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } => {}
             _ if self.answer().0.is_server_error() => tracing::error!(error = %self, "failed"),
             _ => {}
         }
@@ -221,8 +267,16 @@ impl Error {
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),
             Self::RestoredCopy { .. } => Some(60),
             Self::Overloaded => Some(1),
+            Self::TakesLonger => Some(2),
             _ => None,
         }
+    }
+}
+
+/// Whoever may not wait is served later.
+impl From<Crowded> for Error {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Overloaded
     }
 }
 

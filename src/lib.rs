@@ -8,12 +8,14 @@
 //!
 //! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
 //! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
+//! * [`shown`] is how a text of anybody's stands on a page or in a terminal.
 //! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
 //! * [`restore`] recognises an old copy of the database; [`replicas`] are the servers that run on one.
 //! * [`renew`] reads secrets and certificates anew.
-//! * [`operator`] is what the command line does; [`machine_room`] is for probes.
+//! * [`operator`] is what the command line does; [`machine_room`] is for probes, [`pulse`] finds out whether the database
+//!   takes a write.
 //! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
 //!
@@ -41,6 +43,7 @@ pub mod log;
 pub mod machine_room;
 pub mod metrics;
 pub mod operator;
+pub mod pulse;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
@@ -50,6 +53,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod session;
+pub mod shown;
 pub mod start;
 pub mod torture;
 pub mod vault;
@@ -66,6 +70,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceBuilder;
+use tracing::Instrument;
 use url::Url;
 
 use clock::Clock;
@@ -74,6 +79,7 @@ use connection::flight::Flights;
 use content::signing_key::SigningKeys;
 use db::Db;
 use dialect::graphql::ManagementSchema;
+use error::Error;
 use held::Held;
 use issuer::Issuers;
 use ledger::Ledger;
@@ -81,6 +87,7 @@ use limits::RateLimits;
 use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
+use pulse::Pulse;
 use replicas::Replica;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
@@ -112,8 +119,11 @@ pub struct Parts {
     pub metrics: Metrics,
     pub management_schema: ManagementSchema,
     pub backups: Backups,
+    pub pulse: Pulse,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
+    /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.
+    pub leaving: CancellationToken,
     /// Cancelled when the process is to end.
     pub draining: CancellationToken,
     pub events: broadcast::Sender<Event>,
@@ -148,6 +158,21 @@ impl App {
         self.config.public_url.join(path_and_query).unwrap_or_else(|_| self.config.public_url.clone())
     }
 
+    /// Does something that outlives whoever asked for it, and waits for it in nobody's place. `whom` is whose answer the
+    /// work waits for.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] when as many wait for that already as may, and then nothing was begun; the work's own.
+    pub async fn see_through<T: Send + 'static>(
+        &self,
+        whom: &str,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let _waiting = load::waiting_for(whom)?;
+        let done = self.tasks.spawn(work.in_current_span()).await;
+        done.unwrap_or_else(|_| Err(Error::Internal("Something failed before it was done.".to_owned())))
+    }
+
     /// Our own issuer identifier (RFC 8414 section 2): the public URL's origin, without a slash at its end.
     #[must_use]
     pub fn issuer_identifier(&self) -> String {
@@ -161,6 +186,9 @@ pub fn router(app: App) -> Router {
         .merge(account::pages::router())
         .merge(app::pages::router())
         .merge(connection::pages::router())
+        .fallback(dialect::not_found)
+        .method_not_allowed_fallback(dialect::method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), web::failure::dress_for_the_signed_in))
         .layer(session::layer(&app))
         .layer(middleware::from_fn(web::failure::dress));
     let machines = Router::new()
@@ -173,7 +201,6 @@ pub fn router(app: App) -> Router {
         .merge(machines)
         .route(web::view::STYLESHEET, get(web::assets::stylesheet))
         .route("/favicon.ico", get(web::assets::icon))
-        .fallback(dialect::not_found)
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
         .layer(ServiceBuilder::new().layer(edge::layer(&app)).layer(DefaultBodyLimit::max(BODY_LIMIT)))

@@ -1,38 +1,41 @@
-//! How often who may ask: each API key, and each address whose requests are refused or that begins sign-ins.
-//! In this process's memory, which is bounded and swept; every replica counts for itself. Answers nobody.
+//! How often who may ask: each API key, each caller whose subject tokens are refused, each person who connects, and each
+//! address whose requests are refused or that begins sign-ins. In this process's memory, which is bounded and swept; every
+//! replica counts for itself. Answers nobody.
+
+mod buckets;
+mod limit;
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::num::NonZeroU32;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use dashmap::DashMap;
-use governor::middleware::StateInformationMiddleware;
-use governor::state::keyed::DashMapStateStore;
-use governor::{Quota, RateLimiter};
+use governor::Quota;
 
+use self::limit::Limit;
 use crate::clock::Clock;
 use crate::config::LimitsConfig;
 use crate::edge::address::Address;
 use crate::error::Error;
 use crate::secret::Token;
 
-/// Addresses and credentials remembered at the most, in each table. What comes beyond is let through: the cap on
-/// requests at one time holds for it all the same.
-const REMEMBERED: usize = 65_536;
+pub use self::buckets::OWN as REMEMBERED;
+
+/// What one /64 may, a /48 may so many times over: it is what one customer of a provider has, be that a home or a company.
+const NETWORKS_OF_A_SITE: u32 = 16;
 /// How long a credential that was accepted counts as known.
 const KNOWN_FOR: Duration = Duration::from_hours(1);
 /// A known credential's time is not written at each use.
 const KNOWN_GRAIN: Duration = Duration::from_mins(1);
-
-type Limiter<K> = RateLimiter<K, DashMapStateStore<K>, Clock, StateInformationMiddleware>;
 
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limited {
     Key,
     Failures,
+    SubjectTokens,
     SignIns,
+    Connects,
 }
 
 impl fmt::Display for Limited {
@@ -40,7 +43,9 @@ impl fmt::Display for Limited {
         formatter.write_str(match self {
             Self::Key => "This API key asks more often than it may.",
             Self::Failures => "Too many requests from this address were refused.",
+            Self::SubjectTokens => "Too many subject tokens of this caller were refused.",
             Self::SignIns => "Too many sign-ins were begun from this address.",
+            Self::Connects => "You went on to connect apps more often than is allowed.",
         })
     }
 }
@@ -53,30 +58,27 @@ pub struct Known(u64);
 pub struct RateLimits {
     clock: Clock,
     hashes: RandomState,
-    keys: Option<Limiter<u64>>,
-    failures: Option<Limiter<Address>>,
-    sign_ins: Option<Limiter<Address>>,
-    /// Addresses that have used up their failures, and until when they wait.
-    shut: DashMap<Address, Duration>,
+    keys: Option<Limit>,
+    failures: Option<ByAddress>,
+    subject_tokens: Option<Limit>,
+    sign_ins: Option<ByAddress>,
+    connects: Option<Limit>,
     /// Credentials that were accepted, and when last. By a hash that only this process can make: a table of 64 bits
-    /// each, which tells nobody a secret.
+    /// each, which tells nobody a secret. Where there is no more room, one that comes new waits like a stranger.
     known: DashMap<u64, Duration>,
 }
 
 impl RateLimits {
     #[must_use]
     pub fn new(config: &LimitsConfig, clock: Clock) -> Self {
+        let per_minute = |rate| Limit::new(Quota::per_minute, rate, rate, &clock);
         Self {
             hashes: RandomState::new(),
-            keys: limiter(Quota::per_second, config.key_per_second, config.key_burst, &clock),
-            failures: limiter(Quota::per_minute, config.failures_per_minute, config.failure_burst, &clock),
-            sign_ins: limiter(
-                Quota::per_minute,
-                config.sign_ins_per_minute,
-                config.sign_ins_per_minute,
-                &clock,
-            ),
-            shut: DashMap::new(),
+            keys: Limit::new(Quota::per_second, config.key_per_second, config.key_burst, &clock),
+            failures: ByAddress::new(config.failures_per_minute, config.failure_burst, &clock),
+            subject_tokens: per_minute(config.subject_failures_per_minute),
+            sign_ins: ByAddress::new(config.sign_ins_per_minute, config.sign_ins_per_minute, &clock),
+            connects: per_minute(config.connects_per_minute),
             known: DashMap::new(),
             clock,
         }
@@ -87,7 +89,7 @@ impl RateLimits {
     /// # Errors
     /// [`Error::RateLimited`]
     pub fn admit_key(&self, key_id: &str) -> Result<(), Error> {
-        self.admit(self.keys.as_ref(), &self.hashes.hash_one(key_id), Limited::Key)
+        self.count(self.keys.as_ref(), key_id, Limited::Key)
     }
 
     /// Before a sign-in is begun, which writes rows for nobody in particular.
@@ -95,8 +97,32 @@ impl RateLimits {
     /// # Errors
     /// [`Error::RateLimited`]
     pub fn admit_sign_in(&self, address: Address) -> Result<(), Error> {
-        let limiter = self.sign_ins.as_ref().filter(|limiter| limiter.len() < REMEMBERED);
-        self.admit(limiter, &address, Limited::SignIns)
+        let counted = self.sign_ins.as_ref().map_or(Ok(()), |limit| limit.count(&self.hashes, address));
+        counted.map_err(|wait| limited(Limited::SignIns, wait))
+    }
+
+    /// Before a person goes on to an issuer, which writes a row.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]
+    pub fn admit_connect(&self, account_id: &str) -> Result<(), Error> {
+        self.count(self.connects.as_ref(), account_id, Limited::Connects)
+    }
+
+    /// Before a subject token of a caller is looked at.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]
+    pub fn admit_subject_token(&self, caller_id: &str) -> Result<(), Error> {
+        let limit = self.subject_tokens.as_ref();
+        let wait = limit.and_then(|limit| limit.wait(self.hashes.hash_one(caller_id)));
+        wait.map_or(Ok(()), |wait| Err(limited(Limited::SubjectTokens, wait)))
+    }
+
+    /// Counts a refused subject token against the caller that brought it. Its address has proven whose it is, and others
+    /// may share it.
+    pub fn count_subject_failure(&self, caller_id: &str) {
+        let _ = self.count(self.subject_tokens.as_ref(), caller_id, Limited::SubjectTokens);
     }
 
     /// Before anything is looked up for a machine. An address that has used up its failures waits, but for the
@@ -110,16 +136,14 @@ impl RateLimits {
         address: Address,
         credential: impl FnOnce() -> Option<Token>,
     ) -> Result<Option<Known>, Error> {
-        // Copied out: the table's own lock is not held while another table is looked at.
-        let Some(until) = self.shut.get(&address).map(|until| *until) else { return Ok(None) };
-        let left = until.saturating_sub(self.clock.monotonic());
-        if left.is_zero() {
+        let failures = self.failures.as_ref();
+        let Some(wait) = failures.and_then(|limit| limit.wait(&self.hashes, address)) else {
             return Ok(None);
-        }
+        };
         let hash = credential().map(|credential| self.hashes.hash_one(credential.expose()));
         match hash.filter(|hash| self.known.contains_key(hash)) {
             Some(hash) => Ok(Some(Known(hash))),
-            None => Err(Error::RateLimited { limit: Limited::Failures, retry_after: whole_seconds(left) }),
+            None => Err(limited(Limited::Failures, wait)),
         }
     }
 
@@ -143,69 +167,62 @@ impl RateLimits {
         if let Some(Known(hash)) = passed {
             self.known.remove(&hash);
         }
-        let failures = self.failures.as_ref().filter(|failures| failures.len() < REMEMBERED);
-        let Some(failures) = failures else { return };
-        let now = self.clock.monotonic();
-        let wait = match failures.check_key(&address) {
-            Ok(state) if state.remaining_burst_capacity() > 0 => return,
-            // That was the last one: the next is a whole interval away.
-            Ok(state) => state.quota().replenish_interval(),
-            Err(not_yet) => not_yet.wait_time_from(now),
-        };
-        self.shut.insert(address, now.saturating_add(wait));
+        if let Some(failures) = &self.failures {
+            // Whoever waits already is told so at the next request.
+            let _ = failures.count(&self.hashes, address);
+        }
     }
 
     /// Forgets whoever is as good as new. For the housekeeping.
     pub fn sweep(&self) {
+        [&self.failures, &self.sign_ins].into_iter().flatten().for_each(ByAddress::sweep);
+        [&self.keys, &self.subject_tokens, &self.connects].into_iter().flatten().for_each(Limit::sweep);
         let now = self.clock.monotonic();
-        for limiter in [&self.failures, &self.sign_ins].into_iter().flatten() {
-            limiter.retain_recent();
-            limiter.shrink_to_fit();
-        }
-        if let Some(keys) = &self.keys {
-            keys.retain_recent();
-        }
-        self.shut.retain(|_, until| *until > now);
         self.known.retain(|_, seen| now.saturating_sub(*seen) < KNOWN_FOR);
     }
 
-    fn admit<K: Hash + Eq + Clone>(
-        &self,
-        limiter: Option<&Limiter<K>>,
-        key: &K,
-        limit: Limited,
-    ) -> Result<(), Error> {
-        let Some(limiter) = limiter else { return Ok(()) };
-        match limiter.check_key(key) {
-            Ok(_) => Ok(()),
-            Err(not_yet) => {
-                let retry_after = whole_seconds(not_yet.wait_time_from(self.clock.monotonic()));
-                Err(Error::RateLimited { limit, retry_after })
-            }
-        }
+    fn count(&self, limit: Option<&Limit>, whom: &str, which: Limited) -> Result<(), Error> {
+        let Some(limit) = limit else { return Ok(()) };
+        limit.count(self.hashes.hash_one(whom)).map_err(|wait| limited(which, wait))
     }
 }
 
-impl governor::clock::Clock for Clock {
-    type Instant = Duration;
-
-    fn now(&self) -> Duration {
-        self.monotonic()
-    }
+/// A limit for each address: IPv4 by itself, IPv6 by its /64, and by its /48 too, for a /64 costs nothing to change.
+#[derive(Debug)]
+struct ByAddress {
+    networks: Limit,
+    sites: Limit,
 }
 
-/// None where there is to be no limit.
-fn limiter<K: Hash + Eq + Clone>(
-    quota: fn(NonZeroU32) -> Quota,
-    rate: u32,
-    burst: u32,
-    clock: &Clock,
-) -> Option<Limiter<K>> {
-    let quota = quota(NonZeroU32::new(rate)?).allow_burst(NonZeroU32::new(burst)?);
-    Some(RateLimiter::new(quota, DashMapStateStore::default(), clock.clone()))
+impl ByAddress {
+    fn new(rate: u32, burst: u32, clock: &Clock) -> Option<Self> {
+        let wide = |count: u32| count.saturating_mul(NETWORKS_OF_A_SITE);
+        Some(Self {
+            networks: Limit::new(Quota::per_minute, rate, burst, clock)?,
+            sites: Limit::new(Quota::per_minute, wide(rate), wide(burst), clock)?,
+        })
+    }
+
+    fn count(&self, hashes: &RandomState, address: Address) -> Result<(), Duration> {
+        // Who is refused already is no burden on its neighbours.
+        self.networks.count(hashes.hash_one(address))?;
+        address.site().map_or(Ok(()), |site| self.sites.count(hashes.hash_one(site)))
+    }
+
+    fn wait(&self, hashes: &RandomState, address: Address) -> Option<Duration> {
+        let network = self.networks.wait(hashes.hash_one(address));
+        let site = address.site().and_then(|site| self.sites.wait(hashes.hash_one(site)));
+        network.max(site)
+    }
+
+    fn sweep(&self) {
+        self.networks.sweep();
+        self.sites.sweep();
+    }
 }
 
 /// For `Retry-After`: never too early, and never "now".
-fn whole_seconds(wait: Duration) -> i64 {
-    i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX).max(1)
+fn limited(limit: Limited, wait: Duration) -> Error {
+    let seconds = i64::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i64::MAX).max(1);
+    Error::RateLimited { limit, retry_after: seconds }
 }

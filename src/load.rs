@@ -2,11 +2,14 @@
 //! whoever waits for somebody else's server, or for the client itself, gives the place back meanwhile. Knows no HTTP.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// For each place, so many requests may wait for somebody else's server: that costs memory only, but not none.
 const WAITING_PER_PLACE: usize = 16;
+/// And so many for the same one: an issuer that hangs leaves room to wait for the others.
+const WAITING_FOR_ONE_PER_PLACE: usize = 4;
 
 tokio::task_local! {
     static PLACE: Place;
@@ -15,16 +18,18 @@ tokio::task_local! {
 /// The places of a process. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Load {
-    places: usize,
     counts: Arc<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
+    places: usize,
     working: AtomicUsize,
     waiting: AtomicUsize,
     /// Not capped: else one client that opens many slow requests would turn away all others.
     receiving: AtomicUsize,
+    /// Those who wait, by whom they wait for.
+    waiting_for: Mutex<HashMap<String, usize>>,
 }
 
 /// What a request is doing.
@@ -45,12 +50,52 @@ impl Counts {
             Doing::Receiving => &self.receiving,
         }
     }
+
+    fn by_whom(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.waiting_for.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts somebody who wants to wait, unless as many do already as may.
+    fn wait_for(self: &Arc<Self>, whom: &str) -> Result<Counted, Crowded> {
+        let mut by_whom = self.by_whom();
+        let all = self.waiting.load(Relaxed);
+        let same = by_whom.get(whom).copied().unwrap_or_default();
+        if all >= self.places.saturating_mul(WAITING_PER_PLACE)
+            || same >= self.places.saturating_mul(WAITING_FOR_ONE_PER_PLACE)
+        {
+            return Err(Crowded);
+        }
+        by_whom.insert(whom.to_owned(), same + 1);
+        Ok(Counted { counts: Arc::clone(self), whom: whom.to_owned() })
+    }
+}
+
+/// As many wait for this already as may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowded;
+
+/// One of those who wait for somebody.
+#[derive(Debug)]
+struct Counted {
+    counts: Arc<Counts>,
+    whom: String,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut by_whom = self.counts.by_whom();
+        let left = by_whom.get(&self.whom).copied().unwrap_or_default().saturating_sub(1);
+        match by_whom.get_mut(&self.whom) {
+            Some(count) if left > 0 => *count = left,
+            _ => drop(by_whom.remove(&self.whom)),
+        }
+    }
 }
 
 impl Load {
     #[must_use]
     pub fn new(places: usize) -> Self {
-        Self { places, counts: Arc::default() }
+        Self { counts: Arc::new(Counts { places, ..Counts::default() }) }
     }
 
     /// None when everything is taken: whoever comes now is told to come back, rather than slow down all the others.
@@ -60,21 +105,8 @@ impl Load {
         let others = self.counts.working.fetch_add(1, Relaxed);
         let place =
             Place { counts: Arc::clone(&self.counts), doing: Cell::new(Doing::Working), waits: Cell::new(0) };
-        let waiting = self.counts.waiting.load(Relaxed);
-        (others < self.places && waiting < self.places.saturating_mul(WAITING_PER_PLACE)).then_some(place)
-    }
-
-    /// To be held while the request of this task waits for an issuer or a content platform, or for another task
-    /// that does: that is no work of ours, so it takes no place. In a task that serves no request it does nothing.
-    /// Calls through [`crate::issuer::http`] do it themselves.
-    ///
-    /// ```text
-    /// let _waiting = app.load.waiting();
-    /// landed.wait_for(|landed| *landed).await
-    /// ```
-    pub fn waiting(&self) -> Waiting {
-        let ours = PLACE.try_with(|place| Arc::ptr_eq(&place.counts, &self.counts)).unwrap_or(false);
-        if ours { waiting() } else { Waiting { counted: false } }
+        // Those who wait are not looked at: an issuer that hangs is no reason to turn anybody else away.
+        (others < self.counts.places).then_some(place)
     }
 
     /// Requests that are worked on now.
@@ -144,22 +176,37 @@ impl Drop for Place {
 #[derive(Debug)]
 #[must_use = "the wait ends when this is dropped"]
 pub struct Waiting {
-    counted: bool,
+    left: bool,
+    _counted: Option<Counted>,
 }
 
-/// As [`Load::waiting`], for those who know no [`crate::App`].
-pub fn waiting() -> Waiting {
-    Waiting { counted: PLACE.try_with(|place| place.leave(Doing::Waiting)).is_ok() }
+/// To be held while the request of this task waits for an issuer or a content platform, or for another task that does:
+/// that is no work of ours, so it takes no place. In a task that serves no request it does nothing. Calls through
+/// [`crate::issuer::http`] do it themselves.
+///
+/// ```text
+/// let _waiting = load::waiting_for(&issuer.external_name())?;
+/// landed.wait_for(|landed| *landed).await
+/// ```
+///
+/// # Errors
+/// [`Crowded`]: whoever comes now is told to come back.
+pub fn waiting_for(whom: &str) -> Result<Waiting, Crowded> {
+    let Ok(counted) = PLACE.try_with(|place| place.counts.wait_for(whom)) else {
+        return Ok(Waiting { left: false, _counted: None });
+    };
+    let counted = counted?;
+    Ok(Waiting { left: PLACE.try_with(|place| place.leave(Doing::Waiting)).is_ok(), _counted: Some(counted) })
 }
 
 /// While the request of this task waits for its own client.
 pub fn receiving() -> Waiting {
-    Waiting { counted: PLACE.try_with(|place| place.leave(Doing::Receiving)).is_ok() }
+    Waiting { left: PLACE.try_with(|place| place.leave(Doing::Receiving)).is_ok(), _counted: None }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if self.counted {
+        if self.left {
             // A wait that was carried to another task ends with its own request's place.
             let _ = PLACE.try_with(Place::come_back);
         }

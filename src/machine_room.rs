@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -11,8 +11,10 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::error::Error;
 use crate::issuer::{Issuer, discovery};
-use crate::{App, restore, vault};
+use crate::restore::{self, Restore};
+use crate::{App, vault};
 
 /// A probe is answered quickly, however slow an issuer is.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -35,30 +37,24 @@ async fn healthy(State(app): State<App>) -> Response {
     }
 }
 
-/// 503 only for the database, draining, and a master key in use that this server was not given; a vault that does not open
+/// 503 only for a database that does not answer or takes no write, for leaving and draining, and for a master key in use
+/// that this server was not given; a vault that does not open
 /// never starts. An issuer in trouble and a restored copy are 200 with `degraded`: other issuers' connections and live
 /// tokens go on.
 async fn ready(State(app): State<App>) -> Response {
-    if app.draining.is_cancelled() {
+    if app.leaving.is_cancelled() || app.draining.is_cancelled() {
         return not_ready("draining", "the server is shutting down");
     }
-    if let Some(why) = app.db.trouble() {
+    if let Some(why) = app.db.trouble().or_else(|| app.pulse.trouble()) {
         return not_ready("database", &why);
     }
-    if let Err(error) = app.db.ping().await {
-        tracing::error!(%error, "the database does not answer");
-        return not_ready("database", "the database does not answer");
-    }
-    let Ok(issuers) = crate::app::issuers(&app).await else {
-        return not_ready("database", "the database does not answer");
-    };
-    let (foreign, restored) = match tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(&app))
-    {
-        Ok(found) => found,
-        Err(error) => {
+    let (issuers, foreign, restored) = match timeout(PATIENCE, read(&app)).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             tracing::error!(%error, "the database does not answer");
             return not_ready("database", "the database does not answer");
         }
+        Err(_) => return not_ready("database", "the database does not answer in time"),
     };
     if !foreign.is_empty() {
         // Other servers may know it: to those the callers are to be sent.
@@ -87,6 +83,14 @@ async fn ready(State(app): State<App>) -> Response {
     Json(body).into_response()
 }
 
+/// What the database says of the issuers, of master keys that are in use and not known here, and of an old copy.
+async fn read(app: &App) -> Result<(Vec<Issuer>, Vec<String>, Option<Restore>), Error> {
+    app.db.ping().await?;
+    let issuers = crate::app::issuers(app).await?;
+    let (foreign, restored) = tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(app))?;
+    Ok((issuers, foreign, restored))
+}
+
 /// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.
 async fn trouble(app: &App, issuer: &Issuer) -> Option<String> {
     if let Some(closed) = app.issuers.calls.closed_for(issuer) {
@@ -105,8 +109,27 @@ fn not_ready(what: &str, why: &str) -> Response {
         .into_response()
 }
 
-async fn metrics(State(app): State<App>) -> Response {
+/// `OpenMetrics` for who asks for it; else the text format 0.0.4, which every scraper reads.
+async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
     app.metrics.load(&app.load);
-    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, openmetrics)], app.metrics.text()).into_response()
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let (kind, text) = if prefers_openmetrics(accepts) {
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.openmetrics())
+    } else {
+        ("text/plain; version=0.0.4; charset=utf-8", app.metrics.text())
+    };
+    ([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text).into_response()
+}
+
+/// Whether it is named, and at least as welcome as plain text. RFC 9110 section 12.5.1.
+fn prefers_openmetrics(accepts: &str) -> bool {
+    let weight = |wanted: &str| {
+        let range = accepts.split(',').find(|range| {
+            range.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(wanted))
+        })?;
+        let said = range.split(';').skip(1).find_map(|parameter| parameter.trim().strip_prefix("q="));
+        said.map_or(Some(1.0), |said| said.trim().parse::<f32>().ok())
+    };
+    let openmetrics = weight("application/openmetrics-text").unwrap_or(0.0);
+    openmetrics > 0.0 && openmetrics >= weight("text/plain").unwrap_or(0.0)
 }

@@ -127,9 +127,33 @@ impl Metrics {
         }
     }
 
-    /// The text format of `OpenMetrics`.
+    /// The text format 0.0.4 of Prometheus: a counter's comments name it with its ending, and there is no end mark.
     #[must_use]
     pub fn text(&self) -> String {
+        let mut counters = std::collections::HashSet::new();
+        let openmetrics = self.openmetrics();
+        for line in openmetrics.lines() {
+            if let Some(named) = line.strip_prefix("# TYPE ").and_then(|rest| rest.strip_suffix(" counter")) {
+                counters.insert(named);
+            }
+        }
+        let mut text = String::with_capacity(openmetrics.len());
+        for line in openmetrics.lines().filter(|line| *line != "# EOF") {
+            let mut words = line.splitn(4, ' ');
+            match (words.next(), words.next(), words.next(), words.next()) {
+                (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                    text.extend(["# ", what, " ", name, "_total ", rest]);
+                }
+                _ => text.push_str(line),
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The text format of `OpenMetrics`.
+    #[must_use]
+    pub fn openmetrics(&self) -> String {
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             tracing::error!("the metrics could not be written");

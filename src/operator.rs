@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::select::{Asked, Person};
 use crate::App;
-use crate::account::delete;
+use crate::account::{KnownAs, delete};
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
 use crate::app::revocation::{self, Revocation};
@@ -26,7 +26,9 @@ use crate::app::{Source, ThirdPartyApp, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::connection::selection::Why;
 use crate::error::Error;
+use crate::issuer::discovery::endpoints;
 use crate::issuer::look_up::revocation_endpoint;
+use crate::issuer::scope;
 use crate::secret::Token;
 use crate::vault::rotate::Progress;
 
@@ -139,11 +141,15 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
             let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer::of(registered(app, &added)))
+            Ok(Answer::of(registered(app, &added).await))
         }
         Command::ImportManifest(asked) => {
             let imported = import(app, asked).await?;
-            Ok(Answer::of(imported.iter().flat_map(|added| registered(app, added)).collect()))
+            let mut lines = Vec::new();
+            for added in &imported {
+                lines.extend(registered(app, added).await);
+            }
+            Ok(Answer::of(lines))
         }
         Command::ListApps => list_apps(app).await,
         Command::RemoveApp { key } => {
@@ -189,18 +195,26 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
             Ok(Answer::line(format!(
                 "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
-                account.id
+                KnownAs::from(account)
             )))
         }
     }
 }
 
-fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
-    vec![
+async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
+    let mut lines = vec![
         format!("{} {} is registered.", third_party.id, third_party.key),
         format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
         format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
-    ]
+    ];
+    lines.extend(lasts(app, third_party).await.map(|warning| format!("  {} {warning}", third_party.key)));
+    lines
+}
+
+/// Why an app's connections may not last; None where nothing speaks for that, or the issuer cannot be asked now.
+async fn lasts(app: &App, third_party: &ThirdPartyApp) -> Option<&'static str> {
+    let endpoints = endpoints(&app.issuers, &third_party.issuer).await.ok()?;
+    scope::ends_with_the_session(&third_party.scopes, endpoints.offers_offline_access)
 }
 
 async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {
@@ -219,7 +233,7 @@ async fn list_apps(app: &App) -> Result<Answer, Error> {
     let apps = crate::app::all(app).await?;
     let line = |third_party: &ThirdPartyApp| {
         let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
-        format!("{key}\t{status}\t{source}\t{}\t{name}", issuer.key)
+        format!("{key}\t{status}\t{source}\t{}\t{name}\t{}", issuer.key, third_party.callback(app))
     };
     Ok(Answer::of(apps.iter().map(line).collect()))
 }

@@ -159,6 +159,25 @@ pub fn spell(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(letter(*byte))).collect()
 }
 
+/// Writes secrets in clear, for what is sealed next.
+pub mod exposed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Token;
+
+    /// # Errors
+    /// The serializer's.
+    pub fn serialize<S: Serializer>(secret: &Token, serializer: S) -> Result<S::Ok, S::Error> {
+        secret.expose().serialize(serializer)
+    }
+
+    /// # Errors
+    /// The deserializer's.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Token, D::Error> {
+        Token::deserialize(deserializer)
+    }
+}
+
 /// Writes optional secrets in clear, for the operator's socket between two processes of one machine.
 pub mod exposed_option {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -7,6 +7,7 @@ pub mod body;
 pub mod descriptors;
 mod full;
 mod patience;
+mod room;
 mod stream;
 
 use std::convert::Infallible;
@@ -23,7 +24,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -32,15 +32,16 @@ use tower::Service;
 use self::answer::Streams;
 use self::full::Refuser;
 use self::patience::Patience;
+use self::room::{Room, Slot};
 use self::stream::Stream;
 use crate::App;
 use crate::config::LimitsConfig;
-use crate::edge::address::Peer;
+use crate::edge::address::{Peer, Prefix};
 use crate::ledger::hand_out;
 use crate::replicas;
 
 /// How long a client may take, and how many there may be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// From the connection, or from the first byte of a later request, to the whole head. Of a later request over
     /// HTTP/2, whose pings look alike, `idle` counts.
@@ -55,6 +56,12 @@ pub struct Limits {
     pub request: Duration,
     /// Connections open at one time.
     pub connections: usize,
+    /// And from one address; 0 for no limit of its own.
+    pub connections_per_address: usize,
+    /// Bytes of bodies that have begun to come and are not whole.
+    pub body_bytes: usize,
+    /// Whoever connects from there speaks for many.
+    pub trusted_proxies: Arc<[Prefix]>,
 }
 
 impl Default for Limits {
@@ -74,6 +81,9 @@ impl Limits {
             // Longer than the longest call to an issuer.
             request: Duration::from_secs(75),
             connections: config.connections,
+            connections_per_address: config.connections_per_address,
+            body_bytes: config.body_megabytes.saturating_mul(1 << 20),
+            trusted_proxies: Arc::default(),
         }
     }
 }
@@ -88,10 +98,10 @@ const ALL_WINDOWS: u32 = 256 * 1024;
 
 /// Serves until `draining` is cancelled, then lets running requests end.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, draining: CancellationToken) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let (room, limits) = (Arc::new(Room::new(&limits)), Arc::new(limits));
     let refuser = Refuser::default();
     let connections = TaskTracker::new();
-    let builder = builder(limits);
+    let builder = builder(&limits);
     loop {
         let (tcp, peer) = tokio::select! {
             () = draining.cancelled() => break,
@@ -105,16 +115,16 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, draini
                 }
             },
         };
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
+        let Some(slot) = room.enter(peer.ip()) else {
             refuser.refuse(tcp);
             continue;
         };
         let (builder, router, draining) = (builder.clone(), router.clone(), draining.clone());
+        let client = Client { peer, slot, limits: Arc::clone(&limits) };
         connections.spawn(async move {
-            if let Err(error) = converse(&builder, tcp, peer, router, limits, draining).await {
+            if let Err(error) = converse(&builder, tcp, client, router, draining).await {
                 tracing::debug!(%error, "a connection ended early");
             }
-            drop(slot);
         });
     }
     drop(listener);
@@ -122,7 +132,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, draini
     let _ = timeout(DRAIN, connections.wait()).await;
 }
 
-fn builder(limits: Limits) -> Builder<Streams> {
+fn builder(limits: &Limits) -> Builder<Streams> {
     let mut builder = Builder::new(Streams { taken_within: limits.answer });
     // The head's deadline is ours: hyper's would count the idle time before it too.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(HEAD);
@@ -138,21 +148,29 @@ fn builder(limits: Limits) -> Builder<Streams> {
     builder
 }
 
+/// Whoever is at the other end of a connection.
+#[derive(Clone)]
+struct Client {
+    peer: SocketAddr,
+    slot: Arc<Slot>,
+    limits: Arc<Limits>,
+}
+
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// One connection, from its first byte to its last.
 async fn converse(
     builder: &Builder<Streams>,
     tcp: TcpStream,
-    peer: SocketAddr,
+    client: Client,
     router: Router,
-    limits: Limits,
     draining: CancellationToken,
 ) -> Ended {
     let _ = tcp.set_nodelay(true);
-    let patience = Arc::new(Patience::new(limits));
-    let stream = Stream::new(tcp, Arc::clone(&patience), limits.answer);
-    let service = service_fn(|request| answer(router.clone(), Arc::clone(&patience), peer, limits, request));
+    let patience = Arc::new(Patience::new(&client.limits));
+    let stream = Stream::new(tcp, Arc::clone(&patience), client.limits.answer);
+    let service =
+        service_fn(|request| answer(router.clone(), Arc::clone(&patience), client.clone(), request));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
@@ -176,14 +194,14 @@ async fn converse(
 async fn answer(
     mut router: Router,
     patience: Arc<Patience>,
-    peer: SocketAddr,
-    limits: Limits,
+    client: Client,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
     let running = patience.begin(request.version());
+    let Client { peer, slot, limits } = client;
     let mut request = request.map(|incoming| {
         let is_empty = incoming.is_end_stream();
-        if is_empty { Body::empty() } else { Body::new(body::Body::new(incoming, limits.body)) }
+        if is_empty { Body::empty() } else { Body::new(body::Body::new(incoming, limits.body, slot)) }
     });
     request.extensions_mut().insert(Peer(peer));
     let response = match timeout(limits.request, router.call(request)).await {

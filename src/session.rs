@@ -1,5 +1,7 @@
 //! Browser sessions in our database: the cookie's id is kept as a hash, the data sealed with the house key.
-//! Speaks to tower-sessions; nothing else writes the `sessions` table.
+//! Speaks to tower-sessions; nothing else writes the `sessions` table. Nobody has one before they sign in.
+
+mod store;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,10 +21,18 @@ use crate::db::{Db, DbConnection};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Sealed, Verified};
 
+pub use self::store::{Ending, Listed, end, of_account};
+
+/// The key in a session's data of what its browser is called.
+pub const BROWSER: &str = "browser";
 /// Seconds from sign-in to the next one.
 pub const LIFETIME: i64 = 12 * 3600;
 /// The key in a session's data that names the signed-in account.
 pub const ACCOUNT: &str = "account";
+/// The key of the mark of the browser that it is in: what its forms and consents are bound to.
+pub const MARK: &str = "mark";
+/// The key of the ID token of its sign-in, which the issuer is shown when it ends.
+pub const ID_TOKEN: &str = "id_token";
 
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -31,17 +41,29 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
-/// The cookie: `__Host-` on https; on loopback http, where browsers refuse that and take all ports for one host, with the
-/// port.
+/// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
+/// take all ports for one host, with the port.
+#[must_use]
+pub fn cookie_name(app: &App) -> String {
+    if is_secure(app) {
+        return "__Host-attache".to_owned();
+    }
+    format!("attache-{}", app.config.public_url.port_or_known_default().unwrap_or_default())
+}
+
+/// Whether browsers may send our cookies over https only.
+#[must_use]
+pub fn is_secure(app: &App) -> bool {
+    app.config.public_url.scheme() == "https"
+}
+
 #[must_use]
 pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
-    let secure = app.config.public_url.scheme() == "https";
-    let port = app.config.public_url.port_or_known_default().unwrap_or_default();
     let store =
         Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
     SessionManagerLayer::new(store)
-        .with_name(if secure { "__Host-attache".to_owned() } else { format!("attache-{port}") })
-        .with_secure(secure)
+        .with_name(cookie_name(app))
+        .with_secure(is_secure(app))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
@@ -104,7 +126,9 @@ impl Sessions {
     }
 }
 
-fn hash(id: Id) -> TokenHash {
+/// What is kept of a session's id.
+#[must_use]
+pub fn hash(id: Id) -> TokenHash {
     TokenHash::of(&id.to_string())
 }
 
@@ -113,7 +137,11 @@ fn place(hash: &TokenHash) -> Place {
 }
 
 fn account(record: &Record) -> Option<String> {
-    record.data.get(ACCOUNT).and_then(Value::as_str).map(str::to_owned)
+    text(record, ACCOUNT)
+}
+
+fn text(record: &Record, key: &str) -> Option<String> {
+    record.data.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
 fn backend(error: &sqlx::Error) -> Error {
@@ -124,16 +152,20 @@ fn backend(error: &sqlx::Error) -> Error {
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
         // 128 random bits: another session with this id is not expected, and the primary key refuses it.
-        let hash = hash(record.id);
+        let (hash, now, account) = (hash(record.id), self.clock.now(), account(record));
+        let signed_in_at = account.as_ref().map(|_| now.unix());
         self.db
             .execute(
                 sqlx::query(
-                    "INSERT INTO sessions (id_hash, account_id, data, expires_at) VALUES ($1, $2, $3, $4)",
+                    "INSERT INTO sessions (id_hash, account_id, data, expires_at, signed_in_at, used_at, browser) \
+                     VALUES ($1, $2, $3, $4, $5, $5, $6)",
                 )
                 .bind(hash.as_str())
-                .bind(account(record))
+                .bind(account)
                 .bind(self.seal(&hash, &record.data)?)
-                .bind(self.clock.now().plus(LIFETIME).unix()),
+                .bind(now.plus(LIFETIME).unix())
+                .bind(signed_in_at)
+                .bind(text(record, BROWSER)),
             )
             .await
             .map(drop)
@@ -160,15 +192,19 @@ impl SessionStore for Sessions {
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
         let hash = hash(*id);
-        let row = sqlx::query("SELECT data, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2")
+        let now = self.clock.now();
+        let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
+        let row = sqlx::query(select)
             .bind(hash.as_str())
-            .bind(self.clock.now().unix())
+            .bind(now.unix())
             .fetch_optional(&self.db.pool)
             .await
             .map_err(|error| backend(&error))?;
         let Some(row) = row else { return Ok(None) };
         let sealed: String = row.try_get("data").map_err(|error| backend(&error))?;
         let expires_at: i64 = row.try_get("expires_at").map_err(|error| backend(&error))?;
+        let used_at: Option<i64> = row.try_get("used_at").map_err(|error| backend(&error))?;
+        store::touch(&self.db, &hash, used_at, now).await;
         let opened = self.house_key.open(&place(&hash), &Sealed(sealed));
         let json = opened.map_err(|error| Error::Decode(error.to_string()))?;
         let data = serde_json::from_str(json.expose()).map_err(|error| Error::Decode(error.to_string()))?;

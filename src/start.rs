@@ -26,10 +26,11 @@ use crate::limits::RateLimits;
 use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
+use crate::pulse::Pulse;
 use crate::replicas::{self, Replica};
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{App, Parts, account, content, dialect, restore, session};
+use crate::{App, Parts, account, connection, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -97,8 +98,10 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         flights: Flights::default(),
         metrics: Metrics::default(),
         backups: Backups::default(),
+        pulse: Pulse::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
+        leaving: CancellationToken::new(),
         draining: CancellationToken::new(),
         events,
     });
@@ -111,6 +114,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&app).await?;
         rescue::prepare(&app).await?;
+        connection::try_refused_clients_again(&app).await.map_err(Error::from)?;
         replicas::join(&app).await?;
         tell_the_operator(&app).await?;
     }

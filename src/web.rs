@@ -2,6 +2,8 @@
 //! slices use it; no machine dialect does.
 
 pub mod assets;
+pub mod browser_name;
+pub mod cookies;
 pub mod failure;
 pub mod forms;
 pub mod headers;
@@ -22,19 +24,19 @@ use crate::App;
 use crate::account::{self, Account};
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
-use crate::session::ACCOUNT;
+use crate::session::{ACCOUNT, ID_TOKEN, MARK};
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
-
-/// The key in a session's data of the value that its forms repeat.
-const CSRF: &str = "csrf";
 
 /// The browser at the other end, with or without somebody signed in.
 #[derive(Clone, Debug)]
 pub struct Browser {
     pub session: Session,
+    /// What its forms repeat. The same for as long as this person uses this browser, so that a page that is open outlives
+    /// a sign-out and the next sign-in.
     pub csrf: Option<Token>,
     pub account: Option<Account>,
+    mark: Option<Token>,
 }
 
 impl FromRequestParts<App> for Browser {
@@ -43,13 +45,7 @@ impl FromRequestParts<App> for Browser {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageFailure> {
         let session = <Session as FromRequestParts<App>>::from_request_parts(parts, app).await;
         let session = session.map_err(|_| Error::Internal("There is no session layer.".to_owned()))?;
-        let csrf: Option<String> = session.get(CSRF).await.map_err(|error| broken(&error))?;
-        let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
-        let account = match account_id {
-            Some(id) => account::by_id(app, &id).await.map_err(Error::from)?.map(Arc::unwrap_or_clone),
-            None => None,
-        };
-        Ok(Self { session, csrf: csrf.map(Token::new), account })
+        Ok(Self::of(session, app).await?)
     }
 }
 
@@ -67,45 +63,56 @@ fn broken(error: &tower_sessions::session::Error) -> Error {
 }
 
 impl Browser {
-    /// What binds an answer of an issuer to this browser; makes a session when there is none yet.
+    /// Who is there, by their session.
     ///
     /// # Errors
-    /// When the session cannot be written.
-    pub async fn bind(&mut self) -> Result<TokenHash, Error> {
-        let csrf = match &self.csrf {
-            Some(csrf) => csrf.clone(),
-            None => self.renew_csrf().await?,
-        };
-        Ok(binding(&csrf))
+    /// When the database does not answer.
+    pub async fn of(session: Session, app: &App) -> Result<Self, Error> {
+        let nobody = |session| Self { session, csrf: None, account: None, mark: None };
+        let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
+        let mark: Option<Token> = session.get(MARK).await.map_err(|error| broken(&error))?;
+        let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session)) };
+        let Some(account) = account::by_id(app, &id).await? else { return Ok(nobody(session)) };
+        let csrf = Token::new(TokenHash::of(&format!("forms of {id} in {}", mark.expose())).as_str());
+        Ok(Self { session, csrf: Some(csrf), account: Some(Arc::unwrap_or_clone(account)), mark: Some(mark) })
     }
 
-    /// The same, if there is a session already.
+    /// What binds an answer of an issuer to this browser. Another text than the value in the forms, so that neither tells
+    /// the other.
     #[must_use]
     pub fn bound(&self) -> Option<TokenHash> {
-        self.csrf.as_ref().map(binding)
+        self.mark.as_ref().map(|mark| TokenHash::of(&format!("consents in {}", mark.expose())))
     }
 
-    /// Signs a person in: a new session id, so that one planted before is worth nothing.
+    /// Signs a person in: a new session id, so that one planted before is worth nothing. `mark` is the browser's.
     ///
     /// # Errors
     /// When the session cannot be written.
-    pub async fn sign_in(&mut self, account: &Account) -> Result<(), Error> {
-        self.session.cycle_id().await.map_err(|error| broken(&error))?;
-        self.renew_csrf().await?;
-        self.session.insert(ACCOUNT, &account.id).await.map_err(|error| broken(&error))
+    pub async fn sign_in(
+        &self,
+        account: &Account,
+        mark: &Token,
+        id_token: Option<&Token>,
+    ) -> Result<(), Error> {
+        let session = &self.session;
+        session.clear().await;
+        session.cycle_id().await.map_err(|error| broken(&error))?;
+        session.insert(ACCOUNT, &account.id).await.map_err(|error| broken(&error))?;
+        session.insert(MARK, mark.expose()).await.map_err(|error| broken(&error))?;
+        if let Some(id_token) = id_token {
+            session.insert(ID_TOKEN, id_token.expose()).await.map_err(|error| broken(&error))?;
+        }
+        Ok(())
     }
 
+    /// Ends the session; the ID token that it was begun with, if it was kept.
+    ///
     /// # Errors
     /// When the session cannot be deleted.
-    pub async fn sign_out(&self) -> Result<(), Error> {
-        self.session.flush().await.map_err(|error| broken(&error))
-    }
-
-    async fn renew_csrf(&mut self) -> Result<Token, Error> {
-        let csrf = Token::random();
-        self.session.insert(CSRF, csrf.expose()).await.map_err(|error| broken(&error))?;
-        self.csrf = Some(csrf.clone());
-        Ok(csrf)
+    pub async fn sign_out(&self) -> Result<Option<Token>, Error> {
+        let id_token = self.session.get(ID_TOKEN).await.map_err(|error| broken(&error))?;
+        self.session.flush().await.map_err(|error| broken(&error))?;
+        Ok(id_token)
     }
 
     /// The frame of a page for whoever is there.
@@ -125,11 +132,6 @@ impl Browser {
     }
 }
 
-/// Another text than the value in the forms, so that neither tells the other.
-fn binding(csrf: &Token) -> TokenHash {
-    TokenHash::of(&format!("browser binding of {}", csrf.expose()))
-}
-
 /// A browser with somebody signed in; anybody else is sent to sign in and back.
 #[derive(Clone, Debug)]
 pub struct SignedInBrowser {
@@ -139,20 +141,29 @@ pub struct SignedInBrowser {
     pub binding: TokenHash,
 }
 
+impl SignedInBrowser {
+    /// None when nobody is.
+    #[must_use]
+    pub fn of(browser: Browser) -> Option<Self> {
+        let (account, binding) = (browser.account.clone()?, browser.bound()?);
+        Some(Self { browser, account, binding })
+    }
+}
+
 impl FromRequestParts<App> for SignedInBrowser {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         let browser = <Browser as FromRequestParts<App>>::from_request_parts(parts, app).await;
         let browser = browser.map_err(IntoResponse::into_response)?;
-        match (browser.account.clone(), browser.bound()) {
-            (Some(account), Some(binding)) => Ok(Self { browser, account, binding }),
-            _ if parts.method.is_safe() && !parts.uri.path().ends_with("/callback") => {
-                let here = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-                Err(see_other(&format!("/sign-in?return_to={}", encode(here))))
-            }
-            _ => Err(PageFailure::from(Error::SignInRequired).into_response()),
+        if let Some(signed_in) = Self::of(browser) {
+            return Ok(signed_in);
         }
+        if parts.method.is_safe() && !parts.uri.path().ends_with("/callback") {
+            let here = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+            return Err(see_other(&format!("/sign-in?return_to={}", encode(here))));
+        }
+        Err(PageFailure::from(Error::SignInRequired).into_response())
     }
 }
 

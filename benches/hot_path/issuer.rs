@@ -16,6 +16,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::fault::Fault;
 
@@ -31,7 +32,17 @@ const KEY_ID: &str = "bench-1";
 #[derive(Clone)]
 pub struct Issuer(Arc<Inner>);
 
+/// What can hang.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Metadata,
+    KeySet,
+    Token,
+    Revocation,
+}
+
 struct Inner {
+    hangs: watch::Sender<Option<Endpoint>>,
     key: Ed25519KeyPair,
     refreshes: AtomicU64,
     /// Milliseconds that it takes over a refresh.
@@ -45,6 +56,7 @@ impl Issuer {
     /// Serves on the runtime it is called in.
     pub async fn start() -> Result<Self, Fault> {
         let issuer = Self(Arc::new(Inner {
+            hangs: watch::Sender::default(),
             key: Ed25519KeyPair::generate()?,
             refreshes: AtomicU64::default(),
             thinks: AtomicU64::default(),
@@ -58,7 +70,7 @@ impl Issuer {
             .route("/.well-known/openid-configuration", get(metadata))
             .route("/jwks.json", get(key_set))
             .route("/oauth/token", post(token))
-            .route("/oauth/revoke", post(|| async { "" }))
+            .route("/oauth/revoke", post(revoke))
             .with_state(issuer.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Ok(issuer)
@@ -74,6 +86,16 @@ impl Issuer {
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or_default();
         self.0.thinks.store(milliseconds, Ordering::Relaxed);
         self.0.most.swap(0, Ordering::Relaxed)
+    }
+
+    /// One endpoint answers nobody until another is said, or none.
+    pub fn hang(&self, endpoint: Option<Endpoint>) {
+        self.0.hangs.send_replace(endpoint);
+    }
+
+    async fn hung(&self, endpoint: Endpoint) {
+        // The sender is ours.
+        let _ = self.0.hangs.subscribe().wait_for(|hanging| *hanging != Some(endpoint)).await;
     }
 
     /// An access token (RFC 9068) that nobody has seen, of about 700 bytes.
@@ -99,7 +121,8 @@ impl Issuer {
     }
 }
 
-async fn metadata() -> Json<Value> {
+async fn metadata(State(issuer): State<Issuer>) -> Json<Value> {
+    issuer.hung(Endpoint::Metadata).await;
     let at = |path: &str| format!("{IDENTIFIER}{path}");
     Json(json!({
         "issuer": IDENTIFIER,
@@ -113,13 +136,21 @@ async fn metadata() -> Json<Value> {
     }))
 }
 
-async fn key_set(State(Issuer(inner)): State<Issuer>) -> Json<Value> {
-    let x = URL_SAFE_NO_PAD.encode(inner.key.public_key().as_ref());
+async fn revoke(State(issuer): State<Issuer>) -> &'static str {
+    issuer.hung(Endpoint::Revocation).await;
+    ""
+}
+
+async fn key_set(State(issuer): State<Issuer>) -> Json<Value> {
+    issuer.hung(Endpoint::KeySet).await;
+    let x = URL_SAFE_NO_PAD.encode(issuer.0.key.public_key().as_ref());
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": KEY_ID, "x": x });
     Json(json!({ "keys": [key] }))
 }
 
-async fn token(State(Issuer(inner)): State<Issuer>) -> Response {
+async fn token(State(issuer): State<Issuer>) -> Response {
+    issuer.hung(Endpoint::Token).await;
+    let Issuer(inner) = &issuer;
     let count = inner.refreshes.fetch_add(1, Ordering::Relaxed);
     let inside = inner.inside.fetch_add(1, Ordering::Relaxed) + 1;
     inner.most.fetch_max(inside, Ordering::Relaxed);

@@ -69,6 +69,9 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     for seed in stage.largest() {
         sections::due::run(&stage, seed, &mut report)?;
     }
+    for seed in stage.largest() {
+        sections::hung::run(&stage, seed, &mut report)?;
+    }
     // Minutes each, and no matter of the database.
     for seed in stage.largest().take(1) {
         sections::slow_clients::run(&stage, seed, &mut report)?;

@@ -33,11 +33,28 @@ pub async fn delete(app: &App, id: &str, why: &Why) -> Result<(), Error> {
     transaction.commit().await?;
     let (worker, id) = (app.clone(), id.to_owned());
     // Here it outlives whoever asked; what it does not come to is done by housekeeping.
-    let ended = app.tasks.spawn(async move { end(&worker, &id).await }).await;
-    if let Ok(Err(error)) = ended {
+    let ended = app.see_through("deletions", async move { end(&worker, &id).await }).await;
+    if let Err(error) = ended {
         tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
     }
     Ok(())
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There is no such account, or it is not being deleted.
+    None,
+    /// Not all issuers have been told.
+    UnderWay,
+    /// Nothing of the person is left.
+    Done,
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn deletion(app: &App, id: &str) -> Result<Deletion, Error> {
+    Ok(store::deletion(&app.db, id).await?)
 }
 
 /// Goes on with deletions that are under way. Housekeeping calls it every few seconds.
@@ -55,7 +72,7 @@ async fn end(app: &App, id: &str) -> Result<(), Error> {
     for connection in connection::live_of_account(app, id).await? {
         match revoke::revoke(app, &connection, id).await {
             // Somebody else was quicker.
-            Ok(()) | Err(Error::ConnectionNotFound) => {}
+            Ok(_) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),
         }
     }

@@ -1,8 +1,10 @@
 //! Accounts: who is signed in, known by (issuer, subject).
 
+pub mod attempt;
 pub mod claims;
 pub mod delete;
 pub mod pages;
+pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 mod store;
@@ -37,6 +39,38 @@ impl Account {
     #[must_use]
     pub fn display_name(&self) -> String {
         self.name.clone().or_else(|| self.email.clone()).unwrap_or_else(|| self.subject.clone())
+    }
+
+    /// The same where one account is told from another: no two people share an e-mail address as they share a name.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        self.email.clone().or_else(|| self.name.clone()).unwrap_or_else(|| self.subject.clone())
+    }
+}
+
+/// A person as operators are told of them: by e-mail and name where these are known, and by the account's id.
+#[derive(Clone, Debug)]
+pub struct KnownAs {
+    pub id: String,
+    pub subject: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+impl From<Account> for KnownAs {
+    fn from(Account { id, subject, name, email, .. }: Account) -> Self {
+        Self { id, subject, name, email }
+    }
+}
+
+impl std::fmt::Display for KnownAs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (&self.email, &self.name) {
+            (Some(email), Some(name)) => write!(formatter, "{email} ({name})")?,
+            (Some(known), None) | (None, Some(known)) => write!(formatter, "{known}")?,
+            (None, None) => write!(formatter, "subject {}", self.subject)?,
+        }
+        write!(formatter, ", {}", self.id)
     }
 }
 
@@ -115,7 +149,7 @@ pub fn is_id(text: &str) -> bool {
     rest.is_some_and(|rest| rest.len() <= 64 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }
 
-/// Deletes sign-ins that were never finished.
+/// Forgets used sign-ins whose time is over.
 ///
 /// # Errors
 /// When the database does not answer.

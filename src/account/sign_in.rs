@@ -1,15 +1,18 @@
 //! Sign-in at the one OIDC issuer: authorization code, PKCE S256, state, nonce. OpenID Connect Core 1.0
-//! section 3.1. Stores no token of the issuer.
+//! section 3.1. Of the issuer's tokens only the ID token outlives it, sealed in the session, to end the issuer's own session
+//! with; no database row is written before the issuer has answered.
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::Account;
-use super::store::{self, Attempt, Profile};
+use super::attempt::Attempt;
+use super::store::{self, Profile};
 use crate::App;
 use crate::error::Error;
-use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
 use crate::issuer::blot::quote;
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::code::exchange_code;
@@ -22,62 +25,68 @@ use crate::issuer::token_set::Member;
 use crate::issuer::userinfo::userinfo;
 use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};
-use crate::vault::{Place, Sealed, Verified};
 
-/// Seconds a person has to sign in.
-const ATTEMPT_LIFETIME: i64 = 600;
+/// The longest ID token that is kept, in bytes: it is sent back in an address, and those end at 8 KB in many places.
+const LONGEST_KEPT: usize = 6 * 1024;
 
-/// Begins a sign-in and says where to send the browser. `browser` is what binds the answer to it.
+/// A sign-in that has begun.
+pub struct Begun {
+    /// Where the browser goes.
+    pub url: Url,
+    /// By this name the browser keeps the attempt.
+    pub state: TokenHash,
+    pub attempt: Attempt,
+}
+
+/// Begins a sign-in. `prompt` is what the issuer is to ask, whoever it knows already.
 ///
 /// # Errors
 /// [`Error::IssuerUnavailable`] when the issuer is not known and does not answer.
-pub async fn start(app: &App, browser: &TokenHash, return_to: &str) -> Result<Url, Error> {
+pub async fn start(app: &App, return_to: &str, prompt: Option<Prompt>) -> Result<Begun, Error> {
     let issuer = issuer(app).await?;
     let endpoints = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
-    let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
-    let hash = state.hash();
-    let sealed = app.house_key.seal(&verifier_place(&hash), &verifier)?;
-    let attempt =
-        Attempt { verifier: sealed.0, nonce: nonce.expose().to_owned(), return_to: return_to.to_owned() };
-    let now = app.clock.now();
-    store::sweep(&app.db, now).await?;
-    store::begin(&app.db, &hash, browser, &attempt, now.plus(ATTEMPT_LIFETIME)).await?;
+    let attempt = Attempt::begin(&issuer.external_name(), return_to, app.clock.now());
+    let state = Token::random();
     let request = AuthorizationRequest {
         client_id: &app.config.sign_in.client_id,
         redirect_uri: &redirect_uri(app),
         scopes: &Scopes::lenient(&app.config.sign_in.scopes.join(" ")),
         state: &state,
-        nonce: &nonce,
-        verifier: &verifier,
+        nonce: &attempt.nonce,
+        verifier: &attempt.verifier,
         pkce: Pkce::Always,
         audience: None,
+        prompt: prompt.and_then(|prompt| prompt.word(&issuer, &endpoints)),
         extras: &BTreeMap::new(),
     };
-    Ok(authorization_url(&endpoints, &request))
+    tracing::debug!(issuer = issuer.key, "a sign-in begins");
+    Ok(Begun { url: authorization_url(&endpoints, &request), state: state.hash(), attempt })
 }
 
-/// Ends a sign-in: the account, and where the person wanted to go.
+/// Who signed in.
+pub struct SignedIn {
+    pub account: Account,
+    /// To end the issuer's session with, unless it is too long for that.
+    pub id_token: Option<Token>,
+}
+
+/// Ends a sign-in: uses the attempt up that this browser kept for this answer, and asks the issuer who it is.
 ///
 /// # Errors
 /// [`Error::SignInFailed`] with a sentence for the person; [`Error::IssuerUnavailable`].
-pub async fn complete(
-    app: &App,
-    browser: &TokenHash,
-    callback: &Callback,
-) -> Result<(Account, String), Error> {
+pub async fn complete(app: &App, attempt: &Attempt, callback: &Callback) -> Result<SignedIn, Error> {
     let failed = |sentence: &str| Error::SignInFailed(sentence.to_owned());
-    let state =
-        callback.state().ok_or_else(|| failed("The answer came without the state that we sent along."))?;
-    let hash = state.hash();
-    let attempt = store::take(&app.db, &hash, browser, app.clock.now()).await?;
-    let attempt =
-        attempt.ok_or_else(|| failed("This sign-in is too old, was already used, or began elsewhere."))?;
+    let state = callback.state().map(Token::hash).ok_or_else(unknown)?;
+    if !attempt.use_up(app, &state).await? {
+        return Err(unknown());
+    }
     let issuer = issuer(app).await?;
     let known = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
-    let verifier = app.house_key.open(&verifier_place(&hash), &Sealed(attempt.verifier))?;
-    let nonce = Token::new(attempt.nonce.as_str());
+    if attempt.issuer != issuer.external_name() {
+        return Err(failed("Another sign-in service is used here since this sign-in began."));
+    }
     let secret = client(app).secret;
-    let sent: Vec<&Token> = secret.iter().chain([&verifier, &nonce]).collect();
+    let sent: Vec<&Token> = secret.iter().chain([&attempt.verifier, &attempt.nonce]).collect();
     let code = match callback.answered(&known, &sent) {
         Answered::Code(code) => code,
         Answered::WrongIssuer => {
@@ -87,10 +96,13 @@ pub async fn complete(
         Answered::Error(said) => return Err(Error::SignInFailed(format!("{} says: {said}", issuer.name))),
         Answered::Nothing => return Err(failed("The answer held neither a code nor an error.")),
     };
-    let account = authenticate(app, &issuer, &code, &verifier, &attempt.nonce)
-        .await
-        .map_err(|fault| sign_in_fault(&issuer, fault))??;
-    Ok((account, attempt.return_to))
+    authenticate(app, &issuer, &code, attempt).await.map_err(|fault| sign_in_fault(&issuer, fault))?
+}
+
+/// No attempt of this browser fits the answer.
+#[must_use]
+pub fn unknown() -> Error {
+    Error::SignInFailed("This sign-in is too old, was already used, or began elsewhere.".to_owned())
 }
 
 /// The outer failure is the issuer's, the inner ours.
@@ -98,10 +110,9 @@ async fn authenticate(
     app: &App,
     issuer: &Issuer,
     code: &Token,
-    verifier: &Token,
-    nonce: &str,
-) -> Result<Result<Account, Error>, IssuerFault> {
-    let client = client(app);
+    attempt: &Attempt,
+) -> Result<Result<SignedIn, Error>, IssuerFault> {
+    let (client, verifier) = (client(app), &attempt.verifier);
     let (outcome, transcript) =
         exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always).await;
     let tokens =
@@ -112,7 +123,7 @@ async fn authenticate(
         Member::Absent => return Err(IssuerFault::Odd("the issuer sent no ID token".to_owned())),
         Member::Unusable(why) => return Err(untrusted(&format!("the ID token cannot be read: it {why}"))),
     };
-    let expected = Expected { client_id: &client.id, nonce, access_token };
+    let expected = Expected { client_id: &client.id, nonce: attempt.nonce.expose(), access_token };
     let mut claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
     let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default().to_owned();
     if let Some(access_token) = access_token {
@@ -131,7 +142,7 @@ async fn authenticate(
     let answered = answered.into_iter().filter_map(Member::token);
     let sent: Vec<&str> =
         client.secret.iter().chain([code, verifier]).chain(answered).map(Token::expose).collect();
-    let shown = |name: &str| claims.get(name)?.as_str().and_then(|text| as_data(&quote(text, &sent)));
+    let shown = |name: &str| shown(&claims, name, &sent);
     let (name, email, picture) = (shown("name"), shown("email"), shown("picture"));
     let profile = Profile {
         issuer: issuer.identifier().unwrap_or_default(),
@@ -141,7 +152,15 @@ async fn authenticate(
         picture: picture.as_deref(),
         claims: &claims,
     };
-    Ok(store::sign_in(app, &profile, app.clock.now()).await.map_err(Error::from))
+    let kept = Some(id_token).filter(|id_token| id_token.expose().len() <= LONGEST_KEPT).cloned();
+    let account = store::sign_in(app, &profile, app.clock.now()).await;
+    Ok(account.map(|account| SignedIn { account, id_token: kept }).map_err(Error::from))
+}
+
+/// A claim as it may stand on a page, without anything of `sent`.
+#[must_use]
+pub fn shown(claims: &Map<String, Value>, name: &str, sent: &[&str]) -> Option<String> {
+    claims.get(name)?.as_str().and_then(|text| as_data(&quote(text, sent)))
 }
 
 /// A text of the issuer as it may stand on a page: bounded, on one line, without characters that turn the text
@@ -175,25 +194,6 @@ pub fn client(app: &App) -> Client {
 
 fn redirect_uri(app: &App) -> Url {
     app.url("/sign-in/callback")
-}
-
-/// Tries the verifiers of `limit` running sign-ins behind `after`.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn verify_attempts(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = store::verifiers(&app.db, after, limit).await?;
-    let last = rows.last().map(|(hash, _)| hash.as_str().to_owned());
-    let mut verified = Verified::of_page(rows.len(), limit, last);
-    for (hash, sealed) in rows {
-        let opened = app.house_key.open(&verifier_place(&hash), &Sealed(sealed)).map(drop);
-        verified.value(("sign_in_attempts", "verifier", hash.as_str()), opened);
-    }
-    Ok(verified)
-}
-
-fn verifier_place(state: &TokenHash) -> Place {
-    Place::new("sign_in_attempts", "verifier", state.as_str(), &[])
 }
 
 fn sign_in_fault(issuer: &Issuer, fault: IssuerFault) -> Error {

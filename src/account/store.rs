@@ -1,10 +1,11 @@
-//! The SQL of `accounts` and `sign_in_attempts`.
+//! The SQL of `accounts` and `used_sign_ins`.
 
 use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::Account;
+use super::delete::Deletion;
 use crate::App;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -120,6 +121,17 @@ pub async fn deleting(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Erro
     rows.iter().map(|row| row.try_get("id")).collect()
 }
 
+pub async fn deletion(db: &Db, id: &str) -> Result<Deletion, sqlx::Error> {
+    let select = sqlx::query("SELECT status FROM accounts WHERE id = $1").bind(id);
+    let row = select.fetch_optional(&db.pool).await?;
+    let status: Option<String> = row.map(|row| row.try_get("status")).transpose()?;
+    Ok(match status.as_deref() {
+        Some("deleting") => Deletion::UnderWay,
+        Some("deleted") => Deletion::Done,
+        _ => Deletion::None,
+    })
+}
+
 /// Only of one that was deleted before `before`, and all of whose issuers were told, also of what was kept undecided.
 pub async fn end_deletion(
     transaction: &mut Transaction,
@@ -148,74 +160,35 @@ fn read(row: &AnyRow) -> Result<Account, sqlx::Error> {
     })
 }
 
-/// A running sign-in; `verifier` is sealed.
-pub struct Attempt {
-    pub verifier: String,
-    pub nonce: String,
-    pub return_to: String,
+/// Used sign-ins that are remembered at the most: more than real people make in ten minutes, and a few megabytes.
+const REMEMBERED: i64 = 100_000;
+
+/// What became of a sign-in that was to be used.
+pub enum Used {
+    Now,
+    Before,
+    TooMany,
 }
 
-pub async fn begin(
-    db: &Db,
-    state: &TokenHash,
-    browser: &TokenHash,
-    attempt: &Attempt,
-    expires_at: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let insert = "INSERT INTO sign_in_attempts (state_hash, browser_hash, verifier, nonce, return_to, expires_at) \
-        VALUES ($1, $2, $3, $4, $5, $6)";
-    db.execute(
-        sqlx::query(insert)
-            .bind(state.as_str())
-            .bind(browser.as_str())
-            .bind(&attempt.verifier)
-            .bind(&attempt.nonce)
-            .bind(&attempt.return_to)
-            .bind(expires_at.unix()),
-    )
-    .await
-    .map(drop)
-}
-
-/// Takes the attempt away, so that a second callback with the same state finds none.
-pub async fn take(
-    db: &Db,
-    state: &TokenHash,
-    browser: &TokenHash,
-    now: Timestamp,
-) -> Result<Option<Attempt>, sqlx::Error> {
-    let delete = "DELETE FROM sign_in_attempts WHERE state_hash = $1 AND browser_hash = $2 AND expires_at > $3 \
-        RETURNING verifier, nonce, return_to";
-    let mut transaction = db.begin().await?;
-    let row = sqlx::query(delete)
-        .bind(state.as_str())
-        .bind(browser.as_str())
-        .bind(now.unix())
-        .fetch_optional(&mut *transaction)
-        .await?;
-    // A commit of its own: a statement that returns rows hides a commit that failed.
-    transaction.commit().await?;
-    row.map(|row| {
-        Ok(Attempt {
-            verifier: row.try_get("verifier")?,
-            nonce: row.try_get("nonce")?,
-            return_to: row.try_get("return_to")?,
-        })
-    })
-    .transpose()
-}
-
-/// The sealed verifiers of `limit` running sign-ins behind `after`, by the hash of their state.
-pub async fn verifiers(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHash, String)>, sqlx::Error> {
-    let select = "SELECT state_hash, verifier FROM sign_in_attempts WHERE state_hash > $1 \
-        ORDER BY state_hash LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| Ok((TokenHash::stored(row.try_get("state_hash")?), row.try_get("verifier")?));
-    rows.iter().map(read).collect()
+/// Remembers that a sign-in was used, until its time is over.
+pub async fn use_up(db: &Db, state: &TokenHash, expires_at: Timestamp) -> Result<Used, sqlx::Error> {
+    let insert = "INSERT INTO used_sign_ins (state_hash, expires_at) \
+        SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT) \
+            WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM used_sign_ins LIMIT $3) AS used) < $4 \
+        ON CONFLICT (state_hash) DO NOTHING";
+    let insert =
+        sqlx::query(insert).bind(state.as_str()).bind(expires_at.unix()).bind(REMEMBERED).bind(REMEMBERED);
+    if db.execute(insert).await? == 1 {
+        return Ok(Used::Now);
+    }
+    let select =
+        sqlx::query("SELECT state_hash FROM used_sign_ins WHERE state_hash = $1").bind(state.as_str());
+    let used = select.fetch_optional(&db.pool).await?.is_some();
+    Ok(if used { Used::Before } else { Used::TooMany })
 }
 
 pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let over = sqlx::query("SELECT state_hash FROM sign_in_attempts WHERE expires_at <= $1").bind(now.unix());
-    let delete = "DELETE FROM sign_in_attempts WHERE state_hash = $1 AND expires_at <= $2";
+    let over = sqlx::query("SELECT state_hash FROM used_sign_ins WHERE expires_at <= $1").bind(now.unix());
+    let delete = "DELETE FROM used_sign_ins WHERE state_hash = $1 AND expires_at <= $2";
     db.delete_each(over, delete, now).await.map(drop)
 }

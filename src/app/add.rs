@@ -133,8 +133,11 @@ pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     if !super::is_key(&new.key) {
         return refuse("An app's key holds only lower-case letters, digits, `-` and `_`.");
     }
-    if new.name.trim().is_empty() || new.name.chars().count() > 100 {
-        return refuse("An app's name has 1 to 100 characters.");
+    if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.contains(char::is_control) {
+        return refuse("An app's name has 1 to 100 characters, on one line.");
+    }
+    if new.home_page.as_ref().is_some_and(|url| !super::is_web(url)) {
+        return refuse("An app's home page must be a web address: https, or http.");
     }
     if new.client_id.is_empty() {
         return refuse("An app needs the client id that its issuer gave it.");

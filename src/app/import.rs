@@ -213,8 +213,7 @@ fn parse(manifest: &str) -> Result<Manifest, Error> {
 
 fn issuer(provider_key: &str, options: &Options) -> Issuer {
     let host = options.authorization_url.host_str().unwrap_or_default();
-    let preset = if host.ends_with(".auth0.com") { Preset::Auth0 } else { Preset::Generic };
-    let mut profile = Profile::of(preset);
+    let mut profile = Profile::of(Preset::of_host(host));
     profile.pkce = if options.use_pkce { Pkce::Always } else { Pkce::Never };
     Issuer {
         id: format!("is_{}", random_id::<20>()),
@@ -225,7 +224,6 @@ fn issuer(provider_key: &str, options: &Options) -> Issuer {
             token: options.token_url.clone(),
             userinfo: None,
             revocation: None,
-            jwks: None,
         })),
         profile,
         scope_descriptions: BTreeMap::new(),

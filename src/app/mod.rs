@@ -147,6 +147,12 @@ impl ThirdPartyApp {
     }
 }
 
+/// Whether a link to this address leads to a page and nowhere else: `javascript:` would run in ours.
+#[must_use]
+pub fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "https" | "http") && url.host().is_some()
+}
+
 /// The path of an app's one redirect URI.
 fn callback_path(key: &str) -> String {
     format!("/connect/{key}/callback")

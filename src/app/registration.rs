@@ -20,6 +20,7 @@ pub fn registration(config: &Config, issuer: &str, app: &str) -> Result<Registra
         Some(found) => {
             let registration = Registration {
                 section: format!("apps.{app}"),
+                is_sign_in: false,
                 client: Client {
                     id: found.client_id.clone(),
                     secret: found.client_secret.clone(),
@@ -51,6 +52,7 @@ fn of_sign_in(config: &Config) -> Registration {
     let sign_in = &config.sign_in;
     Registration {
         section: SIGN_IN.to_owned(),
+        is_sign_in: true,
         client: Client {
             id: sign_in.client_id.clone(),
             secret: sign_in.client_secret.clone(),

@@ -9,7 +9,7 @@ use super::{AppStatus, Source, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, json, named};
 use crate::issuer::scope::Scopes;
-use crate::issuer::{ClientAuth, ExplicitUrls, Issuer, Whereabouts};
+use crate::issuer::{ClientAuth, ExplicitUrls, Issuer, SaidUrls, Whereabouts};
 use crate::vault::{Sealed, WrappedKey};
 
 const ISSUER_COLUMNS: &str = "i.id AS issuer_id, i.key AS issuer_key, i.name AS issuer_name, i.identifier, \
@@ -156,25 +156,32 @@ pub async fn put_issuer(
             scope_descriptions = excluded.scope_descriptions, updated_at = excluded.updated_at \
         WHERE issuers.source = excluded.source";
     let (authorization, token, userinfo, revocation, jwks) = match &issuer.whereabouts {
-        Whereabouts::Discovery { .. } => (None, None, None, None, None),
+        Whereabouts::Discovery { said, .. } => (
+            said.authorization.as_ref(),
+            said.token.as_ref(),
+            said.userinfo.as_ref(),
+            said.revocation.as_ref(),
+            said.jwks.as_ref(),
+        ),
         Whereabouts::Explicit(urls) => (
-            Some(urls.authorization.to_string()),
-            Some(urls.token.to_string()),
-            urls.userinfo.as_ref().map(Url::to_string),
-            urls.revocation.as_ref().map(Url::to_string),
-            urls.jwks.as_ref().map(Url::to_string),
+            Some(&urls.authorization),
+            Some(&urls.token),
+            urls.userinfo.as_ref(),
+            urls.revocation.as_ref(),
+            None,
         ),
     };
+    let text = |url: Option<&Url>| url.map(Url::to_string);
     let done = sqlx::query(upsert)
         .bind(&issuer.id)
         .bind(&issuer.key)
         .bind(&issuer.name)
         .bind(issuer.identifier().map(str::to_owned))
-        .bind(authorization)
-        .bind(token)
-        .bind(userinfo)
-        .bind(revocation)
-        .bind(jwks)
+        .bind(text(authorization))
+        .bind(text(token))
+        .bind(text(userinfo))
+        .bind(text(revocation))
+        .bind(text(jwks))
         .bind(to_json(&issuer.profile))
         .bind(to_json(&issuer.scope_descriptions))
         .bind(<&str>::from(source))
@@ -318,13 +325,21 @@ fn read_issuer(row: &AnyRow) -> Result<Issuer, sqlx::Error> {
             .ok_or_else(|| db::undecodable(column, "is missing for an issuer without identifier"))
     };
     let whereabouts = match identifier {
-        Some(identifier) => Whereabouts::Discovery { identifier },
+        Some(identifier) => {
+            let said = SaidUrls {
+                authorization: url(row, "authorization_url")?,
+                token: url(row, "token_url")?,
+                userinfo: url(row, "userinfo_url")?,
+                revocation: url(row, "revocation_url")?,
+                jwks: url(row, "jwks_url")?,
+            };
+            Whereabouts::Discovery { identifier, said: Box::new(said) }
+        }
         None => Whereabouts::Explicit(Box::new(ExplicitUrls {
             authorization: required("authorization_url")?,
             token: required("token_url")?,
             userinfo: url(row, "userinfo_url")?,
             revocation: url(row, "revocation_url")?,
-            jwks: url(row, "jwks_url")?,
         })),
     };
     Ok(Issuer {

@@ -99,13 +99,14 @@ async fn refuse_to_move_issuer(app: &App, existing: &Issuer, becomes: &Issuer) -
 #[must_use]
 pub fn issuer(key: &str, config: &IssuerConfig) -> Option<Issuer> {
     let whereabouts = match (&config.issuer, &config.authorization_url, &config.token_url) {
-        (Some(identifier), _, _) => Whereabouts::Discovery { identifier: identifier.clone() },
+        (Some(identifier), _, _) => {
+            Whereabouts::Discovery { identifier: identifier.clone(), said: Box::new(config.said()) }
+        }
         (None, Some(authorization), Some(token)) => Whereabouts::Explicit(Box::new(ExplicitUrls {
             authorization: authorization.clone(),
             token: token.clone(),
             userinfo: config.userinfo_url.clone(),
             revocation: config.revocation_url.clone(),
-            jwks: config.jwks_url.clone(),
         })),
         _ => return None,
     };
@@ -138,7 +139,7 @@ fn new_app(key: &str, config: &AppConfig) -> NewApp {
         authorization_url_extras: config.authorization_url_extras,
         pkce: None,
         identity: config.identity,
-        identity_config: None,
+        identity_config: config.identity_config,
         accepted_audiences: config.accepted_audiences,
         redirect_uris: config.redirect_uris,
         egress: config.egress,

@@ -2,15 +2,13 @@
 //! `--issuer`, all about one of them. Changes nothing here. It looks whether a
 //! PostgreSQL database is as it should be; of a SQLite database it asks the running server.
 
+mod here;
 mod issuer;
 
 use attache::app::sync;
 use attache::clock::Clock;
-use attache::config::Config;
-use attache::connection::refresh::rescue;
 use attache::content::AccountRule;
-use attache::db::schema::State;
-use attache::db::{self, OpenError};
+use attache::db;
 use attache::issuer::{Issuers, discovery, key_set};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
@@ -35,44 +33,9 @@ pub struct Check {
     longest_leeway: u32,
 }
 
-/// What a start needs on this side: the database's tables and the rescue journal's place. How many are in trouble.
-async fn here(config: &Config) -> usize {
-    for (key, secret) in config.client_secrets() {
-        if secret.has_a_blank_at_an_end() {
-            println!(
-                "{key}: has a blank at its beginning or its end, which is sent as part of it; is it meant to?"
-            );
-        }
-    }
-    let mut troubled = 0;
-    match db::look(&config.database.url).await {
-        Ok(None) => {}
-        Ok(Some(State::Current)) => println!("database: answers; its schema is the one of this version"),
-        Ok(Some(State::Behind(left))) => {
-            println!("database: answers; `attache migrate` has {left} migrations to do");
-        }
-        Ok(Some(State::Newer { found, known })) => {
-            troubled += 1;
-            println!("database: {}", OpenError::Newer { found, known });
-        }
-        Err(error) => {
-            troubled += 1;
-            println!("database: {error}");
-        }
-    }
-    match rescue::check(&config.database) {
-        Ok(place) => println!("database.rescue_journal: {} is written, synced and read", place.display()),
-        Err(why) => {
-            troubled += 1;
-            println!("database.rescue_journal: {why}");
-        }
-    }
-    troubled
-}
-
 pub async fn run(check: &Check) -> Result<(), Failure> {
     let config = check.file.load()?;
-    println!("configuration: good");
+    say!("configuration: can be used");
     let http = config.outbound.http(Clock::System).map_err(Failure::Sentence)?;
     let issuers = Issuers::new(http, Clock::System);
     if let Some(key) = &check.issuer {
@@ -80,48 +43,55 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
     }
     for (key, environment) in &config.environments {
         if environment.accounts.as_ref().is_some_and(AccountRule::is_ageless) {
-            println!(
+            say!(
                 "environments.{key}: its claim holds however long ago it was said; max_age_seconds in `accounts` ends that"
             );
         }
     }
-    let mut troubled = here(&config).await;
+    here::tell_redirect_uris(&config);
+    let mut troubled = here::listeners(&config).await + here::database(&config).await;
     if let Some(path) = db::sqlite_path(&config.database.url)
         && let Some(answered) = socket::send(&lock::beside(&path, "sock"), &Command::RestoreStatus).await
     {
         let answer = answered.map_err(Failure::Sentence)?;
         troubled += answer.troubles;
         for line in &answer.lines {
-            println!("database: {line}");
+            say!("database: {line}");
         }
     }
-    for (key, config) in &config.issuers {
-        let Some(issuer) = sync::issuer(key, config) else { continue };
+    for (key, section) in &config.issuers {
+        let Some(issuer) = sync::issuer(key, section) else { continue };
         if issuer.identifier().is_none() {
-            println!("issuers.{key}: is given by URLs; it is asked when somebody connects");
+            say!("issuers.{key}: is given by URLs; it is asked when somebody connects");
             continue;
         }
         let endpoints = match discovery::endpoints(&issuers, &issuer).await {
             Ok(endpoints) => endpoints,
             Err(fault) => {
                 troubled += 1;
-                println!("issuers.{key}: {fault}");
+                say!("issuers.{key}: {fault}");
                 continue;
             }
         };
-        println!("issuers.{key}: answers; authorization at {}", endpoints.authorization);
+        say!("issuers.{key}: answers; authorization at {}", endpoints.authorization);
+        troubled += here::clients(&config, &issuers, key, &issuer).await;
         if endpoints.revocation.is_none() {
-            println!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
+            say!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
         }
         if endpoints.jwks.is_some() && issuer.identifier().is_some() {
             match key_set::key_set(&issuers, &issuer).await {
-                Ok(_) => println!("issuers.{key}: publishes its keys"),
+                Ok(_) => say!("issuers.{key}: publishes its keys"),
                 Err(fault) => {
                     troubled += 1;
-                    println!("issuers.{key}: its keys cannot be had: {fault}");
+                    say!("issuers.{key}: its keys cannot be had: {fault}");
                 }
             }
         }
     }
-    if troubled == 0 { Ok(()) } else { Err(Failure::Sentence(format!("In trouble: {troubled}."))) }
+    if troubled == 0 {
+        say!("All that was tried is good. The database and its key are tried when the server starts.");
+        Ok(())
+    } else {
+        Err(Failure::Sentence(format!("In trouble: {troubled}.")))
+    }
 }

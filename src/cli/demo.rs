@@ -177,7 +177,7 @@ fn greet(public_url: &str, machine_room: &str, sandbox: &issuer::Issuer, content
     for person in Person::demo() {
         let _ = write!(people, "\n    {} <{}>", person.name, person.email);
     }
-    println!(
+    say!(
         "\nAttaché is running, all of it on this machine, until Ctrl-C.\n\n\
          1. Sign in at         {public_url}\n   as one of (there are no passwords){people}\n\
          2. Connect an app at  {public_url}/connect/{APP}\n   and come back here for what its function does then.\n\n\
@@ -193,6 +193,6 @@ fn greet(public_url: &str, machine_room: &str, sandbox: &issuer::Issuer, content
 async fn print_curl_lines(app: App, public_url: String, key: Token, content_api_url: String) {
     let mut events = app.events.subscribe();
     while let Ok(Event::Connected { connection_id }) = events.recv().await {
-        println!("{}", curl::lines(&public_url, key.expose(), &connection_id, &content_api_url));
+        say!("{}", curl::lines(&public_url, key.expose(), &connection_id, &content_api_url));
     }
 }

@@ -9,6 +9,6 @@ pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
     let _lock = hold_lock(&config)?;
     db::open(&config.database.url, Some(1)).await?.close().await;
-    println!("The database is up to date.");
+    say!("The database is up to date.");
     Ok(())
 }

@@ -1,5 +1,20 @@
 //! The commands. Each file reads its arguments, calls verbs, and prints; only here is anything printed.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line talks to whoever typed it")]
+
+/// A line to whoever typed the command. Who has stopped reading (`| head -1`) misses the rest, and the work goes on.
+macro_rules! say {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($words)*);
+    }};
+}
+
+/// The same, on standard error.
+macro_rules! warn_them {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr().lock(), $($words)*);
+    }};
+}
 
 mod account;
 mod app;
@@ -11,6 +26,7 @@ mod demo;
 mod freeze;
 mod key;
 mod logging;
+mod memory;
 mod migrate;
 mod operate;
 mod restore;
@@ -102,24 +118,23 @@ impl ConfigFile {
 }
 
 pub fn run(command_line: CommandLine) -> ExitCode {
+    // Every command but two reads the configuration, and with it the master key.
+    memory::keep_to_ourselves();
     let outcome = match command_line.command {
         // Needs neither configuration nor runtime.
-        Command::Vault(vault::Vault::NewKey) => {
-            vault::new_key();
-            Ok(())
-        }
+        Command::Vault(vault::Vault::NewKey { out }) => vault::new_key(out.as_deref()),
         other => runtime().and_then(|runtime| runtime.block_on(dispatch(other))),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(faults)) => {
             for fault in faults {
-                eprintln!("{fault}");
+                warn_them!("{fault}");
             }
             ExitCode::from(2)
         }
         Err(Failure::Sentence(sentence)) => {
-            eprintln!("{sentence}");
+            warn_them!("{sentence}");
             ExitCode::FAILURE
         }
     }

@@ -9,6 +9,7 @@ use attache::connection::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;
+use attache::shown::shown;
 use attache::{App, db, start};
 
 use super::{ConfigFile, Failure};
@@ -36,10 +37,10 @@ impl Hand {
         // Held while we write, so that no server starts meanwhile.
         let lock = match path.as_deref().map(lock::acquire).transpose() {
             Ok(lock) => lock,
-            Err(LockError::Held(path)) => {
-                let path = path.display();
+            Err(LockError::Held(path, pid)) => {
+                let (path, pid) = (path.display(), pid.map(|pid| format!(", {pid},")).unwrap_or_default());
                 return Err(Failure::Sentence(format!(
-                    "Another process holds {path} but its socket does not answer. Try again, or stop that process."
+                    "Another process{pid} holds {path} but its socket does not answer. Try again, or stop that process."
                 )));
             }
             Err(error) => return Err(error.into()),
@@ -52,10 +53,7 @@ impl Hand {
             Self::Here(app, _) => Ok(run(app, command).await?),
             Self::Server(socket) => match socket::send(socket, &command).await {
                 Some(answered) => answered.map_err(Failure::Sentence),
-                None => Err(Failure::Sentence(
-                    "The server does not answer any more. What was begun goes on when it is started."
-                        .to_owned(),
-                )),
+                None => Err(Failure::Sentence(gone(&command).to_owned())),
             },
         }
     }
@@ -65,6 +63,20 @@ impl Hand {
             drain(&app).await;
             drop(lock);
         }
+    }
+}
+
+/// The server ended, or was ended, in the middle of a command.
+const fn gone(command: &Command) -> &'static str {
+    match command {
+        Command::Backup { .. } => {
+            "The server does not answer any more, so there is no backup. Run it again: what is left of this one is \
+             removed then."
+        }
+        Command::RotateVault { .. } => {
+            "The server does not answer any more. Run it again when it is started: the rotation goes on where it was."
+        }
+        _ => "The server does not answer any more. What was begun goes on when it is started.",
     }
 }
 
@@ -138,9 +150,10 @@ pub async fn operate_in_steps(
 
 pub fn print(answer: &Answer) {
     for line in &answer.lines {
-        if answer.secret.is_some() { eprintln!("{line}") } else { println!("{line}") }
+        let line = shown(line);
+        if answer.secret.is_some() { warn_them!("{line}") } else { say!("{line}") }
     }
     if let Some(secret) = &answer.secret {
-        println!("{}", secret.expose());
+        say!("{}", secret.expose());
     }
 }

@@ -1,12 +1,15 @@
 //! `attache serve`: the lock, the two listeners, the operator's socket, and a drain at the end.
 
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use attache::clock::Clock;
 use attache::config::Config;
 use attache::connection::{early, mass_revoke};
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
 use attache::server::{Limits, descriptors, drain, serve};
-use attache::{App, db, machine_room, router, start};
+use attache::{App, db, machine_room, pulse, router, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,11 +38,21 @@ pub fn hold_lock(config: &Config) -> Result<Option<Lock>, Failure> {
 }
 
 pub async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
-    let cure = |error| Failure::Sentence(format!("{key}: {address} cannot be listened on: {error}"));
+    let cure = |error: std::io::Error| {
+        let what = match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another process listens there; stop it, or choose another port".to_owned()
+            }
+            ErrorKind::AddrNotAvailable => "this machine has no such address".to_owned(),
+            ErrorKind::PermissionDenied => "ports below 1024 are not ours; choose another".to_owned(),
+            _ => error.to_string(),
+        };
+        Failure::Sentence(format!("{key}: {address} cannot be listened on: {what}"))
+    };
     TcpListener::bind(address).await.map_err(cure)
 }
 
-/// Serves until SIGTERM or SIGINT, then drains.
+/// Serves until SIGTERM and for a moment longer, or until SIGINT, then drains.
 pub async fn serve_until_told(
     app: App,
     listener: TcpListener,
@@ -51,17 +64,33 @@ pub async fn serve_until_told(
     }
     let house = tokio::spawn(start::keep_house(app.clone()));
     let carried_on = tokio::spawn(start::carry_on(app.clone()));
+    let pulse = tokio::spawn(pulse::run(app.clone()));
     let early = tokio::spawn(early::run(app.clone()));
     let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
     let probes = machine_room::router(app.clone());
     // Probes are answered while the rest drains.
-    tokio::spawn(serve(machine_room, probes, Limits::default(), tokio_util::sync::CancellationToken::new()));
-    let draining = app.draining.clone();
+    let everybody = Limits { connections_per_address: 0, ..Limits::default() };
+    tokio::spawn(serve(machine_room, probes, everybody, tokio_util::sync::CancellationToken::new()));
+    let (leaving, draining) = (app.leaving.clone(), app.draining.clone());
+    let moment = Duration::from_secs(app.config.listen.drain_seconds);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        let at_once = tokio::select! {
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => true,
+        };
+        // A proxy turns away before connections are refused; who is asked twice waits no longer.
+        leaving.cancel();
+        if !at_once {
+            tracing::info!(
+                seconds = moment.as_secs(),
+                "leaving: /readyz says so, and requests are still served"
+            );
+            tokio::select! {
+                () = tokio::time::sleep(moment) => {}
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
         }
         tracing::info!("draining");
         supervisor::tell_stopping();
@@ -70,10 +99,14 @@ pub async fn serve_until_told(
     tracing::info!(address = %app.config.listen.address, public_url = %app.config.public_url, "serving");
     supervisor::tell_ready();
     let limits = Limits::of(&app.config.limits);
-    let limits = Limits { connections: descriptors::room_for(limits.connections), ..limits };
+    let limits = Limits {
+        connections: descriptors::room_for(limits.connections),
+        trusted_proxies: app.config.listen.trusted_proxies.clone().into(),
+        ..limits
+    };
     serve(listener, router(app.clone()), limits, app.draining.clone()).await;
     // What it was counting is written before the last counters are.
-    let _ = tokio::join!(house, carried_on, early, mass_revokes);
+    let _ = tokio::join!(house, carried_on, early, mass_revokes, pulse);
     drain(&app).await;
     tracing::info!("drained");
     Ok(())

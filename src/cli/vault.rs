@@ -1,5 +1,9 @@
 //! `attache vault …`: the master key, its rotation, and whether all that is sealed still opens.
 
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use attache::operator::Command;
@@ -17,8 +21,12 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub enum Vault {
-    /// Print a new master key, for its file
-    NewKey,
+    /// Make a new master key
+    NewKey {
+        /// The file that it goes to, which must not be there yet; standard output when none is named
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Show which master key the vault is under, and open everything that is sealed to name what does not open
     Status(ConfigFile),
     /// Have another key seal what belongs to the house: sessions, running sign-ins and consents, signing keys
@@ -35,17 +43,39 @@ pub enum Vault {
     Rotate(ConfigFile),
 }
 
-/// The one that needs neither configuration nor runtime.
-pub fn new_key() {
-    println!("{}", MasterKey::generate().expose());
+/// The one that needs neither configuration nor runtime. A file that is there is never written over: it may be the only key
+/// to a database.
+pub fn new_key(out: Option<&Path>) -> Result<(), Failure> {
+    let key = MasterKey::generate();
+    let Some(path) = out else {
+        say!("{}", key.expose());
+        return Ok(());
+    };
+    let file = path.display();
+    let write = || {
+        let mut made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(made, "{}", key.expose())?;
+        made.sync_all()
+    };
+    match write() {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Failure::Sentence(format!(
+                "{file} is there already and is left as it is: it may be the only key to a database. Name another file."
+            )));
+        }
+        Err(error) => return Err(Failure::Sentence(format!("{file} cannot be written: {error}."))),
+    }
+    say!("{file} holds a new master key, for vault.master_key_file.");
+    say!(
+        "Keep a copy where secrets are kept, apart from the database and its backups: without it all grants are lost."
+    );
+    Ok(())
 }
 
 pub async fn run(command: Vault) -> Result<(), Failure> {
     match command {
-        Vault::NewKey => {
-            new_key();
-            Ok(())
-        }
+        Vault::NewKey { out } => new_key(out.as_deref()),
         Vault::Status(file) => status(&file).await,
         Vault::RotateHouse(file) => operate(&file, Command::RotateHouse).await,
         Vault::RotateSigning { file, withdraw } => operate(&file, Command::RotateSigning { withdraw }).await,
@@ -61,7 +91,7 @@ async fn status(file: &ConfigFile) -> Result<(), Failure> {
         let looked: Looked = read(next)?;
         if told.elapsed() > TELL_EVERY {
             told = Instant::now();
-            eprintln!("{} values were opened", looked.values);
+            warn_them!("{} values were opened", looked.values);
         }
         Ok(Command::LookIntoVault { looked })
     });
@@ -75,7 +105,7 @@ async fn rotate(file: &ConfigFile) -> Result<(), Failure> {
         let progress: Progress = read(next)?;
         if told.elapsed() > TELL_EVERY {
             told = Instant::now();
-            eprintln!("{} of {} data keys are wrapped anew", progress.rewrapped, progress.of);
+            warn_them!("{} of {} data keys are wrapped anew", progress.rewrapped, progress.of);
         }
         Ok(Command::RotateVault { progress })
     });

@@ -1,6 +1,8 @@
 //! A secret from the output of a program: for any key management service that has one. Run without a shell, for so long
-//! and no longer; what it says on standard error is the operator's to see, what it says on standard output never.
+//! and no longer; what it says on standard error is the operator's to see, what it says on standard output never. It gets
+//! none of our own environment, which may hold secrets that are not its business.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,20 +21,42 @@ const LONGEST: u64 = 4096;
 /// Bytes of standard error that are shown.
 const SHOWN: u64 = 1024;
 
-/// What the program writes to its standard output, without the white space around it.
+/// What every program is given of our environment, if it is there: how to find programs, its home, its language and clock,
+/// and where it may put what it must.
+const USUAL: [&str; 10] =
+    ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "XDG_RUNTIME_DIR"];
+
+/// Whether a variable is Attaché's own, which no program is given.
+#[must_use]
+pub fn is_ours(name: &str) -> bool {
+    name.to_ascii_uppercase().starts_with("ATTACHE_")
+}
+
+/// What the program writes to its standard output, without the white space around it. `given` are the variables that it
+/// is given beside the usual ones.
 ///
 /// # Errors
 /// A sentence that says what is wrong.
-pub fn output(command: &[String]) -> Result<Token, String> {
-    output_within(command, DEADLINE)
+pub fn output(command: &[String], given: &[String]) -> Result<Token, String> {
+    output_within(command, given, DEADLINE)
 }
 
-fn output_within(command: &[String], deadline: Duration) -> Result<Token, String> {
+fn environment(given: &[String]) -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        let usual = USUAL.contains(&&*name) || name.starts_with("LC_");
+        (usual || given.iter().any(|given| *given == name)) && !is_ours(&name)
+    })
+}
+
+fn output_within(command: &[String], given: &[String], deadline: Duration) -> Result<Token, String> {
     let [program, arguments @ ..] = command else {
         return Err("is empty; give a program and its arguments, such as [\"kms\", \"decrypt\"]".to_owned());
     };
     let spawned = Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(environment(given))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -145,22 +169,22 @@ mod tests {
 
     #[test]
     fn what_a_program_writes_is_the_secret_and_what_it_complains_of_is_shown() {
-        let secret =
-            output(&shell("echo noise >&2; echo '  a-key  '; ")).map(|secret| secret.expose().to_owned());
+        let secret = output(&shell("echo noise >&2; echo '  a-key  '; "), &[])
+            .map(|secret| secret.expose().to_owned());
         assert_eq!(secret.as_deref(), Ok("a-key"));
-        let failed = output(&shell("echo s3cret; printf 'no\nway' >&2; exit 3")).expect_err("a refusal");
+        let failed = output(&shell("echo s3cret; printf 'no\nway' >&2; exit 3"), &[]).expect_err("a refusal");
         assert!(failed.contains("no way") && failed.contains('3') && !failed.contains("s3cret"), "{failed}");
-        assert!(output(&shell("true")).expect_err("a refusal").contains("wrote nothing"));
-        let long = output(&shell("head -c 100000 /dev/zero | tr '\\0' x")).expect_err("a refusal");
+        assert!(output(&shell("true"), &[]).expect_err("a refusal").contains("wrote nothing"));
+        let long = output(&shell("head -c 100000 /dev/zero | tr '\\0' x"), &[]).expect_err("a refusal");
         assert!(long.contains("more than 4096 bytes") && !long.contains("xx"), "{long}");
-        assert!(output(&["/nowhere/kms".to_owned()]).expect_err("a refusal").contains("cannot be run"));
-        assert!(output(&[]).expect_err("a refusal").contains("is empty"));
+        assert!(output(&["/nowhere/kms".to_owned()], &[]).expect_err("a refusal").contains("cannot be run"));
+        assert!(output(&[], &[]).expect_err("a refusal").contains("is empty"));
     }
 
     #[test]
     fn what_a_program_leaves_behind_is_ended_and_reaped() {
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).expect("as in a container");
-        let left = output(&shell("sleep 600 >/dev/null 2>&1 & echo $!")).expect("a process id");
+        let left = output(&shell("sleep 600 >/dev/null 2>&1 & echo $!"), &[]).expect("a process id");
         assert!(
             !std::path::Path::new("/proc").join(left.expose()).exists(),
             "it is there still, if only as a zombie"
@@ -170,7 +194,7 @@ mod tests {
     #[test]
     fn a_program_that_hangs_is_ended_with_what_it_started() {
         let began = Instant::now();
-        let hung = output_within(&shell("sleep 600 & sleep 600"), Duration::from_millis(50));
+        let hung = output_within(&shell("sleep 600 & sleep 600"), &[], Duration::from_millis(50));
         assert!(hung.expect_err("a refusal").contains("did not end"));
         assert!(began.elapsed() < Duration::from_secs(20));
     }

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use url::Url;
 
 use super::{Config, ConfigFault};
+use crate::issuer::SaidUrls;
 use crate::issuer::grants::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
 use crate::issuer::scope::Separator;
 use crate::secret::Token;
 
-/// By discovery (`issuer`) or by explicit URLs. A habit that is not said is the profile's.
+/// By discovery (`issuer`), whose metadata the URLs beside it win over, or by explicit URLs alone. A habit that is not said is the profile's.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IssuerConfig {
@@ -55,6 +56,8 @@ pub struct IssuerConfig {
     pub scope_separator: Option<Separator>,
     /// Refreshes that are asked of it at one time.
     pub calls_at_once: Option<u16>,
+    /// The `prompt` values that it knows.
+    pub prompts: Option<BTreeSet<String>>,
     /// What each scope lets an app do, in human words.
     #[serde(default)]
     pub scope_descriptions: BTreeMap<String, String>,
@@ -85,11 +88,41 @@ impl IssuerConfig {
             refresh_idle_seconds: or_none(self.refresh_idle_seconds, preset.refresh_idle_seconds),
             refresh_life_seconds: or_none(self.refresh_life_seconds, preset.refresh_life_seconds),
             live_refresh_tokens: or_none(self.live_refresh_tokens, preset.live_refresh_tokens),
-            dead_words: self.dead_words.clone(),
+            dead_words: &self.dead_words | &preset.dead_words,
             scope_separator: self.scope_separator.or(preset.scope_separator),
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
-            endpoint_origins: self.endpoint_origins.iter().cloned().collect(),
+            prompts: self.prompts.clone().or(preset.prompts).or_else(|| self.known_prompts()),
+            endpoint_origins: self.endpoint_origins.iter().cloned().chain(preset.endpoint_origins).collect(),
             preset: preset.preset,
+        }
+    }
+
+    /// Whatever profile is said: a prompt that the issuer refuses costs the whole request.
+    fn known_prompts(&self) -> Option<BTreeSet<String>> {
+        let identifier = Url::parse(self.issuer.as_deref()?).ok()?;
+        Profile::of(Preset::of_host(identifier.host_str()?)).prompts
+    }
+
+    /// Its addresses, by their keys here.
+    pub(super) fn urls(&self) -> [(&'static str, Option<&Url>); 5] {
+        [
+            ("authorization_url", self.authorization_url.as_ref()),
+            ("token_url", self.token_url.as_ref()),
+            ("userinfo_url", self.userinfo_url.as_ref()),
+            ("revocation_url", self.revocation_url.as_ref()),
+            ("jwks_url", self.jwks_url.as_ref()),
+        ]
+    }
+
+    /// The addresses that win over the metadata's.
+    #[must_use]
+    pub fn said(&self) -> SaidUrls {
+        SaidUrls {
+            authorization: self.authorization_url.clone(),
+            token: self.token_url.clone(),
+            userinfo: self.userinfo_url.clone(),
+            revocation: self.revocation_url.clone(),
+            jwks: self.jwks_url.clone(),
         }
     }
 

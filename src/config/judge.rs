@@ -6,8 +6,7 @@ use std::path::Path;
 
 use url::Url;
 
-use super::command;
-use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
+use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig, vault};
 use crate::app::logo::Logo;
 use crate::app::{self, IdentityRule};
 use crate::content::signing_key::LONGEST_LIFE;
@@ -16,7 +15,6 @@ use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::scope::Scopes;
 use crate::secret::Token;
-use crate::vault::MasterKey;
 
 type Faults = Vec<ConfigFault>;
 
@@ -24,7 +22,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     judge_addresses(config, faults);
     config.limits.judge(faults);
     config.outbound.judge(faults);
-    judge_vault(config, faults);
+    vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
@@ -47,7 +45,8 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
     let public = &config.public_url;
-    if !is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some() {
+    if !app::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some()
+    {
         faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
     } else if public.scheme() == "http" && !app::is_loopback(public) {
         faults
@@ -56,9 +55,13 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
     for (key, value) in
         [("listen.address", &config.listen.address), ("listen.machine_room", &config.listen.machine_room)]
     {
-        if value.parse::<SocketAddr>().is_err() {
-            faults.push(ConfigFault::new(key, "must be an IP address and a port, such as 127.0.0.1:8080"));
+        if value.parse::<SocketAddr>().map_or(true, |address| address.port() == 0) {
+            let problem = "must be an IP address and a port from 1 to 65535, such as 127.0.0.1:8080";
+            faults.push(ConfigFault::new(key, problem));
         }
+    }
+    if config.listen.drain_seconds > 60 {
+        faults.push(ConfigFault::new("listen.drain_seconds", "must be between 0 and 60"));
     }
     let url = config.database.url.expose();
     if !["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
@@ -76,57 +79,6 @@ fn judge_addresses(config: &Config, faults: &mut Faults) {
             "must be a level, or target=level, such as info or attache=debug",
         ));
     }
-}
-
-fn judge_vault(config: &mut Config, faults: &mut Faults) {
-    let cure = "make one with `attache vault new-key` and name its file in vault.master_key_file";
-    let vault = &mut config.vault;
-    let (key, previous_key) = ("vault.master_key", "vault.previous_master_key");
-    let (file, command) = (vault.master_key_file.as_deref(), vault.master_key_command.as_deref());
-    let master = read_master_key(key, &mut vault.master_key, file, command, faults);
-    let (file, command) =
-        (vault.previous_master_key_file.as_deref(), vault.previous_master_key_command.as_deref());
-    let previous = read_master_key(previous_key, &mut vault.previous_master_key, file, command, faults);
-    if matches!(master, Ok(None)) {
-        faults.push(ConfigFault::new(key, format!("is missing; {cure}")));
-    }
-    if let (Ok(Some(master)), Ok(Some(previous))) = (&master, &previous)
-        && master == previous
-    {
-        faults.push(ConfigFault::new(previous_key, "is the master key itself; leave it out"));
-    }
-}
-
-/// A master key's id. It comes as a value, as a file or from a command; `Err` when there is a fault.
-fn read_master_key(
-    key: &str,
-    value: &mut Option<Token>,
-    file: Option<&Path>,
-    command: Option<&[String]>,
-    faults: &mut Faults,
-) -> Result<Option<String>, ()> {
-    if command.is_some() && (file.is_some() || value.is_some()) {
-        let problem = format!("is given twice, here and as {key}_command; keep one");
-        faults.push(ConfigFault::new(key, problem));
-        return Err(());
-    }
-    if !read_secret(key, value, file, faults) {
-        return Err(());
-    }
-    if let Some(command) = command {
-        match command::output(command) {
-            Ok(secret) => *value = Some(secret),
-            Err(problem) => {
-                faults.push(ConfigFault::new(format!("{key}_command"), problem));
-                return Err(());
-            }
-        }
-    }
-    let parsed = value.as_ref().map(MasterKey::parse).transpose();
-    parsed.map(|parsed| parsed.map(|master| master.kid)).map_err(|_| {
-        let problem = "is not 32 bytes in base64; `attache vault new-key` makes one";
-        faults.push(ConfigFault::new(key, problem));
-    })
 }
 
 fn judge_sign_in(config: &mut Config, faults: &mut Faults) {
@@ -159,8 +111,8 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     let secret = format!("{key}.management_client_secret");
     let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
-        (Some(identifier), None, None) => match Url::parse(identifier) {
-            Ok(url) if is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
+        (Some(identifier), ..) => match Url::parse(identifier) {
+            Ok(url) if app::is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
             }
             _ => faults.push(ConfigFault::new(
@@ -171,18 +123,10 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
         (None, Some(_), Some(_)) => {}
         _ => faults.push(ConfigFault::new(
             key,
-            "needs either `issuer` (discovery) or both `authorization_url` and `token_url`",
+            "needs `issuer` (discovery), or both `authorization_url` and `token_url`",
         )),
     }
-    let urls = [
-        ("authorization_url", &issuer.authorization_url),
-        ("token_url", &issuer.token_url),
-        ("userinfo_url", &issuer.userinfo_url),
-        ("revocation_url", &issuer.revocation_url),
-        ("jwks_url", &issuer.jwks_url),
-        ("management_url", &issuer.management_url),
-    ];
-    for (name, url) in urls {
+    for (name, url) in issuer.urls().into_iter().chain([("management_url", issuer.management_url.as_ref())]) {
         if let Some(url) = url {
             judge_transport(&format!("{key}.{name}"), url, allowed, faults);
         }
@@ -195,15 +139,22 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
 
 /// Two sections of one identifier are one issuer, whose metadata and keys are kept once: they are judged by one rule.
 fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut Faults) {
-    let mut seen: BTreeMap<&str, (&str, BTreeSet<&Url>)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (&str, &IssuerConfig)> = BTreeMap::new();
     for (key, issuer) in issuers {
         let Some(identifier) = &issuer.issuer else { continue };
-        let origins: BTreeSet<&Url> = issuer.endpoint_origins.iter().collect();
-        let (other, others) = seen.entry(identifier).or_insert_with(|| (key, origins.clone()));
-        if *others != origins {
+        let (other, first) = *seen.entry(identifier).or_insert((key, issuer));
+        let mut differs = |name: &str| {
             let problem =
                 format!("differs from that of issuers.{other}, which is the same issuer; give both the same");
-            faults.push(ConfigFault::new(format!("issuers.{key}.endpoint_origins"), problem));
+            faults.push(ConfigFault::new(format!("issuers.{key}.{name}"), problem));
+        };
+        if first.profile().endpoint_origins != issuer.profile().endpoint_origins {
+            differs("endpoint_origins");
+        }
+        for (name, url) in issuer.urls() {
+            if first.urls().iter().any(|(other, theirs)| *other == name && *theirs != url) {
+                differs(name);
+            }
         }
     }
 }
@@ -271,8 +222,16 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
             ));
         }
     }
+    if let Some(identity) = &app.identity_config {
+        let key = format!("{key}.identity_config");
+        judge_transport(&format!("{key}.url"), &identity.url, &config.outbound.allow_origins, faults);
+        if !identity.can_be_read() {
+            let problem = "must be a JSONPath (RFC 9535) such as $.sub";
+            faults.push(ConfigFault::new(format!("{key}.account_identifier"), problem));
+        }
+    }
     if let Some(home_page) = &app.home_page
-        && !is_web(home_page)
+        && !app::is_web(home_page)
     {
         faults.push(ConfigFault::new(format!("{key}.home_page"), "must be a web address"));
     }
@@ -319,7 +278,7 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     if let Some(url) = &environment.management_api_url {
         judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
     }
-    if !is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
+    if !app::is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
         faults.push(ConfigFault::new(
             format!("{key}.content_api_url"),
             "must be an absolute http(s) URL without fragment",
@@ -349,7 +308,12 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
 
 /// A secret comes as a value or as a file; the file's last line break is not part of it. False when there is a
 /// fault, so that nobody complains of what comes of it.
-fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults: &mut Faults) -> bool {
+pub(super) fn read_secret(
+    key: &str,
+    value: &mut Option<Token>,
+    file: Option<&Path>,
+    faults: &mut Faults,
+) -> bool {
     let before = faults.len();
     match (file, value.is_some()) {
         (Some(_), true) => {
@@ -368,8 +332,4 @@ fn read_secret(key: &str, value: &mut Option<Token>, file: Option<&Path>, faults
         faults.push(ConfigFault::new(key, problem));
     }
     faults.len() == before
-}
-
-fn is_web(url: &Url) -> bool {
-    matches!(url.scheme(), "https" | "http") && url.host().is_some()
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
+use url::Url;
 
 use crate::issuer::profile::Profile;
-use crate::issuer::{Issuer, Whereabouts};
+use crate::issuer::{Issuer, SaidUrls, Whereabouts};
 
 /// `[issuers.KEY]`, with a comment behind the habits that have one. `scope_descriptions` are not repeated.
 #[must_use]
@@ -20,20 +21,12 @@ pub fn of_issuer(issuer: &Issuer, comments: &BTreeMap<&'static str, String>) -> 
         line("name", &Value::from(issuer.name.as_str()));
     }
     match &issuer.whereabouts {
-        Whereabouts::Discovery { identifier } => line("issuer", &Value::from(identifier.as_str())),
-        Whereabouts::Explicit(urls) => {
-            let urls = [
-                ("authorization_url", Some(&urls.authorization)),
-                ("token_url", Some(&urls.token)),
-                ("userinfo_url", urls.userinfo.as_ref()),
-                ("revocation_url", urls.revocation.as_ref()),
-                ("jwks_url", urls.jwks.as_ref()),
-            ];
-            for (key, url) in urls {
-                if let Some(url) = url {
-                    line(key, &Value::from(url.as_str()));
-                }
-            }
+        Whereabouts::Discovery { identifier, .. } => line("issuer", &Value::from(identifier.as_str())),
+        Whereabouts::Explicit(_) => {}
+    }
+    for (key, url) in urls(&issuer.whereabouts) {
+        if let Some(url) = url {
+            line(key, &Value::from(url.as_str()));
         }
     }
     let mut habits = habits(&issuer.profile);
@@ -51,6 +44,26 @@ pub fn of_issuer(issuer: &Issuer, comments: &BTreeMap<&'static str, String>) -> 
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The addresses that were said.
+fn urls(whereabouts: &Whereabouts) -> [(&'static str, Option<&Url>); 5] {
+    let (authorization, token, userinfo, revocation, jwks) = match whereabouts {
+        Whereabouts::Discovery { said, .. } => {
+            let SaidUrls { authorization, token, userinfo, revocation, jwks } = said.as_ref();
+            (authorization.as_ref(), token.as_ref(), userinfo, revocation, jwks.as_ref())
+        }
+        Whereabouts::Explicit(urls) => {
+            (Some(&urls.authorization), Some(&urls.token), &urls.userinfo, &urls.revocation, None)
+        }
+    };
+    [
+        ("authorization_url", authorization),
+        ("token_url", token),
+        ("userinfo_url", userinfo.as_ref()),
+        ("revocation_url", revocation.as_ref()),
+        ("jwks_url", jwks),
+    ]
 }
 
 const PRESET: &str = "preset";

@@ -61,7 +61,7 @@ pub async fn fresh_token(app: &App, connection: &Arc<Connection>) -> Result<(Tok
 async fn settle(app: &App, connection: &Connection, demand: Demand) -> Result<bool, Error> {
     match decide(connection, demand, app.clock.now()) {
         Step::Serve | Step::Refuse => return Ok(false),
-        Step::Refresh => flight::join(app, connection).await,
+        Step::Refresh => flight::join(app, connection).await?,
         Step::RunOut => run_out::end(app, connection).await?,
     }
     Ok(true)

@@ -107,7 +107,10 @@ pub async fn refuse_stopped_holders(
     if holders.all == 0 || holders.free > 0 {
         return Ok(());
     }
-    Err(if holders.keyed > 0 { Error::Frozen } else { Error::SubjectTokenRefused })
+    if holders.keyed > 0 {
+        return Err(Error::Frozen);
+    }
+    Err(Error::subject_token_refused("it was handed to callers only that have no live key any more"))
 }
 
 async fn judge(app: &App, found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {

@@ -5,13 +5,11 @@ pub mod grant;
 pub mod kept;
 mod unwanted;
 
-use tracing::Instrument;
-
 use self::grant::{Grant, Outcome};
 use super::start::store::Claimant;
 use super::start::{self, ReturnToApp, verifier_place};
 use crate::App;
-use crate::account::Account;
+use crate::account::{self, Account};
 use crate::app::ThirdPartyApp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::IssuerFault;
@@ -28,15 +26,18 @@ pub struct Completed {
     pub return_to_app: Option<ReturnToApp>,
 }
 
-/// A consent that ended without a connection, and where the app wants the person back all the same.
+/// A consent that ended without a connection, and what is known of how it began.
 pub struct Ended {
     pub error: Error,
+    /// Where the app wants the person back all the same.
     pub return_to_app: Option<ReturnToApp>,
+    /// The connection that was to be renewed.
+    pub connection_id: Option<String>,
 }
 
 impl<E: Into<Error>> From<E> for Ended {
     fn from(error: E) -> Self {
-        Self { error: error.into(), return_to_app: None }
+        Self { error: error.into(), return_to_app: None, connection_id: None }
     }
 }
 
@@ -46,33 +47,49 @@ pub async fn complete(
     app: &App,
     account: &Account,
     browser: &TokenHash,
-    third_party: ThirdPartyApp,
+    third_party: &ThirdPartyApp,
     callback: Callback,
 ) -> Result<Completed, Ended> {
     let state = callback.state().ok_or(ConnectFault::StateUnknown).map_err(Error::from)?.hash();
     let now = app.clock.now();
     let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
     let Some(attempt) = start::store::take(&app.db, &state, &claimant, now).await? else {
-        let foreign = start::store::is_open(&app.db, &state, now).await?;
-        let fault = if foreign { ConnectFault::Foreign } else { ConnectFault::StateUnknown };
-        return Err(Error::from(fault).into());
+        return Err(Error::from(foreign(app, account, browser, &state).await?).into());
     };
-    let return_to_app = attempt.return_to_app.clone();
+    let (return_to_app, connection_id) = (attempt.return_to_app.clone(), attempt.connection_id.clone());
     let grant = Grant {
         app: app.clone(),
         account: account.clone(),
-        third_party,
+        third_party: third_party.clone(),
         attempt,
         state,
         transcript: Transcript::default(),
     };
-    let stored = app.tasks.spawn(end(grant, callback).in_current_span()).await;
-    let stored =
-        stored.unwrap_or_else(|_| Err(Error::Internal("The consent could not be completed.".to_owned())));
-    match stored {
+    let whom = grant.third_party.issuer.external_name();
+    match app.see_through(&whom, end(grant, callback)).await {
         Ok(outcome) => Ok(Completed { outcome, return_to_app }),
-        Err(error) => Err(Ended { error, return_to_app }),
+        Err(error) => Err(Ended { error, return_to_app, connection_id }),
     }
+}
+
+/// Why there is no attempt of this person in this browser. Who it was is told only where they began it: in this browser.
+async fn foreign(
+    app: &App,
+    account: &Account,
+    browser: &TokenHash,
+    state: &TokenHash,
+) -> Result<ConnectFault, Error> {
+    let now = app.clock.now();
+    let Some(open) = start::store::open(&app.db, state, now).await? else {
+        return Ok(ConnectFault::StateUnknown);
+    };
+    if open.browser != *browser || open.account_id == account.id {
+        return Ok(ConnectFault::Foreign);
+    }
+    let began = account::by_id(app, &open.account_id).await?;
+    let fault =
+        began.map(|began| ConnectFault::OtherPerson { began: began.in_words(), now: account.in_words() });
+    Ok(fault.unwrap_or(ConnectFault::Foreign))
 }
 
 async fn end(mut grant: Grant, callback: Callback) -> Result<Outcome, Error> {
@@ -96,7 +113,9 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
         Answered::Code(code) => return Ok(code),
         Answered::Denied => ConnectFault::Denied,
         Answered::WrongIssuer => ConnectFault::WrongIssuer,
-        Answered::Error(said) => ConnectFault::Issuer(format!("{} says: {said}", third_party.issuer.name)),
+        Answered::Error(said) => {
+            ConnectFault::Refused(callback.error(), format!("{} says: {said}", third_party.issuer.name))
+        }
         Answered::Nothing => ConnectFault::Issuer("The answer held neither a code nor an error.".to_owned()),
     };
     Err(fault.into())

@@ -185,7 +185,7 @@ pub async fn end_due(app: &App) -> Result<(), Error> {
         let Some(connection) = connections::by_id(&app.db, &id).await? else { continue };
         match revoke::end(app, &connection, revoke::Which::WhoseTimeIsOver, "attache").await {
             // Another replica, or the person, was quicker.
-            Ok(()) | Err(Error::ConnectionNotFound) => {}
+            Ok(_) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),
         }
     }

@@ -238,6 +238,7 @@ mod tests {
             access_token_hash: None,
             access_expires_at: Some(now.plus(10_000)),
             refresh_token: Some(Sealed(String::new())),
+            refresh_expires_at: None,
             token_type: None,
             granted_scopes: Scopes::lenient(""),
             flaw: None,

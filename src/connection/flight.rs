@@ -14,20 +14,36 @@ use super::refresh::protocol::Outcome;
 use crate::App;
 use crate::error::Error;
 use crate::issuer::calls::Call;
+use crate::load;
 
 #[derive(Debug, Default)]
 pub struct Flights {
-    /// Whether there is nothing to wait for: it has landed, or it waits itself for a process that is gone.
-    running: Mutex<HashMap<String, watch::Receiver<bool>>>,
+    running: Mutex<HashMap<String, watch::Receiver<Option<Landed>>>>,
+}
+
+/// Why there is nothing to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Landed {
+    /// It ended, and what came of it is in the row; or it waits itself for a process that is gone.
+    There,
+    /// Something failed here: the issuer is not to blame.
+    Here,
 }
 
 /// Waits until the connection's refresh, begun by this or an earlier call, has ended one way or the other, or waits for a
-/// process that does not answer. What came of it is in the row.
-pub async fn join(app: &App, connection: &Connection) {
+/// process that does not answer. What came of it is in the row. Whoever waits does so in nobody's place.
+///
+/// # Errors
+/// [`Error::Overloaded`] when as many wait for the issuer already as may; [`Error::TakesLonger`] when it could not be
+/// carried out here.
+pub async fn join(app: &App, connection: &Connection) -> Result<(), Error> {
     let mut landed = board(app, connection).unwrap_or_else(|slot| slot.take_off(app, connection, None));
-    let _waiting = app.load.waiting();
-    // An error means that the flight is over without a word, which is over all the same.
-    let _ = landed.wait_for(|landed| *landed).await;
+    let _waiting = load::waiting_for(&connection.external.issuer)?;
+    match landed.wait_for(Option::is_some).await.as_deref() {
+        Ok(Some(Landed::Here)) => Err(Error::TakesLonger),
+        // An error means that the flight is over without a word, which is over all the same.
+        _ => Ok(()),
+    }
 }
 
 /// Begins a refresh that nobody waits for yet, unless one is under way.
@@ -38,28 +54,38 @@ pub fn begin(app: &App, connection: &Connection, place: Call) {
 }
 
 /// The flight under way, or the place on the board for another one.
-fn board(app: &App, connection: &Connection) -> Result<watch::Receiver<bool>, Slot> {
+fn board(app: &App, connection: &Connection) -> Result<watch::Receiver<Option<Landed>>, Slot> {
     let mut running = app.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(receiver) = running.get(&connection.id) {
         return Ok(receiver.clone());
     }
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(None);
     running.insert(connection.id.clone(), receiver.clone());
     Err(Slot { sender, receiver })
 }
 
 struct Slot {
-    sender: watch::Sender<bool>,
-    receiver: watch::Receiver<bool>,
+    sender: watch::Sender<Option<Landed>>,
+    receiver: watch::Receiver<Option<Landed>>,
 }
 
 impl Slot {
-    fn take_off(self, app: &App, connection: &Connection, place: Option<Call>) -> watch::Receiver<bool> {
-        let landing = Landing { app: app.clone(), id: connection.id.clone(), sender: self.sender };
+    fn take_off(
+        self,
+        app: &App,
+        connection: &Connection,
+        place: Option<Call>,
+    ) -> watch::Receiver<Option<Landed>> {
+        let mut landing = Landing {
+            app: app.clone(),
+            id: connection.id.clone(),
+            sender: self.sender,
+            landed: Landed::There,
+        };
         let (app, connection) = (app.clone(), connection.clone());
         let tasks = app.tasks.clone();
         let flight = async move {
-            fly(&app, &connection, place, &landing.sender).await;
+            landing.landed = fly(&app, &connection, place, &landing.sender).await;
             drop(landing);
         };
         tasks.spawn(flight.in_current_span());
@@ -71,37 +97,43 @@ impl Slot {
 struct Landing {
     app: App,
     id: String,
-    sender: watch::Sender<bool>,
+    sender: watch::Sender<Option<Landed>>,
+    landed: Landed,
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
         self.app.flights.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
-        let _ = self.sender.send(true);
+        let _ = self.sender.send(Some(self.landed));
     }
 }
 
-async fn fly(app: &App, connection: &Connection, mut place: Option<Call>, landed: &watch::Sender<bool>) {
+async fn fly(
+    app: &App,
+    connection: &Connection,
+    mut place: Option<Call>,
+    landed: &watch::Sender<Option<Landed>>,
+) -> Landed {
     loop {
         let again = match refresh::refresh(app, connection, place.take()).await {
             // What is damaged was named where it was found.
-            Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => return,
+            Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => return Landed::There,
             Ok(Outcome::HeldElsewhere) => {
                 let over = holding::wait(app, connection, || {
-                    landed.send_replace(true);
+                    landed.send_replace(Some(Landed::There));
                 })
                 .await;
-                landed.send_replace(false);
+                landed.send_replace(None);
                 over
             }
             Err(error) => Err(error),
         };
         match again {
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => return Landed::There,
             Err(error) => {
                 tracing::error!(connection = connection.id, %error, "a refresh could not be carried out");
-                return;
+                return Landed::Here;
             }
         }
     }

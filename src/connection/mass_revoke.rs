@@ -180,7 +180,7 @@ async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<
         if let Some(connection) = connections::by_id(&app.db, &next.id).await? {
             match revoke::end(app, &connection, Which::GrantedBefore(before), &mass_revoke.why.actor).await {
                 // Its person or a caller was quicker, or agreed to it anew.
-                Ok(()) | Err(Error::ConnectionNotFound) => {}
+                Ok(_) | Err(Error::ConnectionNotFound) => {}
                 Err(error) => return Err(error),
             }
         }

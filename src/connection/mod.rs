@@ -111,11 +111,21 @@ pub struct SealedTokens {
     pub access_token_hash: Option<TokenHash>,
     pub access_expires_at: Option<Timestamp>,
     pub refresh_token: Option<Sealed>,
+    /// When the refresh token ends, where the issuer says it.
+    pub refresh_expires_at: Option<Timestamp>,
     /// None for `Bearer`.
     pub token_type: Option<String>,
     pub granted_scopes: Scopes,
     /// What is wrong with the answer, if anything is.
     pub flaw: Option<Flaw>,
+}
+
+/// Has connections whose client was refused tried again now: the operator may have corrected the secret.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
+    early::store::try_refused_clients_again(&app.db).await
 }
 
 impl ExternalIdentity {
@@ -129,7 +139,7 @@ impl ExternalIdentity {
     #[must_use]
     pub fn in_words(&self, account: &Account) -> Option<String> {
         let own = (&self.issuer, &self.subject) == (&account.issuer, &account.subject);
-        let familiar = own.then(|| account.email.clone().or_else(|| account.name.clone())).flatten();
+        let familiar = own.then(|| account.in_words());
         familiar.or_else(|| Some(self.subject.clone()).filter(|subject| !subject.is_empty()))
     }
 }

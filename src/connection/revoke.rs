@@ -6,6 +6,7 @@ pub mod tell;
 
 use serde_json::json;
 
+use self::tell::Telling;
 use super::{Connection, store as connections};
 use crate::App;
 use crate::clock::Timestamp;
@@ -17,7 +18,7 @@ use crate::ledger::{self, Action, Entry};
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
-pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<(), Error> {
+pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<Telling, Error> {
     end(app, connection, Which::Any, actor).await
 }
 
@@ -35,7 +36,7 @@ pub enum Which {
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live, or not meant.
-pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) -> Result<(), Error> {
+pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) -> Result<Telling, Error> {
     let now = app.clock.now();
     let mut transaction = app.db.begin().await?;
     if !connections::begin_revoke(app, &mut transaction, &connection.id, which, now).await? {
@@ -48,6 +49,5 @@ pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) 
     let entry = Entry { detail: Some(json!({ "out": out })), ..Entry::of(connection, actor) };
     ledger::append(&mut transaction, &app.ledger, Action::RevokeRequested, &entry, now).await?;
     transaction.commit().await?;
-    tell::in_a_task(app, connection.id.clone());
-    Ok(())
+    Ok(tell::in_a_task(app, connection.id.clone()))
 }

@@ -56,6 +56,11 @@ pub fn seal(
         refresh_token: refresh_token
             .map(|token| key.seal(&binding.place("refresh_token"), token))
             .transpose()?,
+        refresh_expires_at: tokens
+            .refresh_token
+            .token()
+            .and(tokens.refresh_expires_in)
+            .map(|seconds| now.plus(seconds)),
         token_type: tokens.token_type.clone(),
         granted_scopes: tokens.scope.clone().unwrap_or_else(|| asked_scopes.clone()),
         flaw: flaw(tokens),

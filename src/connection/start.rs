@@ -13,7 +13,7 @@ use crate::account::Account;
 use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::address;
-use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
+use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::scope::Scopes;
 use crate::secret::{Token, TokenHash};
@@ -33,6 +33,8 @@ pub struct Wish {
     pub choice: Choice,
     /// In place of everything that the app would ask for: an explicit narrowing of a renewed connection.
     pub narrow: Option<Scopes>,
+    /// What the issuer is to ask, whoever it knows already.
+    pub prompt: Option<Prompt>,
 }
 
 /// One of the app's registered redirect URIs and the app's own `state`.
@@ -57,9 +59,9 @@ impl ReturnToApp {
 
     /// The address with an answer added. RFC 6749 section 4.1.2.
     #[must_use]
-    pub fn with(&self, name: &str, value: &str) -> Url {
+    pub fn with(&self, answer: &[(&str, &str)]) -> Url {
         let state = self.state.as_deref().map(|state| ("state", state));
-        let ours: Vec<(&str, &str)> = std::iter::once((name, value)).chain(state).collect();
+        let ours: Vec<(&str, &str)> = answer.iter().copied().chain(state).collect();
         address::with(&self.uri, &ours)
     }
 }
@@ -141,6 +143,7 @@ pub async fn start(
         verifier: &verifier,
         pkce: third_party.pkce(),
         audience: audience.map(|audience| (third_party.issuer.profile.audience_parameter, audience)),
+        prompt: wish.prompt.and_then(|prompt| prompt.word(&third_party.issuer, &endpoints)),
         extras: &third_party.authorization_url_extras,
     };
     Ok(authorization_url(&endpoints, &request))

@@ -4,6 +4,7 @@ pub(super) mod store;
 
 use super::selection::Selection;
 use crate::App;
+use crate::account::KnownAs;
 use crate::clock::Timestamp;
 use crate::error::Error;
 
@@ -33,8 +34,7 @@ pub struct OfApp {
 
 #[derive(Debug)]
 pub struct OfAccount {
-    pub id: String,
-    pub subject: String,
+    pub person: KnownAs,
     pub connections: i64,
     pub last_used_at: Option<Timestamp>,
 }
@@ -43,7 +43,7 @@ pub struct OfAccount {
 pub struct Grant {
     pub id: String,
     pub app_key: String,
-    pub account_id: String,
+    pub person: KnownAs,
     pub status: String,
     pub consented_at: Timestamp,
     pub last_used_at: Option<Timestamp>,

@@ -256,7 +256,9 @@ async fn make(
     let key = Key { generation: current.generation, ..key.clone() };
     if !store::keep(&app.db, &key, &kept, app.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
-        return Err(Error::SubjectTokenRefused);
+        return Err(Error::subject_token_refused(
+            "its connection was stopped or renewed at this very moment",
+        ));
     }
     Ok((token, expires_at))
 }

@@ -45,8 +45,24 @@ impl Sight {
 ///
 /// # Errors
 /// [`Error::InvalidClient`] before anything else; [`Error::SubjectTokenRefused`], the same for every reason;
-/// [`Error::Frozen`].
+/// [`Error::Frozen`]; [`Error::RateLimited`].
 pub async fn of_client(
+    app: &App,
+    client_id: &str,
+    client_secret: &Token,
+    token: &SubjectToken,
+    target: Option<Target<'_>>,
+    scope: Option<&str>,
+) -> Result<Sight, Error> {
+    let seen = look(app, client_id, client_secret, token, target, scope).await;
+    if let Err(Error::SubjectTokenRefused) = seen {
+        // The client is who it says, so that nobody else pays for it.
+        app.limits.count_subject_failure(client_id);
+    }
+    seen
+}
+
+async fn look(
     app: &App,
     client_id: &str,
     client_secret: &Token,
@@ -56,6 +72,7 @@ pub async fn of_client(
 ) -> Result<Sight, Error> {
     if app.db.is_alone() {
         let caller = authenticate::by_client(app, client_id, client_secret).await?;
+        app.limits.admit_subject_token(&caller.id)?;
         let subject = subject::for_caller(app, &caller, token).await?;
         let environment = match target {
             Some(target) => exchange::find(app, target).await?,
@@ -69,7 +86,9 @@ pub async fn of_client(
     let scopes = Scopes::parse(scope.unwrap_or(exchange::SCOPES)).unwrap_or_default();
     let look = async |by: By<'_>| {
         let seen = store::look(app, &key, by, target, &scopes).await?;
-        seen.filter(|seen| same(&seen.caller.id, client_id)).ok_or(Error::InvalidClient)
+        let seen = seen.filter(|seen| same(&seen.caller.id, client_id)).ok_or(Error::InvalidClient)?;
+        app.limits.admit_subject_token(&seen.caller.id)?;
+        Ok::<_, Error>(seen)
     };
     let seen = match token {
         SubjectToken::Connection(id) => look(By::Id(Some(id.as_str()).filter(|id| is_id(id)))).await?,
@@ -77,20 +96,17 @@ pub async fn of_client(
             let seen = look(By::AccessToken(&token.hash())).await?;
             match seen.found {
                 Some(_) => seen,
-                None => match by_jwt(app, token).await? {
-                    Some(connection) => look(By::Id(Some(&connection.id))).await?,
-                    None => return Err(Error::SubjectTokenRefused),
-                },
+                None => look(By::Id(Some(&by_jwt(app, token).await?.id))).await?,
             }
         }
     };
     authenticate::admit(app, client_secret, &seen.caller)?;
-    let found = seen.found.ok_or(Error::SubjectTokenRefused)?;
+    let found = seen.found.ok_or_else(|| Error::subject_token_refused(subject::NOT_ITS_OWN))?;
     if found.frozen {
         return Err(freeze::refusal(app, &found.subject.connection).await);
     }
     if found.subject.connection.status == Status::NeedsReconnect {
-        return Err(Error::SubjectTokenRefused);
+        return Err(Error::subject_token_refused(subject::NEEDS_RECONNECT));
     }
     Ok(Sight {
         caller: Arc::new(seen.caller),

@@ -61,24 +61,31 @@ pub async fn for_caller(app: &App, caller: &Caller, token: &SubjectToken) -> Res
         }
     };
     let connection = match allow::for_caller(app, &caller.id, id).await {
-        Err(Error::ConnectionNotFound) => return Err(Error::SubjectTokenRefused),
+        Err(Error::ConnectionNotFound) => return Err(Error::subject_token_refused(NOT_ITS_OWN)),
         other => other?,
     };
     complete(app, connection).await
 }
 
+/// Why a caller gets nothing of a connection. What decides it is one statement, which does not say which it was.
+pub(super) const NOT_ITS_OWN: &str =
+    "there is no such connection, it has ended, or its app is not one that this caller is allowed";
+pub(super) const NEEDS_RECONNECT: &str = "its connection needs its person, who must connect the app again";
+
 async fn find(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
     match allow::by_access_token(app, &token.hash()).await? {
         Some(connection) => Ok(connection),
-        None => by_jwt(app, token).await?.ok_or(Error::SubjectTokenRefused),
+        None => by_jwt(app, token).await,
     }
 }
 
 async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Error> {
     let now = app.clock.now();
-    let over = connection.consent_expires_at.is_some_and(|ends| ends <= now);
-    if over || connection.status == Status::NeedsReconnect {
-        return Err(Error::SubjectTokenRefused);
+    if connection.consent_expires_at.is_some_and(|ends| ends <= now) {
+        return Err(Error::subject_token_refused("the time is over for which the person agreed"));
+    }
+    if connection.status == Status::NeedsReconnect {
+        return Err(Error::subject_token_refused(NEEDS_RECONNECT));
     }
     let third_party = crate::app::by_id(app, &connection.app_id).await?;
     let third_party = third_party.filter(|found| found.status == AppStatus::Approved);
@@ -87,7 +94,7 @@ async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Err
         (Some(third_party), Some(account)) => {
             Ok(Subject { connection, account, app_key: third_party.key.clone(), at: now })
         }
-        _ => Err(Error::SubjectTokenRefused),
+        _ => Err(Error::subject_token_refused("its app is not in use, or its account is gone")),
     }
 }
 
@@ -99,22 +106,33 @@ struct Claimed {
     client_id: Option<String>,
 }
 
-pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connection>>, Error> {
-    let Some(claimed) = peek(token.expose()) else { return Ok(None) };
-    let Some(client_id) = claimed.azp.or(claimed.client_id) else { return Ok(None) };
-    let mut found = Vec::new();
-    for third_party in crate::app::by_client(app, &claimed.iss, &client_id).await? {
+pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
+    let refused = |why: &str| Err(Error::subject_token_refused(why));
+    let Some(claimed) = peek(token.expose()) else {
+        return refused("it is neither one that was handed out and still lives here, nor a JWT");
+    };
+    let Some(client_id) = claimed.azp.or(claimed.client_id) else {
+        return refused("it has neither `azp` nor `client_id`, so that its app is not known");
+    };
+    let apps = crate::app::by_client(app, &claimed.iss, &client_id).await?;
+    if apps.is_empty() {
+        return refused("no app here has the client of its `azp` or `client_id` at the issuer of its `iss`");
+    }
+    let (mut found, mut why) = (Vec::new(), "nobody has connected the app as its `sub`");
+    for third_party in apps {
         let issuer = &third_party.issuer;
         let verified = access_token::verify_once(&app.issuers, issuer, token, &client_id).await;
         let verified = match verified {
             Ok(verified) => verified,
             Err(fault) => {
-                tracing::debug!(issuer = issuer.key, %fault, "a subject token was refused");
+                tracing::info!(issuer = issuer.key, app = third_party.key, %fault, "a subject token is not verified");
+                why = "it could not be verified; the line before says why";
                 continue;
             }
         };
         let audiences = jwt::audiences(&verified.claims);
         if !third_party.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
+            why = "no `aud` of it is among the app's accepted_audiences";
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
@@ -124,9 +142,14 @@ pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Option<Arc<Connec
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
     match found.pop() {
         Some((connection, Some(issued_at))) if found.is_empty() && is_of(&connection, issued_at) => {
-            Ok(Some(Arc::new(connection)))
+            Ok(Arc::new(connection))
         }
-        _ => Ok(None),
+        Some((_, None)) => refused("it does not say when it was issued (`iat`)"),
+        Some(_) if found.is_empty() => {
+            refused("it is from before the person connected, or from before they last stopped the app")
+        }
+        Some(_) => refused("two people have connected the app as its `sub`"),
+        None => refused(why),
     }
 }
 

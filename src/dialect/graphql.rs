@@ -2,6 +2,8 @@
 //! body 413, too slow a one 408, too many requests 429, overload 503; every other fault is 200 with `errors`, as
 //! GraphQL clients expect.
 
+mod bounds;
+
 use std::sync::Arc;
 
 use async_graphql::{Context, EmptyMutation, EmptySubscription, ID, Object, Schema, SimpleObject, Union};
@@ -22,10 +24,10 @@ use crate::error::Error;
 
 pub type ManagementSchema = Schema<Query, EmptyMutation, EmptySubscription>;
 
-/// Depth and size far above the real query and far below what would cost anything.
+/// How much a query may ask is ours to judge, before the library walks it ([`bounds`]).
 #[must_use]
 pub fn schema() -> ManagementSchema {
-    Schema::build(Query, EmptyMutation, EmptySubscription).limit_depth(12).limit_complexity(200).finish()
+    Schema::build(Query, EmptyMutation, EmptySubscription).finish()
 }
 
 pub fn router() -> Router<App> {
@@ -46,9 +48,23 @@ async fn graphql(
         let sentence = "The body must be JSON with a `query`.".to_owned();
         return refuse(&Error::InvalidRequest(sentence));
     };
+    let request = match bounded(request) {
+        Ok(request) => request,
+        Err(error) => return refuse(&error),
+    };
     let schema = app.management_schema.clone();
     let response = schema.execute(request.data(app).data(subject)).await;
     axum::Json(response).into_response()
+}
+
+/// The same query, parsed, if it asks for no more than it may.
+fn bounded(mut request: async_graphql::Request) -> Result<async_graphql::Request, Error> {
+    bounds::judge_text(&request.query)?;
+    // What can't be parsed is the library's to explain.
+    if let Ok(document) = request.parsed_query() {
+        bounds::judge(document)?;
+    }
+    Ok(request)
 }
 
 async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Subject, Error> {
@@ -209,9 +225,7 @@ impl Environment {
         &self.0.environment
     }
 
-    /// A content token for this environment, attributable to the person. One in a query: each costs a signature
-    /// or a call, whatever names it is given.
-    #[graphql(complexity = 120)]
+    /// A content token for this environment, attributable to the person. One in a query.
     async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
         let minted = async {

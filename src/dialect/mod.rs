@@ -7,10 +7,11 @@ pub mod oauth;
 pub mod slack;
 pub mod v1;
 
-use axum::http::Uri;
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
+use crate::secret::Token;
 use crate::web::failure::PageFailure;
 
 /// Which wire an address belongs to: what a failure looks like there, before any verb is asked.
@@ -47,6 +48,22 @@ impl Wire {
     #[must_use]
     pub const fn authenticates(self) -> bool {
         matches!(self, Self::Slack | Self::OAuth | Self::GraphQl | Self::V1)
+    }
+
+    /// Slack's `token`, and `client_secret` of RFC 6749 section 2.3.1.
+    #[must_use]
+    pub const fn takes_credentials_in_a_body(self) -> bool {
+        matches!(self, Self::Slack | Self::OAuth)
+    }
+}
+
+/// The credential in a body, where the wire takes one there.
+#[must_use]
+pub fn credential_in_body(wire: Wire, headers: &HeaderMap, body: &[u8]) -> Option<Token> {
+    match wire {
+        Wire::Slack => slack::credential_in_body(headers, body),
+        Wire::OAuth => oauth::credential_in_body(headers, body),
+        Wire::WellKnown | Wire::GraphQl | Wire::V1 | Wire::Pages => None,
     }
 }
 

@@ -20,6 +20,7 @@ use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::mark::Mark;
 use crate::error::Error;
+use crate::secret::Token;
 
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -43,6 +44,11 @@ pub fn refuse(error: Error) -> Response {
     Refusal { error, by_basic: false }.into_response()
 }
 
+/// A client's secret that came in the form.
+pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Token> {
+    Some(TokenRequest::parse(headers, body).ok()?.client_secret)
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.error.report();
@@ -57,6 +63,7 @@ impl IntoResponse for Refusal {
                 | Error::RestoredCopy { .. }
                 | Error::RateLimited { .. }
                 | Error::Overloaded
+                | Error::TakesLonger
         ) {
             code = "temporarily_unavailable";
         }

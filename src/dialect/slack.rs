@@ -5,7 +5,7 @@ mod arguments;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, extract::Request};
@@ -38,6 +38,11 @@ struct Refusal {
 #[must_use]
 pub fn refuse(error: Error) -> Response {
     Refusal::from(error).into_response()
+}
+
+/// A key that came as an argument.
+pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Token> {
+    Arguments::parse(&arguments::kind(headers), body).ok()?.token()
 }
 
 impl Refusal {
@@ -81,7 +86,7 @@ impl From<Error> for Refusal {
                 let more = json!({ "message": message, "retry_after": retry_after });
                 Self { status, ..Self::with("ratelimited", more) }
             }
-            Error::Overloaded => {
+            Error::Overloaded | Error::TakesLonger => {
                 let more = json!({ "message": message, "retry_after": error.retry_after() });
                 Self { status, ..Self::with("service_unavailable", more) }
             }
@@ -165,7 +170,7 @@ async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>,
         for id in connection::live_ids(&app, &app_id).await? {
             let Ok(connection) = allow::for_caller(&app, &caller.id, &id).await else { continue };
             match revoke::revoke(&app, &connection, &caller.id).await {
-                Ok(()) => deleted += 1,
+                Ok(_) => deleted += 1,
                 // Somebody else was quicker.
                 Err(Error::ConnectionNotFound) => {}
                 Err(error) => return Err(error.into()),

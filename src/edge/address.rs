@@ -43,8 +43,9 @@ impl TryFrom<String> for Prefix {
 }
 
 impl Prefix {
-    fn holds(self, address: IpAddr) -> bool {
-        self.0.contains(&address)
+    #[must_use]
+    pub fn holds(self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -64,6 +65,15 @@ impl fmt::Display for Address {
 }
 
 impl Address {
+    /// The /48 of an IPv6 address.
+    #[must_use]
+    pub fn site(self) -> Option<Self> {
+        match self.0 {
+            IpAddr::V6(network) => Some(Self(IpAddr::V6(Ipv6Addr::from_bits(network.to_bits() >> 80 << 80)))),
+            IpAddr::V4(_) => None,
+        }
+    }
+
     /// The peer's own, unless the peer is a trusted proxy: then the rightmost address of `X-Forwarded-For`, or of
     /// `Forwarded` (RFC 7239) where there is no other, that is not a trusted proxy's. What stands further left, a
     /// client may have written itself. A text that cannot be read ends the search: the last address that was
@@ -185,5 +195,13 @@ mod tests {
     fn an_ipv6_network_is_one_client() {
         assert_eq!(of("2001:db8:2:3:4:5:6:7", &[]), of("2001:db8:2:3::1", &[]));
         assert_ne!(of("2001:db8:2:3::1", &[]), of("2001:db8:2:4::1", &[]));
+    }
+
+    #[test]
+    fn what_one_site_has_is_a_48() {
+        let site = |text: &str| Address::from(text.parse::<IpAddr>().expect("an address")).site();
+        assert_eq!(site("2001:db8:2:3::1"), site("2001:db8:2:ffff::1"));
+        assert_ne!(site("2001:db8:2::1"), site("2001:db8:3::1"));
+        assert_eq!((site("203.0.113.9"), site("::ffff:203.0.113.9")), (None, None));
     }
 }

@@ -10,8 +10,6 @@ use crate::limits::Limited;
 pub enum Mark {
     /// No credential, or one that is not accepted.
     Credential,
-    /// The client was accepted, the subject token that it brought was not.
-    SubjectToken,
     Limited(Limited),
     Overloaded,
 }
@@ -23,7 +21,6 @@ impl Mark {
             Error::NotAuthed | Error::InvalidAuth | Error::InvalidClient | Error::BearerRefused => {
                 Some(Self::Credential)
             }
-            Error::SubjectTokenRefused => Some(Self::SubjectToken),
             Error::RateLimited { limit, .. } => Some(Self::Limited(*limit)),
             Error::Overloaded => Some(Self::Overloaded),
             _ => None,
@@ -44,8 +41,10 @@ impl Mark {
             Self::Overloaded => Some("overloaded"),
             Self::Limited(Limited::Key) => Some("key"),
             Self::Limited(Limited::Failures) => Some("failures"),
+            Self::Limited(Limited::SubjectTokens) => Some("subject_tokens"),
             Self::Limited(Limited::SignIns) => Some("sign_ins"),
-            Self::Credential | Self::SubjectToken => None,
+            Self::Limited(Limited::Connects) => Some("connects"),
+            Self::Credential => None,
         }
     }
 }

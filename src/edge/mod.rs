@@ -1,31 +1,38 @@
 //! What happens to every request before a verb is asked, and to every answer after it: a place or a refusal, an id,
 //! the counts, the headers that all answers carry, and an answer even where something panicked. One layer, because
-//! each costs every request. Reads no body and asks no database.
+//! each costs every request. Asks no database, and reads no body but where a credential may stand in it that lets its
+//! sender past an address's wait.
 
 pub mod address;
 pub mod mark;
+mod patience;
+mod shut;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::panic::AssertUnwindSafe;
-use std::pin::{Pin, pin};
+use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderValue, Method, Version, header};
 use axum::response::Response;
 use futures_util::FutureExt;
-use tower::{Layer, Service};
+use tower::{Layer, Service, ServiceExt};
 use tracing::Span;
 
 use self::address::{Address, NOBODY, Peer};
 use self::mark::Mark;
+use self::patience::{Patient, Work};
+use self::shut::Verdict;
 use crate::App;
-use crate::dialect::{self, Wire, bearer};
+use crate::dialect::{self, Wire};
 use crate::error::Error;
 use crate::limits::Known;
 use crate::load::Place;
 use crate::request_id::{self, RequestId};
-use crate::server::body;
+use crate::server::body::{self, GaveUp};
 use crate::web::headers;
 
 /// Puts a router behind the edge.
@@ -55,29 +62,35 @@ pub struct Edge<S> {
 
 impl<S> Service<Request> for Edge<S>
 where
-    S: Service<Request, Response = Response, Error = Infallible>,
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send + 'static,
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+    type Future = Patient;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Asked::of(&self.app, &request);
-        let admitted = admit(&asked, request.headers());
-        let served = admitted.map(|admitted| (admitted, self.inner.call(request)));
-        Box::pin(async move {
-            let response = match served {
-                // Pinned once and lent from here on: each further owner would move all of it.
-                Ok((admitted, next)) => tell(&asked, pin!(serve(&asked, admitted, pin!(next)))).await,
-                Err(error) => turn_away(&asked, error).await,
-            };
-            Ok(finish(&asked, response))
-        })
+        let asked = Arc::new(Asked::of(&self.app, &request));
+        let working = Arc::clone(&asked);
+        let work: Work = match shut::judge(&asked, &request) {
+            Verdict::Served(known) => Box::pin(answer(working, known, self.inner.call(request))),
+            Verdict::Refused(error) => Box::pin(ready(Ok(refuse(&working, error)))),
+            // Most requests are not asked for their body, and need no clone.
+            Verdict::ByItsBody => {
+                let inner = self.inner.clone();
+                Box::pin(async move {
+                    match shut::judge_body(&working, request).await {
+                        Ok((known, request)) => answer(working, known, inner.oneshot(request)).await,
+                        Err(error) => Ok(refuse(&working, error)),
+                    }
+                })
+            }
+        };
+        Patient::new(asked, work)
     }
 }
 
@@ -86,6 +99,7 @@ struct Asked {
     app: App,
     id: RequestId,
     method: Method,
+    version: Version,
     route: Option<MatchedPath>,
     wire: Wire,
     address: Address,
@@ -97,6 +111,7 @@ impl Asked {
         Self {
             id: RequestId::new(),
             method: request.method().clone(),
+            version: request.version(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             wire: Wire::of(request.uri().path()),
             address: Address::of(peer, request.headers(), &app.config.listen.trusted_proxies),
@@ -110,20 +125,23 @@ impl Asked {
     }
 }
 
-struct Admitted {
-    place: Place,
+/// In a place, if there is one.
+async fn answer(
+    asked: Arc<Asked>,
     known: Option<Known>,
+    next: impl Future<Output = Result<Response, Infallible>>,
+) -> Result<Response, Infallible> {
+    let Some(place) = asked.app.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
+    // Pinned once and lent from here on: each further owner would move all of it.
+    let response = tell(&asked, pin!(serve(&asked, place, known, pin!(next)))).await;
+    count(&asked, &response);
+    Ok(finish(&asked, response))
 }
 
-fn admit(asked: &Asked, headers: &HeaderMap) -> Result<Admitted, Error> {
-    let place = asked.app.load.enter().ok_or(Error::Overloaded)?;
-    let credential = || bearer::token(headers).or_else(|| bearer::basic(headers).map(|(_, secret)| secret));
-    let known = if asked.wire.authenticates() {
-        asked.app.limits.admit_address(asked.address, credential)?
-    } else {
-        None
-    };
-    Ok(Admitted { place, known })
+fn refuse(asked: &Asked, error: Error) -> Response {
+    let response = turn_away(asked, error);
+    count(asked, &response);
+    response
 }
 
 /// Serves a request under its id, and tells the log.
@@ -141,15 +159,24 @@ async fn tell(asked: &Asked, response: impl Future<Output = Response>) -> Respon
 }
 
 /// Counted and not told: a log that grows with each refusal would be a load of its own.
-async fn turn_away(asked: &Asked, error: Error) -> Response {
-    request_id::during(asked.id, Span::none(), async { dialect::refuse(asked.wire, error) }).await
+fn turn_away(asked: &Asked, error: Error) -> Response {
+    let refused = request_id::during(asked.id, Span::none(), async { dialect::refuse(asked.wire, error) });
+    let refused = refused.now_or_never().unwrap_or_default();
+    finish(asked, refused)
 }
 
-fn finish(asked: &Asked, mut response: Response) -> Response {
+fn count(asked: &Asked, response: &Response) {
     if let Some(reason) = response.extensions().get::<Mark>().and_then(|mark| mark.turned_away()) {
         asked.app.metrics.turned_away(reason);
     }
     asked.app.metrics.request(asked.route(), response.status().as_u16());
+}
+
+fn finish(asked: &Asked, mut response: Response) -> Response {
+    // The next request is to come on a connection to another server. HTTP/2 has no such header (RFC 9113 section 8.2.2).
+    if asked.app.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let https = asked.app.config.public_url.scheme() == "https";
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());
@@ -158,23 +185,30 @@ fn finish(asked: &Asked, mut response: Response) -> Response {
 
 async fn serve(
     asked: &Asked,
-    admitted: Admitted,
+    place: Place,
+    known: Option<Known>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Response {
-    let Admitted { place, known } = admitted;
     // The process lives on; the person or caller gets an answer without the panic's text.
     let placed = pin!(place.serve(AssertUnwindSafe(next).catch_unwind()));
-    let (served, too_slow) = body::watch(placed).await;
+    let (served, gave_up) = body::watch(placed).await;
     let response = match served {
         // Whatever a verb made of half a body, this is what happened.
-        _ if too_slow => dialect::refuse(asked.wire, Error::TooSlow),
+        _ if gave_up.is_some() => dialect::refuse(asked.wire, given_up(gave_up)),
         Ok(Ok(response)) => response,
         Err(_) => dialect::refuse(asked.wire, Error::Internal("Something failed here.".to_owned())),
     };
-    match response.extensions().get::<Mark>() {
-        Some(Mark::Credential) => asked.app.limits.count_failure(asked.address, known),
-        Some(Mark::SubjectToken) => asked.app.limits.count_failure(asked.address, None),
-        Some(Mark::Limited(_) | Mark::Overloaded) | None => {}
+    if let Some(Mark::Credential) = response.extensions().get::<Mark>() {
+        asked.app.limits.count_failure(asked.address, known);
     }
     response
+}
+
+/// Why a body was not read to its end.
+fn given_up(why: Option<GaveUp>) -> Error {
+    match why {
+        Some(GaveUp::TooSlow) => Error::TooSlow,
+        Some(GaveUp::NoRoom) => Error::Overloaded,
+        None => Error::TooLarge,
+    }
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::address;
 use super::discovery::Endpoints;
 use super::profile::{AudienceParameter, Pkce};
 use super::scope::Scopes;
+use super::{Issuer, address};
 use crate::secret::Token;
 
 /// Parameters that are ours to set; `authorization_url_extras` may not name them.
@@ -27,6 +28,33 @@ pub const RESERVED_PARAMETERS: [&str; 11] = [
     "request_uri",
 ];
 
+/// What the issuer is to ask the person, whatever it knows of them already. OpenID Connect Core 1.0 section 3.1.2.1.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Prompt {
+    /// Which account they mean.
+    SelectAccount,
+    /// To sign in anew.
+    Login,
+}
+
+impl Prompt {
+    /// Its word, as far as the issuer knows it; else the other one, for either has it ask something. None where it is known
+    /// to know neither.
+    #[must_use]
+    pub fn word(self, issuer: &Issuer, endpoints: &Endpoints) -> Option<&'static str> {
+        let both: [&'static str; 2] = match self {
+            Self::SelectAccount => [Self::SelectAccount.into(), Self::Login.into()],
+            Self::Login => [Self::Login.into(), Self::SelectAccount.into()],
+        };
+        let known = issuer.profile.prompts.as_ref().or(endpoints.prompts.as_ref());
+        both.into_iter().find(|word| known.is_none_or(|known| known.contains(*word)))
+    }
+}
+
 pub struct AuthorizationRequest<'a> {
     pub client_id: &'a str,
     pub redirect_uri: &'a Url,
@@ -36,6 +64,7 @@ pub struct AuthorizationRequest<'a> {
     pub verifier: &'a Token,
     pub pkce: Pkce,
     pub audience: Option<(AudienceParameter, &'a str)>,
+    pub prompt: Option<&'a str>,
     pub extras: &'a BTreeMap<String, String>,
 }
 
@@ -60,12 +89,23 @@ pub fn authorization_url(endpoints: &Endpoints, request: &AuthorizationRequest<'
     if let Some((parameter, audience)) = request.audience {
         url = url.add_extra_param(parameter.name(), audience);
     }
+    if let Some(prompt) = request.prompt {
+        url = url.add_extra_param("prompt", with_the_apps(prompt, request.extras));
+    }
     for (name, value) in request.extras {
-        if !RESERVED_PARAMETERS.contains(&name.as_str()) {
+        let ours = name == "prompt" && request.prompt.is_some();
+        if !ours && !RESERVED_PARAMETERS.contains(&name.as_str()) {
             url = url.add_extra_param(name, value);
         }
     }
     let ours: Vec<(String, String)> = url.url().0.query_pairs().into_owned().collect();
     let ours: Vec<(&str, &str)> = ours.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     address::with(&endpoints.authorization, &ours)
+}
+
+/// Beside what the app always has its issuer ask; a word that forbids every question goes.
+fn with_the_apps(word: &str, extras: &BTreeMap<String, String>) -> String {
+    let always = extras.get("prompt").map(String::as_str).unwrap_or_default();
+    let others = always.split_whitespace().filter(|other| *other != word && *other != "none");
+    std::iter::once(word).chain(others).collect::<Vec<_>>().join(" ")
 }

@@ -30,6 +30,32 @@ pub enum Answered {
     Nothing,
 }
 
+/// The words of an authorization endpoint for why there is no code. RFC 6749 section 4.1.2.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum AuthorizationError {
+    InvalidRequest,
+    UnauthorizedClient,
+    AccessDenied,
+    UnsupportedResponseType,
+    InvalidScope,
+    ServerError,
+    TemporarilyUnavailable,
+}
+
+impl AuthorizationError {
+    /// What an issuer's word comes down to.
+    fn of(word: &str) -> Self {
+        match word {
+            // The person did not do what was needed. OpenID Connect Core 1.0 section 3.1.2.6.
+            "login_required" | "consent_required" | "interaction_required" | "account_selection_required" => {
+                Self::AccessDenied
+            }
+            word => word.parse().unwrap_or(Self::ServerError),
+        }
+    }
+}
+
 const LONGEST: usize = 8 * 1024;
 
 impl Callback {
@@ -56,6 +82,12 @@ impl Callback {
     #[must_use]
     pub const fn state(&self) -> Option<&Token> {
         self.state.as_ref()
+    }
+
+    /// What the issuer's error comes down to, where it is one.
+    #[must_use]
+    pub fn error(&self) -> AuthorizationError {
+        self.error.as_deref().map_or(AuthorizationError::ServerError, AuthorizationError::of)
     }
 
     /// What was said, once it is sure who said it. `sent` is what of ours the issuer knows, which is not repeated.

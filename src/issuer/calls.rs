@@ -264,7 +264,10 @@ mod tests {
             id: format!("is_{key}"),
             key: key.to_owned(),
             name: key.to_owned(),
-            whereabouts: Whereabouts::Discovery { identifier: format!("https://{key}.test/") },
+            whereabouts: Whereabouts::Discovery {
+                identifier: format!("https://{key}.test/"),
+                said: Box::default(),
+            },
             profile: Profile { calls_at_once, ..Profile::of(Preset::Generic) },
             scope_descriptions: BTreeMap::new(),
         }

@@ -1,32 +1,27 @@
-//! The endpoints of an issuer: from its metadata (OpenID Connect Discovery 1.0, RFC 8414), judged and kept.
-//! The last good copy serves when a new one cannot be had.
+//! The endpoints of an issuer: what the operator said, else what its metadata say, judged and kept.
+//! How they are kept is said in [`super::last_good`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
 use super::blot::quote;
 use super::key_set::CachedKeys;
+use super::last_good::{LastGood, PAUSE, Terms};
+use super::metadata::{Published, endpoint, published};
+use super::scope::OFFLINE_ACCESS;
 use super::{Issuer, IssuerFault, Issuers, Whereabouts};
-use crate::clock::Timestamp;
 
 /// Seconds after which the metadata is asked for again.
 const FRESH_FOR: i64 = 3600;
-/// Seconds after a failed attempt during which the last good copy is not asked for again.
-const RETRY_EVERY: i64 = 30;
 
 /// What is kept of one issuer between requests.
 #[derive(Debug, Default)]
 pub struct Known {
-    endpoints: Mutex<Option<(Arc<Endpoints>, Timestamp)>>,
-    /// One fetch at a time; the rest wait for it, and take its failure for theirs.
-    fetching: tokio::sync::Mutex<()>,
-    /// How many fetches have ended, and how the last one failed.
-    ended: Mutex<(u64, Option<IssuerFault>)>,
+    endpoints: LastGood<Endpoints>,
     pub(super) keys: CachedKeys,
-    /// The last failure, for `/readyz`. None while all is well.
-    trouble: Mutex<Option<String>>,
 }
 
 /// Where an issuer is spoken to.
@@ -41,6 +36,12 @@ pub struct Endpoints {
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
+    /// Whether it lists the scope `offline_access`; None where it lists no scopes.
+    pub offers_offline_access: Option<bool>,
+    /// The `prompt` values that it says it knows, where it says so.
+    pub prompts: Option<BTreeSet<String>>,
+    /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
+    pub unseen: Option<IssuerFault>,
 }
 
 /// The endpoints of an issuer, from memory while they are fresh.
@@ -57,162 +58,96 @@ pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoin
                 token: urls.token,
                 userinfo: urls.userinfo,
                 revocation: urls.revocation,
-                jwks: urls.jwks,
+                jwks: None,
                 end_session: None,
                 sends_iss: false,
+                offers_offline_access: None,
+                prompts: None,
+                unseen: None,
             }));
         }
-        Whereabouts::Discovery { identifier } => identifier,
+        Whereabouts::Discovery { identifier, .. } => identifier,
     };
     let known = issuers.known(identifier);
-    if let Some(fresh) = known.fresh(issuers.clock.now()) {
-        return Ok(fresh);
-    }
-    let began = known.ended().0;
-    let _one_at_a_time = known.fetching.lock().await;
-    if let Some(fresh) = known.fresh(issuers.clock.now()) {
-        return Ok(fresh);
-    }
-    // Another's fetch began and failed while we waited for it: asking once more would make a queue of deadlines.
-    if let (ended, Some(fault)) = known.ended()
-        && ended > began
-    {
-        return known.last_good().ok_or(fault);
-    }
-    match fetch(issuers, issuer, identifier).await {
-        Ok(endpoints) => {
-            known.keep(&endpoints, issuers.clock.now().plus(FRESH_FOR));
-            known.set_trouble(None);
-            known.end(None);
-            Ok(endpoints)
-        }
-        Err(fault) => {
-            known.set_trouble(Some(fault.to_string()));
-            known.end(Some(fault.clone()));
-            let last_good = known.last_good().ok_or(fault)?;
-            known.keep(&last_good, issuers.clock.now().plus(RETRY_EVERY));
-            Ok(last_good)
-        }
-    }
+    // What was seen in part only is looked at again as soon as after a failure.
+    let in_part = known.endpoints.last().is_some_and(|good| good.unseen.is_some());
+    let fresh_for = if in_part { PAUSE } else { FRESH_FOR };
+    let terms = Terms { clock: &issuers.clock, whom: identifier, fresh_for };
+    let fetching = || {
+        let (issuers, issuer, identifier) = (issuers.clone(), issuer.clone(), identifier.clone());
+        async move { fetch(&issuers, &issuer, &identifier).await }
+    };
+    known.endpoints.get(terms, fetching).await
 }
 
 /// The endpoints if a good copy is already here; asks nobody.
 #[must_use]
 pub fn last_known(issuers: &Issuers, issuer: &Issuer) -> Option<Arc<Endpoints>> {
-    issuer.identifier().and_then(|identifier| issuers.known(identifier).last_good())
+    issuer.identifier().and_then(|identifier| issuers.known(identifier).endpoints.last())
 }
 
 /// The issuer's last failure, if it is in trouble; asks nobody.
 #[must_use]
 pub fn trouble(issuers: &Issuers, issuer: &Issuer) -> Option<String> {
-    let known = issuers.known(issuer.identifier()?);
-    known.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    issuers.known(issuer.identifier()?).endpoints.trouble().map(|fault| fault.to_string())
 }
 
-impl Known {
-    fn fresh(&self, now: Timestamp) -> Option<Arc<Endpoints>> {
-        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|(_, until)| *until > now).map(|(endpoints, _)| Arc::clone(endpoints))
-    }
-
-    fn last_good(&self) -> Option<Arc<Endpoints>> {
-        let kept = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().map(|(endpoints, _)| Arc::clone(endpoints))
-    }
-
-    fn keep(&self, endpoints: &Arc<Endpoints>, until: Timestamp) {
-        *self.endpoints.lock().unwrap_or_else(PoisonError::into_inner) = Some((Arc::clone(endpoints), until));
-    }
-
-    fn ended(&self) -> (u64, Option<IssuerFault>) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn end(&self, fault: Option<IssuerFault>) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        *ended = (ended.0 + 1, fault);
-    }
-
-    fn set_trouble(&self, trouble: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
-    }
-}
-
-/// What an issuer publishes about itself, unjudged, and the URL that its identifier is. OpenID Connect Discovery 1.0
-/// section 4 first, then RFC 8414 section 3.
-pub(super) async fn document(issuers: &Issuers, identifier: &str) -> Result<(Url, Value), IssuerFault> {
-    let base = Url::parse(identifier).map_err(|_| IssuerFault::Odd("the issuer is no URL".to_owned()))?;
-    let openid = appended(&base, "/.well-known/openid-configuration");
-    let document = match issuers.http.get_json(&openid).await {
-        Ok(document) => document,
-        Err(first) => {
-            let oauth = inserted(&base, "/.well-known/oauth-authorization-server");
-            issuers.http.get_json(&oauth).await.map_err(|_| first)?
-        }
-    };
-    Ok((base, document))
-}
-
-async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Arc<Endpoints>, IssuerFault> {
-    let (base, document) = document(issuers, identifier).await?;
+async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Endpoints, IssuerFault> {
+    let Published { base, document, unseen } = published(issuers, issuer, identifier).await?;
     if document.get("issuer").and_then(Value::as_str) != Some(identifier) {
         let sentence = "the metadata names another issuer than was configured";
         return Err(IssuerFault::Untrusted(sentence.to_owned()));
     }
+    // The operator's word wins over the metadata's, and may lead anywhere.
+    let optional = |name: &str| match issuer.said(name) {
+        Some(said) => Ok(Some(said.clone())),
+        None => own_endpoint(issuer, &base, &document, name),
+    };
     let required = |name: &str| {
         let absent = || IssuerFault::Odd(format!("the issuer's metadata holds no `{name}` that can be used"));
-        endpoint(&document, name).ok_or_else(absent)
+        optional(name)?.ok_or_else(absent)
     };
-    let endpoints = Endpoints {
+    Ok(Endpoints {
         identifier: Some(identifier.to_owned()),
         authorization: required("authorization_endpoint")?,
         token: required("token_endpoint")?,
-        userinfo: endpoint(&document, "userinfo_endpoint"),
-        revocation: endpoint(&document, "revocation_endpoint"),
-        jwks: endpoint(&document, "jwks_uri"),
-        end_session: endpoint(&document, "end_session_endpoint"),
+        userinfo: optional("userinfo_endpoint")?,
+        revocation: optional("revocation_endpoint")?,
+        jwks: optional("jwks_uri")?,
+        end_session: optional("end_session_endpoint")?,
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
-    };
-    refuse_foreign(issuer, &base, &endpoints)?;
-    Ok(Arc::new(endpoints))
+        offers_offline_access: document
+            .get("scopes_supported")
+            .and_then(Value::as_array)
+            .map(|scopes| scopes.iter().any(|scope| scope == OFFLINE_ACCESS)),
+        prompts: document
+            .get("prompt_values_supported")
+            .and_then(Value::as_array)
+            .map(|words| words.iter().filter_map(Value::as_str).map(str::to_owned).collect()),
+        unseen,
+    })
 }
 
-/// A member that is null, empty or no address is as if it was not there.
-fn endpoint(document: &Value, name: &str) -> Option<Url> {
-    let url = Url::parse(document.get(name)?.as_str()?.trim()).ok()?;
-    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
-}
-
-/// One that leads elsewhere is not left out like that: what a person stops would quietly be told to nobody, and whom an
-/// access token names would quietly be nobody. The operator says whether it is the issuer's.
-fn refuse_foreign(issuer: &Issuer, base: &Url, endpoints: &Endpoints) -> Result<(), IssuerFault> {
-    let optional = [&endpoints.userinfo, &endpoints.revocation, &endpoints.jwks, &endpoints.end_session];
-    let required = [&endpoints.authorization, &endpoints.token];
-    for endpoint in required.into_iter().chain(optional.into_iter().flatten()) {
-        if is_foreign(issuer, base, endpoint) {
-            let origin = quote(&endpoint.origin().ascii_serialization(), &[]);
-            return Err(IssuerFault::Untrusted(format!(
-                "the metadata names an endpoint at {origin}, which is not the issuer's origin nor in endpoint_origins"
-            )));
-        }
+/// One that leads elsewhere is not left out like one that is no address: what a person stops would quietly be told to
+/// nobody, and whom an access token names would quietly be nobody. The operator says whether it is the issuer's.
+fn own_endpoint(
+    issuer: &Issuer,
+    base: &Url,
+    document: &Value,
+    name: &str,
+) -> Result<Option<Url>, IssuerFault> {
+    let endpoint = endpoint(document, name);
+    if let Some(foreign) = endpoint.as_ref().filter(|endpoint| is_foreign(issuer, base, endpoint)) {
+        let origin = quote(&foreign.origin().ascii_serialization(), &[]);
+        return Err(IssuerFault::Untrusted(format!(
+            "the metadata names an endpoint at {origin}, which is not the issuer's origin nor in endpoint_origins"
+        )));
     }
-    Ok(())
+    Ok(endpoint)
 }
 
 /// Whether an endpoint lies where the issuer was not said to have any.
 pub(super) fn is_foreign(issuer: &Issuer, base: &Url, endpoint: &Url) -> bool {
     let named = issuer.profile.endpoint_origins.iter().any(|origin| origin.origin() == endpoint.origin());
     endpoint.origin() != base.origin() && !named
-}
-
-pub(super) fn appended(base: &Url, suffix: &str) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{}{suffix}", base.path().trim_end_matches('/')));
-    url
-}
-
-pub(super) fn inserted(base: &Url, prefix: &str) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{prefix}{}", base.path().trim_end_matches('/')));
-    url
 }

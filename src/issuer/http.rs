@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::{Client, Method, RequestBuilder, redirect};
+use reqwest::{Client, Method, Request, RequestBuilder, redirect};
 use url::Url;
 
 use super::blot::quote;
@@ -81,19 +81,21 @@ impl Http {
     }
 
     /// Sends, and reads the whole answer whatever its status. Meanwhile the request that this is done for takes no
-    /// place: an issuer that hangs slows nobody else down.
+    /// place: an issuer that hangs slows nobody else down, and of those who need it only so many wait.
     ///
     /// # Errors
     /// [`IssuerFault::Unavailable`] when nothing was sent, [`IssuerFault::Unanswered`] when no whole answer came,
     /// [`IssuerFault::Odd`] when it is too large.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
-        let _waiting = load::waiting();
+        let (client, request) = request.build_split();
+        let request = request.map_err(|error| unavailable(&error))?;
+        let _waiting = load::waiting_for(&request.url().origin().ascii_serialization())?;
         let late = || IssuerFault::Unanswered("no whole answer came in time".to_owned());
-        deadline::within(self.deadline, self.exchange(request)).await.unwrap_or_else(|| Err(late()))
+        deadline::within(self.deadline, self.exchange(&client, request)).await.unwrap_or_else(|| Err(late()))
     }
 
-    async fn exchange(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
-        let mut response = request.send().await.map_err(|error| unavailable(&error))?;
+    async fn exchange(&self, client: &Client, request: Request) -> Result<Answer, IssuerFault> {
+        let mut response = client.execute(request).await.map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let header =
             |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

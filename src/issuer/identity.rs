@@ -38,6 +38,18 @@ pub enum HttpMethod {
 }
 
 impl IdentityConfig {
+    /// A userinfo endpoint (OpenID Connect Core 1.0 section 5.3), which names people by `sub`.
+    #[must_use]
+    pub fn of_userinfo(url: Url) -> Self {
+        Self {
+            url,
+            account_identifier: "$.sub".to_owned(),
+            headers: BTreeMap::new(),
+            http_method_type: HttpMethod::Get,
+            body: None,
+        }
+    }
+
     /// Whether `account_identifier` is a path at all.
     #[must_use]
     pub fn can_be_read(&self) -> bool {

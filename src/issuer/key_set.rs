@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::blot::quote;
 use super::discovery::endpoints;
+use super::last_good::{LastGood, Terms};
 use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
 
@@ -74,18 +75,9 @@ impl KeySet {
 /// The kept keys of one issuer.
 #[derive(Debug, Default)]
 pub struct CachedKeys {
-    kept: Mutex<Option<Kept>>,
-    /// Until when no fetch is made, and why the last one failed.
-    paused: Mutex<Option<(Timestamp, IssuerFault)>>,
-    fetching: tokio::sync::Mutex<()>,
-}
-
-#[derive(Clone, Debug)]
-struct Kept {
-    keys: Arc<KeySet>,
-    fetched_at: Timestamp,
+    kept: LastGood<KeySet>,
     /// When a search for another key was last in vain.
-    missed_at: Option<Timestamp>,
+    missed_at: Mutex<Option<Timestamp>>,
 }
 
 /// The issuer's keys, from memory while they are fresh; the last good copy when no other can be had.
@@ -93,96 +85,42 @@ struct Kept {
 /// # Errors
 /// When there is no copy and none can be had.
 pub async fn key_set(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<KeySet>, IssuerFault> {
-    let known = issuers.known(&issuer.external_name());
-    let cached = &known.keys;
-    let fresh = || cached.kept().filter(|kept| kept.fetched_at.plus(FRESH_FOR) > issuers.clock.now());
-    if let Some(kept) = fresh() {
-        return Ok(kept.keys);
-    }
-    let _one_at_a_time = cached.fetching.lock().await;
-    if let Some(kept) = fresh() {
-        return Ok(kept.keys);
-    }
-    let fetched = fetch(issuers, issuer, cached).await;
-    fetched.or_else(|fault| cached.kept().map(|kept| kept.keys).ok_or(fault))
+    let name = issuer.external_name();
+    let known = issuers.known(&name);
+    known.keys.kept.get(terms(issuers, &name), || fetch(issuers.clone(), issuer.clone())).await
 }
 
 /// The keys as the issuer publishes them now, for the sake of a token that none of those in `tried` verifies. None when
 /// the last such search was in vain and a short while ago, or the issuer cannot be asked: then nobody knows.
 pub async fn search(issuers: &Issuers, issuer: &Issuer, tried: &Arc<KeySet>) -> Option<Arc<KeySet>> {
-    let known = issuers.known(&issuer.external_name());
-    let cached = &known.keys;
-    let _one_at_a_time = cached.fetching.lock().await;
-    // Another's search has brought them for us as well.
-    if let Some(kept) = cached.kept().filter(|kept| !Arc::ptr_eq(&kept.keys, tried)) {
-        return Some(kept.keys);
-    }
-    if cached
-        .kept()
-        .and_then(|kept| kept.missed_at)
-        .is_some_and(|at| at.plus(UNKNOWN_KEY_EVERY) > issuers.clock.now())
-    {
-        return None;
-    }
-    fetch(issuers, issuer, cached).await.ok()
+    let name = issuer.external_name();
+    let known = issuers.known(&name);
+    let missed_at = *known.keys.missed_at.lock().unwrap_or_else(PoisonError::into_inner);
+    let may_try = missed_at.is_none_or(|at| at.plus(UNKNOWN_KEY_EVERY) <= issuers.clock.now());
+    let fetching = || fetch(issuers.clone(), issuer.clone());
+    known.keys.kept.other_than(tried, may_try, terms(issuers, &name), fetching).await
 }
 
 /// A search was in vain: the next one waits, so that made-up tokens are not amplified.
 pub fn missed(issuers: &Issuers, issuer: &Issuer) {
     let known = issuers.known(&issuer.external_name());
-    let mut kept = known.keys.kept.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(kept) = kept.as_mut() {
-        kept.missed_at = Some(issuers.clock.now());
-    }
+    *known.keys.missed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(issuers.clock.now());
 }
 
-async fn fetch(issuers: &Issuers, issuer: &Issuer, cached: &CachedKeys) -> Result<Arc<KeySet>, IssuerFault> {
-    let now = issuers.clock.now();
-    // An issuer that just failed is left alone for a while, whatever keys are invented meanwhile.
-    if let Some(fault) = cached.paused(now) {
-        return Err(fault);
-    }
-    let endpoints = endpoints(issuers, issuer).await?;
+fn terms<'a>(issuers: &'a Issuers, whom: &'a str) -> Terms<'a> {
+    Terms { clock: &issuers.clock, whom, fresh_for: FRESH_FOR }
+}
+
+async fn fetch(issuers: Issuers, issuer: Issuer) -> Result<KeySet, IssuerFault> {
+    let endpoints = endpoints(&issuers, &issuer).await?;
     let jwks =
         endpoints.jwks.as_ref().ok_or_else(|| IssuerFault::Odd("the issuer publishes no keys".to_owned()))?;
-    match issuers.http.get_json(jwks).await {
-        Ok(document) => {
-            let keys = Arc::new(trusted(&document));
-            if keys.is_empty() {
-                // Hardly what it means to publish: what was there before is better.
-                let fault = IssuerFault::Odd("the issuer's key set is empty".to_owned());
-                cached.pause(now.plus(UNKNOWN_KEY_EVERY), fault.clone());
-                return Err(fault);
-            }
-            let missed_at = cached.kept().and_then(|kept| kept.missed_at);
-            cached.keep(Kept { keys: Arc::clone(&keys), fetched_at: now, missed_at });
-            Ok(keys)
-        }
-        Err(fault) => {
-            cached.pause(now.plus(UNKNOWN_KEY_EVERY), fault.clone());
-            Err(fault)
-        }
+    let keys = trusted(&issuers.http.get_json(jwks).await?);
+    if keys.is_empty() {
+        // Hardly what it means to publish: what was there before is better.
+        return Err(IssuerFault::Odd("the issuer's key set is empty".to_owned()));
     }
-}
-
-impl CachedKeys {
-    fn kept(&self) -> Option<Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn pause(&self, until: Timestamp, fault: IssuerFault) {
-        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, fault));
-    }
-
-    fn paused(&self, now: Timestamp) -> Option<IssuerFault> {
-        let paused = self.paused.lock().unwrap_or_else(PoisonError::into_inner);
-        paused.as_ref().filter(|(until, _)| *until > now).map(|(_, fault)| fault.clone())
-    }
-
-    fn keep(&self, kept: Kept) {
-        *self.paused.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-    }
+    Ok(keys)
 }
 
 /// Only public signature keys of RSA 2048 or P-256 and above; whatever else stands in the set is passed over.

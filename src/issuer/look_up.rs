@@ -6,30 +6,23 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::discovery::{appended, endpoints, inserted, is_foreign, last_known};
+use super::discovery::{endpoints, is_foreign, last_known};
+use super::last_good::{LastGood, Terms};
+use super::metadata::{self, appended, endpoint, inserted};
 use super::profile::Reach;
 use super::{ExplicitUrls, Issuer, IssuerFault, Issuers, Whereabouts};
-use crate::clock::Timestamp;
 
 /// Seconds after which it is looked for again.
 const FRESH_FOR: i64 = 3600;
 /// The longest path of an issuer, in segments: Keycloak's have two.
 const LONGEST_PATH: usize = 4;
 
-/// What was found at token addresses.
+/// What was found at token addresses: where the issuer revokes, if it does.
 #[derive(Debug, Default)]
-pub(super) struct Found(Mutex<HashMap<String, Looked>>);
-
-/// What a look found, and until when it is believed.
-#[derive(Clone, Debug)]
-struct Looked {
-    endpoint: Option<Url>,
-    until: Timestamp,
-}
+pub(super) struct Found(Mutex<HashMap<String, LastGood<Option<Url>>>>);
 
 /// Whether an issuer can be told of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,19 +42,22 @@ pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<O
         return Ok(None);
     }
     let Whereabouts::Explicit(urls) = &issuer.whereabouts else {
-        return Ok(endpoints(issuers, issuer).await?.revocation.clone());
+        let known = endpoints(issuers, issuer).await?;
+        return match (&known.revocation, &known.unseen) {
+            (None, Some(fault)) => Err(fault.clone()),
+            (revocation, _) => Ok(revocation.clone()),
+        };
     };
     if urls.revocation.is_some() {
         return Ok(urls.revocation.clone());
     }
-    let now = issuers.clock.now();
-    if let Some(found) = issuers.found.last(&urls.token).filter(|found| found.until > now) {
-        return Ok(found.endpoint);
-    }
-    let endpoint = look(issuers, issuer, urls).await?;
-    let until = issuers.clock.now().plus(FRESH_FOR);
-    issuers.found.keep(&urls.token, Looked { endpoint: endpoint.clone(), until });
-    Ok(endpoint)
+    let terms = Terms { clock: &issuers.clock, whom: &issuer.external_name(), fresh_for: FRESH_FOR };
+    let looking = || {
+        let (issuers, issuer, urls) = (issuers.clone(), issuer.clone(), urls.clone());
+        async move { look(&issuers, &issuer, &urls).await }
+    };
+    let found = issuers.found.at(&urls.token).get(terms, looking).await?;
+    Ok(found.as_ref().clone())
 }
 
 /// What is known of it; asks nobody.
@@ -69,9 +65,12 @@ pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<O
 pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
     let found = match &issuer.whereabouts {
         _ if issuer.profile.revocation_reach == Reach::None => Some(false),
-        Whereabouts::Discovery { .. } => last_known(issuers, issuer).map(|known| known.revocation.is_some()),
+        Whereabouts::Discovery { said, .. } if said.revocation.is_some() => Some(true),
+        Whereabouts::Discovery { .. } => last_known(issuers, issuer)
+            .filter(|known| known.revocation.is_some() || known.unseen.is_none())
+            .map(|known| known.revocation.is_some()),
         Whereabouts::Explicit(urls) if urls.revocation.is_some() => Some(true),
-        Whereabouts::Explicit(urls) => issuers.found.last(&urls.token).map(|found| found.endpoint.is_some()),
+        Whereabouts::Explicit(urls) => issuers.found.at(&urls.token).last().map(|found| found.is_some()),
     };
     match found {
         Some(true) => CanBeTold::Yes,
@@ -81,14 +80,9 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
 }
 
 impl Found {
-    fn last(&self, token: &Url) -> Option<Looked> {
-        let found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.get(token.as_str()).cloned()
-    }
-
-    fn keep(&self, token: &Url, looked: Looked) {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.insert(token.to_string(), looked);
+    fn at(&self, token: &Url) -> LastGood<Option<Url>> {
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        found.entry(token.to_string()).or_default().clone()
     }
 }
 
@@ -97,10 +91,10 @@ async fn look(issuers: &Issuers, issuer: &Issuer, urls: &ExplicitUrls) -> Result
         let openid = appended(&identifier, "/.well-known/openid-configuration");
         let oauth = inserted(&identifier, "/.well-known/oauth-authorization-server");
         for place in [openid, oauth] {
-            let Some(metadata) = published(issuers, &place).await? else { continue };
-            if speaks_for(&metadata, &identifier, &urls.token) {
-                let endpoint = url(&metadata, "revocation_endpoint");
-                return Ok(endpoint.filter(|endpoint| !is_foreign(issuer, &urls.token, endpoint)));
+            let Some(found) = metadata::get(issuers, &place).await? else { continue };
+            if speaks_for(&found, &identifier, &urls.token) {
+                let revocation = endpoint(&found, "revocation_endpoint");
+                return Ok(revocation.filter(|endpoint| !is_foreign(issuer, &urls.token, endpoint)));
             }
         }
     }
@@ -120,30 +114,11 @@ fn identifiers(token: &Url) -> Vec<Url> {
     lengths.map(at).collect()
 }
 
-/// None where there is nothing of the kind.
-async fn published(issuers: &Issuers, place: &Url) -> Result<Option<Value>, IssuerFault> {
-    let request = issuers.http.request(Method::GET, place)?.header("accept", "application/json");
-    let answer = issuers.http.send(request).await?;
-    match answer.status {
-        200 => Ok(serde_json::from_slice(&answer.body).ok()),
-        // It may be there at another time.
-        status @ (408 | 429 | 500..) => {
-            let sentence = format!("{} answered with status {status}", place.path());
-            Err(IssuerFault::Unavailable(sentence, answer.retry_after))
-        }
-        _ => Ok(None),
-    }
-}
-
 /// Whether metadata are those of this issuer (RFC 8414 section 3.3), and of this token address.
 fn speaks_for(metadata: &Value, identifier: &Url, token: &Url) -> bool {
     let bare = |url: &str| url.trim_end_matches('/').to_owned();
     let said = metadata.get("issuer").and_then(Value::as_str).map(bare);
-    said == Some(bare(identifier.as_str())) && url(metadata, "token_endpoint").as_ref() == Some(token)
-}
-
-fn url(metadata: &Value, name: &str) -> Option<Url> {
-    metadata.get(name).and_then(Value::as_str).and_then(|url| Url::parse(url).ok())
+    said == Some(bare(identifier.as_str())) && endpoint(metadata, "token_endpoint").as_ref() == Some(token)
 }
 
 #[cfg(test)]

@@ -19,7 +19,10 @@ pub mod id_token;
 pub mod identity;
 pub mod jwt;
 pub mod key_set;
+pub mod last_good;
 pub mod look_up;
+mod metadata;
+pub mod preset;
 pub mod probe;
 pub mod profile;
 pub mod refresh;
@@ -32,6 +35,7 @@ pub mod transcript;
 pub mod userinfo;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
@@ -39,9 +43,11 @@ use url::Url;
 
 use crate::cache::Cache;
 use crate::clock::Clock;
+use crate::load::Crowded;
 use crate::secret::Token;
 use discovery::Known;
 use error_word::Need;
+use identity::IdentityConfig;
 use profile::Profile;
 
 /// An authorization server or OpenID provider, and its habits.
@@ -60,7 +66,8 @@ pub struct Issuer {
 #[derive(Clone, Debug)]
 pub enum Whereabouts {
     /// OpenID Connect Discovery 1.0 or RFC 8414, by the issuer identifier exactly as it is written.
-    Discovery { identifier: String },
+    /// What the operator said beside it wins over the metadata.
+    Discovery { identifier: String, said: Box<SaidUrls> },
     /// Written down one by one; such an issuer has no identifier, and its ID tokens are not used.
     Explicit(Box<ExplicitUrls>),
 }
@@ -71,7 +78,30 @@ pub struct ExplicitUrls {
     pub token: Url,
     pub userinfo: Option<Url>,
     pub revocation: Option<Url>,
+}
+
+/// Addresses that an operator gave beside an identifier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidUrls {
+    pub authorization: Option<Url>,
+    pub token: Option<Url>,
+    pub userinfo: Option<Url>,
+    pub revocation: Option<Url>,
     pub jwks: Option<Url>,
+}
+
+impl SaidUrls {
+    /// By the name in metadata.
+    fn by_member(&self, name: &str) -> Option<&Url> {
+        match name {
+            "authorization_endpoint" => self.authorization.as_ref(),
+            "token_endpoint" => self.token.as_ref(),
+            "userinfo_endpoint" => self.userinfo.as_ref(),
+            "revocation_endpoint" => self.revocation.as_ref(),
+            "jwks_uri" => self.jwks.as_ref(),
+            _ => None,
+        }
+    }
 }
 
 impl Issuer {
@@ -79,7 +109,7 @@ impl Issuer {
     #[must_use]
     pub fn external_name(&self) -> String {
         match &self.whereabouts {
-            Whereabouts::Discovery { identifier } => identifier.clone(),
+            Whereabouts::Discovery { identifier, .. } => identifier.clone(),
             Whereabouts::Explicit(urls) => format!("{} {}", urls.authorization, urls.token),
         }
     }
@@ -96,10 +126,27 @@ impl Issuer {
         }
     }
 
+    /// The address that the operator gave beside the identifier for a member of the metadata.
+    fn said(&self, member: &str) -> Option<&Url> {
+        match &self.whereabouts {
+            Whereabouts::Discovery { said, .. } => said.by_member(member),
+            Whereabouts::Explicit(_) => None,
+        }
+    }
+
+    /// Who consented, where only a userinfo address tells: an issuer that is given by its addresses.
+    #[must_use]
+    pub fn identity_config(&self) -> Option<IdentityConfig> {
+        match &self.whereabouts {
+            Whereabouts::Discovery { .. } => None,
+            Whereabouts::Explicit(urls) => urls.userinfo.clone().map(IdentityConfig::of_userinfo),
+        }
+    }
+
     #[must_use]
     pub fn identifier(&self) -> Option<&str> {
         match &self.whereabouts {
-            Whereabouts::Discovery { identifier } => Some(identifier),
+            Whereabouts::Discovery { identifier, .. } => Some(identifier),
             Whereabouts::Explicit(_) => None,
         }
     }
@@ -133,9 +180,13 @@ impl ClientAuth {
     }
 }
 
-/// What we know of all issuers at run time: the HTTP client and the last good copies of their metadata.
+/// What we know of all issuers at run time: the HTTP client and the last good copies of their metadata. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Issuers(Arc<Shared>);
+
+/// What all clones of [`Issuers`] share.
 #[derive(Debug)]
-pub struct Issuers {
+pub struct Shared {
     pub http: http::Http,
     pub clock: Clock,
     pub calls: calls::Calls,
@@ -147,12 +198,20 @@ pub struct Issuers {
     pub(crate) believed: Cache<access_token::Believed>,
 }
 
+impl Deref for Issuers {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl Issuers {
     #[must_use]
     pub fn new(http: http::Http, clock: Clock) -> Self {
         let believed = Cache::new(access_token::MEMORY, access_token::USUAL);
         let calls = calls::Calls::new(clock.clone());
-        Self {
+        Self(Arc::new(Shared {
             http,
             clock,
             calls,
@@ -160,9 +219,11 @@ impl Issuers {
             found: look_up::Found::default(),
             management_tokens: Mutex::default(),
             believed,
-        }
+        }))
     }
+}
 
+impl Shared {
     fn management_token(&self, key: &str) -> Option<grants::Held> {
         let held = self.management_tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         held.get(key).cloned()
@@ -213,4 +274,10 @@ pub enum IssuerFault {
     /// An identity answer of which nobody can tell now: it may be good.
     #[error("{0}")]
     Unverified(String),
+}
+
+impl From<Crowded> for IssuerFault {
+    fn from(Crowded: Crowded) -> Self {
+        Self::Unavailable("as many wait for it already as may".to_owned(), Some(1))
+    }
 }

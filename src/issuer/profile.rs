@@ -1,22 +1,13 @@
 //! The habits of an issuer, as values that an operator can override one by one. `attache check --issuer` finds them out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::scope::{Scopes, Separator};
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Preset {
-    #[default]
-    Generic,
-    Auth0,
-    /// Auth0 as it treats third-party apps since April 2026: no OpenID scopes, no userinfo, known parameters only.
-    Auth0Strict,
-}
+pub use super::preset::Preset;
+use super::scope::Separator;
 
 /// Whether authorization requests carry a code challenge (RFC 7636, S256). There is no fallback between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,72 +105,23 @@ pub struct Profile {
     /// Refreshes that are asked of it at one time.
     #[serde(default = "calls_at_once")]
     pub calls_at_once: u16,
+    /// The `prompt` values that it knows, where its metadata does not say so or is wrong.
+    #[serde(default)]
+    pub prompts: Option<BTreeSet<String>>,
     /// Origins other than the issuer's own that its metadata may name as endpoints.
     #[serde(default)]
     pub endpoint_origins: BTreeSet<Url>,
 }
 
-const fn rotating() -> Rotation {
+pub(super) const fn rotating() -> Rotation {
     Rotation::Rotating
 }
 
-const fn calls_at_once() -> u16 {
+pub(super) const fn calls_at_once() -> u16 {
     16
 }
 
-/// Auth0's defaults for a token that expires, both.
-const THIRTY_DAYS: u32 = 30 * 86_400;
-/// Of one person and client, at Auth0.
-const AUTH0_LIVE_REFRESH_TOKENS: u32 = 200;
-/// The scopes of OpenID Connect Core 1.0 section 5.4, which Auth0 refuses to third-party apps.
-const OPENID_SCOPES: [&str; 5] = ["openid", "profile", "email", "address", "phone"];
-/// What Auth0 takes from a third-party app beside what Attaché sets itself, and beside `ext-…`.
-const AUTH0_STRICT_PARAMETERS: [&str; 12] = [
-    "acr_values",
-    "audience",
-    "authorization_details",
-    "connection",
-    "correlation_id",
-    "display",
-    "dpop_jkt",
-    "login_hint",
-    "max_age",
-    "prompt",
-    "resource",
-    "ui_locales",
-];
-
 impl Profile {
-    #[must_use]
-    pub fn of(preset: Preset) -> Self {
-        let generic = Self {
-            preset,
-            pkce: Pkce::Always,
-            audience_parameter: AudienceParameter::Resource,
-            revocation_reach: Reach::Unknown,
-            rotation: rotating(),
-            leeway_seconds: 0,
-            refresh_idle_seconds: None,
-            refresh_life_seconds: None,
-            live_refresh_tokens: None,
-            dead_words: BTreeSet::new(),
-            scope_separator: None,
-            calls_at_once: calls_at_once(),
-            endpoint_origins: BTreeSet::new(),
-        };
-        match preset {
-            Preset::Generic => generic,
-            Preset::Auth0 | Preset::Auth0Strict => Self {
-                audience_parameter: AudienceParameter::Audience,
-                revocation_reach: Reach::Family,
-                refresh_idle_seconds: Some(THIRTY_DAYS),
-                refresh_life_seconds: Some(THIRTY_DAYS),
-                live_refresh_tokens: Some(AUTH0_LIVE_REFRESH_TOKENS),
-                ..generic
-            },
-        }
-    }
-
     /// Whether asking once more heals a lost answer.
     #[must_use]
     pub fn has_overlap(&self) -> bool {
@@ -220,21 +162,5 @@ impl Profile {
             Some(third) if third < deadline => 2,
             _ => u8::from(self.has_overlap()),
         }
-    }
-
-    /// Why the issuer would refuse every authorization request of an app with these scopes and parameters.
-    #[must_use]
-    pub fn refuses(&self, scopes: &Scopes, extras: &BTreeMap<String, String>) -> Option<String> {
-        if self.preset != Preset::Auth0Strict {
-            return None;
-        }
-        if let Some(scope) = OPENID_SCOPES.into_iter().find(|scope| scopes.contains(scope)) {
-            return Some(format!(
-                "The profile `auth0-strict` grants no `{scope}` to third-party apps; leave the scope out."
-            ));
-        }
-        let known = |name: &str| AUTH0_STRICT_PARAMETERS.contains(&name) || name.starts_with("ext-");
-        let extra = extras.keys().find(|name| !known(name))?;
-        Some(format!("The profile `auth0-strict` refuses requests with `{extra}`; leave the parameter out."))
     }
 }

@@ -25,7 +25,7 @@ pub struct MalformedScope;
 /// What a connection needs to be one: to know who consented, and to be refreshed.
 const NEEDED: [&str; 2] = ["openid", OFFLINE_ACCESS];
 /// OpenID Connect Core 1.0 section 11.
-const OFFLINE_ACCESS: &str = "offline_access";
+pub const OFFLINE_ACCESS: &str = "offline_access";
 
 impl Scopes {
     /// Space-separated scope tokens.
@@ -135,6 +135,15 @@ pub fn granted(
         granted.0.insert(OFFLINE_ACCESS.to_owned());
     }
     Some(granted)
+}
+
+/// What an operator is warned of where an app's connections may end soon by themselves: it asks for no `offline_access`,
+/// which the issuer offers. None where it does not, or has another way for it, such as Google's `access_type`.
+#[must_use]
+pub fn ends_with_the_session(scopes: &Scopes, offered: Option<bool>) -> Option<&'static str> {
+    (offered == Some(true) && !scopes.contains(OFFLINE_ACCESS)).then_some(
+        "asks for no `offline_access`, which its issuer offers: it may be given no refresh token, or one that ends with          the person's session there. Its people must then connect it again each time. Add the scope, unless that is          meant.",
+    )
 }
 
 /// What a scope lets an app do, in the issuer's words, or ours for the standard ones. None for one nobody described.

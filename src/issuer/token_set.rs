@@ -28,6 +28,8 @@ pub struct TokenSet {
     pub token_type: Option<String>,
     /// Seconds; None when the issuer did not say.
     pub expires_in: Option<i64>,
+    /// Seconds until the refresh token beside it ends; None when the issuer did not say.
+    pub refresh_expires_in: Option<i64>,
     /// None when it is what was asked for.
     pub scope: Option<Scopes>,
 }
@@ -89,6 +91,10 @@ pub(super) fn token_set(members: &Map<String, Value>, secrets: &[&str]) -> Token
         id_token: printable(members, "id_token"),
         token_type,
         expires_in: members.get("expires_in").and_then(seconds),
+        // No standard has either; the first is Keycloak's, the second GitHub's. Keycloak's 0 means never.
+        refresh_expires_in: ["refresh_expires_in", "refresh_token_expires_in"]
+            .into_iter()
+            .find_map(|name| members.get(name).and_then(seconds)),
         scope: scope(members, secrets),
     }
 }

@@ -20,7 +20,7 @@ pub use store::{DayOfUse, Line, append};
 use crate::App;
 
 /// What happened. The names are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Action {
     SignedIn,
@@ -45,6 +45,36 @@ pub enum Action {
     AccountDeleted,
     /// Nothing personal is left of a deleted account.
     AccountErased,
+}
+
+impl Action {
+    /// For an operator: what the word stands for.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::SignedIn => "the person signed in here",
+            Self::SignedOut => "the person signed out here",
+            Self::Connected => "the person agreed, and the connection was made",
+            Self::Reconnected => "the person agreed again; the connection and its id are the same",
+            Self::Switched => "the person agreed as another account of theirs, which replaced the one before",
+            Self::ConnectRefused => "the person agreed, and the grant was refused here; nothing was stored",
+            Self::ConsentChanged => "the person changed for how long or where the app may act",
+            Self::Refreshed => "the issuer gave new tokens",
+            Self::RefreshFailed => "the issuer gave no new tokens; it is asked again",
+            Self::NeedsReconnect => "the issuer gives nothing more; the person must connect the app again",
+            Self::HandOut => "a token was handed out",
+            Self::RevokeRequested => "the connection was ended here; nothing is handed out from then on",
+            Self::RevokeConfirmed => "the issuer confirmed that it has ended the grant",
+            Self::KeyCreated => "an API key was made for a caller",
+            Self::KeyRevoked => "an API key of a caller was revoked",
+            Self::Frozen => "it was frozen: nothing is handed out until that is lifted",
+            Self::Unfrozen => "a freeze was lifted",
+            Self::MassRevokeBegun => "a revoke of many connections began",
+            Self::MassRevokeEnded => "a revoke of many connections came to its end",
+            Self::AccountDeleted => "the account was deleted; its connections are being ended",
+            Self::AccountErased => "the last of what was personal about the account was removed",
+        }
+    }
 }
 
 /// One thing that happened.

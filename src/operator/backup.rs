@@ -51,7 +51,11 @@ pub async fn backup(app: &App, file: PathBuf, begun: bool) -> Result<Answer, Err
         // Nobody came back for it: it is another moment's.
         Some(ended) if !begun && ended.is_finished() => copy(app, &file),
         Some(copying) => copying,
-        None if begun => return Err(Error::Conflict("The backup was cut short; begin it again.".to_owned())),
+        None if begun => {
+            return Err(Error::Conflict(
+                "The backup was cut short. Run it again: what is left of it is removed then.".to_owned(),
+            ));
+        }
         None => copy(app, &file),
     };
     match tokio::time::timeout(WAIT, &mut copying).await {

@@ -108,13 +108,13 @@ fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {
     lines.push(head("people", found.accounts.len(), found.people));
     lines.extend(found.accounts.iter().map(|account| {
         let last = used(account.last_used_at);
-        format!("  {}\t{}\t{} connections\t{last}", account.id, account.subject, account.connections)
+        format!("  {}\t{} connections\t{last}", account.person, account.connections)
     }));
     lines.push(head("connections", found.grants.len(), found.connections));
     lines.extend(found.grants.iter().map(|grant| {
         let last = used(grant.last_used_at);
-        let (id, app, account, status) = (&grant.id, &grant.app_key, &grant.account_id, &grant.status);
-        format!("  {id}\t{app}\t{account}\t{status}\tagreed to {}\t{last}", grant.consented_at)
+        let (id, app, person, status) = (&grant.id, &grant.app_key, &grant.person, &grant.status);
+        format!("  {id}\t{app}\t{person}\t{status}\tagreed to {}\t{last}", grant.consented_at)
     }));
     lines
 }

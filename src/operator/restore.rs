@@ -10,9 +10,17 @@ use crate::restore;
 pub async fn status(app: &App) -> Result<Answer, Error> {
     Ok(match restore::open(app).await? {
         None => {
-            Answer::line("This is no restored copy, or one that is in use by the operator's word.".to_owned())
+            let how = if app.db.is_alone() {
+                "a copy that is older is known by the .mark file beside this one"
+            } else {
+                "a copy is known when the server's identity or timeline has changed; `attache restore mark` says it of \
+                 any other"
+            };
+            Answer::line(format!(
+                "This is no restored copy, or one that is in use by the operator's word: {how}."
+            ))
         }
-        Some(open) => Answer { lines: told(&open), troubles: 1, ..Answer::default() },
+        Some(open) => Answer { lines: told(&open, app.db.is_alone()), troubles: 1, ..Answer::default() },
     })
 }
 
@@ -48,12 +56,17 @@ fn cut_off() -> Error {
     Error::Internal("It was cut off; `attache restore status` says how it stands.".to_owned())
 }
 
-fn told(open: &restore::Restore) -> Vec<String> {
+fn told(open: &restore::Restore, alone: bool) -> Vec<String> {
     vec![
         open.sentence(),
-        "If the newest database is still there, stop, put it back together with the .mark file beside it, and start: \
-         nothing was spent."
-            .to_owned(),
+        if alone {
+            "If the newest database is still there, stop, put it back together with the .mark file beside it, and start: \
+             nothing was spent."
+        } else {
+            "If the newest database is still there, stop, give its address in database.url again, and start: nothing was \
+             spent."
+        }
+        .to_owned(),
         "If this copy is all there is: what was revoked or frozen since it was made is not known to it, so do that again, \
          and then run `attache restore done`."
             .to_owned(),

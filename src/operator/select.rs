@@ -1,9 +1,11 @@
 //! What an operator names on the command line, as a selection, and back. Stops nothing.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::App;
-use crate::account::{self, Account};
+use crate::account::{self, Account, KnownAs};
 use crate::clock::Timestamp;
 use crate::connection::selection::{Scope, Selection};
 use crate::connection::{self, is_id};
@@ -105,16 +107,28 @@ pub async fn in_words(app: &App, selection: &Selection) -> Result<String, Error>
             let found = all.into_iter().find(|issuer| issuer.id == *target);
             format!("issuer {}", found.map_or_else(|| target.clone(), |found| found.key))
         }
-        Scope::Account => match account::by_id(app, target).await? {
-            Some(_) => format!("account {target}"),
-            None => format!("account {target} (deleted)"),
-        },
+        Scope::Account => format!("account {}", named(app, target).await?),
         Scope::Caller => format!("caller {target}"),
-        Scope::Connection => format!("connection {target}"),
+        Scope::Connection => match connection::by_id(app, target).await? {
+            Some(found) => format!("connection {target} of {}", named(app, &found.account_id).await?),
+            None => format!("connection {target}"),
+        },
         Scope::All => "everything".to_owned(),
     };
     Ok(match selection.issued_before {
         Some(before) => format!("{words}, agreed to before {before}"),
         None => words,
     })
+}
+
+/// The person of an account, by e-mail or name where these are known.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn named(app: &App, account_id: &str) -> Result<String, Error> {
+    let account = account::by_id(app, account_id).await?;
+    Ok(account.map_or_else(
+        || format!("{account_id} (deleted)"),
+        |account| KnownAs::from(Arc::unwrap_or_clone(account)).to_string(),
+    ))
 }

@@ -2,7 +2,9 @@
 //! secret.
 
 use super::Answer;
+use super::select::named;
 use crate::App;
+use crate::account::{self, Account};
 use crate::clock::Timestamp;
 use crate::connection::{self, Connection};
 use crate::error::Error;
@@ -21,8 +23,16 @@ pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
     let connection = connection::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
     let third_party = crate::app::by_id(app, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
     let mut lines = vec![format!("{id}: {} at {}", third_party.key, third_party.issuer.key)];
-    let facts = facts(&connection, app.clock.now());
+    let account = account::by_id(app, &connection.account_id).await?;
+    let person = named(app, &connection.account_id).await?;
+    let identity = identity(&connection, account.as_deref());
+    let facts = facts(&connection, person, identity, app.clock.now());
     lines.extend(facts.into_iter().map(|(name, value)| format!("  {name:<14} {value}")));
+    if connection.is_live()
+        && let Some(warning) = super::lasts(app, &third_party).await
+    {
+        lines.push(format!("  {} {warning}", third_party.key));
+    }
     lines.push(String::new());
     for entry in ledger::of_connection(app, id, None, ENTRIES).await? {
         lines.extend(told(&entry));
@@ -30,25 +40,32 @@ pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
     Ok(Answer::of(lines))
 }
 
-fn facts(connection: &Connection, now: Timestamp) -> Vec<(&'static str, String)> {
+fn facts(
+    connection: &Connection,
+    person: String,
+    identity: String,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
     let moment = |at: Timestamp| format!("{at} ({})", at.human(now));
     let or_none = |at: Option<Timestamp>, none: &str| at.map_or_else(|| none.to_owned(), moment);
     let cause = connection.cause.map(|cause| format!(", {}", <&str>::from(cause))).unwrap_or_default();
-    let subject = Some(connection.external.subject.as_str()).filter(|subject| !subject.is_empty());
     let access = match (&connection.access_token, connection.access_expires_at) {
         (None, _) => "none".to_owned(),
         (Some(_), None) => "held; the issuer did not say until when".to_owned(),
         (Some(_), Some(ends)) => format!("held until {}", moment(ends)),
     };
     let refresh = match (&connection.refresh_token, connection.refresh_expires_at) {
+        (None, _) if connection.is_live() => {
+            "none: when the access token ends, the person must connect the app again".to_owned()
+        }
         (None, _) => "none".to_owned(),
         (Some(_), None) => "held".to_owned(),
         (Some(_), Some(ends)) => format!("held until {} at the latest", moment(ends)),
     };
     vec![
         ("status", format!("{}{cause}", connection.status)),
-        ("account", connection.account_id.clone()),
-        ("identity", format!("{} at {}", subject.unwrap_or("not pinned"), connection.external.issuer)),
+        ("account", person),
+        ("identity", identity),
         ("scopes", connection.granted_scopes.to_string()),
         ("access token", access),
         ("refresh token", refresh),
@@ -62,11 +79,25 @@ fn facts(connection: &Connection, now: Timestamp) -> Vec<(&'static str, String)>
     ]
 }
 
+/// Who agreed at the issuer: by e-mail or name too, where that is who is signed in here.
+fn identity(connection: &Connection, account: Option<&Account>) -> String {
+    let external = &connection.external;
+    if !external.is_pinned() {
+        return format!("not pinned at {}", external.issuer);
+    }
+    let familiar = account.and_then(|account| external.in_words(account));
+    match familiar.filter(|familiar| *familiar != external.subject) {
+        Some(familiar) => format!("{familiar} (subject {}) at {}", external.subject, external.issuer),
+        None => format!("{} at {}", external.subject, external.issuer),
+    }
+}
+
 /// One entry: its line, and what was recorded beside it.
 fn told(entry: &Line) -> Vec<String> {
     let times = if entry.times > 1 { format!(", {} times", entry.times) } else { String::new() };
     let by = entry.caller.as_ref().map(|caller| format!(" by {caller}")).unwrap_or_default();
-    let mut lines = vec![format!("{} {}{by}{times}", entry.last_at, <&str>::from(entry.action))];
+    let (word, sentence) = (<&str>::from(entry.action), entry.action.sentence());
+    let mut lines = vec![format!("{} {word}{by}{times}: {sentence}", entry.last_at)];
     let Some(detail) = &entry.detail else { return lines };
     if let Ok(transcript) = serde_json::from_value::<Transcript>(detail.clone()) {
         let status = transcript.status.map(|status| format!("{status}, ")).unwrap_or_default();

@@ -85,11 +85,13 @@ pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, Strin
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).await.map_err(|error| error.to_string())?;
         match serde_json::from_slice(&reply) {
-            Ok(Reply::Done(answer)) => Ok(answer),
+            // It ended in the middle of it.
+            _ if reply.is_empty() => Ok(None),
+            Ok(Reply::Done(answer)) => Ok(Some(answer)),
             Ok(Reply::Refused(sentence)) => Err(sentence),
             Err(_) => Err("The server gave no answer that can be read.".to_owned()),
         }
     };
     let patience = tokio::time::timeout(PATIENCE, exchange).await;
-    Some(patience.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())))
+    patience.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
 }

@@ -9,12 +9,12 @@ use super::{Answer, keys};
 use crate::error::Error;
 use crate::vault::rotate::{self, Progress, Step};
 use crate::vault::{self, Damage, Verified};
-use crate::{App, account, app as apps, connection, content, session};
+use crate::{App, app as apps, connection, content, session};
 
 /// Rows of one step.
 const PAGE: i64 = 1_000;
 /// What holds sealed values, in the order in which it is looked at.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 8] = [
     "vault_keys",
     "apps",
     "signing_keys",
@@ -23,7 +23,6 @@ const TABLES: [&str; 9] = [
     "content_tokens",
     "sessions",
     "connect_attempts",
-    "sign_in_attempts",
 ];
 
 /// How far looking has come.
@@ -40,7 +39,8 @@ pub struct Looked {
 /// # Errors
 /// [`Error::Conflict`] with what is to be done first.
 pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
-    let named = |damaged: &[Damage]| damaged.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let line = |damage: &Damage| format!("{damage}; {}", damage.cure());
+    let named = |damaged: &[Damage]| damaged.iter().map(line).collect::<Vec<_>>();
     match rotate::step(app, progress).await? {
         Step::Further { progress, damaged } => Answer::further(named(&damaged), damaged.len(), &progress),
         Step::Waiting { progress, servers } => {
@@ -130,7 +130,8 @@ pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
         values: looked.values + values,
         damaged: looked.damaged + damaged.len(),
     };
-    Answer::further(damaged.iter().map(ToString::to_string).collect(), damaged.len(), &further)
+    let lines = damaged.iter().map(|damage| format!("{damage}; {}", damage.cure())).collect();
+    Answer::further(lines, damaged.len(), &further)
 }
 
 async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {
@@ -142,7 +143,6 @@ async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {
         "superseded_tokens" => connection::verify::verify_superseded(app, after, PAGE).await,
         "content_tokens" => content::verify::verify_tokens(app, after, PAGE).await,
         "sessions" => Ok(session::verify(app, after, PAGE).await?),
-        "connect_attempts" => connection::verify::verify_attempts(app, after, PAGE).await,
-        _ => account::sign_in::verify_attempts(app, after, PAGE).await,
+        _ => connection::verify::verify_attempts(app, after, PAGE).await,
     }
 }

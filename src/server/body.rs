@@ -1,8 +1,9 @@
 //! A request's body, waited for once and as a whole: a client that sends it byte by byte has no more time than one
-//! that sends nothing. Whoever is waited for takes no place meanwhile.
+//! that sends nothing. Whoever is waited for takes no place meanwhile, but room.
 
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,29 +11,39 @@ use axum::body::{Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::{Sleep, sleep};
 
+use super::room::{Slot, Taken};
 use crate::load::{self, Waiting};
 
 tokio::task_local! {
-    static TOO_SLOW: Cell<bool>;
+    static GAVE_UP: Cell<Option<GaveUp>>;
+}
+
+/// Why a body was not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GaveUp {
+    TooSlow,
+    /// Too many bodies are on their way at once.
+    NoRoom,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFault {
-    #[error("the body did not come in time")]
-    TooSlow,
+    #[error("the body was given up: {0:?}")]
+    GaveUp(GaveUp),
     #[error(transparent)]
     Broken(#[from] hyper::Error),
 }
 
-/// Serves a request, and tells whether its body was too slow.
-pub async fn watch<F: Future>(request: F) -> (F::Output, bool) {
-    let watched = async { (request.await, TOO_SLOW.with(Cell::get)) };
-    TOO_SLOW.scope(Cell::new(false), watched).await
+/// Serves a request, and tells whether its body was given up.
+pub async fn watch<F: Future>(request: F) -> (F::Output, Option<GaveUp>) {
+    let watched = async { (request.await, GAVE_UP.with(Cell::get)) };
+    GAVE_UP.scope(Cell::new(None), watched).await
 }
 
 pub struct Body {
     incoming: Incoming,
     whole_within: Duration,
+    taken: Taken,
     /// From the moment that the client was first waited for.
     deadline: Option<Pin<Box<Sleep>>>,
     receiving: Option<Waiting>,
@@ -40,8 +51,15 @@ pub struct Body {
 
 impl Body {
     #[must_use]
-    pub fn new(incoming: Incoming, whole_within: Duration) -> Self {
-        Self { incoming, whole_within, deadline: None, receiving: None }
+    pub fn new(incoming: Incoming, whole_within: Duration, slot: Arc<Slot>) -> Self {
+        Self { incoming, whole_within, taken: Taken::nothing(slot), deadline: None, receiving: None }
+    }
+
+    fn give_up(&mut self, why: GaveUp) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        self.receiving = None;
+        // Outside of a watch nobody wants to know.
+        let _ = GAVE_UP.try_with(|gave_up| gave_up.set(Some(why)));
+        Poll::Ready(Some(Err(BodyFault::GaveUp(why))))
     }
 }
 
@@ -56,16 +74,26 @@ impl HttpBody for Body {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.incoming).poll_frame(context) {
             this.receiving = None;
+            let bytes = match &frame {
+                Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len),
+                Some(Err(_)) | None => 0,
+            };
+            // What is whole with these bytes waits for nobody.
+            if !this.incoming.is_end_stream() && !this.taken.grow(bytes) {
+                return this.give_up(GaveUp::NoRoom);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(BodyFault::from)));
         }
-        this.receiving.get_or_insert_with(load::receiving);
+        if this.receiving.is_none() {
+            if !this.taken.grow(0) {
+                return this.give_up(GaveUp::NoRoom);
+            }
+            this.receiving = Some(load::receiving());
+        }
         let within = this.whole_within;
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(within)));
         ready!(deadline.as_mut().poll(context));
-        this.receiving = None;
-        // Outside of a watch nobody wants to know.
-        let _ = TOO_SLOW.try_with(|too_slow| too_slow.set(true));
-        Poll::Ready(Some(Err(BodyFault::TooSlow)))
+        this.give_up(GaveUp::TooSlow)
     }
 
     fn is_end_stream(&self) -> bool {

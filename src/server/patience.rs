@@ -46,7 +46,7 @@ enum Awaited {
 pub struct Running(Arc<Patience>);
 
 impl Patience {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: &Limits) -> Self {
         let state = State { awaited: Awaited::Head, since: Instant::now(), running: 0, http2: false };
         Self { header: limits.header, idle: limits.idle, state: Mutex::new(state) }
     }

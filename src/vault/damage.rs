@@ -21,6 +21,29 @@ pub struct Damage {
     pub why: VaultError,
 }
 
+impl Damage {
+    /// For the operator: what brings a good value.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match (self.table, self.column) {
+            ("vault_keys", _) => {
+                "revoke its connection and let the person connect again; of an app, remove it and add it again"
+            }
+            ("apps", _) => {
+                "give the client secret again: in the configuration and restart, or by `attache app add`"
+            }
+            ("connections", "access_token") => "the next refresh mends it",
+            ("connections", _) => "the person connects the app again",
+            ("signing_keys", _) => "`attache vault rotate-signing` has another key sign",
+            ("content_tokens", _) => "another is minted when it is asked for",
+            ("superseded_tokens", _) => "nothing need be done: it is told to the issuer no more",
+            ("sessions" | "sign_in_attempts", _) => "the person signs in again",
+            ("connect_attempts", _) => "the person begins to connect again",
+            _ => "restore the database from a backup of before",
+        }
+    }
+}
+
 impl fmt::Display for Damage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{} of {}: {}", self.table, self.column, self.row, self.why)
@@ -94,7 +117,7 @@ impl Vault {
         let damage = Damage { table, column, row: row.to_owned(), why };
         let mut named = self.damaged.0.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= REMEMBERED || named.insert(damage.to_string()) {
-            tracing::error!(%damage, "a stored secret does not open; `attache vault status` looks at all of them");
+            tracing::error!(%damage, cure = damage.cure(), "a stored secret does not open; `attache vault status` looks at all of them");
         }
         match damage.why {
             why @ VaultError::UnknownMasterKey => Error::Vault(why),

@@ -1,12 +1,14 @@
 //! What browsers send: forms that may change something, proven to be our own, and the queries of pages.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use super::failure::PageFailure;
-use super::{Browser, SignedInBrowser};
+use super::{Browser, SignedInBrowser, encode, return_to, take_to};
 use crate::App;
 use crate::error::Error;
 use crate::secret::same;
@@ -18,30 +20,39 @@ pub struct OwnForm<T> {
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for OwnForm<T> {
-    type Rejection = axum::response::Response;
+    type Rejection = Response;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Self::Rejection> {
-        use axum::extract::FromRequestParts;
-        use axum::response::IntoResponse;
         let (mut parts, body) = request.into_parts();
         judge_origin(app, &parts.headers).map_err(|error| PageFailure::from(error).into_response())?;
-        let signed_in = SignedInBrowser::from_request_parts(&mut parts, app).await?;
+        let browser = <Browser as FromRequestParts<App>>::from_request_parts(&mut parts, app).await;
+        let browser = browser.map_err(IntoResponse::into_response)?;
+        let signed_in = SignedInBrowser::of(browser).ok_or_else(|| signed_out(app, &parts))?;
         let request = Request::from_parts(parts, body);
         let fields = read(request, app, &signed_in.browser).await.map_err(IntoResponse::into_response)?;
         Ok(Self { signed_in, fields })
     }
 }
 
+/// The answer to a form of ours whose page outlived its session: to sign in, and back to that page. Nothing was done.
+fn signed_out(app: &App, parts: &Parts) -> Response {
+    let page = parts.headers.get(header::REFERER).and_then(|page| page.to_str().ok());
+    let path = page.and_then(|page| page.strip_prefix(&app.issuer_identifier()));
+    // Who wanted to leave is not asked to come in.
+    let Some(path) = path.filter(|_| parts.uri.path() != "/sign-out") else {
+        return PageFailure::from(Error::SignInRequired).into_response();
+    };
+    let path = return_to::parse(&app.config.public_url, Some(path));
+    take_to(&app.url(&format!("/sign-in?return_to={}", encode(&path))), "sign-in")
+}
+
 /// The query of a page. What cannot be read is a page that says so.
 pub struct Asked<T>(pub T);
 
-impl<T: DeserializeOwned> axum::extract::FromRequestParts<App> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
     type Rejection = PageFailure;
 
-    async fn from_request_parts(
-        parts: &mut axum::http::request::Parts,
-        _: &App,
-    ) -> Result<Self, PageFailure> {
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageFailure> {
         let malformed =
             |_| Error::InvalidRequest("The address holds something that cannot be read.".to_owned());
         Ok(Self(fields(parts.uri.query().unwrap_or_default().as_bytes()).map_err(malformed)?))

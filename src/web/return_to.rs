@@ -3,12 +3,13 @@
 use url::Url;
 
 const LONGEST: usize = 2048;
+/// Where a person goes who wanted nothing in particular: the Connected apps page.
+pub const USUAL: &str = "/account/connected-apps";
 
-/// The path if it is one of ours, else the Connected apps page.
+/// The path if it is one of ours, else the usual one.
 #[must_use]
 pub fn parse(public_url: &Url, text: Option<&str>) -> String {
-    let fallback = "/account/connected-apps";
-    let Some(text) = text else { return fallback.to_owned() };
+    let Some(text) = text else { return USUAL.to_owned() };
     let plain = text.len() <= LONGEST
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && text.starts_with('/')
@@ -17,7 +18,7 @@ pub fn parse(public_url: &Url, text: Option<&str>) -> String {
         && !text.contains('\\')
         && !text.to_ascii_lowercase().contains("%5c");
     if !plain {
-        return fallback.to_owned();
+        return USUAL.to_owned();
     }
     // What a browser would make of it must be ours.
     match public_url.join(text) {
@@ -25,7 +26,7 @@ pub fn parse(public_url: &Url, text: Option<&str>) -> String {
             let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
             format!("{}{query}", url.path())
         }
-        _ => fallback.to_owned(),
+        _ => USUAL.to_owned(),
     }
 }
 

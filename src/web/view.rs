@@ -108,6 +108,39 @@ pub struct HomePage {
     pub host: String,
 }
 
+/// What an app may do: what is described first, the rest in one block.
+#[derive(Debug, Clone, Default)]
+pub struct Permissions {
+    pub described: Vec<Permission>,
+    /// What the issuer has no words for.
+    pub undescribed: Vec<Permission>,
+}
+
+impl Permissions {
+    #[must_use]
+    pub fn of(all: impl Iterator<Item = Permission>) -> Self {
+        let (described, undescribed) = all.partition(|permission| permission.line.is_some());
+        Self { described, undescribed }
+    }
+
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.described.is_empty() && self.undescribed.is_empty()
+    }
+
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.described.len() + self.undescribed.len()
+    }
+
+    /// Before the issuer's name: "3 more that".
+    #[must_use]
+    pub fn how_many_undescribed(&self) -> String {
+        let more = if self.described.is_empty() { "" } else { " more" };
+        format!("{}{more} that", self.undescribed.len())
+    }
+}
+
 /// One thing an app may do.
 #[derive(Debug, Clone)]
 pub struct Permission {
@@ -117,6 +150,13 @@ pub struct Permission {
     pub is_new: bool,
     /// The scope's own name, kept for the opened details.
     pub name: String,
+}
+
+impl Permission {
+    #[must_use]
+    pub fn words(&self) -> &str {
+        self.line.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// One content environment the app reaches.
@@ -134,7 +174,8 @@ pub enum State {
     Active,
     /// The person must consent again.
     NeedsYou {
-        issuer: String,
+        /// What for, in a few words.
+        why: String,
     },
     /// The issuer did not answer, or its answer is not known yet; it is asked again.
     Checking {
@@ -158,7 +199,7 @@ impl State {
     pub fn words(&self) -> String {
         match self {
             Self::Active => "Active".to_owned(),
-            Self::NeedsYou { issuer } => format!("Needs you: sign in again at {issuer}"),
+            Self::NeedsYou { why } => format!("Needs you: {why}"),
             Self::Checking { issuer } => format!("Checking with {issuer}"),
             Self::OperatorsTurn => "Waiting for the app’s operator".to_owned(),
             Self::PausedByYou => "Paused by you".to_owned(),
@@ -182,7 +223,7 @@ impl State {
 }
 
 /// What happened, whose turn it is, and the way on.
-#[derive(Debug, Template)]
+#[derive(Clone, Debug, Template)]
 #[template(path = "message.html")]
 pub struct MessagePage {
     pub page: Page,

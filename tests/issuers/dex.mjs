@@ -30,7 +30,7 @@ export const dex = {
   name: 'dex',
   title: 'dex',
   urlAt: (port) => `http://127.0.0.1:${port}/dex`,
-  profile: { revocation_reach: 'none', leeway_seconds: 2, live_refresh_tokens: 1, dead_words: ['invalid_request'] },
+  profile: { profile: 'dex', revocation_reach: 'none', leeway_seconds: 2 },
   app: {},
   manners: { username: '#login', login, password, yes: /^(login|grant access)$/i },
 
@@ -41,6 +41,8 @@ export const dex = {
       get: `github.com/dexidp/dex/cmd/dex@${commit}`,
       // As in its own module file, by a path that counts only there.
       also: ['github.com/dexidp/dex/api/v2@v2.2.0'],
+      // It reads the configuration of a SQLite storage, which it has only so.
+      cgo: true,
     });
     return version;
   },

@@ -17,7 +17,7 @@ export const djangoOauthToolkit = {
   name: 'django-oauth-toolkit',
   title: 'django-oauth-toolkit',
   urlAt: (port) => `http://127.0.0.1:${port}/o`,
-  profile: { revocation_reach: 'none' },
+  profile: {},
   // It gives a refresh token to everybody, and knows no offline_access.
   app: { scopes: ['openid', 'profile', 'email'] },
   manners: { username: '#id_username', login, password, yes: /^(log in|authorize)$/i },

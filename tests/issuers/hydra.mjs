@@ -30,7 +30,7 @@ export const hydra = {
   name: 'hydra',
   title: 'Ory Hydra',
   urlAt: (port) => `http://127.0.0.1:${port}`,
-  profile: { revocation_reach: 'family' },
+  profile: { profile: 'hydra' },
   app: {},
   manners: LoginApp.manners,
 

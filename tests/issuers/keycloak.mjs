@@ -45,7 +45,7 @@ export const keycloak = {
   name: 'keycloak',
   title: 'Keycloak',
   urlAt: (port) => `http://127.0.0.1:${port}/realms/attache`,
-  profile: {},
+  profile: { profile: 'keycloak' },
   app: {},
   manners: { username: '#username', login, password, yes: /^(sign in|yes)$/i },
 

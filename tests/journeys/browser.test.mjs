@@ -170,13 +170,70 @@ describe('In a real browser, the demo', () => {
     assert.equal(await page.locator('main').getByText(/\bActive\b/).count(), 0);
   });
 
+  test('lets two tabs sign in, and an open consent outlive signing out and in again', async () => {
+    const first = await browser.open();
+    const second = await first.context().newPage();
+    // Both are at the issuer before either comes back.
+    await first.goto(`${demo.url}/connect/${app}`);
+    await second.goto(`${demo.url}/sign-in?return_to=${encodeURIComponent('/account/connected-apps?q=writer')}`);
+    await answerIssuer(second);
+    assert.equal(new URL(second.url()).search, '?q=writer');
+    await answerIssuer(first);
+    await at(first, new RegExp(`^/connect/${app}$`));
+
+    await second.goto(`${demo.url}/connect/${app}`);
+    await second.getByRole('button', { name: 'Not you? Sign out' }).click();
+    await second.waitForURL((url) => url.origin === demo.issuer);
+    await second.getByRole('button', { name: 'Demo Editor' }).waitFor();
+    // Continue in the first tab, while nobody is signed in: it leads back to its page, and then on.
+    await first.getByRole('button', { name: /^Continue to / }).click();
+    await first.waitForURL((url) => url.origin === demo.issuer);
+    await answerIssuer(first);
+    await at(first, new RegExp(`^/connect/${app}$`));
+    await answerIssuer(second);
+    await at(second, new RegExp(`^/connect/${app}$`));
+    await first.getByRole('button', { name: /^Continue to / }).click();
+    await first.waitForURL((url) => url.origin !== demo.url || url.pathname !== `/connect/${app}`);
+    await answerIssuer(first);
+    await at(first, /^\/account\/connected-apps$/);
+    await openApp(first);
+    await stopAccess(first);
+  });
+
+  test('says after signing out what is known of the issuer, and names both when it was another account', async () => {
+    const page = await browser.open();
+    await signIn(page, { who: 'Demo Reader' });
+    await page.route(`${demo.issuer}/oidc/logout*`, (route) => route.fulfill({ status: 400, body: 'refused' }));
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL((url) => url.origin === demo.issuer);
+    await page.unroute(`${demo.issuer}/oidc/logout*`);
+    await page.goto(demo.url);
+    await page.getByText('You are signed out here.').waitFor();
+    await browser.photograph(page, '17-signed-out-here');
+    await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('button', { name: 'Demo Reader' }).waitFor();
+    await answerIssuer(page, { who: 'Demo Reader' });
+    // At the issuer as somebody else than here.
+    await page.goto(`${demo.url}/connect/${app}?prompt=select_account`);
+    await page.getByRole('button', { name: /^Continue to / }).click();
+    await page.waitForURL((url) => url.origin === demo.issuer);
+    const faultsBefore = browser.faults.length;
+    await answerIssuer(page, { who: 'Demo Editor' });
+    browser.faults.length = faultsBefore; // Chromium tells the console of every such status.
+    await page.getByText('reader@sandbox.test').first().waitFor();
+    await page.getByText('editor@sandbox.test').first().waitFor();
+    await browser.photograph(page, '18-another-account');
+    await page.getByRole('link', { name: 'Try again' }).click();
+    await at(page, new RegExp(`^/connect/${app}$`));
+  });
+
   test('shows a way back to a person who says no at the issuer', async () => {
     const page = await browser.open();
     await signIn(page);
     await connect(page, { decision: 'Deny' });
     await browser.photograph(page, '12-denied');
-    await page.locator('main').getByRole('link').first().click();
-    await at(page, new RegExp(`^/connect/${app}$|^/account/connected-apps$`));
+    await page.locator('main').getByRole('link', { name: 'Try again' }).click();
+    await at(page, new RegExp(`^/connect/${app}$`));
     await page.goto(`${demo.url}/account/connected-apps`);
     assert.equal(await page.locator('main').getByText(/\bActive\b/).count(), 0, 'a no connects nothing');
   });

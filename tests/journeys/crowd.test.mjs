@@ -82,7 +82,7 @@ describe('With twelve apps, in a real browser', () => {
     assert.equal(refused.ok, false);
     await page.goto(`${world.broker.url}/account/connected-apps`);
     assert.equal((await names())[0], 'Digest');
-    await page.getByText('Needs you: sign in again at Foreign issuer').waitFor();
+    await page.getByText('Needs you: access was ended at Foreign issuer').waitFor();
     await browser.photograph(page, '26-needs-you');
     await page.goto(`${world.broker.url}/account/connected-apps/${connections.digest}`);
     await browser.photograph(page, '27-app-needs-you');

@@ -1,10 +1,13 @@
 // Slack's own client, unmodified, with nothing told but another address.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { WebAPIPlatformError, WebClient } from '@slack/web-api';
 import { tellOnFailure } from './attache.mjs';
 import { databases } from './databases.mjs';
 import { World, app } from './world.mjs';
+
+const AsyncFunction = (async () => {}).constructor;
 
 for (const [name, makeDatabase] of Object.entries(databases)) {
   describe(`Slack's unmodified client, on ${name}`, () => {
@@ -24,6 +27,15 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
       assert.equal(answer.ok, true);
       assert.equal(answer.error, undefined);
       assert.equal(answer.external_token, world.issuer.granted(app, 'authorization_code')[0].given.access_token);
+    });
+
+    test('runs the lines that are shown to callers, as they stand', async () => {
+      const document = await readFile(new URL('../../docs/callers.md', import.meta.url), 'utf8');
+      const [first, ...lines] = document.split('```js\n')[1].split('```')[0].trim().split('\n');
+      assert.equal(first, 'import { WebClient } from "@slack/web-api";');
+      const shown = lines.join('\n').replace('https://attache.example.com', world.broker.url).replace('Et…', connection);
+      const run = new AsyncFunction('WebClient', 'apiKey', `${shown}\nreturn external_token;`);
+      assert.equal(await run(WebClient, world.caller.key), world.issuer.granted(app, 'authorization_code')[0].given.access_token);
     });
 
     test('gets a fresh one when it forces a refresh', async () => {

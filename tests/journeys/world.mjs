@@ -1,7 +1,7 @@
 // Owns a whole world for a journey: a broker on a fresh database, a foreign issuer, a content platform, one app,
 // and what people do there over and over (sign in, connect, stop). Asserts only that each step arrived.
 import assert from 'node:assert/strict';
-import { Broker, freePorts } from './attache.mjs';
+import { Broker, freePorts, until } from './attache.mjs';
 import { ContentPlatform } from './content_platform.mjs';
 import { Issuer, audience } from './issuer.mjs';
 import { Person } from './person.mjs';
@@ -99,6 +99,11 @@ export class World {
       ...[app, ...Object.keys(more)].map(client),
     ]);
     this.#ends.push(() => this.issuer.stop());
+    // After a try that failed there is a pause, and people are told to come back.
+    await until('the broker to reach its issuer', async () => {
+      const answer = await fetch(`${this.broker.machineRoom}/readyz`);
+      return (await answer.json()).status === 'ready';
+    });
     this.caller = await this.broker.caller('content-writer-function', app);
   }
 

@@ -90,6 +90,25 @@ async fn a_backup_overwrites_nothing_and_is_named_by_its_whole_path() {
 }
 
 #[tokio::test]
+async fn what_a_killed_backup_left_is_gone_after_the_next_one() {
+    let world = World::new(Sqlite).await;
+    let file = world.directory().join("copy.db");
+    let left = world.directory().join("copy.db.0123456789.part");
+    let made = world.directory().join("copy.db.abcdefghij.part");
+    let other = world.directory().join("copy.db.notes.part");
+    for path in [&left, &made, &other] {
+        std::fs::write(path, "half").expect("a file");
+    }
+    // Another process is at this one.
+    let at_work = std::fs::File::open(&made).expect("a file");
+    at_work.try_lock().expect("a lock");
+    backup(&world, file.clone()).await.expect("a backup");
+    assert!(!left.exists() && made.exists() && other.exists());
+    let begun = run(&world.app, Command::Backup { file: world.directory().join("b.db"), begun: true }).await;
+    assert!(begun.expect_err("it was cut short").to_string().contains("Run it again"));
+}
+
+#[tokio::test]
 async fn on_postgresql_a_backup_says_what_to_use_instead() {
     let world = World::new(Postgres).await;
     let refused = backup(&world, world.directory().join("copy.db")).await.expect_err("a refusal").to_string();

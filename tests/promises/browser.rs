@@ -89,14 +89,26 @@ async fn no_form_leads_elsewhere_by_itself(#[values(Sqlite, Postgres)] database:
 
 #[rstest]
 #[tokio::test]
-async fn the_session_cookie_is_for_us_alone(#[values(Sqlite, Postgres)] database: Database) {
+async fn our_cookies_are_for_us_alone(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
     let answer = world.http.get(world.url("/sign-in")).send().await.expect("an answer");
     let cookie = header(answer.headers(), "set-cookie");
-    assert!(cookie.starts_with("attache-"), "{cookie}");
+    let person = Person::new(&world);
+    assert!(cookie.starts_with(&format!("{}-sign-in-", person.session_cookie())), "{cookie}");
     assert_attributes(cookie, false);
     assert!(!answer.headers().contains_key("strict-transport-security"));
-    // Looking at the front page makes no session.
+    // The session's comes with the sign-in, beside what marks the browser.
+    let answer = person.sign_in(EDITOR).await;
+    for (name, there) in [("", true), ("-browser", true), ("-signed-out", false)] {
+        let begin = format!("{}{name}=", person.session_cookie());
+        let mut cookies = answer.headers.get_all("set-cookie").iter().filter_map(|line| line.to_str().ok());
+        let cookie = cookies.find(|cookie| cookie.starts_with(&begin));
+        assert_eq!(cookie.is_some(), there, "{begin}");
+        if let Some(cookie) = cookie {
+            assert_attributes(cookie, false);
+        }
+    }
+    // Looking at the front page sets none.
     let front = world.http.get(world.url("/")).send().await.expect("an answer");
     assert!(!front.headers().contains_key("set-cookie"));
 }
@@ -123,7 +135,7 @@ async fn on_https_the_cookie_is_bound_to_the_host_and_http_is_over(
     let answer = get("/sign-in").send().await.expect("an answer");
     assert_eq!(answer.status(), 303);
     let cookie = header(answer.headers(), "set-cookie");
-    assert!(cookie.starts_with("__Host-attache="), "{cookie}");
+    assert!(cookie.starts_with("__Host-attache-sign-in-"), "{cookie}");
     assert_attributes(cookie, true);
     let authorize = header(answer.headers(), "location");
     assert!(
@@ -136,9 +148,12 @@ async fn on_https_the_cookie_is_bound_to_the_host_and_http_is_over(
         assert!(sure.contains("max-age=31536000"), "{sure}");
     }
     // The unprefixed name of the loopback is no session here.
-    let pair = cookie.split(';').next().expect("a pair").trim_start_matches("__Host-").to_owned();
-    let again = get("/sign-in").header("cookie", pair).send().await.expect("an answer");
-    assert!(again.headers().contains_key("set-cookie"));
+    let person = world.signed_in(EDITOR).await;
+    let id = person.cookie("attache").expect("a session");
+    for (name, landed) in [("__Host-attache", "/account/connected-apps"), ("attache", world.issuer.url())] {
+        let again = get("/sign-in").header("cookie", format!("{name}={id}")).send().await.expect("an answer");
+        assert!(header(again.headers(), "location").starts_with(landed), "{name}");
+    }
 }
 
 #[rstest]

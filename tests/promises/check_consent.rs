@@ -318,6 +318,8 @@ async fn the_binary_asks_measures_and_prints_the_profile() {
     }
     let ended = child.wait().expect("an end");
     assert!(ended.success(), "{told}");
+    let sign_in = format!("\nFirst sign in at {public_url}/ with the test account");
+    assert_eq!(told.matches(&sign_in).count(), 1, "people sign in at this issuer: {told}");
     assert!(told.contains("good     client: "), "{told}");
     assert!(told.contains("[issuers.sandbox]\n"), "{told}");
     assert!(told.contains("\nrevocation_reach = \"family\"  # measured\n"), "{told}");

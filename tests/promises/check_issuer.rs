@@ -131,6 +131,24 @@ async fn a_profile_is_printed_as_it_was_configured() {
 }
 
 #[rstest]
+fn a_preset_says_more_than_generic_does_and_is_printed_as_its_name_alone(
+    #[values("auth0", "auth0-strict", "dex", "entra", "github", "google", "hydra", "keycloak", "slack")]
+    preset: &str,
+) {
+    let sample = std::fs::read_to_string("attache.toml").expect("the sample");
+    let said = format!("issuer = \"https://hygraph.eu.auth0.com/\"\nprofile = \"{preset}\"\n");
+    let config = sample.replacen("issuer = \"https://hygraph.eu.auth0.com/\"\n", &said, 1);
+    let config = config.replacen("finds them out.\nprofile = \"auth0\"\n", "finds them out.\n", 1);
+    let key = ("ATTACHE_VAULT__MASTER_KEY".to_owned(), crate::world::MASTER_KEY.to_owned());
+    let config = Config::parse(&config, [key]).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let issuer = sync::issuer("hygraph", &config.issuers["hygraph"]).expect("an issuer");
+    let generic = Profile::of(attache::issuer::profile::Preset::Generic);
+    assert_ne!(Profile { preset: generic.preset, ..issuer.profile.clone() }, generic);
+    let section = section::of_issuer(&issuer, &std::collections::BTreeMap::new());
+    assert!(section.ends_with(&said), "{section}");
+}
+
+#[rstest]
 #[case(60, true)]
 #[case(-60, true)]
 #[case(61, false)]

@@ -17,12 +17,12 @@ const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];
 
 pub struct Place {
     directory: TempDir,
-    public_url: String,
+    pub public_url: String,
     pub machine_room: String,
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("an address").port()
 }
@@ -46,6 +46,7 @@ public_url = "http://127.0.0.1:{port}"
 [listen]
 address = "127.0.0.1:{port}"
 machine_room = "127.0.0.1:{machine_room}"
+drain_seconds = 0
 [database]
 url = "sqlite://{directory}/attache.db"
 [vault]
@@ -136,6 +137,10 @@ impl Drop for Serving {
 }
 
 impl Serving {
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.0);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a signal");
@@ -229,6 +234,7 @@ fn check_says_that_an_issuer_is_down_and_opens_no_database() {
     let output = place.run(&["check"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stdout).contains("issuers.down: "), "{}", text(&output.stdout));
+    assert!(!text(&output.stdout).contains("good"), "{}", text(&output.stdout));
     assert!(!place.path("attache.db").exists());
 }
 
@@ -293,10 +299,12 @@ fn apps_are_added_listed_and_taken_out_of_use() {
     assert!(said.contains(&format!("{}/connect/tickets/callback", place.public_url)), "{said}");
     let list = place.run(&["app", "list"]);
     let lines: Vec<&str> = succeeded(&list).lines().collect();
-    assert_eq!(
-        lines,
-        ["content-writer\tapproved\tconfig\tdown\tContent Writer", "tickets\tapproved\tcli\tdown\tTickets"]
-    );
+    let redirect_uri = |key: &str| format!("{}/connect/{key}/callback", place.public_url);
+    let listed = [
+        format!("content-writer\tapproved\tconfig\tdown\tContent Writer\t{}", redirect_uri("content-writer")),
+        format!("tickets\tapproved\tcli\tdown\tTickets\t{}", redirect_uri("tickets")),
+    ];
+    assert_eq!(lines, listed);
     assert!(refused(&place.run(&["app", "remove", "content-writer"])).contains("configuration file"));
     assert_eq!(refused(&place.run(&["app", "remove", "nothing"])), "There is no such app.\n");
     succeeded(&place.run(&["app", "remove", "tickets"]));

@@ -80,18 +80,20 @@ async fn the_same_person_in_another_browser_is_refused(#[values(Sqlite, Postgres
 
 #[rstest]
 #[tokio::test]
-async fn another_person_in_the_same_browser_is_refused(
+async fn another_person_in_the_same_browser_is_refused_and_both_are_named(
     #[values(Sqlite, Postgres)] database: Database,
-    #[values(EDITOR, READER)] next: &str,
 ) {
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     let callback = person.consent(&format!("/connect/{APP}"), EDITOR).await;
     let csrf = person.get("/account/connected-apps").await.csrf();
     person.post("/sign-out", &[("csrf", &csrf)]).await;
-    // Even the same person: what was begun belongs to the session that ended.
-    person.sign_in(next).await;
-    assert_refused(&person.get(callback.as_str()).await, 403);
+    person.sign_in(READER).await;
+    let page = person.get(callback.as_str()).await;
+    assert!(page.status == 403 && page.location().is_none(), "{}", page.text);
+    assert!(page.says("begun as editor@sandbox.test"), "{}", page.text);
+    assert!(page.says("signed in here as reader@sandbox.test"), "{}", page.text);
+    assert!(page.says("/sign-in?prompt=select_account"), "it asks which: {}", page.text);
     assert_nothing_connected(&world, 2).await;
 }
 
@@ -166,8 +168,6 @@ async fn an_app_that_waits_learns_that_the_person_declined(#[values(Sqlite, Post
 #[case(AuthorizationFault::WrongIss)]
 #[case(AuthorizationFault::NoIss)]
 #[case(AuthorizationFault::WrongState)]
-#[case(AuthorizationFault::Error("server_error"))]
-#[case(AuthorizationFault::Error("<script>alert(1)</script>"))]
 #[tokio::test]
 async fn an_answer_that_is_not_the_issuers_consent_connects_nothing(
     #[values(Sqlite, Postgres)] database: Database,
@@ -175,10 +175,26 @@ async fn an_answer_that_is_not_the_issuers_consent_connects_nothing(
 ) {
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
-    // Also with a way back to the app: only a plain "no" goes there.
+    // Also with a way back to the app: it is not sure who spoke.
     let path = format!("/connect/{APP}?redirect_uri={}&state=theirs", encode(REGISTERED));
     let authorize = person.ask_to_connect(&path).await;
     world.issuer.faults().authorization.next(fault);
+    let callback = person.agree(&authorize, EDITOR).await;
+    let page = person.get(callback.as_str()).await;
+    assert!(page.status == 400 && page.location().is_none(), "{}", page.text);
+    assert!(page.says(">Try again</a>"), "{}", page.text);
+    assert_nothing_connected(&world, 1).await;
+}
+
+#[rstest]
+#[case("server_error")]
+#[case("<script>alert(1)</script>")]
+#[tokio::test]
+async fn an_issuers_error_is_a_page_of_ours_where_no_app_waits(#[case] error: &'static str) {
+    let world = World::new(Sqlite).await;
+    let person = world.signed_in(EDITOR).await;
+    let authorize = person.ask_to_connect(&format!("/connect/{APP}")).await;
+    world.issuer.faults().authorization.next(AuthorizationFault::Error(error));
     let callback = person.agree(&authorize, EDITOR).await;
     let page = person.get(callback.as_str()).await;
     assert_refused(&page, 400);

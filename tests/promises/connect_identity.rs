@@ -34,6 +34,20 @@ async fn consenting_as_somebody_else_stores_nothing_and_returns_the_grant(
     let page = person.get(callback.as_str()).await;
     assert_eq!(page.status, 400);
     assert!(page.says("another account") && page.says("Nothing was stored"), "{}", page.text);
+    let came = if id_tokens { "reader@sandbox.test" } else { READER };
+    assert!(page.says("as editor@sandbox.test") && page.says(&format!("agreed as {came}")), "{}", page.text);
+    let kept = world.rows("ledger WHERE detail LIKE '%@sandbox.test%'").await;
+    assert_eq!(kept, 0, "the ledger outlives the people that it is about");
+    // Trying again asks which account is meant, though the issuer knows one already.
+    assert!(page.says(&format!("/connect/{APP}?prompt=select_account")), "{}", page.text);
+    let again = person.get(&format!("/connect/{APP}?prompt=select_account")).await;
+    let form = [("csrf", again.csrf()), ("prompt", again.field("prompt").expect("a prompt"))];
+    let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let asked = person.post(&format!("/connect/{APP}"), &form).await.location().expect("the issuer");
+    assert!(
+        asked.query_pairs().any(|(name, value)| name == "prompt" && value == "select_account"),
+        "{asked}"
+    );
     world.settle().await;
     assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (0, 0));
     assert_eq!(world.issuer.revocations(), 1);

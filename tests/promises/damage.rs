@@ -63,6 +63,7 @@ async fn a_damaged_row_is_named_its_callers_are_told_and_the_rest_goes_on(
     let (lines, troubles) = look(&world).await;
     assert_eq!(troubles, 1, "{lines:?}");
     assert!(lines[0].starts_with(&format!("connections.access_token of {damaged}: ")), "{lines:?}");
+    assert!(lines[0].ends_with("; the next refresh mends it"), "{lines:?}");
     // Its refresh token is whole, so the next refresh mends it.
     world.clock.advance(LIFETIME);
     world.access_token(&damaged).await;

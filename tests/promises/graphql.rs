@@ -245,3 +245,119 @@ async fn introspection_tells_the_shape_and_nothing_of_anybody(
         assert!(!said.contains(secret), "{secret}");
     }
 }
+
+/// `levels` fragments, each of which spreads the next one twice: 2^levels fields in a few hundred bytes.
+fn doubling(levels: usize, inner: &str) -> String {
+    let steps = (0..levels).map(|level| {
+        let next = level + 1;
+        format!("fragment f{level} on UserViewer {{ ...f{next} ...f{next} }}")
+    });
+    let last = format!("fragment f{levels} on UserViewer {{ {inner} }}");
+    format!("{{ _viewer {{ ...f0 }} }} {} {last}", steps.collect::<Vec<_>>().join(" "))
+}
+
+/// What must be refused before it costs anything.
+fn too_much() -> Vec<(&'static str, String)> {
+    let overlapping = (0..40).map(|level| {
+        let next = level + 1;
+        format!("fragment f{level} on UserViewer {{ user {{ id }} ...f{next} user {{ id }} ...f{next} }}")
+    });
+    let overlapping = overlapping.collect::<Vec<_>>().join(" ");
+    let unused = doubling(24, "id").replacen("...f0", "__typename", 1);
+    let nested = "{ _viewer ".repeat(6_000) + &"}".repeat(3_000);
+    let lists = format!("{{ _viewer(x: {}) {{ id }} }}", "[".repeat(60_000));
+    let types = format!("query($x: {}Int{}) {{ __typename }}", "[".repeat(20_000), "]".repeat(20_000));
+    let aliases = (0..190).map(|n| format!("a{n}:id")).collect::<Vec<_>>().join(" ");
+    vec![
+        ("fragments that double", doubling(24, "id")),
+        (
+            "fragments that overlap",
+            format!("{{ _viewer {{ ...f0 }} }} {overlapping} fragment f40 on UserViewer {{ id }}"),
+        ),
+        ("fragments that double and that nobody spreads", unused),
+        ("a fragment of itself", "{ _viewer { ...a } } fragment a on UserViewer { id ...a }".to_owned()),
+        (
+            "a ring",
+            "{ _viewer { ...a } } fragment a on UserViewer { ...b } fragment b on UserViewer { ...a }"
+                .to_owned(),
+        ),
+        ("fields in fields", nested),
+        ("lists in lists", lists),
+        ("types in types", types),
+        (
+            "many operations",
+            (0..60)
+                .map(|n| format!("query q{n} {{ {} }}", "__typename ".repeat(8)))
+                .collect::<Vec<_>>()
+                .concat(),
+        ),
+        ("aliases in fragments", doubling(2, &aliases)),
+        ("words", "# a ".repeat(1000) + "\n{ __typename }"),
+        ("projects", format!("{{ _viewer {{ ... on UserViewer {{ {} }} }} }}", projects(9))),
+    ]
+}
+
+fn projects(count: usize) -> String {
+    (0..count).map(|n| format!("p{n}: project(id: \"x\") {{ id }}")).collect::<Vec<_>>().join(" ")
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_small_query_that_grows_large_is_refused_at_once(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let token = world.access_token(&connection).await;
+    for (what, text) in too_much() {
+        let began = std::time::Instant::now();
+        let answer = query(&world, &token, &text).await;
+        assert_eq!(answer.status, 200, "{what}");
+        assert_eq!(
+            answer.body["errors"][0]["extensions"]["code"], "invalid_request",
+            "{what} {}",
+            answer.body
+        );
+        assert!(answer.body["data"].is_null(), "{what}");
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{what}");
+    }
+    assert_eq!(world.viewer(&token).await.status(), 200);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_query_gets_one_auth_token_however_it_is_spelt(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let token = world.access_token(&connection).await;
+    let inside = |environment: &str, more: &str| {
+        format!(
+            "{{ _viewer {{ ... on UserViewer {{ project(id: \"{PROJECT}\") {{ environment(id: \"master\") {{ {environment} }} }} }} }} }} {more}"
+        )
+    };
+    let one = "fragment t on Environment { authToken }";
+    let twice = [
+        inside("authToken authToken", ""),
+        inside("a: authToken b: authToken", ""),
+        inside("...t ...t", one),
+        inside("authToken ...t", one),
+        inside("... { authToken } ... on Environment { authToken }", ""),
+        inside("authToken @skip(if: false) authToken @include(if: true)", ""),
+        inside("name", "").replace(
+            "environment(id: \"master\") { name }",
+            "a: environment(id: \"master\") { authToken } b: environment(id: \"master\") { authToken }",
+        ),
+    ];
+    let handed = world.rows("content_tokens").await;
+    for text in twice {
+        let answer = query(&world, &token, &text).await;
+        assert_eq!(
+            answer.body["errors"][0]["extensions"]["code"], "invalid_request",
+            "{text} {}",
+            answer.body
+        );
+    }
+    assert_eq!(world.rows("content_tokens").await, handed);
+    for text in [inside("id name authToken", ""), inside("...t", one)] {
+        let answer = query(&world, &token, &text).await;
+        assert!(answer.body["errors"].is_null(), "{text} {}", answer.body);
+    }
+}

@@ -186,11 +186,7 @@ async fn a_wrong_id_token_connects_nothing_and_its_grant_is_returned(
     world.issuer.faults().id_token.next(fault);
     let page = person.get(callback.as_str()).await;
     assert_eq!(page.status, 400, "{}", page.text);
-    assert!(
-        page.says("Nothing was stored") && page.says(&format!("href=\"/connect/{APP}\"")),
-        "{}",
-        page.text
-    );
+    assert!(page.says("Nothing was stored") && page.says(&format!("href=\"/connect/{APP}")), "{}", page.text);
     world.settle().await;
     assert_eq!((world.rows("connections").await, world.issuer.live_refresh_tokens()), (0, 0));
 }

@@ -2,8 +2,6 @@
 //! page, not in the metrics; neither plain nor in another spelling.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::sync::{Arc, Mutex};
 
 use attache::operator::{self, Command};
 use attache::sandbox::fault::Fault;
@@ -14,45 +12,16 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use rstest::rstest;
 use serde_json::{Value, json};
 use sqlx::Row;
-use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
+use crate::logged::Log;
 use crate::person::Person;
 use crate::world::{APP, Database, EDITOR, LIFETIME, MASTER_KEY, Plan, Postgres, READER, Sqlite, World};
 
 /// Tells a process of its own which journey to make: only there can all threads write into one log.
 const ALONE: &str = "ATTACHE_TEST_LEAKS";
-
-/// Everything that was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a lock").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().expect("a lock")).into_owned()
-    }
-}
 
 /// Whatever must not be found, and what was shown to people and machines that did not ask for a token.
 #[derive(Default)]
@@ -83,19 +52,14 @@ impl Seen {
     }
 }
 
-/// The PKCE verifiers of the consents and sign-ins that are under way.
+/// The PKCE verifiers of the consents that are under way. Those of sign-ins no server keeps.
 async fn verifiers(world: &World, seen: &mut Seen) {
-    let tables = [
-        ("connect_attempts", "SELECT state_hash, verifier FROM connect_attempts"),
-        ("sign_in_attempts", "SELECT state_hash, verifier FROM sign_in_attempts"),
-    ];
-    for (table, sql) in tables {
-        for row in sqlx::query(sql).fetch_all(&world.app.db.pool).await.expect("a query") {
-            let (hash, sealed): (String, String) = (row.get(0), row.get(1));
-            let place = Place::new(table, "verifier", &hash, &[]);
-            let verifier = world.app.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
-            seen.secrets.insert(verifier.expose().to_owned());
-        }
+    let sql = "SELECT state_hash, verifier FROM connect_attempts";
+    for row in sqlx::query(sql).fetch_all(&world.app.db.pool).await.expect("a query") {
+        let (hash, sealed): (String, String) = (row.get(0), row.get(1));
+        let place = Place::new("connect_attempts", "verifier", &hash, &[]);
+        let verifier = world.app.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
+        seen.secrets.insert(verifier.expose().to_owned());
     }
 }
 
@@ -329,13 +293,14 @@ async fn make_and_judge(database: Database) {
     let filter = attache::log::filter("trace").expect("a directive");
     let layer = fmt::layer().with_writer(log.clone()).with_ansi(false);
     registry().with(filter).with(layer).init();
+    tracing::trace!("the lowest level is on");
     let any = ("kind = \"native\"", "kind = \"native\"\nidentity = \"any\"");
     let world = World::planned(database, Plan { replace: vec![any], ..Plan::default() }).await;
     let seen = journey(&world).await;
     assert!(seen.secrets.len() > 40 && seen.content_tokens == 2, "{}", seen.secrets.len());
     let log = log.text();
     assert!(log.contains("a consent was refused") && log.matches("answered").count() > 50, "{log}");
-    assert!(log.contains("DEBUG"), "the lowest levels are on: {log}");
+    assert!(log.contains("the lowest level is on"), "{log}");
     assert_without(&seen.secrets, &log, "the log");
     assert_without(&seen.secrets, &seen.pages, "a page");
     match database {

@@ -12,7 +12,8 @@ async fn ready(world: &World) -> (u16, Value) {
 }
 
 async fn metrics(world: &World) -> String {
-    let answer = world.http.get(format!("{}/metrics", world.machine_room)).send().await.expect("an answer");
+    let asked = world.http.get(format!("{}/metrics", world.machine_room));
+    let answer = asked.header("accept", "application/openmetrics-text").send().await.expect("an answer");
     let kind = answer.headers()["content-type"].to_str().expect("text").to_owned();
     assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"), "{kind}");
     answer.text().await.expect("text")
@@ -132,5 +133,30 @@ async fn the_public_listener_has_no_machine_room(#[values(Sqlite, Postgres)] dat
     for path in ["/", "/account/connected-apps", "/oauth/token", "/api/apps.auth.external.get"] {
         let url = format!("{}{path}", world.machine_room);
         assert_eq!(world.http.get(url).send().await.expect("an answer").status(), 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_format_that_is_asked_for() {
+    let world = World::new(Sqlite).await;
+    world.access_token(&world.connection().await).await;
+    let url = format!("{}/metrics", world.machine_room);
+    for (accept, open) in [
+        ("*/*", false),
+        ("text/plain;version=0.0.4", false),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2,*/*;q=0.1", true),
+        ("application/openmetrics-text;q=0.1,text/plain;q=0.9", false),
+        ("application/openmetrics-text;q=0", false),
+    ] {
+        let answer = world.http.get(&url).header("accept", accept).send().await.expect("an answer");
+        let kind = answer.headers()["content-type"].to_str().expect("a text").to_owned();
+        let text = answer.text().await.expect("a text");
+        let expected =
+            if open { "application/openmetrics-text; version=1.0.0" } else { "text/plain; version=0.0.4" };
+        assert!(kind.starts_with(expected), "{accept}: {kind}");
+        assert_eq!(text.ends_with("# EOF\n"), open, "{accept}");
+        let named =
+            if open { "# TYPE attache_hand_outs counter" } else { "# TYPE attache_hand_outs_total counter" };
+        assert!(text.contains(named), "{accept}: {text}");
     }
 }

@@ -2,16 +2,19 @@
 //! for it. Waiting for somebody else's server is no work.
 
 use attache::edge;
-use attache::load::Place;
+use attache::load::{Place, waiting_for};
 use attache::sandbox::fault::Fault;
 use attache::server::Limits;
 use attache::{App, router};
 use axum::Router;
+use axum::extract::Path;
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use reqwest::Response;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::person::Person;
 use crate::sockets::{Http2, PATIENCE, SHORT, connect, read, served, short, status};
@@ -128,34 +131,34 @@ async fn a_request_that_waits_for_a_hanging_issuer_takes_no_place(
 }
 
 /// A route that waits for somebody else, behind the same edge as all others.
-fn elsewhere(app: &App, hang: &tokio_util::sync::CancellationToken) -> Router {
-    let (app, hang) = (app.clone(), hang.clone());
-    let waits = move || {
-        let (app, hang) = (app.clone(), hang.clone());
+fn elsewhere(hang: &CancellationToken) -> Router {
+    let hang = hang.clone();
+    let waits = move |Path(whom): Path<String>| {
+        let hang = hang.clone();
         async move {
-            let _waiting = app.load.waiting();
+            let Ok(_waiting) = waiting_for(&whom) else { return StatusCode::SERVICE_UNAVAILABLE };
             // Two waits at once are one request that waits.
-            let _both = app.load.waiting();
+            let _both = waiting_for(&format!("{whom} too"));
             hang.cancelled().await;
-            "at last"
+            StatusCode::OK
         }
     };
-    Router::new().route("/elsewhere", get(waits))
+    Router::new().route("/elsewhere/{whom}", get(waits))
 }
 
 #[tokio::test]
 async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     let world = crowded(Sqlite, 64).await;
-    let hang = tokio_util::sync::CancellationToken::new();
-    let waiting = elsewhere(&world.app, &hang).layer(edge::layer(&world.app));
+    let hang = CancellationToken::new();
+    let waiting = elsewhere(&hang).layer(edge::layer(&world.app));
     // Long enough for six hundred to be heard on a busy machine.
     let long = PATIENCE * 3;
     let limits =
-        Limits { header: long, body: long, answer: long, idle: long, request: long, connections: 1000 };
+        Limits { header: long, body: long, answer: long, idle: long, request: long, ..Limits::default() };
     let served = served(waiting.merge(router(world.app.clone())), limits).await;
     let url = format!("http://{}", served.address);
     let all: Vec<_> =
-        (0..600).map(|_| tokio::spawn(world.http.get(format!("{url}/elsewhere")).send())).collect();
+        (0..600).map(|n| tokio::spawn(world.http.get(format!("{url}/elsewhere/{}", n % 3)).send())).collect();
     until("six hundred wait", async || world.app.load.waiting_now() == 600).await;
     assert_eq!(world.app.load.working_now(), 0);
     for _ in 0..50 {
@@ -170,21 +173,31 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
 }
 
 #[tokio::test]
-async fn there_is_an_end_to_waiting_too() {
+async fn there_is_an_end_to_waiting_for_one_and_for_all_and_nobody_else_is_turned_away_for_it() {
     let world = crowded(Sqlite, 2).await;
-    let hang = tokio_util::sync::CancellationToken::new();
+    let hang = CancellationToken::new();
     let limits = Limits { request: PATIENCE * 3, ..short() };
-    let served = served(elsewhere(&world.app, &hang).layer(edge::layer(&world.app)), limits).await;
-    let mut clients = Vec::new();
-    for _ in 0..32 {
+    let routes = elsewhere(&hang).layer(edge::layer(&world.app)).merge(router(world.app.clone()));
+    let served = served(routes, limits).await;
+    let ask = async |whom: usize| {
         let mut stream = connect(&served.address).await;
-        stream.write_all(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a write");
-        clients.push(stream);
+        let head = format!("GET /elsewhere/{whom} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.expect("a write");
+        stream
+    };
+    let mut clients = Vec::new();
+    for number in 0..32 {
+        if number % 8 == 0 && number > 0 {
+            // As many as may wait for that one by now.
+            until("they wait", async || world.app.load.waiting_now() == number).await;
+            assert_eq!(status(&read(&mut ask(number / 8 - 1).await).await), Some("503"));
+        }
+        clients.push(ask(number / 8).await);
     }
     until("as many wait as may", async || world.app.load.waiting_now() == 32).await;
-    let mut refused = connect(&served.address).await;
-    refused.write_all(b"GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("a write");
-    assert_eq!(status(&read(&mut refused).await), Some("503"));
+    assert_eq!(status(&read(&mut ask(9).await).await), Some("503"));
+    let other = world.http.get(format!("http://{}/", served.address)).send().await.expect("an answer");
+    assert_eq!(other.status(), 200);
     // Whoever hangs up waits no longer.
     drop(clients);
     until("nobody waits", async || world.app.load.waiting_now() == 0).await;

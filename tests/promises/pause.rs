@@ -43,14 +43,14 @@ async fn a_person_pauses_an_app_and_lets_it_go_on(#[values(Sqlite, Postgres)] da
     assert_eq!(world.get(&connection).await["state"], "paused");
     assert_eq!(told(&world, &connection).await, [json!(true), json!(true)]);
     let page = person.get(&path).await;
-    assert!(page.says("Paused by you") && page.says(">Let it go on</button>"), "{}", page.text);
+    assert!(page.says("Paused by you") && page.says(">Resume</button>"), "{}", page.text);
     assert!(page.says("You paused this app.") && page.says("Stop access"), "{}", page.text);
     assert!(person.get("/account/connected-apps").await.says("Paused by you"));
     press(&person, &connection, "resume").await;
     world.access_token(&connection).await;
     assert_eq!(told(&world, &connection).await, [Value::Null, Value::Null]);
     let page = person.get(&path).await;
-    assert!(page.says("You let this app go on.") && page.says("Active"), "{}", page.text);
+    assert!(page.says("You resumed this app.") && page.says("Active"), "{}", page.text);
     assert_eq!(world.issuer.refreshes(), 0);
     // What is paused can be stopped for good.
     press(&person, &connection, "pause").await;

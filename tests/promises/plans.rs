@@ -120,7 +120,7 @@ const GROWING: [&str; 9] = [
     "accounts",
     "sessions",
     "connect_attempts",
-    "sign_in_attempts",
+    "used_sign_ins",
     "connections",
     "vault_keys",
     "content_tokens",
@@ -176,9 +176,7 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
         assert!(!reads_all(&plan, &read), "{text}\n{plan:#?}");
         seen.extend(tables);
     }
-    for table in
-        ["vault_keys", "sessions", "connect_attempts", "sign_in_attempts", "content_tokens", "outbox"]
-    {
+    for table in ["vault_keys", "sessions", "connect_attempts", "used_sign_ins", "content_tokens", "outbox"] {
         assert!(seen.contains(&table), "{table} was not asked for: {seen:?}");
     }
 }

@@ -263,3 +263,23 @@ async fn a_standby_that_had_everything_puts_nothing_in_doubt_and_one_that_had_no
     replicas::beat(&world.app).await.expect("a beat");
     assert_eq!(world.status(&connection).await, "in_doubt");
 }
+
+#[rstest]
+#[case(Sqlite, &["PostgreSQL", "server", "timeline", "database.url"])]
+#[case(Postgres, &["SQLite", ".mark", "file beside"])]
+#[tokio::test]
+async fn the_status_of_a_copy_speaks_of_this_kind_of_database(
+    #[case] database: Database,
+    #[case] of_the_other: &[&str],
+) {
+    let world = World::new(database).await;
+    world.connection().await;
+    let mut said = ask(&world.app, Command::RestoreStatus).await.lines;
+    said.extend(ask(&world.app, Command::MarkRestored).await.lines);
+    said.extend(ask(&world.app, Command::RestoreStatus).await.lines);
+    said.extend(ask(&world.app, Command::UseRestored).await.lines);
+    let said = said.join("\n");
+    for word in of_the_other {
+        assert!(!said.contains(word), "{word}: {said}");
+    }
+}

@@ -75,12 +75,13 @@ async fn the_request_to_the_issuer_is_bound_and_holds_no_secret() {
 #[tokio::test]
 async fn a_planted_cookie_is_worth_nothing_after_sign_in(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
-    let attacker = Person::new(&world);
-    attacker.get("/sign-in").await;
+    // Nobody has a session before they sign in, so it is one that is signed in already.
+    let attacker = world.signed_in(READER).await;
     let planted = attacker.cookie("attache").expect("a session");
     let victim = Person::new(&world);
     victim.set_cookie("attache", &planted);
-    victim.sign_in(EDITOR).await;
+    let callback = victim.sign_in_up_to_the_callback(EDITOR, "/sign-in?prompt=login").await;
+    assert_eq!(victim.get(callback.as_str()).await.status, 303);
     assert_ne!(victim.cookie("attache").as_deref(), Some(planted.as_str()));
     assert!(!is_nobody(&victim).await);
     attacker.set_cookie("attache", &planted);
@@ -88,7 +89,7 @@ async fn a_planted_cookie_is_worth_nothing_after_sign_in(#[values(Sqlite, Postgr
     // Nor is an id of the attacker's own making ever used.
     let stranger = Person::new(&world);
     stranger.set_cookie("attache", "AAAAAAAAAAAAAAAAAAAAAA");
-    stranger.get("/sign-in").await;
+    stranger.sign_in(EDITOR).await;
     assert_ne!(stranger.cookie("attache").as_deref(), Some("AAAAAAAAAAAAAAAAAAAAAA"));
 }
 

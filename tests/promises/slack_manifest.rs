@@ -109,7 +109,7 @@ async fn an_imported_provider_is_connected_and_handed_out(
     assert!(lines.iter().any(|line| line.contains(&world.url("/connect/hygraph/callback"))), "{lines:?}");
     let person = world.signed_in(EDITOR).await;
     let page = person.get("/connect/hygraph").await;
-    assert!(page.says("Create content") && page.says("Continue to Hygraph"), "{}", page.text);
+    assert!(page.says("Create content") && page.says("Continue to <bdi>Hygraph</bdi>"), "{}", page.text);
     let authorize = person.ask_to_connect("/connect/hygraph").await;
     let asked: BTreeMap<_, _> = authorize.query_pairs().into_owned().collect();
     let expected = [

@@ -24,6 +24,7 @@ pub fn short() -> Limits {
         idle: SHORT,
         request: Duration::from_secs(2),
         connections: 100,
+        ..Limits::default()
     }
 }
 

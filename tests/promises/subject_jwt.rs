@@ -5,6 +5,7 @@ use rstest::rstest;
 
 use crate::connect_identity::anybodys;
 use crate::elsewhere;
+use crate::logged::Log;
 use crate::world::{APP, Database, EDITOR, Postgres, READER, Sqlite, World};
 
 /// Whether both wires that take one take this one.
@@ -124,4 +125,49 @@ async fn only_an_access_token_that_says_when_it_was_issued_is_a_subject(
     for _ in 0..2 {
         assert_eq!(taken(&world, &token).await, good, "also when it is remembered");
     }
+}
+
+#[rstest]
+#[tokio::test]
+async fn why_a_subject_token_is_refused_stands_in_the_log_and_the_token_does_not(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let person = world.signed_in(EDITOR).await;
+    let before = elsewhere::tokens(&world, EDITOR).await.access;
+    world.clock.advance(600);
+    let connection = person.connect(APP).await;
+    let now = elsewhere::tokens(&world, EDITOR).await.access;
+    let stranger = elsewhere::tokens_of_a_stranger(&world, EDITOR).await.access;
+    let foreign = elsewhere::tokens_for(&world, "https://another.example/", EDITOR).await.access;
+    let other = elsewhere::tokens(&world, READER).await.access;
+    let handed_out = world.access_token(&connection).await;
+    let (log, _guard) = Log::of_this_thread();
+    let refused = async |kind: &str, token: &str, why: &str| {
+        let before = log.text().len();
+        let kind = format!("urn:{kind}");
+        let answer = world.exchange(&[("subject_token", token), ("subject_token_type", &kind)]).await;
+        let (status, body) = (answer.status(), answer.text().await.expect("text"));
+        assert_eq!(status, 400, "{why}: {body}");
+        assert!(!body.contains(why), "the caller is not told: {body}");
+        let said = log.text()[before..].to_owned();
+        assert!(said.contains("INFO") && said.contains(why), "{why}: {said}");
+        assert!(!said.contains(token) && !said.contains(token.rsplit('.').next().expect("a part")), "{said}");
+    };
+    let jwt = "ietf:params:oauth:token-type:access_token";
+    let id = "attache:params:oauth:token-type:connection";
+    refused(jwt, "opaque-and-unknown", "nor a JWT").await;
+    refused(jwt, &stranger, "no app here has the client of its `azp` or `client_id`").await;
+    refused(jwt, &foreign, "no `aud` of it is among the app's accepted_audiences").await;
+    refused(jwt, &other, "nobody has connected the app as its `sub`").await;
+    refused(jwt, &before, "it is from before the person connected").await;
+    refused(id, "Et00000000000000000000000000", "there is no such connection").await;
+    world.issuer.faults().access_token.next(AccessTokenFault::NoIat);
+    let dateless = elsewhere::tokens(&world, EDITOR).await.access;
+    refused(jwt, &dateless, "`iat`").await;
+    person.stop(&connection).await;
+    world.settle().await;
+    refused(jwt, &handed_out, "a subject token was refused").await;
+    refused(jwt, &now, "nobody has connected the app").await;
+    refused(id, &connection, "it has ended").await;
 }

@@ -88,11 +88,12 @@ fn what_nobody_sees_in_a_secrets_file_is_named(#[case] content: &str, #[case] wo
 }
 
 #[tokio::test]
-async fn on_loopback_the_sessions_cookie_is_of_its_port_alone() {
+async fn on_loopback_our_cookies_are_of_their_port_alone() {
     let world = World::new(Sqlite).await;
     let answer = world.http.get(world.url("/sign-in")).send().await.expect("an answer");
     let cookies: Vec<_> =
         answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().expect("text")).collect();
     let port = world.public_url.rsplit(':').next().expect("a port");
-    assert!(cookies.iter().any(|cookie| cookie.starts_with(&format!("attache-{port}="))), "{cookies:?}");
+    let ours = |cookie: &&str| cookie.starts_with(&format!("attache-{port}-sign-in-"));
+    assert!(!cookies.is_empty() && cookies.iter().all(ours), "{cookies:?}");
 }

@@ -49,7 +49,7 @@ async fn an_operator_is_shown_what_was_asked_and_answered(#[values(Sqlite, Postg
     }
     assert!(text.contains("hint      The client id or secret is wrong"), "{text}");
     let failed = text.find("refresh_failed").expect("the newest");
-    assert!(failed < text.find(" refreshed\n").expect("the one before"), "{text}");
+    assert!(failed < text.find(" refreshed: ").expect("the one before"), "{text}");
 }
 
 #[rstest]
@@ -89,11 +89,7 @@ async fn a_code_that_brought_no_tokens_is_in_the_ledger_with_its_reason(
 #[case::lost(Fault::DropAfterProcessing, "its answer did not reach us", "Checking")]
 #[case::away(Fault::status(503), "could not renew the access just now", "Checking")]
 #[case::refused(Fault::oauth(401, "invalid_client"), "whoever runs this site must correct them", "")]
-#[case::dead(
-    Fault::oauth(400, "invalid_grant"),
-    "the permission was ended at the other service",
-    "Reconnect"
-)]
+#[case::dead(Fault::oauth(400, "invalid_grant"), "the access was ended there", "Reconnect")]
 #[tokio::test]
 async fn the_page_says_in_one_sentence_what_is_wrong_and_what_comes_next(
     #[values(Sqlite, Postgres)] database: Database,

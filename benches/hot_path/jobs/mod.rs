@@ -4,6 +4,7 @@ pub mod constant;
 pub mod exchange;
 pub mod get;
 pub mod hand_out;
+pub mod stop;
 
 use std::fmt::Write as _;
 use std::ops::Range;

@@ -2,6 +2,7 @@
 
 pub mod due;
 mod durable;
+pub mod hung;
 pub mod overload;
 pub mod rounds;
 pub mod slow_clients;

@@ -3,7 +3,7 @@
 
 use super::{issuer_fault, kept};
 use crate::App;
-use crate::account::{self, Account};
+use crate::account::{self, Account, sign_in};
 use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
 use crate::clock::Timestamp;
 use crate::connection::consent::{Allowed, Choice};
@@ -24,7 +24,7 @@ use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
-use crate::secret::{TokenHash, random_id};
+use crate::secret::{Token, TokenHash, random_id};
 use crate::vault::Purpose;
 
 /// What came of a grant.
@@ -99,19 +99,22 @@ impl Grant {
         {
             return Err(ConnectFault::ScopeMismatch.into());
         }
-        let identity = self.identity(tokens).await.map_err(|fault| issuer_fault(third_party, fault))?;
+        let (identity, shown) =
+            self.identity(tokens).await.map_err(|fault| issuer_fault(third_party, fault))?;
         let own = identity.issuer == self.account.issuer && identity.subject == self.account.subject;
         if third_party.identity_rule == IdentityRule::Same && !own {
-            return Err(ConnectFault::OtherIdentity.into());
+            let came = shown.unwrap_or_else(|| identity.subject.clone());
+            return Err(ConnectFault::OtherIdentity { expected: self.account.in_words(), came }.into());
         }
         Ok(identity)
     }
 
     /// Who consented: the verified ID token; else the identity endpoint; else a verified access token; else
-    /// nobody's name.
-    async fn identity(&self, tokens: &TokenSet) -> Result<ExternalIdentity, IssuerFault> {
+    /// nobody's name. And what to call them, where the ID token says.
+    async fn identity(&self, tokens: &TokenSet) -> Result<(ExternalIdentity, Option<String>), IssuerFault> {
         let (app, issuer) = (&self.app, &self.third_party.issuer);
-        let named = |subject: String| ExternalIdentity { issuer: issuer.external_name(), subject };
+        let named =
+            |subject: String| (ExternalIdentity { issuer: issuer.external_name(), subject }, None::<String>);
         let client_id = &self.third_party.client_id;
         let id_token = match &tokens.id_token {
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
@@ -126,11 +129,17 @@ impl Grant {
             let claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
             account::claims::follow(app, &self.account.id, &issuer.external_name(), &claims).await;
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
-            return Ok(named(subject.to_owned()));
+            let answered = [&tokens.access_token, &tokens.refresh_token, &tokens.id_token];
+            let answered: Vec<&str> =
+                answered.into_iter().filter_map(Member::token).map(Token::expose).collect();
+            let shown =
+                ["email", "name"].into_iter().find_map(|name| sign_in::shown(&claims, name, &answered));
+            return Ok((named(subject.to_owned()).0, shown));
         }
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
-        if let Some(config) = &self.third_party.identity_config {
-            return identify(&app.issuers, config, access_token).await.map(named);
+        let identity_config = self.third_party.identity_config.clone().or_else(|| issuer.identity_config());
+        if let Some(config) = identity_config {
+            return identify(&app.issuers, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&app.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
@@ -242,7 +251,8 @@ impl Grant {
 
     /// What is stored beside the tokens.
     fn consent(&self, tokens: &TokenSet, renewed: Option<&Connection>, now: Timestamp) -> Consented<'_> {
-        let life = self.third_party.issuer.profile.refresh_life_seconds;
+        let life = self.third_party.issuer.profile.refresh_life_seconds.map(i64::from);
+        let life = [life, tokens.refresh_expires_in].into_iter().flatten().min();
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.token().is_some());
         // What was chosen for one connection is not meant for another that is there already.
@@ -253,7 +263,7 @@ impl Grant {
             requested: &self.attempt.scopes,
             expires_at: choice.lasts.end(renewed.and_then(|renewed| renewed.consent_expires_at), now),
             allowed: choice.places.over(renewed.map_or(&Allowed::default(), |renewed| &renewed.allowed)),
-            refresh_expires_at: life.map(|seconds| now.plus(i64::from(seconds))),
+            refresh_expires_at: life.map(|seconds| now.plus(seconds)),
         }
     }
 

@@ -139,8 +139,7 @@ pub async fn decide(
         decided.map(|stored| stored.map(completed))
     };
     // As with a consent: a closed browser loses nothing.
-    let decided = app.tasks.spawn(deciding).await;
-    decided.unwrap_or_else(|_| Err(Error::Internal("The decision could not be carried out.".to_owned())))
+    app.see_through(&third_party.issuer.external_name(), deciding).await
 }
 
 /// Gives back to the issuer what nobody decided about in time, and what a crash left undecided: each in a task of its own,
@@ -250,6 +249,7 @@ fn open(
         expires_in: tokens.expires_at.map(|at| Timestamp::from_unix(at).seconds_from(now)),
         scope: tokens.scope.as_deref().map(Scopes::lenient),
         id_token: Member::Absent,
+        refresh_expires_in: None,
     };
     let grant = Grant {
         app: app.clone(),

@@ -38,17 +38,21 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::Frozen if line.actor == OPERATOR => "An administrator held this app.".to_owned(),
         Action::Frozen => "You paused this app.".to_owned(),
         Action::Unfrozen if line.actor == OPERATOR => "An administrator let this app go on.".to_owned(),
-        Action::Unfrozen => "You let this app go on.".to_owned(),
+        Action::Unfrozen => "You resumed this app.".to_owned(),
         Action::RevokeConfirmed => format!("{issuer} confirmed that it is stopped."),
-        Action::ConnectRefused
-        | Action::SignedIn
-        | Action::SignedOut
-        | Action::KeyCreated
-        | Action::KeyRevoked
-        | Action::MassRevokeBegun
-        | Action::MassRevokeEnded
-        | Action::AccountDeleted
-        | Action::AccountErased => "Something about this connection changed.".to_owned(),
+        Action::ConnectRefused => {
+            format!("You agreed at {issuer}, and it could not be used. Nothing was changed.")
+        }
+        Action::SignedIn => "You signed in here.".to_owned(),
+        Action::SignedOut => "You signed out here.".to_owned(),
+        Action::KeyCreated => format!("An administrator gave {caller} a key."),
+        Action::KeyRevoked => format!("An administrator took a key from {caller}."),
+        Action::MassRevokeBegun => {
+            "An administrator began to stop many apps, this one among them.".to_owned()
+        }
+        Action::MassRevokeEnded => "An administrator has stopped many apps, this one among them.".to_owned(),
+        Action::AccountDeleted => "The account was deleted.".to_owned(),
+        Action::AccountErased => "What was left of the deleted account was removed.".to_owned(),
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }

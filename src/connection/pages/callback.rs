@@ -4,9 +4,10 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::Method;
 use axum::response::Response;
 
+use super::to_app;
 use crate::App;
 use crate::connection::complete::grant::Outcome;
-use crate::connection::complete::{Completed, complete};
+use crate::connection::complete::{Completed, Ended, complete};
 use crate::connection::start::app_to_connect;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::Callback;
@@ -27,27 +28,27 @@ pub async fn callback(
     let third_party = app_to_connect(&app, &key).await?;
     let malformed = |_| {
         let sentence = "The answer was not one that an authorization service gives.".to_owned();
-        PageFailure::of_connecting(ConnectFault::Issuer(sentence).into(), &key)
+        to_app::failed(ConnectFault::Issuer(sentence).into(), &third_party, format!("/connect/{key}"), None)
     };
     let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
-    let completed = complete(&app, &signed_in.account, &signed_in.binding, third_party, callback).await;
-    match completed {
-        Ok(completed) => Ok(see_other(&onward(&completed, &key))),
-        Err(ended) => match (&ended.error, ended.return_to_app) {
-            // The app that sent the person learns that they declined, as an authorization server would tell it.
-            (Error::ConnectFailed(ConnectFault::Denied), Some(back)) => {
-                Ok(see_other(back.with("error", "access_denied").as_str()))
-            }
-            _ => Err(PageFailure::of_connecting(ended.error, &key)),
-        },
+    let completed = complete(&app, &signed_in.account, &signed_in.binding, &third_party, callback).await;
+    let Ended { error, return_to_app, connection_id } = match completed {
+        Ok(completed) => return Ok(see_other(&onward(&completed, &key))),
+        Err(ended) => ended,
+    };
+    let back = return_to_app.as_ref();
+    if let Some(told) = to_app::with_error(&error, back) {
+        return Ok(see_other(told.as_str()));
     }
+    let again = to_app::connect_link(&key, connection_id.as_deref(), back);
+    Err(to_app::failed(error, &third_party, again, back))
 }
 
 /// Where the person goes on.
 pub(super) fn onward(completed: &Completed, app_key: &str) -> String {
     match (&completed.outcome, &completed.return_to_app) {
         (Outcome::Kept(state), _) => format!("/connect/{app_key}/identity/{}", state.as_str()),
-        (Outcome::Stored(id), Some(back)) => back.with("connection", id).into(),
+        (Outcome::Stored(id), Some(back)) => back.with(&[("connection", id)]).into(),
         (Outcome::Stored(id), None) => format!("/account/connected-apps?connected={id}"),
     }
 }

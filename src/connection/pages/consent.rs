@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::choice::{Choices, Chosen, reached};
-use super::{home_page, permissions};
+use super::{home_page, permissions, to_app};
 use crate::App;
 use crate::app::pages::face;
 use crate::app::{IdentityRule, ThirdPartyApp};
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
-use crate::web::view::{Environment, Face, HomePage, Page, Permission, Time};
+use crate::web::view::{Environment, Face, HomePage, Page, Permissions, Time};
 use crate::web::{SignedInBrowser, encode, html, take_to};
 
 /// Who asks for what. Shown only to a signed-in person.
@@ -33,7 +33,7 @@ struct ConsentPage {
     /// The app's own text, shown as theirs.
     description: Option<String>,
     home_page: Option<HomePage>,
-    permissions: Vec<Permission>,
+    permissions: Permissions,
     choices: Choices,
     /// Those where there is nothing to choose; may be empty.
     environments: Vec<Environment>,
@@ -59,6 +59,8 @@ pub struct Link {
     state: Option<String>,
     /// Present where the person wants less: then only the scopes that are named by `may-…` are kept.
     narrow: Option<String>,
+    /// What the issuer is to ask, whoever it knows already.
+    prompt: Option<String>,
     #[serde(flatten)]
     more: BTreeMap<String, String>,
 }
@@ -94,6 +96,7 @@ impl Link {
             return_to_app: back.transpose()?,
             choice,
             narrow: self.kept(),
+            prompt: self.prompt.as_deref().and_then(|word| word.parse().ok()),
         })
     }
 
@@ -103,6 +106,7 @@ impl Link {
             ("redirect_uri", &self.redirect_uri),
             ("state", &self.state),
             ("narrow", &self.narrow),
+            ("prompt", &self.prompt),
         ];
         let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
         let kept = self.more.iter().filter(|(name, _)| name.starts_with(KEPT));
@@ -136,7 +140,7 @@ pub async fn show(
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
     let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
     let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
-    let cancel = wish.return_to_app.as_ref().map(|back| back.with("error", "access_denied").to_string());
+    let cancel = wish.return_to_app.as_ref().map(|back| back.with(&[("error", "access_denied")]).to_string());
     let page = ConsentPage {
         page: signed_in.browser.page(format!("Connect {}", third_party.name)),
         app: face(&third_party),
@@ -174,12 +178,16 @@ pub async fn go_on(
     let SignedInBrowser { account, binding, .. } = form.signed_in;
     let third_party = app_to_connect(&app, &key).await?;
     let Answer { link, chosen } = form.fields;
+    let here = format!("/connect/{key}{}", link.query());
+    app.limits
+        .admit_connect(&account.id)
+        .map_err(|error| to_app::failed(error, &third_party, here.clone(), None))?;
     let open = content::open_environments(&app, &third_party.key, &account).await?;
     let wish = link.wish(&third_party)?;
     let before = renewed(&app, &account, &third_party, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
     let wish = Wish { choice, ..wish };
     let url = start(&app, &account, &binding, &third_party, &wish).await;
-    let url = url.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    let url = url.map_err(|error| to_app::failed(error, &third_party, here, wish.return_to_app.as_ref()))?;
     Ok(take_to(&url, &third_party.issuer.name))
 }

@@ -28,7 +28,7 @@ use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::web::failure::PageFailure;
 use crate::web::forms::Asked;
-use crate::web::view::{Environment, Face, HomePage, Page, Permission, State as StateInWords, Time};
+use crate::web::view::{Environment, Face, HomePage, Page, Permissions, State as StateInWords, Time};
 use crate::web::{SignedInBrowser, html};
 
 /// One connection: what it may do, what it did, how to stop it.
@@ -45,13 +45,13 @@ struct ConnectedAppPage {
     /// The way into a pause, or out of it; absent once it is over.
     pause: Option<Pause>,
     ending: Ending,
-    permissions: Vec<Permission>,
+    permissions: Permissions,
     /// Asked for at the last consent, and not granted.
-    not_given: Vec<Permission>,
+    not_given: Permissions,
     /// What the app asks for by now, and never asked this person for.
-    wants_more: Vec<Permission>,
+    wants_more: Permissions,
     /// What it could do without; empty where there is nothing to choose from.
-    narrow: Vec<Permission>,
+    narrow: Permissions,
     /// Where the person consents anew.
     connect: String,
     connection_id: String,
@@ -259,7 +259,7 @@ pub async fn show(
         page: signed_in.browser.page(third_party.name.clone()),
         app: face(&third_party),
         issuer_name: third_party.issuer.name.clone(),
-        state: state(connection.status, standing, &third_party.issuer.name),
+        state: state(connection.status, connection.cause, standing, &third_party.issuer.name),
         trouble: trouble::sentence(&connection, standing, &third_party.issuer.name, now),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
         pause: connection.is_live().then(|| Pause {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::callback::onward;
+use super::to_app;
 use crate::App;
 use crate::app::pages::face;
 use crate::connection::complete::kept::{Decision, decide, question};
@@ -43,7 +44,8 @@ pub async fn show(
     let third_party = app_to_connect(&app, &key).await?;
     let state = named(&name)?;
     let asked = question(&app, &signed_in.account, &signed_in.binding, &third_party, &state).await;
-    let asked = asked.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    let asked =
+        asked.map_err(|error| to_app::failed(error, &third_party, format!("/connect/{key}"), None))?;
     let account = &signed_in.account;
     let nobody = || "an account without a name".to_owned();
     let page = IdentityPage {
@@ -77,7 +79,8 @@ pub async fn answer(
     let third_party = app_to_connect(&app, &key).await?;
     let state = named(&name)?;
     let decided = decide(&app, &account, &binding, &third_party, &state, form.fields.decision).await;
-    let decided = decided.map_err(|error| PageFailure::of_connecting(error, &key))?;
+    let decided =
+        decided.map_err(|error| to_app::failed(error, &third_party, format!("/connect/{key}"), None))?;
     let Some(completed) = decided else { return Ok(see_other("/account/connected-apps")) };
     let place = onward(&completed, &key);
     Ok(match Url::parse(&place) {

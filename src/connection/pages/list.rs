@@ -151,7 +151,7 @@ fn row(listed: Listed, freezes: &[Freeze], account: &Account, now: Timestamp) ->
     let reconnect = listed.status == Status::NeedsReconnect;
     ConnectedApp {
         face: face_of(&listed.app_key, &listed.app_name, listed.has_logo),
-        state: state(listed.status, standing, &listed.issuer_name),
+        state: state(listed.status, listed.cause, standing, &listed.issuer_name),
         connected: Time::of(listed.connected_at, now),
         last_used: listed.last_used_at.map(|at| Time::of(at, now)),
         identity: listed.external.in_words(account),

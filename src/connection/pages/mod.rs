@@ -13,6 +13,7 @@ mod receipt_in_words;
 mod revoke;
 mod stop_all;
 mod store;
+mod to_app;
 mod trouble;
 
 use axum::Router;
@@ -21,10 +22,10 @@ use axum::routing::{get, post};
 use crate::App;
 use crate::app::ThirdPartyApp;
 use crate::issuer::scope::{Scopes, describe};
-use crate::web::view::{HomePage, Permission, State};
+use crate::web::view::{HomePage, Permission, Permissions, State};
 
 use super::freeze::Standing;
-use super::state::Status;
+use super::state::{Cause, Status};
 
 pub fn router() -> Router<App> {
     Router::new()
@@ -41,42 +42,34 @@ pub fn router() -> Router<App> {
 }
 
 /// How a connection is, in a person's words.
-fn state(status: Status, standing: Standing, issuer: &str) -> State {
+fn state(status: Status, cause: Option<Cause>, standing: Standing, issuer: &str) -> State {
+    let needs_you = || State::NeedsYou { why: trouble::why_you(cause, issuer) };
     let issuer = issuer.to_owned();
     match (status, standing) {
-        (Status::NeedsReconnect, _) => State::NeedsYou { issuer },
+        (Status::NeedsReconnect, _) => needs_you(),
         (Status::Revoking, _) | (_, Standing::Ending) => State::Stopping { issuer },
         (Status::Revoked, _) => State::Stopped,
         (_, Standing::Held) => State::Held,
         (_, Standing::PausedByYou) => State::PausedByYou,
-        (status, Standing::Free) => undisturbed(status, issuer),
-    }
-}
-
-fn undisturbed(status: Status, issuer: String) -> State {
-    match status {
-        Status::Active | Status::Refreshing => State::Active,
-        Status::InDoubt | Status::Backoff => State::Checking { issuer },
-        Status::Misconfigured => State::OperatorsTurn,
-        Status::NeedsReconnect => State::NeedsYou { issuer },
-        Status::Revoking => State::Stopping { issuer },
-        Status::Revoked => State::Stopped,
+        (Status::Active | Status::Refreshing, Standing::Free) => State::Active,
+        (Status::InDoubt | Status::Backoff, Standing::Free) => State::Checking { issuer },
+        (Status::Misconfigured, Standing::Free) => State::OperatorsTurn,
     }
 }
 
 /// Each scope as a line for people, compared with what there was before.
-fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes, before: &Scopes) -> Vec<Permission> {
+fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes, before: &Scopes) -> Permissions {
     let descriptions = &third_party.issuer.scope_descriptions;
     let permission = |scope: &str| Permission {
         line: describe(scope, descriptions),
         is_new: !before.contains(scope),
         name: scope.to_owned(),
     };
-    scopes.gravest_first().map(permission).collect()
+    Permissions::of(scopes.gravest_first().map(permission))
 }
 
 /// The home page, its host as it is on the wire.
 fn home_page(third_party: &ThirdPartyApp) -> Option<HomePage> {
-    let url = third_party.home_page.as_ref()?;
+    let url = third_party.home_page.as_ref().filter(|url| crate::app::is_web(url))?;
     Some(HomePage { href: url.to_string(), host: url.host_str()?.to_owned() })
 }

@@ -23,8 +23,10 @@ pub async fn revoke(
     let account = form.signed_in.account;
     let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
     match connection::revoke::revoke(&app, &connection, &account.id).await {
+        Ok(telling) => telling.for_a_second(&connection.external.issuer).await,
         // Pressed twice: it is stopped, which is what was asked.
-        Ok(()) | Err(Error::ConnectionNotFound) => Ok(see_other(&format!("/account/connected-apps/{id}"))),
-        Err(error) => Err(error.into()),
+        Err(Error::ConnectionNotFound) => {}
+        Err(error) => return Err(error.into()),
     }
+    Ok(see_other(&format!("/account/connected-apps/{id}")))
 }

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use crate::clock::Timestamp;
 use crate::connection::selection::Use;
-use crate::connection::state::Status;
+use crate::connection::state::{Cause, Status};
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
 use crate::db::{Db, moment, named};
@@ -15,6 +15,7 @@ use crate::db::{Db, moment, named};
 pub struct Listed {
     pub id: String,
     pub status: Status,
+    pub cause: Option<Cause>,
     app_id: String,
     issuer_id: String,
     pseudonym: Option<String>,
@@ -118,7 +119,7 @@ pub async fn list(
     let keys = merged(&ranges(apps, after), WITHIN, ACROSS, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
     let select = AssertSqlSafe(format!(
-        "SELECT c.id, c.status, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
+        "SELECT c.id, c.status, c.cause, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
             a.key AS app_key, a.name AS app_name, CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
             i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at, \
             c.pseudonym, c.account_pseudonym \
@@ -184,6 +185,7 @@ fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
     Ok(Listed {
         id: row.try_get("id")?,
         status: named(row, "status")?,
+        cause: row.try_get::<Option<String>, _>("cause")?.and_then(|cause| cause.parse().ok()),
         app_id: row.try_get("app_id")?,
         issuer_id: row.try_get("issuer_id")?,
         pseudonym: row.try_get("pseudonym")?,

@@ -10,7 +10,7 @@ use crate::connection::state::{Cause, Status};
 pub fn sentence(connection: &Connection, standing: Standing, issuer: &str, now: Timestamp) -> Option<String> {
     let stopped = match standing {
         Standing::Free | Standing::Ending => None,
-        Standing::PausedByYou => Some("It is given nothing until you let it go on. Nothing is lost."),
+        Standing::PausedByYou => Some("It is given nothing until you resume. Nothing is lost."),
         Standing::Held => Some(
             "Whoever runs this site has stopped it for now, and can let it go on. Nothing is lost, and there is nothing for \
              you to mend.",
@@ -44,8 +44,71 @@ pub fn sentence(connection: &Connection, standing: Standing, issuer: &str, now: 
             "{issuer} refuses the app’s credentials. That is not yours to mend: whoever runs this site must correct them."
         )),
         Status::NeedsReconnect => {
-            let cause = connection.cause.unwrap_or(Cause::RevokedUpstream).sentence();
-            Some(format!("{issuer} gives nothing more: {cause} Reconnect to go on; the app keeps its place."))
+            let why = what_happened(connection.cause, issuer);
+            Some(format!("{why} Reconnect to go on. The app keeps its place, and nothing is lost."))
+        }
+    }
+}
+
+/// Why a connection needs its person, in a few words: the state in the list.
+#[must_use]
+pub fn why_you(cause: Option<Cause>, issuer: &str) -> String {
+    match cause {
+        Some(Cause::RevokedUpstream) => format!("access was ended at {issuer}"),
+        Some(Cause::RotationLost) => format!("an answer of {issuer} was lost"),
+        Some(Cause::Expired | Cause::NoRefreshToken) => format!("access ran out at {issuer}"),
+        Some(Cause::Refused) => format!("{issuer} refuses to renew access"),
+        Some(Cause::InteractionRequired) => format!("confirm something at {issuer}"),
+        Some(Cause::LoginRequired) => format!("sign in again at {issuer}"),
+        Some(Cause::ConsentRequired) => format!("agree again at {issuer}"),
+        Some(Cause::MfaRequired) => format!("prove once more at {issuer} that it is you"),
+        Some(Cause::IdentityChanged) => format!("{issuer} answered for another account"),
+        Some(
+            Cause::RestoredCopy
+            | Cause::UnusableToken
+            | Cause::ClientRefused
+            | Cause::SharedGrant
+            | Cause::Unconfirmed,
+        )
+        | None => format!("connect again at {issuer}"),
+    }
+}
+
+/// The same as a sentence: what happened, and whose doing it was.
+fn what_happened(cause: Option<Cause>, issuer: &str) -> String {
+    match cause {
+        Some(Cause::RevokedUpstream) => {
+            format!(
+                "{issuer} says that the access was ended there, by you or by somebody who looks after it."
+            )
+        }
+        Some(Cause::RotationLost) => {
+            format!(
+                "An answer of {issuer} was lost on its way, so what is kept here is good no more. Nobody did anything wrong."
+            )
+        }
+        Some(Cause::Expired) => {
+            format!("The access ran out at {issuer}: it was too old, or not used for too long.")
+        }
+        Some(Cause::NoRefreshToken) => {
+            format!("{issuer} gave access for a limited time, and that time is over.")
+        }
+        Some(Cause::Refused) => {
+            format!("{issuer} refused to renew the access several times, and does not say why.")
+        }
+        Some(Cause::InteractionRequired) => format!("{issuer} wants you to confirm something there."),
+        Some(Cause::LoginRequired) => format!("{issuer} wants you to sign in there again."),
+        Some(Cause::ConsentRequired) => format!("{issuer} wants you to agree there again."),
+        Some(Cause::MfaRequired) => format!("{issuer} wants a second proof that it is you."),
+        Some(Cause::IdentityChanged) => format!(
+            "{issuer} answered for another account than the one you connected. To be safe, nothing of that was passed on."
+        ),
+        Some(Cause::RestoredCopy) => format!(
+            "What is kept here was restored from an older copy, and {issuer} does not take it any more."
+        ),
+        Some(Cause::UnusableToken | Cause::ClientRefused | Cause::SharedGrant | Cause::Unconfirmed)
+        | None => {
+            format!("{issuer} gives nothing more.")
         }
     }
 }

@@ -70,6 +70,8 @@ impl Line {
             access_token_hash: self.access_token_hash.clone().map(TokenHash::stored),
             access_expires_at: self.access_expires_at.map(Timestamp::from_unix),
             refresh_token: self.refresh_token.clone().map(Sealed),
+            // Told anew by the next answer.
+            refresh_expires_at: None,
             token_type: self.token_type.clone(),
             granted_scopes: Scopes::lenient(&self.granted_scopes),
             flaw: self.flaw.as_deref().and_then(|flaw| flaw.parse().ok()),

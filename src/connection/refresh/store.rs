@@ -141,7 +141,7 @@ pub async fn commit_refresh(
             intent_generation = CASE WHEN fence = $16 THEN NULL ELSE generation + 1 END, \
             intent_at = CASE WHEN fence = $17 THEN NULL ELSE intent_at END, \
             retry_at = $18, failures = $19, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $10, \
-            refresh_due_at = $20 \
+            refresh_due_at = $20, refresh_expires_at = COALESCE($25, refresh_expires_at) \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let (status, cause) = settled(tokens.flaw);
     let rivalled = if status == Status::NeedsReconnect { status } else { Status::InDoubt };
@@ -172,6 +172,7 @@ pub async fn commit_refresh(
         .bind(same.clone())
         .bind(same.clone())
         .bind(same)
+        .bind(tokens.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut *transaction)
         .await?;
     if done.rows_affected() != 1 {

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::store;
@@ -45,8 +46,9 @@ pub async fn tell_again(app: &App) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Tells the issuer now, in a task that outlives whoever asked.
-pub fn in_a_task(app: &App, id: String) {
+/// Tells the issuer now, in a task that outlives whoever asked; it may be waited for.
+#[expect(clippy::must_use_candidate, reason = "who does not wait lets go of it")]
+pub fn in_a_task(app: &App, id: String) -> Telling {
     let teller = app.clone();
     let telling = async move {
         if let Err(error) = tell(&teller, &id).await {
@@ -57,7 +59,21 @@ pub fn in_a_task(app: &App, id: String) {
             }
         }
     };
-    app.tasks.spawn(telling.in_current_span());
+    Telling(app.tasks.spawn(telling.in_current_span()))
+}
+
+/// An issuer that is being told.
+#[derive(Debug)]
+pub struct Telling(JoinHandle<()>);
+
+impl Telling {
+    /// Waits until the issuer has been told, for a second at the most, so that a quick one's confirmation is there when
+    /// somebody looks. It waits in nobody's place, and not at all where as many wait for this issuer as may.
+    pub async fn for_a_second(self, issuer: &str) {
+        if let Ok(_waiting) = crate::load::waiting_for(issuer) {
+            let _ = timeout(Duration::from_secs(1), self.0).await;
+        }
+    }
 }
 
 /// Where other consents may end with it, what the issuer is being told now would end a consent that is given meanwhile: so a new
@@ -76,7 +92,7 @@ pub async fn wait_for_the_told(
     }
     let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
     // Whoever waits here takes nobody's place.
-    let _waiting = crate::load::waiting();
+    let _waiting = crate::load::waiting_for(&issuer.external_name())?;
     while store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await? {
         if Instant::now() > until {
             return Err(Error::IssuerUnavailable { issuer: issuer.name.clone(), retry_after: 10 });

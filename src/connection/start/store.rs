@@ -105,11 +105,22 @@ fn read(row: &AnyRow) -> Result<Attempt, sqlx::Error> {
     })
 }
 
-/// Whether an open attempt has this state: then it is another's.
-pub async fn is_open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<bool, sqlx::Error> {
-    let select = "SELECT state_hash FROM connect_attempts WHERE state_hash = $1 AND status = 'open' AND expires_at > $2";
+/// Whose an open attempt is.
+pub struct Open {
+    pub account_id: String,
+    pub browser: TokenHash,
+}
+
+/// The open attempt with this state, whosoever it is.
+pub async fn open(db: &Db, state: &TokenHash, now: Timestamp) -> Result<Option<Open>, sqlx::Error> {
+    let select = "SELECT account_id, browser_hash FROM connect_attempts \
+        WHERE state_hash = $1 AND status = 'open' AND expires_at > $2";
     let row = sqlx::query(select).bind(state.as_str()).bind(now.unix()).fetch_optional(&db.pool).await?;
-    Ok(row.is_some())
+    let read = |row: AnyRow| {
+        let browser = TokenHash::stored(row.try_get("browser_hash")?);
+        Ok(Open { account_id: row.try_get("account_id")?, browser })
+    };
+    row.map(read).transpose()
 }
 
 /// Keeps what a used attempt brought, sealed, until `until`. False when the attempt is there no more.

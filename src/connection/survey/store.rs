@@ -4,6 +4,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Grant, OfAccount, OfApp};
+use crate::account::KnownAs;
 use crate::clock::Timestamp;
 use crate::connection::selection::{Scope, Selection};
 use crate::connection::store::{LIVE, Query};
@@ -82,7 +83,7 @@ pub async fn apps(db: &Db, selection: &Selection, limit: i64) -> Result<Vec<OfAp
 
 pub async fn accounts(db: &Db, selection: &Selection, limit: i64) -> Result<Vec<OfAccount>, sqlx::Error> {
     let select = AssertSqlSafe(format!(
-        "SELECT p.id, p.subject, found.connections, found.last_used_at FROM \
+        "SELECT p.id AS account_id, p.subject, p.name, p.email, found.connections, found.last_used_at FROM \
             (SELECT c.account_id, COUNT(*) AS connections, MAX(c.last_used_at) AS last_used_at \
                 FROM connections c WHERE {} GROUP BY c.account_id) found \
          JOIN accounts p ON p.id = found.account_id ORDER BY found.connections DESC, p.id LIMIT $3",
@@ -90,8 +91,7 @@ pub async fn accounts(db: &Db, selection: &Selection, limit: i64) -> Result<Vec<
     ));
     let read = |row: &AnyRow| {
         Ok(OfAccount {
-            id: row.try_get("id")?,
-            subject: row.try_get("subject")?,
+            person: person(row)?,
             connections: row.try_get("connections")?,
             last_used_at: moment(row, "last_used_at")?,
         })
@@ -101,19 +101,28 @@ pub async fn accounts(db: &Db, selection: &Selection, limit: i64) -> Result<Vec<
 
 pub async fn grants(db: &Db, selection: &Selection, limit: i64) -> Result<Vec<Grant>, sqlx::Error> {
     let select = AssertSqlSafe(format!(
-        "SELECT c.id, a.key, c.account_id, c.status, c.consented_at, c.last_used_at FROM connections c \
-         JOIN apps a ON a.id = c.app_id WHERE {} ORDER BY c.app_id, c.account_id, c.id LIMIT $3",
+        "SELECT c.id, a.key, c.account_id, p.subject, p.name, p.email, c.status, c.consented_at, c.last_used_at \
+         FROM connections c JOIN apps a ON a.id = c.app_id JOIN accounts p ON p.id = c.account_id WHERE {} ORDER BY c.app_id, c.account_id, c.id LIMIT $3",
         selected(selection)
     ));
     let read = |row: &AnyRow| {
         Ok(Grant {
             id: row.try_get("id")?,
             app_key: row.try_get("key")?,
-            account_id: row.try_get("account_id")?,
+            person: person(row)?,
             status: row.try_get("status")?,
             consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
             last_used_at: moment(row, "last_used_at")?,
         })
     };
     bind(sqlx::query(select), selection).bind(limit).fetch_all(&db.pool).await?.iter().map(read).collect()
+}
+
+fn person(row: &AnyRow) -> Result<KnownAs, sqlx::Error> {
+    Ok(KnownAs {
+        id: row.try_get("account_id")?,
+        subject: row.try_get("subject")?,
+        name: row.try_get("name")?,
+        email: row.try_get("email")?,
+    })
 }

@@ -3,7 +3,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use super::Refusal;
@@ -13,19 +13,27 @@ use crate::secret::Token;
 
 pub struct Arguments(Map<String, Value>);
 
+/// What a body is said to be.
+pub(super) fn kind(headers: &HeaderMap) -> String {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_lowercase()
+}
+
 impl Arguments {
     pub(super) async fn read(request: Request, app: &App) -> Result<Self, Refusal> {
-        let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let kind =
-            content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_lowercase();
+        let kind = kind(request.headers());
         let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
-        match kind.as_str() {
-            "application/json" => match serde_json::from_slice(&body) {
+        Self::parse(&kind, &body)
+    }
+
+    pub(super) fn parse(kind: &str, body: &[u8]) -> Result<Self, Refusal> {
+        match kind {
+            "application/json" => match serde_json::from_slice(body) {
                 Ok(Value::Object(members)) => Ok(Self(members)),
                 Ok(_) => Err(Refusal::word("json_not_object")),
                 Err(_) => Err(Refusal::word("invalid_json")),
             },
-            "application/x-www-form-urlencoded" | "" => Self::form(&body),
+            "application/x-www-form-urlencoded" | "" => Self::form(body),
             _ => Err(Refusal::word("invalid_post_type")),
         }
     }

@@ -180,6 +180,7 @@ impl Asking<'_> {
             verifier: &verifier,
             pkce: profile.pkce,
             audience: audience.map(|audience| (profile.audience_parameter, audience)),
+            prompt: None,
             extras: &self.registration.extras,
         };
         Attempt { url: authorization_url(self.endpoints, &request), state, nonce, verifier }

@@ -6,9 +6,10 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Probe, Report};
-use crate::issuer::discovery::{self, Endpoints, document};
+use crate::issuer::discovery::{self, Endpoints};
 use crate::issuer::key_set::key_set;
 use crate::issuer::look_up::revocation_endpoint;
+use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;
 use crate::issuer::token_answer::tidy;
 use crate::issuer::{Whereabouts, jwt};
@@ -22,12 +23,12 @@ pub(super) async fn probe(probe: Probe<'_>, report: &mut Report) -> Option<Arc<E
             report.unproven("discovery", what);
             None
         }
-        Whereabouts::Discovery { identifier } => Some(metadata(probe, identifier, report).await?),
+        Whereabouts::Discovery { identifier, .. } => Some(metadata(probe, identifier, report).await?),
     };
     let endpoints = match discovery::endpoints(probe.issuers, probe.issuer).await {
         Ok(endpoints) => endpoints,
         Err(fault) => {
-            let cure = "Ask the issuer's operator to mend its metadata, or give the issuer by its URLs.";
+            let cure = "Ask the issuer's operator to mend its metadata, or say the address in the issuer's section: it wins over the metadata's.";
             report.problem("discovery", format!("its metadata cannot be used: {fault}"), cure);
             return None;
         }
@@ -74,7 +75,7 @@ async fn completed(probe: Probe<'_>, given: Arc<Endpoints>, report: &mut Report)
 /// The metadata, when they are of this issuer and lead nowhere else.
 async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Option<Value> {
     let key = &probe.issuer.key;
-    let (base, published) = match document(probe.issuers, identifier).await {
+    let Published { base, document, .. } = match published(probe.issuers, probe.issuer, identifier).await {
         Ok(found) => found,
         Err(fault) => {
             report.problem(
@@ -89,7 +90,7 @@ async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Op
             return None;
         }
     };
-    let said = tidy(published.get("issuer").and_then(Value::as_str).unwrap_or_default(), &[]);
+    let said = tidy(document.get("issuer").and_then(Value::as_str).unwrap_or_default(), &[]);
     if said != identifier {
         let only_the_slash = said.trim_end_matches('/') == identifier.trim_end_matches('/');
         let cure = if only_the_slash && !said.is_empty() {
@@ -102,7 +103,7 @@ async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Op
         report.problem("discovery", what, cure);
         return None;
     }
-    let foreign = foreign_origins(probe, &base, &published);
+    let foreign = foreign_origins(probe, &base, &document);
     if !foreign.is_empty() {
         let listed = foreign.iter().map(|origin| format!("\"{origin}\"")).collect::<Vec<_>>().join(", ");
         report.problem(
@@ -114,10 +115,10 @@ async fn metadata(probe: Probe<'_>, identifier: &str, report: &mut Report) -> Op
     }
     report.good("discovery", format!("its metadata names it letter by letter: {identifier}"));
     report.good("endpoints", "all of them lie at its own origin, or where endpoint_origins allows");
-    Some(published)
+    Some(document)
 }
 
-fn foreign_origins(probe: Probe<'_>, base: &Url, published: &Value) -> Vec<String> {
+fn foreign_origins(probe: Probe<'_>, base: &Url, document: &Value) -> Vec<String> {
     let names = [
         "authorization_endpoint",
         "token_endpoint",
@@ -126,10 +127,10 @@ fn foreign_origins(probe: Probe<'_>, base: &Url, published: &Value) -> Vec<Strin
         "jwks_uri",
         "end_session_endpoint",
     ];
-    let endpoint = |name| published.get(name).and_then(Value::as_str).and_then(|url| Url::parse(url).ok());
     let mut origins: Vec<String> = names
         .into_iter()
-        .filter_map(endpoint)
+        .filter(|name| probe.issuer.said(name).is_none())
+        .filter_map(|name| endpoint(document, name))
         .filter(|endpoint| discovery::is_foreign(probe.issuer, base, endpoint))
         .map(|endpoint| endpoint.origin().ascii_serialization())
         .collect();

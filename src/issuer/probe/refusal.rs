@@ -70,7 +70,9 @@ pub(super) async fn probe(probe: Probe<'_>, endpoints: &Endpoints, report: &mut 
         return refused_client(probe, endpoints, registration, &word, status, report).await;
     }
     report.good("client", format!("it knows the client of [{}], {}", registration.section, way(client.auth)));
-    dead_word(probe, &word, status, report);
+    if !registration.is_sign_in {
+        dead_word(probe, &word, status, report);
+    }
     Some(client)
 }
 

@@ -147,6 +147,7 @@ pub(super) struct Book {
     /// Those of a family that had ended before.
     pub revocations_again: u64,
     pub key_set_requests: u64,
+    pub discovery_requests: u64,
     pub shown: Vec<Shown>,
     pub management_tokens: Vec<String>,
     consents: Vec<Grant>,

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -12,8 +12,21 @@ use crate::sandbox::fault::through;
 
 /// The discovery document.
 pub(super) async fn configuration(State(issuer): State<Issuer>) -> Response {
+    issuer.book().discovery_requests += 1;
     let fault = issuer.faults().discovery.take();
     through(fault, async { Json(document(&issuer)).into_response() }).await
+}
+
+/// What RFC 8414 has it publish, if anything.
+pub(super) async fn oauth_metadata(State(issuer): State<Issuer>) -> Response {
+    let fault = issuer.faults().oauth_discovery.take();
+    through(fault, async {
+        match issuer.faults().oauth_metadata.take() {
+            Some(document) => Json(document).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
+    })
+    .await
 }
 
 /// The public halves of the signing keys.

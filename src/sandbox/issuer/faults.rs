@@ -29,6 +29,10 @@ pub struct Faults {
     pub userinfo_shape: Queue<UserinfoShape>,
     /// The content of the discovery document.
     pub discovery_shape: Queue<DiscoveryShape>,
+    /// Metadata of RFC 8414; without any there is no such document.
+    pub oauth_metadata: Queue<serde_json::Value>,
+    /// A fault of that document.
+    pub oauth_discovery: Queue<Fault>,
     /// The parameters of authorization responses, errors included.
     pub authorization: Queue<AuthorizationFault>,
 }

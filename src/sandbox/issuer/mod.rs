@@ -83,6 +83,7 @@ pub async fn start(listener: TcpListener, settings: Settings, clock: Clock) -> I
 fn routes(issuer: Issuer) -> Router {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery::configuration))
+        .route("/.well-known/oauth-authorization-server", get(discovery::oauth_metadata))
         .route("/.well-known/jwks.json", get(discovery::key_set))
         .route("/stranger/jwks.json", get(discovery::stranger_key_set))
         .route("/authorize", get(authorize::ask).post(authorize::answer))
@@ -146,6 +147,12 @@ impl Issuer {
     #[must_use]
     pub fn key_set_requests(&self) -> u64 {
         self.book().key_set_requests
+    }
+
+    /// How many requests for the discovery document have arrived, whatever became of them.
+    #[must_use]
+    pub fn discovery_requests(&self) -> u64 {
+        self.book().discovery_requests
     }
 
     /// How many `refresh_token` requests have arrived, whatever became of them.

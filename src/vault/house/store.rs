@@ -68,10 +68,8 @@ pub(in crate::vault) async fn destroy(db: &Db, kid: &str) -> Result<bool, sqlx::
     let delete = "DELETE FROM vault_keys WHERE kid = $1 AND purpose = 'house' \
         AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE data_kid = $2) \
         AND NOT EXISTS (SELECT 1 FROM sessions WHERE data LIKE $3) \
-        AND NOT EXISTS (SELECT 1 FROM sign_in_attempts WHERE verifier LIKE $4) \
-        AND NOT EXISTS (SELECT 1 FROM connect_attempts WHERE verifier LIKE $5 OR kept_tokens LIKE $6)";
+        AND NOT EXISTS (SELECT 1 FROM connect_attempts WHERE verifier LIKE $4 OR kept_tokens LIKE $5)";
     let sealed = format!("%.{kid}.%");
-    let delete =
-        sqlx::query(delete).bind(kid).bind(kid).bind(&sealed).bind(&sealed).bind(&sealed).bind(&sealed);
+    let delete = sqlx::query(delete).bind(kid).bind(kid).bind(&sealed).bind(&sealed).bind(&sealed);
     Ok(db.execute(delete).await? == 1)
 }

@@ -1,0 +1,68 @@
+//! `POST /sign-out`: here first, then at the issuer if it can be.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{record, sign_in};
+use crate::App;
+use crate::account;
+use crate::account::sign_out::{IssuersEnd, SignedOut};
+use crate::ledger::Action;
+use crate::web::cookies::{Cookies, Kept};
+use crate::web::failure::PageFailure;
+use crate::web::forms::OwnForm;
+use crate::web::view::{Link, MessagePage, Page};
+use crate::web::{SignedInBrowser, html, return_to, take_to};
+
+#[derive(Deserialize)]
+pub struct SignOut {
+    return_to: Option<String>,
+}
+
+pub async fn leave(
+    State(app): State<App>,
+    cookies: Cookies,
+    form: OwnForm<SignOut>,
+) -> Result<Response, PageFailure> {
+    let SignedInBrowser { browser, account, .. } = form.signed_in;
+    let id_token = browser.sign_out().await?;
+    record(&app, Action::SignedOut, &account.id).await?;
+    let path = form.fields.return_to.map(|path| return_to::parse(&app.config.public_url, Some(&path)));
+    let signed_out = SignedOut::toward(path.clone());
+    let issuer = account::sign_in::issuer(&app).await?.name;
+    let mut answer = match signed_out.at_the_issuer(&app, &account, id_token.as_ref()).await? {
+        IssuersEnd::At(url) => take_to(&url, &issuer),
+        IssuersEnd::Nowhere => here_only(
+            format!(
+                "{issuer} offers no way to sign out there from here, so you may still be signed in there."
+            ),
+            path.as_deref(),
+        ),
+        IssuersEnd::Unknown => here_only(
+            format!("{issuer} does not answer right now, so you may still be signed in there."),
+            path.as_deref(),
+        ),
+    };
+    // It stays until the issuer says that it knows, or somebody has signed in anew.
+    cookies.keep(&mut answer, Kept::SignedOut, &signed_out.write()?)?;
+    Ok(answer)
+}
+
+/// Who has signed out, as far as this place goes.
+fn here_only(there: String, path: Option<&str>) -> Response {
+    let page = MessagePage {
+        page: Page::new("Signed out"),
+        heading: "You are signed out here".to_owned(),
+        sentences: vec![there, "The next time, you are asked to sign in anew.".to_owned()],
+        said: None,
+        primary: match path {
+            Some(path) => Link { label: "Sign in as another".to_owned(), href: sign_in::as_another(path) },
+            None => Link { label: "Sign in".to_owned(), href: "/sign-in".to_owned() },
+        },
+        secondary: Some(Link { label: "To the first page".to_owned(), href: "/".to_owned() }),
+        request_id: None,
+    };
+    html(StatusCode::OK, &page)
+}
