@@ -71,6 +71,8 @@ fn text(place: &Place, sign_in: &str, address: SocketAddr, machine_room: SocketA
 [listen]
 address = "{address}"
 machine_room = "{machine_room}"
+[limits]
+connections_per_address = 0
 [database]
 url = "{url}"
 [vault]

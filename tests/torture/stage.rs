@@ -219,6 +219,8 @@ requests_at_once = 4096
 key_per_second = 0
 failures_per_minute = 0
 sign_ins_per_minute = 0
+connects_per_minute = 0
+connections_per_address = 0
 [database]
 url = "{database}"
 [vault]
