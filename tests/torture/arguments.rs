@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 #[command(name = "torture", about = "Kills, lost answers and full disks against \"never lose a grant\"")]
 pub struct Arguments {
     /// Kills in all, shared by the trials
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 48)]
     pub kills: u64,
     /// Kills and nothing else
     #[arg(long)]
