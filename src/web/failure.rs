@@ -2,13 +2,15 @@
 //! page's header. Decides no status, see [`crate::error`].
 
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_sessions::Session;
+use url::Url;
 
 use super::view::{Link, MessagePage, Page};
-use super::{Browser, html};
+use super::{Browser, encode, html, return_to};
 use crate::App;
 use crate::edge::mark::Mark;
 use crate::error::{ConnectFault, Error};
@@ -46,8 +48,8 @@ impl PageFailure {
     /// A failure of signing in: the next step is to begin again, toward the same page.
     #[must_use]
     pub fn of_signing_in(error: Error, path: &str) -> Self {
-        let again = format!("/sign-in?return_to={}", super::encode(path));
-        let usual = path == super::return_to::USUAL;
+        let again = format!("/sign-in?return_to={}", encode(path));
+        let usual = path == return_to::USUAL;
         Self { error, again: (!usual).then_some(again), to_app: None }
     }
 }
@@ -135,14 +137,15 @@ const fn is_logged(error: &Error) -> bool {
 }
 
 /// Where somebody begins again who met a failure at this address: one that may be opened as often as one likes.
-fn begins_again(method: &Method, uri: &Uri) -> String {
+fn begins_again(public_url: &Url, method: &Method, uri: &Uri) -> String {
     let path = uri.path();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method.is_safe(), segments.as_slice()) {
         // What an issuer answered is good for once.
         (_, ["sign-in", "callback"]) => "/sign-in".to_owned(),
         (_, ["connect", app, "callback"]) => format!("/connect/{app}"),
-        (true, _) => uri.path_and_query().map_or("/", |all| all.as_str()).to_owned(),
+        // `//elsewhere` is a path here, and another host in a link.
+        (true, _) => return_to::parse(public_url, uri.path_and_query().map(PathAndQuery::as_str)),
         // A form's own page.
         (false, ["account", "connected-apps", id, _]) => format!("/account/connected-apps/{id}"),
         (false, ["connect", ..]) => path.to_owned(),
@@ -199,7 +202,7 @@ pub async fn dress(request: Request, next: Next) -> Response {
 
 /// The same within a session: whoever is signed in stays in the header, and who may try again is led to where.
 pub async fn dress_for_the_signed_in(State(app): State<App>, request: Request, next: Next) -> Response {
-    let again = begins_again(request.method(), request.uri());
+    let again = begins_again(&app.config.public_url, request.method(), request.uri());
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
@@ -242,4 +245,18 @@ fn dressed(response: Response) -> Response {
         _ => Error::InvalidRequest("The address or the form cannot be read.".to_owned()),
     };
     PageFailure::from(error).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_leads_to_no_other_host_by_the_address_that_failed() {
+        let ours = Url::parse("https://attache.test/").expect("a URL");
+        let again = |address: &'static str| begins_again(&ours, &Method::GET, &Uri::from_static(address));
+        assert_eq!(again("/connect/app?state=a%20b"), "/connect/app?state=a%20b");
+        assert_eq!(again("//elsewhere.test/"), return_to::USUAL);
+        assert_eq!(again("/connect/app/callback?code=c&state=s"), "/connect/app");
+    }
 }
