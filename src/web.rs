@@ -28,8 +28,8 @@ use crate::session::{ACCOUNT, ID_TOKEN, MARK};
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
 
-/// The browser at the other end, with or without somebody signed in.
-#[derive(Clone, Debug)]
+/// The browser at the other end, with or without somebody signed in. Not to be printed: its session holds an ID token.
+#[derive(Clone)]
 pub struct Browser {
     pub session: Session,
     /// What its forms repeat. The same for as long as this person uses this browser, so that a page that is open outlives
@@ -133,7 +133,7 @@ impl Browser {
 }
 
 /// A browser with somebody signed in; anybody else is sent to sign in and back.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SignedInBrowser {
     pub browser: Browser,
     pub account: Account,
