@@ -20,7 +20,6 @@ use axum::http::{HeaderValue, Method, Version, header};
 use axum::response::Response;
 use futures_util::FutureExt;
 use tower::{Layer, Service, ServiceExt};
-use tracing::Span;
 
 use self::address::{Address, NOBODY, Peer};
 use self::mark::Mark;
@@ -160,9 +159,7 @@ async fn tell(asked: &Asked, response: impl Future<Output = Response>) -> Respon
 
 /// Counted and not told: a log that grows with each refusal would be a load of its own.
 fn turn_away(asked: &Asked, error: Error) -> Response {
-    let refused = request_id::during(asked.id, Span::none(), async { dialect::refuse(asked.wire, error) });
-    let refused = refused.now_or_never().unwrap_or_default();
-    finish(asked, refused)
+    finish(asked, request_id::at_once(asked.id, || dialect::refuse(asked.wire, error)))
 }
 
 fn count(asked: &Asked, response: &Response) {
