@@ -22,6 +22,8 @@ pub const UNKNOWN_LIFE: i64 = 86_400;
 const IDLE_PER_MILLE: i64 = 800;
 /// Connections that are claimed together for each place of an issuer: soon done, and rarely asked for.
 const CLAIMED_PER_PLACE: usize = 8;
+/// Seconds by which a clock may waver, as one does that follows the database's, and has not gone back.
+const WAVERS: i64 = 1;
 /// How often it is looked for what is due, while nothing is, or no place comes free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -100,7 +102,7 @@ impl Line {
     /// When the database does not answer.
     pub async fn begin_due(&mut self, app: &App) -> Result<usize, Error> {
         let now = app.clock.now();
-        if self.said.is_some_and(|said| now < said) {
+        if self.said.is_some_and(|said| now.plus(WAVERS) < said) {
             doubts::look_now(app).await?;
         }
         self.said = Some(now);
