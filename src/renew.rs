@@ -4,6 +4,7 @@
 use crate::App;
 use crate::app::sync;
 use crate::config::Config;
+use crate::connection;
 use crate::error::Error;
 
 /// Takes the secrets and certificates of `fresh`, where the file has the same client as when this server began.
@@ -26,6 +27,7 @@ pub async fn renew(app: &App, fresh: &Config) -> Result<(), Error> {
         }
     }
     sync::carry_over(app, &config).await?;
+    connection::try_refused_clients_again(app).await?;
     if fresh.sign_in.client_id == app.config.sign_in.client_id {
         app.sign_in_secret.replace(fresh.sign_in.client_secret.clone());
     }

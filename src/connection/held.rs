@@ -71,3 +71,9 @@ pub(super) fn changed(app: &App, transaction: &mut Transaction, id: &str, access
         }
     });
 }
+
+/// Rows are changed in this transaction, and nobody says which.
+pub(super) fn all_changed(app: &App, transaction: &mut Transaction) {
+    let app = app.clone();
+    transaction.after_commit(move || app.held.connections.forget_all());
+}

@@ -6,7 +6,7 @@ mod store;
 
 use super::selection::{Scope, Selection, Why};
 use super::state::Status;
-use super::{Connection, freeze};
+use super::{Connection, freeze, held};
 use crate::App;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -60,7 +60,7 @@ pub async fn hold(
     app_id: &str,
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    changed(app, transaction);
+    held::all_changed(app, transaction);
     store::hold(transaction, app_id, FOR_THE_OPERATOR, now).await
 }
 
@@ -75,11 +75,6 @@ pub async fn let_go(
     app_id: &str,
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    changed(app, transaction);
+    held::all_changed(app, transaction);
     store::let_go(transaction, app_id, FOR_THE_OPERATOR, now).await
-}
-
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.connections.forget_all());
 }

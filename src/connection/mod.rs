@@ -125,7 +125,10 @@ pub struct SealedTokens {
 /// # Errors
 /// When the database does not answer.
 pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
-    early::store::try_refused_clients_again(&app.db).await
+    let mut transaction = app.db.begin().await?;
+    held::all_changed(app, &mut transaction);
+    early::store::try_refused_clients_again(&mut transaction).await?;
+    transaction.commit().await
 }
 
 impl ExternalIdentity {

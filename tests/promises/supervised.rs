@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use attache::config::Config;
 use attache::renew;
+use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command_line::Place;
-use crate::world::{EDITOR, LIFETIME, Sqlite, World};
+use crate::world::{Database, EDITOR, LIFETIME, Postgres, Sqlite, World};
 
 /// What comes next on systemd's socket.
 fn told(socket: &UnixDatagram) -> String {
@@ -45,9 +46,10 @@ async fn systemd_is_told_of_readiness_life_a_reload_and_the_end() {
     assert!(child.wait().expect("an end").success());
 }
 
+#[rstest]
 #[tokio::test]
-async fn secrets_that_are_read_anew_are_used_from_then_on() {
-    let world = World::new(Sqlite).await;
+async fn secrets_that_are_read_anew_are_used_from_then_on(#[values(Sqlite, Postgres)] database: Database) {
+    let world = World::new(database).await;
     let connection = world.connection().await;
     let with = |from: &str, to: &str| Config::parse(&world.config.replace(from, to), []).expect("good");
     // The issuer knows the old ones only: that it refuses shows that the new ones are used.
@@ -59,6 +61,26 @@ async fn secrets_that_are_read_anew_are_used_from_then_on() {
     assert_eq!(world.app.sign_in_secret.get().expect("one").expose(), "another");
     renew::renew(&world.app, &with("nothing", "nothing")).await.expect("read anew");
     world.signed_in(EDITOR).await;
+    // Corrected, it is tried at once.
+    world.access_token(&connection).await;
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_client_that_was_refused_is_tried_at_once_after_a_start(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    world.clock.advance(LIFETIME + 1);
+    world.issuer.faults().token.next(Fault::oauth(401, "invalid_client"));
+    assert_eq!(world.get(&connection).await["ok"], false);
+    assert_eq!(world.status(&connection).await, "misconfigured");
+    let (_, key) = world.caller().await;
+    let started = world.replica().await;
+    let token = format!("{}/v1/connections/{connection}/token", started.url);
+    let asked = world.http.post(token).bearer_auth(&key).json(&serde_json::json!({})).send();
+    assert_eq!(asked.await.expect("an answer").status(), 200);
 }
 
 #[rstest]

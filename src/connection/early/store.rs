@@ -114,11 +114,10 @@ pub async fn look_now(transaction: &mut DbConnection, id: &str, now: Timestamp) 
     Ok(())
 }
 
-/// What waits for its app's credentials may be asked for at once. Where nothing of this process is in memory yet.
-pub async fn try_refused_clients_again(db: &Db) -> Result<(), sqlx::Error> {
+/// What waits for its app's credentials may be asked for at once.
+pub async fn try_refused_clients_again(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
     // App by app, so that the index of states finds the few.
     let update = "UPDATE connections SET retry_at = NULL WHERE app_id IN (SELECT id FROM apps) \
             AND status = 'misconfigured' AND retry_at IS NOT NULL";
-    db.execute(sqlx::query(update)).await?;
-    Ok(())
+    sqlx::query(update).execute(transaction).await.map(drop)
 }
