@@ -13,8 +13,10 @@ pub mod socket;
 pub mod vault;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 
 use self::select::{Asked, Person};
 use crate::App;
@@ -211,9 +213,12 @@ async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
     lines
 }
 
-/// Why an app's connections may not last; None where nothing speaks for that, or the issuer cannot be asked now.
+/// For so long an issuer is asked beside what an operator wants to know, who may be here because it hangs.
+const ASIDE: Duration = Duration::from_secs(2);
+
+/// Why an app's connections may not last; None where nothing speaks for that, or the issuer does not answer now.
 async fn lasts(app: &App, third_party: &ThirdPartyApp) -> Option<&'static str> {
-    let endpoints = endpoints(&app.issuers, &third_party.issuer).await.ok()?;
+    let endpoints = timeout(ASIDE, endpoints(&app.issuers, &third_party.issuer)).await.ok()?.ok()?;
     scope::ends_with_the_session(&third_party.scopes, endpoints.offers_offline_access)
 }
 
