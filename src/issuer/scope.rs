@@ -142,7 +142,8 @@ pub fn granted(
 #[must_use]
 pub fn ends_with_the_session(scopes: &Scopes, offered: Option<bool>) -> Option<&'static str> {
     (offered == Some(true) && !scopes.contains(OFFLINE_ACCESS)).then_some(
-        "asks for no `offline_access`, which its issuer offers: it may be given no refresh token, or one that ends with          the person's session there. Its people must then connect it again each time. Add the scope, unless that is          meant.",
+        "asks for no `offline_access`, which its issuer offers: it may be given no refresh token, or one that ends with \
+         the person's session there. Its people must then connect it again each time. Add the scope, unless that is meant.",
     )
 }
 
