@@ -92,7 +92,7 @@ impl RateLimits {
         self.count(self.keys.as_ref(), key_id, Limited::Key)
     }
 
-    /// Before a sign-in is begun, which writes rows for nobody in particular.
+    /// Before a sign-in is begun, for nobody in particular.
     ///
     /// # Errors
     /// [`Error::RateLimited`]

@@ -37,7 +37,7 @@ impl Damage {
             ("signing_keys", _) => "`attache vault rotate-signing` has another key sign",
             ("content_tokens", _) => "another is minted when it is asked for",
             ("superseded_tokens", _) => "nothing need be done: it is told to the issuer no more",
-            ("sessions" | "sign_in_attempts", _) => "the person signs in again",
+            ("sessions", _) => "the person signs in again",
             ("connect_attempts", _) => "the person begins to connect again",
             _ => "restore the database from a backup of before",
         }
