@@ -1,19 +1,15 @@
 //! What people and apps are told when something fails: the app by an OAuth error, the person by a page that knows them,
 //! leads on, and names an id that the log explains.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use attache::issuer::callback::AuthorizationError;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::AuthorizationFault;
 use attache::web::encode;
 use rstest::rstest;
 use strum::VariantArray;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::{fmt, registry};
 use url::Url;
 
+use crate::logged::Log;
 use crate::person::{Page, Person};
 use crate::world::{APP, Database, EDITOR, Postgres, Sqlite, World};
 
@@ -158,20 +154,6 @@ async fn trying_again_leads_to_the_page_of_the_form() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().expect("a lock").extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Tells a process of its own to write a log: what is logged is decided once for all threads of a process.
 const ALONE: &str = "ATTACHE_TEST_QUOTED_IDS";
 
@@ -186,12 +168,7 @@ async fn the_id_that_a_page_says_to_quote_finds_a_line_that_explains() {
         assert!(alone.status.success() && said.contains("1 passed"), "{said}");
         return;
     }
-    let log = Log::default();
-    let writer = log.clone();
-    let filter = attache::log::filter("attache=info").expect("a directive");
-    let layer = fmt::layer().with_ansi(false).with_writer(move || writer.clone());
-    // All of this stage runs on this thread.
-    let _told = tracing::subscriber::set_default(registry().with(filter).with(layer));
+    let (log, _told) = Log::of_this_thread();
     let world = World::new(Sqlite).await;
     let person = world.signed_in(EDITOR).await;
     let connection = person.connect(APP).await;
@@ -204,7 +181,7 @@ async fn the_id_that_a_page_says_to_quote_finds_a_line_that_explains() {
     let callback = person.consent(&asked(), EDITOR).await;
     world.issuer.faults().token.next(Fault::oauth(401, "invalid_client"));
     ids.push(assert_told(&person.get(callback.as_str()).await, "server_error"));
-    let log = String::from_utf8_lossy(&log.0.lock().expect("a lock")).into_owned();
+    let log = log.text();
     for id in ids {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(&id)).collect();
         let explains = |line: &&str| line.contains("error=") && !line.contains("answered");
