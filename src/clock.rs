@@ -119,6 +119,41 @@ impl Timestamp {
     }
 }
 
+/// A moment in whole Unix milliseconds, where a second is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Millis(i64);
+
+impl Millis {
+    #[must_use]
+    pub const fn from_unix(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From its second and the part of the next one, as two columns hold it.
+    #[must_use]
+    pub const fn of(second: Timestamp, part: i64) -> Self {
+        Self(second.0.saturating_mul(1000).saturating_add(part))
+    }
+
+    /// Rounded down.
+    #[must_use]
+    pub const fn second(self) -> Timestamp {
+        Timestamp(self.0.div_euclid(1000))
+    }
+
+    /// What its second leaves of it, 0 to 999.
+    #[must_use]
+    pub const fn part(self) -> i64 {
+        self.0.rem_euclid(1000)
+    }
+
+    /// Nothing, when `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.rfc3339())
@@ -164,12 +199,16 @@ impl Clock {
 
     #[must_use]
     pub fn now(&self) -> Timestamp {
+        self.now_in_millis().second()
+    }
+
+    /// To the millisecond; by a manual clock its second.
+    #[must_use]
+    pub fn now_in_millis(&self) -> Millis {
         match self {
-            Self::System => Timestamp(system_millis().div_euclid(1000)),
-            Self::Shared(ahead) => {
-                Timestamp(system_millis().saturating_add(ahead.load(Ordering::SeqCst)).div_euclid(1000))
-            }
-            Self::Manual(seconds) => Timestamp(seconds.load(Ordering::SeqCst)),
+            Self::System => Millis(system_millis()),
+            Self::Shared(ahead) => Millis(system_millis().saturating_add(ahead.load(Ordering::SeqCst))),
+            Self::Manual(seconds) => Millis::of(Timestamp(seconds.load(Ordering::SeqCst)), 0),
         }
     }
 
@@ -221,6 +260,17 @@ mod tests {
         let manual = Clock::manual(now).shared();
         manual.agree(0, Duration::ZERO);
         assert_eq!(manual.now(), now);
+    }
+
+    #[test]
+    fn a_moment_to_the_millisecond_is_its_second_and_what_that_leaves() {
+        for (millis, second, part) in [(1999, 1, 999), (2000, 2, 0), (-1, -1, 999)] {
+            let moment = Millis::from_unix(millis);
+            assert_eq!((moment.second().unix(), moment.part()), (second, part));
+            assert_eq!(Millis::of(moment.second(), part), moment);
+        }
+        let since = |later, earlier| Millis::from_unix(later).since(Millis::from_unix(earlier)).as_millis();
+        assert_eq!((since(5, 3), since(3, 5)), (2, 0));
     }
 
     #[test]

@@ -167,11 +167,12 @@ impl Line {
     ) -> Result<(), Error> {
         let (app_id, issuer) = (&third_party.id, &third_party.issuer);
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
+        let look = issuer.profile.looked_at_after().map_or(store::LOOK, |after| after.min(store::LOOK));
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();
         loop {
             let now = app.clock.now();
-            let due = store::claim(&app.db, app_id, urgency, limit, idle, now).await?;
+            let due = store::claim(&app.db, app_id, urgency, limit, (idle, look), now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);
             self.waiting.extend(wanted.map(|due| Claimed {

@@ -6,8 +6,10 @@ use std::time::Instant;
 use sqlx::{Any, Executor, Row};
 
 use super::Db;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Millis, Timestamp};
 
+/// Rounded down: nothing is later than it is.
+const NOW_IN_MILLIS: &str = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)";
 /// Seconds by which two clocks may differ before the operator is told.
 const AGREE: i64 = 5;
 
@@ -18,13 +20,19 @@ impl Db {
     /// # Errors
     /// When PostgreSQL does not answer.
     pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, sqlx::Error> {
+        self.lease_now_in_millis(clock).await.map(Millis::second)
+    }
+
+    /// The same moment, to the millisecond.
+    ///
+    /// # Errors
+    /// When PostgreSQL does not answer.
+    pub async fn lease_now_in_millis(&self, clock: &Clock) -> Result<Millis, sqlx::Error> {
         if self.is_alone() || matches!(clock, Clock::Manual(_)) {
-            return Ok(clock.now());
+            return Ok(clock.now_in_millis());
         }
-        let row = sqlx::query("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
-            .fetch_one(&self.pool)
-            .await?;
-        Ok(Timestamp::from_unix(row.try_get(0)?))
+        let row = sqlx::query(NOW_IN_MILLIS).fetch_one(&self.pool).await?;
+        Ok(Millis::from_unix(row.try_get(0)?))
     }
 
     /// The clock for this process: one that follows the database's, where others use the same database.
@@ -54,8 +62,7 @@ pub(super) async fn follow<'c>(
     clock: &Clock,
 ) -> Result<(), sqlx::Error> {
     let asked = Instant::now();
-    let select = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
-    let row = sqlx::query(select).fetch_one(database).await?;
+    let row = sqlx::query(NOW_IN_MILLIS).fetch_one(database).await?;
     clock.agree(row.try_get(0)?, asked.elapsed());
     Ok(())
 }

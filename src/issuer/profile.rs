@@ -113,6 +113,9 @@ pub struct Profile {
     pub endpoint_origins: BTreeSet<Url>,
 }
 
+/// What a question may take to reach an issuer: an overlap is over for us that much sooner.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
+
 pub(super) const fn rotating() -> Rotation {
     Rotation::Rotating
 }
@@ -128,14 +131,13 @@ impl Profile {
         self.rotation == Rotation::Reusable || self.leeway_seconds > 0
     }
 
-    /// Seconds for which a refresh token that may have been spent so many whole seconds ago can still be shown.
+    /// For how long a refresh token that may have been spent so long ago can still be shown.
     #[must_use]
-    pub fn overlap_left(&self, seconds: i64) -> u64 {
+    pub fn overlap_left(&self, ago: Duration) -> Duration {
         match self.rotation {
-            Rotation::Reusable => u64::MAX,
-            // Whole seconds hide a part of one.
+            Rotation::Reusable => Duration::MAX,
             Rotation::Rotating => {
-                u64::try_from(i64::from(self.leeway_seconds) - seconds.max(0) - 1).unwrap_or(0)
+                Duration::from_secs(self.leeway_seconds.into()).saturating_sub(ago + ON_ITS_WAY)
             }
         }
     }
@@ -162,5 +164,19 @@ impl Profile {
             Some(third) if third < deadline => 2,
             _ => u8::from(self.has_overlap()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::preset::Preset;
+
+    #[test]
+    fn a_short_overlap_heals_but_for_the_half_second_that_a_question_takes() {
+        let mut profile = Profile::of(Preset::Auth0);
+        profile.leeway_seconds = 3;
+        let left = |millis| profile.overlap_left(Duration::from_millis(millis)).as_millis();
+        assert_eq!([0, 1999, 2499, 2500, 9000].map(left), [2500, 501, 1, 0, 0]);
     }
 }

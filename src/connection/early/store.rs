@@ -9,8 +9,9 @@ use crate::issuer::calls::Urgency;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
-/// And one whose refresh left a doubt: should this process die as well, another one looks while the overlap lasts.
-const LOOK: i64 = 2;
+/// And one whose refresh left a doubt, at the most: should this process die as well, another one looks while the overlap
+/// lasts.
+pub const LOOK: i64 = 2;
 
 /// A connection whose time has come.
 pub struct Due {
@@ -30,13 +31,14 @@ pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx:
 }
 
 /// Picks up to `limit` of an app, for this process alone; only those whose doubt cannot wait, where that is the urgency.
-/// `idle` is after how many seconds without a refresh one is wanted though nobody uses it.
+/// `idle` is after how many seconds without a refresh one is wanted though nobody uses it; `look` for how many seconds one
+/// in doubt is this process's.
 pub async fn claim(
     db: &Db,
     app_id: &str,
     urgency: Urgency,
     limit: usize,
-    idle: Option<i64>,
+    (idle, look): (Option<i64>, i64),
     now: Timestamp,
 ) -> Result<Vec<Due>, sqlx::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
@@ -78,14 +80,14 @@ pub async fn claim(
             .bind(now.unix())
             .bind(idle)
             .bind(now.unix())
-            .bind(now.plus(LOOK).unix())
+            .bind(now.plus(look).unix())
             .bind(now.plus(CLAIM).unix())
             .bind(idle)
             .bind(now.unix())
             .bind(idle)
             .bind(id)
             .bind(now.unix())
-            .bind(now.plus(LOOK).unix())
+            .bind(now.plus(look).unix())
             .bind(now.plus(CLAIM).unix())
             .fetch_optional(&mut *transaction)
             .await?;

@@ -12,8 +12,8 @@ pub async fn hold(
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
     let update = "UPDATE connections SET status = 'in_doubt', cause = 'restored_copy', fence = fence + 1, \
-            lease_until = NULL, intent_generation = generation, intent_at = $1, retry_at = $2, \
-            refresh_due_at = NULL, updated_at = $3 \
+            lease_until = NULL, intent_generation = generation, intent_at = $1, intent_millis = NULL, \
+            retry_at = $2, refresh_due_at = NULL, updated_at = $3 \
         WHERE app_id = $4 AND refresh_token IS NOT NULL \
             AND status IN ('active', 'refreshing', 'in_doubt', 'backoff', 'misconfigured')";
     let done = sqlx::query(update)

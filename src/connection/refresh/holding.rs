@@ -19,20 +19,21 @@ const POLL_EVERY: Duration = Duration::from_millis(100);
 const SOON: Duration = Duration::from_secs(2);
 const LATER_EVERY: Duration = Duration::from_millis(500);
 /// No overlap that is longer need be watched.
-const LONGEST_OVERLAP: u64 = 3600;
+const LONGEST_OVERLAP: Duration = Duration::from_hours(1);
 
 impl Refresh<'_> {
     /// Takes the lease, or says who holds it; `over` is the fence of one that is taken over.
     pub(super) async fn lease(&mut self, over: Option<i64>) -> Result<Event, Error> {
         let app = self.app;
         torture::pass("before-lease", &self.seen.id)?;
-        let now = app.db.lease_now(&app.clock).await?;
+        let begins = app.db.lease_now_in_millis(&app.clock).await?;
+        let now = begins.second();
         let lasts = lease_lasts(app);
         // Counted from before it is written, so that this process never takes it for longer than others do.
         let at = Instant::now();
         let profile = &self.third_party.issuer.profile;
         let leasing = Leasing {
-            now,
+            now: begins,
             until: now.plus(lasts.as_secs().cast_signed()),
             looked_at: profile.looked_at_after().map(|seconds| now.plus(seconds)),
             // To be overtaken harms nothing where there is an overlap. Elsewhere whoever can't hold its lock names none, and
@@ -82,10 +83,10 @@ struct Other {
 
 /// Whose lease it is; None when nobody refreshes what was seen.
 async fn look(app: &App, seen: &Connection, profile: &Profile) -> Result<Option<Other>, Error> {
-    let now = app.db.lease_now(&app.clock).await?;
-    let Some(lease) = store::leased(&app.db, seen, now).await? else { return Ok(None) };
-    let left = profile.overlap_left(now.seconds_from(lease.intent_at)).min(LONGEST_OVERLAP);
-    let overlap_ends = (left > 0).then(|| Instant::now() + Duration::from_secs(left));
+    let now = app.db.lease_now_in_millis(&app.clock).await?;
+    let Some(lease) = store::leased(&app.db, seen, now.second()).await? else { return Ok(None) };
+    let left = profile.overlap_left(now.since(lease.intent_at)).min(LONGEST_OVERLAP);
+    let overlap_ends = (!left.is_zero()).then(|| Instant::now() + left);
     let holder = holders::look(app, lease.holder).await;
     let held = Held { holder, overlap_lasts: overlap_ends.is_some() };
     Ok(Some(Other { fence: lease.fence, held, overlap_ends }))

@@ -5,7 +5,7 @@ use sqlx::Row;
 
 use super::protocol::Lease;
 use crate::App;
-use crate::clock::Timestamp;
+use crate::clock::{Millis, Timestamp};
 use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::early;
 use crate::connection::held::changed;
@@ -18,7 +18,7 @@ use crate::vault::Sealed;
 
 /// A lease that is to be written.
 pub struct Leasing {
-    pub now: Timestamp,
+    pub now: Millis,
     pub until: Timestamp,
     /// When somebody looks at it if it does not end by itself; None for when asking again does no harm any more, which
     /// is when the access token has run out too.
@@ -33,16 +33,18 @@ pub struct Leasing {
 /// it or the row has moved on. A lease that ended with its intent open leaves doubt behind, and the moment since when
 /// its token may have been spent.
 pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Option<Lease>, sqlx::Error> {
-    let Leasing { now, until, looked_at, lock, over } = leasing;
+    let Leasing { now: begins, until, looked_at, lock, over } = leasing;
+    let now = begins.second();
     let update = "UPDATE connections SET status = 'refreshing', \
             cause = CASE WHEN intent_generation = generation THEN 'rotation_lost' ELSE NULL END, \
             fence = fence + 1, lease_until = $3, lease_holder = $4, \
             intent_at = CASE WHEN intent_generation = generation THEN intent_at ELSE $5 END, \
-            intent_generation = generation, updated_at = $6, \
-            refresh_due_at = CASE WHEN access_expires_at > $7 THEN access_expires_at ELSE $8 END \
+            intent_millis = CASE WHEN intent_generation = generation THEN intent_millis ELSE $6 END, \
+            intent_generation = generation, updated_at = $7, \
+            refresh_due_at = CASE WHEN access_expires_at > $8 THEN access_expires_at ELSE $9 END \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
-            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $9 OR fence = $10) \
-            AND (retry_at IS NULL OR retry_at <= $11) \
+            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $10 OR fence = $11) \
+            AND (retry_at IS NULL OR retry_at <= $12) \
         RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
     let mut transaction = app.db.begin().await?;
     changed(app, &mut transaction, &seen.id, None);
@@ -52,6 +54,7 @@ pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Op
         .bind(until.unix())
         .bind(*lock)
         .bind(now.unix())
+        .bind(begins.part())
         .bind(now.unix())
         .bind(looked_at.map_or(until.unix(), |_| i64::MAX))
         .bind(looked_at.unwrap_or_else(|| end_of_life(seen, *until)).unix())
@@ -88,19 +91,23 @@ pub struct Leased {
     /// The number of its holder's lock, where that has one.
     pub holder: Option<i64>,
     /// Since when the token may have been spent.
-    pub intent_at: Timestamp,
+    pub intent_at: Millis,
 }
 
 /// The lease of what was seen; None when it has run out or the row has moved on.
 pub async fn leased(db: &Db, seen: &Connection, now: Timestamp) -> Result<Option<Leased>, sqlx::Error> {
-    let select = "SELECT fence, lease_holder, COALESCE(intent_at, 0) AS intent_at FROM connections \
+    let select = "SELECT fence, lease_holder, COALESCE(intent_at, 0) AS intent_at, \
+            COALESCE(intent_millis, 0) AS intent_millis FROM connections \
         WHERE id = $1 AND generation = $2 AND lease_until > $3";
     let query = sqlx::query(select).bind(&seen.id).bind(seen.generation).bind(now.unix());
     let read = |row: sqlx::any::AnyRow| {
         Ok(Leased {
             fence: row.try_get("fence")?,
             holder: row.try_get("lease_holder")?,
-            intent_at: Timestamp::from_unix(row.try_get("intent_at")?),
+            intent_at: Millis::of(
+                Timestamp::from_unix(row.try_get("intent_at")?),
+                row.try_get("intent_millis")?,
+            ),
         })
     };
     query.fetch_optional(&db.pool).await?.map(read).transpose()
