@@ -20,7 +20,7 @@
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
 //!
 //! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
-//! other's verbs, never each other's store. Verbs are plain functions over one [`App`] value.
+//! other's verbs, never each other's store. Verbs are plain functions over one [`Broker`] value.
 
 pub mod account;
 pub mod app;
@@ -94,7 +94,7 @@ use vault::{HouseKey, Pseudonyms, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct Broker(Arc<Parts>);
 
 /// What the process is made of.
 pub struct Parts {
@@ -138,7 +138,7 @@ pub enum Event {
 /// The largest request body that is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-impl Deref for App {
+impl Deref for Broker {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
@@ -146,7 +146,7 @@ impl Deref for App {
     }
 }
 
-impl App {
+impl Broker {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
@@ -181,15 +181,15 @@ impl App {
 }
 
 /// Everything that is served, and the only place where routes are merged.
-pub fn router(app: App) -> Router {
+pub fn router(broker: Broker) -> Router {
     let pages = Router::new()
         .merge(account::pages::router())
         .merge(app::pages::router())
         .merge(connection::pages::router())
         .fallback(dialect::not_found)
         .method_not_allowed_fallback(dialect::method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), web::failure::dress_for_the_signed_in))
-        .layer(session::layer(&app))
+        .layer(middleware::from_fn_with_state(broker.clone(), web::failure::dress_for_the_signed_in))
+        .layer(session::layer(&broker))
         .layer(middleware::from_fn(web::failure::dress));
     let machines = Router::new()
         .merge(dialect::slack::router())
@@ -203,6 +203,6 @@ pub fn router(app: App) -> Router {
         .route("/favicon.ico", get(web::assets::icon))
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
-        .layer(ServiceBuilder::new().layer(edge::layer(&app)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
-        .with_state(app)
+        .layer(ServiceBuilder::new().layer(edge::layer(&broker)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
+        .with_state(broker)
 }

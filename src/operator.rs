@@ -19,12 +19,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use self::select::{Asked, Person};
-use crate::App;
+use crate::Broker;
 use crate::account::{KnownAs, delete};
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
 use crate::app::revocation::{self, Revocation};
-use crate::app::{Source, ThirdPartyApp, remove};
+use crate::app::{App, Source, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::connection::selection::Why;
 use crate::error::Error;
@@ -139,28 +139,28 @@ impl Answer {
 
 /// # Errors
 /// The verb's own.
-pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
+pub async fn run(broker: &Broker, command: Command) -> Result<Answer, Error> {
     match command {
         Command::AddApp(new) => {
-            let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer::of(registered(app, &added).await))
+            let added = add(broker, *new, Source::Cli).await?;
+            Ok(Answer::of(registered(broker, &added).await))
         }
         Command::ImportManifest(asked) => {
-            let imported = import(app, asked).await?;
+            let imported = import(broker, asked).await?;
             let mut lines = Vec::new();
             for added in &imported {
-                lines.extend(registered(app, added).await);
+                lines.extend(registered(broker, added).await);
             }
             Ok(Answer::of(lines))
         }
-        Command::ListApps => list_apps(app).await,
+        Command::ListApps => list_apps(broker).await,
         Command::RemoveApp { key } => {
-            remove::remove(app, &key).await?;
+            remove::remove(broker, &key).await?;
             Ok(Answer::line(format!("The app {key} is out of use.")))
         }
-        Command::SayRevocation(said) => revocation(app, said).await,
+        Command::SayRevocation(said) => revocation(broker, said).await,
         Command::CreateKey { caller, apps } => {
-            let created = create_key::create_key(app, &caller, &apps).await?;
+            let created = create_key::create_key(broker, &caller, &apps).await?;
             let lines = vec![
                 format!("caller {} ({caller})", created.caller_id),
                 format!("key    {}", created.key_id),
@@ -168,33 +168,33 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
             ];
             Ok(Answer { lines, secret: Some(created.key), ..Answer::default() })
         }
-        Command::ListKeys => list_keys(app).await,
+        Command::ListKeys => list_keys(broker).await,
         Command::RevokeKey { id } => {
-            revoke_key::revoke_key(app, &id).await?;
+            revoke_key::revoke_key(broker, &id).await?;
             Ok(Answer::line(format!("The key {id} is revoked.")))
         }
-        Command::ShowConnection { id } => show::show(app, &id).await,
-        Command::VaultStatus => vault::status(app).await,
-        Command::LookIntoVault { looked } => vault::look(app, looked).await,
-        Command::RotateVault { progress } => vault::rotate(app, progress).await,
-        Command::RotateHouse => keys::rotate_house(app).await,
-        Command::RotateSigning { withdraw } => keys::rotate_signing(app, withdraw).await,
-        Command::Backup { file, begun } => backup::backup(app, file, begun).await,
-        Command::RestoreStatus => restore::status(app).await,
-        Command::MarkRestored => restore::mark(app).await,
-        Command::UseRestored => restore::done(app).await,
-        Command::Freeze { asked, reason } => freeze::freeze(app, &asked, &reason).await,
-        Command::Unfreeze { id } => freeze::unfreeze(app, &id).await,
-        Command::ListFreezes => freeze::list(app).await,
+        Command::ShowConnection { id } => show::show(broker, &id).await,
+        Command::VaultStatus => vault::status(broker).await,
+        Command::LookIntoVault { looked } => vault::look(broker, looked).await,
+        Command::RotateVault { progress } => vault::rotate(broker, progress).await,
+        Command::RotateHouse => keys::rotate_house(broker).await,
+        Command::RotateSigning { withdraw } => keys::rotate_signing(broker, withdraw).await,
+        Command::Backup { file, begun } => backup::backup(broker, file, begun).await,
+        Command::RestoreStatus => restore::status(broker).await,
+        Command::MarkRestored => restore::mark(broker).await,
+        Command::UseRestored => restore::done(broker).await,
+        Command::Freeze { asked, reason } => freeze::freeze(broker, &asked, &reason).await,
+        Command::Unfreeze { id } => freeze::unfreeze(broker, &id).await,
+        Command::ListFreezes => freeze::list(broker).await,
         Command::MassRevoke { asked, reason, per_second } => {
-            mass_revoke::begin(app, &asked, &reason, per_second).await
+            mass_revoke::begin(broker, &asked, &reason, per_second).await
         }
-        Command::MassRevokeStatus { id } => mass_revoke::status(app, &id).await,
-        Command::ListMassRevokes => mass_revoke::list(app).await,
-        Command::DryRun { asked, limit } => freeze::dry_run(app, &asked, limit).await,
+        Command::MassRevokeStatus { id } => mass_revoke::status(broker, &id).await,
+        Command::ListMassRevokes => mass_revoke::list(broker).await,
+        Command::DryRun { asked, limit } => freeze::dry_run(broker, &asked, limit).await,
         Command::DeleteAccount { person, reason } => {
-            let account = select::find(app, &person).await?;
-            delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
+            let account = select::find(broker, &person).await?;
+            delete::delete(broker, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
             Ok(Answer::line(format!(
                 "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
                 KnownAs::from(account)
@@ -203,13 +203,13 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     }
 }
 
-async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
+async fn registered(broker: &Broker, app: &App) -> Vec<String> {
     let mut lines = vec![
-        format!("{} {} is registered.", third_party.id, third_party.key),
-        format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
-        format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
+        format!("{} {} is registered.", app.id, app.key),
+        format!("  people connect it at {}", broker.url(&format!("/connect/{}", app.key))),
+        format!("  its redirect URI at the issuer is {}", app.callback(broker)),
     ];
-    lines.extend(lasts(app, third_party).await.map(|warning| format!("  {} {warning}", third_party.key)));
+    lines.extend(lasts(broker, app).await.map(|warning| format!("  {} {warning}", app.key)));
     lines
 }
 
@@ -217,16 +217,16 @@ async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
 const ASIDE: Duration = Duration::from_secs(2);
 
 /// Why an app's connections may not last; None where nothing speaks for that, or the issuer does not answer now.
-async fn lasts(app: &App, third_party: &ThirdPartyApp) -> Option<&'static str> {
-    let endpoints = timeout(ASIDE, endpoints(&app.issuers, &third_party.issuer)).await.ok()?.ok()?;
-    scope::ends_with_the_session(&third_party.scopes, endpoints.offers_offline_access)
+async fn lasts(broker: &Broker, app: &App) -> Option<&'static str> {
+    let endpoints = timeout(ASIDE, endpoints(&broker.issuers, &app.issuer)).await.ok()?.ok()?;
+    scope::ends_with_the_session(&app.scopes, endpoints.offers_offline_access)
 }
 
-async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {
-    let third_party = revocation::say(app, said).await?;
-    let (key, issuer) = (&third_party.key, &third_party.issuer);
+async fn revocation(broker: &Broker, said: Revocation) -> Result<Answer, Error> {
+    let app = revocation::say(broker, said).await?;
+    let (key, issuer) = (&app.key, &app.issuer);
     let reach = issuer.profile.revocation_reach;
-    let line = match revocation_endpoint(&app.issuers, issuer).await {
+    let line = match revocation_endpoint(&broker.issuers, issuer).await {
         Ok(Some(url)) => format!("A stop of {key} is told at {url}; the reach of a revoke there is {reach}."),
         Ok(None) => format!("A stop of {key} ends here and is told nowhere: its issuer has no revocation."),
         Err(fault) => format!("Where a stop of {key} is told cannot be found out now: {fault}."),
@@ -234,17 +234,17 @@ async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {
     Ok(Answer::line(line))
 }
 
-async fn list_apps(app: &App) -> Result<Answer, Error> {
-    let apps = crate::app::all(app).await?;
-    let line = |third_party: &ThirdPartyApp| {
-        let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
-        format!("{key}\t{status}\t{source}\t{}\t{name}\t{}", issuer.key, third_party.callback(app))
+async fn list_apps(broker: &Broker) -> Result<Answer, Error> {
+    let apps = crate::app::all(broker).await?;
+    let line = |app: &App| {
+        let App { key, status, source, issuer, name, .. } = app;
+        format!("{key}\t{status}\t{source}\t{}\t{name}\t{}", issuer.key, app.callback(broker))
     };
     Ok(Answer::of(apps.iter().map(line).collect()))
 }
 
-async fn list_keys(app: &App) -> Result<Answer, Error> {
-    let keys = crate::caller::list_keys(app).await?;
+async fn list_keys(broker: &Broker) -> Result<Answer, Error> {
+    let keys = crate::caller::list_keys(broker).await?;
     let line = |key: &crate::caller::ListedKey| {
         let state = key.revoked_at.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"));
         format!(

@@ -34,7 +34,7 @@ use self::full::Refuser;
 use self::patience::Patience;
 use self::room::{Room, Slot};
 use self::stream::Stream;
-use crate::App;
+use crate::Broker;
 use crate::config::LimitsConfig;
 use crate::edge::address::{Peer, Prefix};
 use crate::ledger::hand_out;
@@ -221,16 +221,16 @@ fn too_late() -> Response<Body> {
 }
 
 /// Waits for what outlives its request, such as a refresh, and writes the ledger's last counters.
-pub async fn drain(app: &App) {
-    app.tasks.close();
-    if timeout(DRAIN, app.tasks.wait()).await.is_err() {
+pub async fn drain(broker: &Broker) {
+    broker.tasks.close();
+    if timeout(DRAIN, broker.tasks.wait()).await.is_err() {
         tracing::error!("some work did not end in time; its connections will be in doubt");
     }
-    if let Err(error) = hand_out::flush(app).await {
+    if let Err(error) = hand_out::flush(broker).await {
         tracing::error!(%error, "the ledger's last counters are lost");
     }
-    if let Err(error) = replicas::leave(app).await {
+    if let Err(error) = replicas::leave(broker).await {
         tracing::warn!(%error, "the other servers could not be told that this one ends");
     }
-    app.db.close().await;
+    broker.db.close().await;
 }

@@ -15,7 +15,7 @@ use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
-use crate::App;
+use crate::Broker;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbConnection};
 use crate::secret::{Token, TokenHash};
@@ -44,26 +44,29 @@ pub struct Sessions {
 /// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
 /// take all ports for one host, with the port.
 #[must_use]
-pub fn cookie_name(app: &App) -> String {
-    if is_secure(app) {
+pub fn cookie_name(broker: &Broker) -> String {
+    if is_secure(broker) {
         return "__Host-attache".to_owned();
     }
-    format!("attache-{}", app.config.public_url.port_or_known_default().unwrap_or_default())
+    format!("attache-{}", broker.config.public_url.port_or_known_default().unwrap_or_default())
 }
 
 /// Whether browsers may send our cookies over https only.
 #[must_use]
-pub fn is_secure(app: &App) -> bool {
-    app.config.public_url.scheme() == "https"
+pub fn is_secure(broker: &Broker) -> bool {
+    broker.config.public_url.scheme() == "https"
 }
 
 #[must_use]
-pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
-    let store =
-        Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
+pub fn layer(broker: &Broker) -> SessionManagerLayer<Sessions> {
+    let store = Sessions {
+        db: broker.db.clone(),
+        clock: broker.clock.clone(),
+        house_key: Arc::clone(&broker.house_key),
+    };
     SessionManagerLayer::new(store)
-        .with_name(cookie_name(app))
-        .with_secure(is_secure(app))
+        .with_name(cookie_name(broker))
+        .with_secure(is_secure(broker))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
@@ -104,15 +107,15 @@ pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Er
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn verify(app: &App, after: &str, limit: i64) -> std::result::Result<Verified, sqlx::Error> {
+pub async fn verify(broker: &Broker, after: &str, limit: i64) -> std::result::Result<Verified, sqlx::Error> {
     let select = "SELECT id_hash, data FROM sessions WHERE id_hash > $1 ORDER BY id_hash LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&app.db.pool).await?;
+    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&broker.db.pool).await?;
     let last = rows.last().map(|row| row.try_get("id_hash")).transpose()?;
     let mut verified = Verified::of_page(rows.len(), limit, last);
     for row in &rows {
         let (hash, data): (String, String) = (row.try_get("id_hash")?, row.try_get("data")?);
         let place = place(&TokenHash::stored(hash.clone()));
-        let opened = app.house_key.open(&place, &Sealed(data)).map(drop);
+        let opened = broker.house_key.open(&place, &Sealed(data)).map(drop);
         verified.value(("sessions", "data", &hash), opened);
     }
     Ok(verified)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::App;
+use crate::Broker;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -76,16 +76,16 @@ impl std::fmt::Display for KnownAs {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {
-    app.held.accounts.get(&app.db, id, async || store::by_id(&app.db, id).await).await
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {
+    broker.held.accounts.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
 }
 
 /// Also of somebody who is gone, for what is still to be ended of theirs.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id_even_deleted(app: &App, id: &str) -> Result<Option<Account>, sqlx::Error> {
-    store::by_id_even_deleted(&app.db, id).await
+pub async fn by_id_even_deleted(broker: &Broker, id: &str) -> Result<Option<Account>, sqlx::Error> {
+    store::by_id_even_deleted(&broker.db, id).await
 }
 
 impl Weigh for Account {
@@ -117,9 +117,9 @@ fn weight(claim: &Value) -> usize {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id_or_subject(app: &App, text: &str) -> Result<Option<Account>, Error> {
+pub async fn by_id_or_subject(broker: &Broker, text: &str) -> Result<Option<Account>, Error> {
     if is_id(text)
-        && let Some(account) = store::by_id(&app.db, text).await?
+        && let Some(account) = store::by_id(&broker.db, text).await?
     {
         return Ok(Some(account));
     }
@@ -127,19 +127,19 @@ pub async fn by_id_or_subject(app: &App, text: &str) -> Result<Option<Account>, 
     if text.contains(char::is_control) {
         return Ok(None);
     }
-    let issuer = sign_in::issuer(app).await?;
-    Ok(store::by_subject(&app.db, issuer.identifier().unwrap_or_default(), text).await?)
+    let issuer = sign_in::issuer(broker).await?;
+    Ok(store::by_subject(&broker.db, issuer.identifier().unwrap_or_default(), text).await?)
 }
 
 /// The account of a subject at an issuer.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_subject(app: &App, issuer: &str, subject: &str) -> Result<Option<Account>, Error> {
+pub async fn by_subject(broker: &Broker, issuer: &str, subject: &str) -> Result<Option<Account>, Error> {
     if [issuer, subject].iter().any(|text| text.contains(char::is_control)) {
         return Ok(None);
     }
-    Ok(store::by_subject(&app.db, issuer, subject).await?)
+    Ok(store::by_subject(&broker.db, issuer, subject).await?)
 }
 
 /// Whether a text can be an account's id; anything else need not be looked for.
@@ -153,6 +153,6 @@ pub fn is_id(text: &str) -> bool {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
-    store::sweep(&app.db, app.clock.now()).await
+pub async fn sweep(broker: &Broker) -> Result<(), sqlx::Error> {
+    store::sweep(&broker.db, broker.clock.now()).await
 }

@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::sign_out::SignedOut;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
 use crate::web::cookies::{Cookies, Kept};
@@ -23,7 +23,7 @@ use crate::web::forms::Asked;
 use crate::web::view::Page;
 use crate::web::{Browser, html, see_other};
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/", get(front))
         .route("/sign-in", get(sign_in::start))
@@ -56,7 +56,7 @@ struct Returned {
 }
 
 async fn front(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     browser: Browser,
     cookies: Cookies,
     Asked(returned): Asked<Returned>,
@@ -71,7 +71,7 @@ async fn front(
         cookies.forget(&mut answer, Kept::SignedOut);
         return Ok(answer);
     }
-    let issuer = super::sign_in::issuer(&app).await?;
+    let issuer = super::sign_in::issuer(&broker).await?;
     let page = FrontPage {
         page: browser.page(""),
         sign_in_at: issuer.name,
@@ -81,10 +81,10 @@ async fn front(
     Ok(html(StatusCode::OK, &page))
 }
 
-async fn record(app: &App, action: Action, account_id: &str) -> Result<(), Error> {
+async fn record(broker: &Broker, action: Action, account_id: &str) -> Result<(), Error> {
     let entry =
         Entry { actor: account_id.to_owned(), account_id: Some(account_id.to_owned()), ..Entry::default() };
-    let mut transaction = app.db.begin().await?;
-    ledger::append(&mut transaction, &app.ledger, action, &entry, app.clock.now()).await?;
+    let mut transaction = broker.db.begin().await?;
+    ledger::append(&mut transaction, &broker.ledger, action, &entry, broker.clock.now()).await?;
     Ok(transaction.commit().await?)
 }

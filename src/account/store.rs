@@ -6,7 +6,7 @@ use sqlx::any::AnyRow;
 
 use super::Account;
 use super::delete::Deletion;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::db::{Db, json};
@@ -25,7 +25,7 @@ pub struct Profile<'a> {
 }
 
 /// The account of (issuer, subject), made or brought up to date.
-pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result<Account, sqlx::Error> {
+pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> Result<Account, sqlx::Error> {
     let upsert = sqlx::AssertSqlSafe(format!(
         "INSERT INTO accounts (id, issuer, subject, name, email, picture, claims, created_at, last_sign_in_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
@@ -34,7 +34,7 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
              last_sign_in_at = excluded.last_sign_in_at \
          RETURNING {COLUMNS}"
     ));
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = broker.db.begin().await?;
     let row = sqlx::query(upsert)
         .bind(format!("ac_{}", random_id::<20>()))
         .bind(profile.issuer)
@@ -48,21 +48,21 @@ pub async fn sign_in(app: &App, profile: &Profile<'_>, now: Timestamp) -> Result
         .fetch_one(&mut *transaction)
         .await?;
     let account = read(&row)?;
-    let (holder, id) = (app.clone(), account.id.clone());
+    let (holder, id) = (broker.clone(), account.id.clone());
     transaction.after_commit(move || holder.held.accounts.forget(&id));
     transaction.commit().await?;
     Ok(account)
 }
 
 /// Only over what `next` was made of. False when the account has changed since.
-pub async fn follow(app: &App, seen: &Account, next: &Account) -> Result<bool, sqlx::Error> {
+pub async fn follow(broker: &Broker, seen: &Account, next: &Account) -> Result<bool, sqlx::Error> {
     let text = |account: &Account| {
         let at = serde_json::to_string(&account.claims_at).unwrap_or_default();
         (Value::Object(account.claims.clone()).to_string(), at)
     };
     let ((seen_claims, seen_at), (claims, claims_at)) = (text(seen), text(next));
-    let mut transaction = app.db.begin().await?;
-    let (holder, id) = (app.clone(), seen.id.clone());
+    let mut transaction = broker.db.begin().await?;
+    let (holder, id) = (broker.clone(), seen.id.clone());
     transaction.after_commit(move || holder.held.accounts.forget(&id));
     let update = "UPDATE accounts SET claims = $2, claims_at = $3 \
         WHERE id = $1 AND status = 'active' AND claims = $4 AND claims_at = $5 AND last_sign_in_at = $6";
@@ -101,12 +101,12 @@ pub async fn by_subject(db: &Db, issuer: &str, subject: &str) -> Result<Option<A
 
 /// Takes the person out of an account: whoever signs in as they did gets another one. False when that was done before.
 pub async fn begin_deletion(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     id: &str,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    let (holder, held) = (app.clone(), id.to_owned());
+    let (holder, held) = (broker.clone(), id.to_owned());
     transaction.after_commit(move || holder.held.accounts.forget(&held));
     let update = "UPDATE accounts SET status = 'deleting', issuer = '', subject = id, name = NULL, email = NULL, \
             picture = NULL, claims = '{}', claims_at = '{}', deleted_at = $2 WHERE id = $1 AND status = 'active'";

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
-use crate::App;
+use crate::Broker;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::identity::IdentityConfig;
@@ -27,7 +27,7 @@ use crate::vault::{Place, Sealed, Verified, WrappedKey};
 
 /// A third-party app as it is stored, with its issuer.
 #[derive(Clone, Debug)]
-pub struct ThirdPartyApp {
+pub struct App {
     pub id: String,
     pub key: String,
     pub name: String,
@@ -127,11 +127,11 @@ pub enum Source {
     Cli,
 }
 
-impl ThirdPartyApp {
+impl App {
     /// The one redirect URI of this app at its issuer. RFC 9700 section 4.4.2.1.
     #[must_use]
-    pub fn callback(&self, app: &App) -> Url {
-        app.url(&callback_path(&self.key))
+    pub fn callback(&self, broker: &Broker) -> Url {
+        broker.url(&callback_path(&self.key))
     }
 
     /// Whether authorization requests carry a code challenge.
@@ -160,56 +160,60 @@ fn callback_path(key: &str) -> String {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id(app: &App, id: &str) -> Result<Option<Arc<ThirdPartyApp>>, sqlx::Error> {
-    if !app.db.is_alone() {
-        return Ok(store::by_id(&app.db, id).await?.map(Arc::new));
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<App>>, sqlx::Error> {
+    if !broker.db.is_alone() {
+        return Ok(store::by_id(&broker.db, id).await?.map(Arc::new));
     }
-    Ok(held(app).await?.0.get(id).cloned())
+    Ok(held(broker).await?.0.get(id).cloned())
 }
 
 /// Every app, by its id.
 #[derive(Debug)]
-pub struct Apps(HashMap<String, Arc<ThirdPartyApp>>);
+pub struct Apps(HashMap<String, Arc<App>>);
 
 /// Those that are held in memory; only where this process is alone.
-async fn held(app: &App) -> Result<Arc<Apps>, sqlx::Error> {
+async fn held(broker: &Broker) -> Result<Arc<Apps>, sqlx::Error> {
     let load = async || {
-        let all = store::all(&app.db).await?.into_iter();
-        Ok(Apps(all.map(|third_party| (third_party.id.clone(), Arc::new(third_party))).collect()))
+        let all = store::all(&broker.db).await?.into_iter();
+        Ok(Apps(all.map(|app| (app.id.clone(), Arc::new(app))).collect()))
     };
-    app.held.apps.get(&app.db, load).await
+    broker.held.apps.get(&broker.db, load).await
 }
 
 /// Apps or issuers are changed in this transaction.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.apps.forget());
+fn changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
+    transaction.after_commit(move || broker.held.apps.forget());
 }
 
 /// None also for a text that cannot be a key; PostgreSQL refuses some of those.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_key(app: &App, key: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_key(broker: &Broker, key: &str) -> Result<Option<App>, sqlx::Error> {
     if !is_key(key) {
         return Ok(None);
     }
-    store::by_key(&app.db, key).await
+    store::by_key(&broker.db, key).await
 }
 
 /// Writes an issuer; false when one of the same key has another source.
-pub(crate) async fn put_issuer(app: &App, issuer: &Issuer, source: Source) -> Result<bool, sqlx::Error> {
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
-    let put = store::put_issuer(&mut transaction, issuer, source, app.clock.now()).await?;
+pub(crate) async fn put_issuer(
+    broker: &Broker,
+    issuer: &Issuer,
+    source: Source,
+) -> Result<bool, sqlx::Error> {
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
+    let put = store::put_issuer(&mut transaction, issuer, source, broker.clock.now()).await?;
     transaction.commit().await?;
     Ok(put)
 }
 
-async fn suspend(app: &App, id: &str) -> Result<(), sqlx::Error> {
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
-    store::set_status(&mut transaction, id, AppStatus::Suspended, app.clock.now()).await?;
+async fn suspend(broker: &Broker, id: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
+    store::set_status(&mut transaction, id, AppStatus::Suspended, broker.clock.now()).await?;
     transaction.commit().await
 }
 
@@ -218,73 +222,71 @@ async fn suspend(app: &App, id: &str) -> Result<(), sqlx::Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn by_client(
-    app: &App,
+    broker: &Broker,
     identifier: &str,
     client_id: &str,
-) -> Result<Vec<Arc<ThirdPartyApp>>, sqlx::Error> {
-    if !app.db.is_alone() {
-        let found = store::by_client(&app.db, identifier, client_id).await?;
+) -> Result<Vec<Arc<App>>, sqlx::Error> {
+    if !broker.db.is_alone() {
+        let found = store::by_client(&broker.db, identifier, client_id).await?;
         return Ok(found.into_iter().map(Arc::new).collect());
     }
-    let is_it = |third_party: &&Arc<ThirdPartyApp>| {
-        third_party.issuer.identifier() == Some(identifier) && third_party.client_id == client_id
-    };
-    Ok(held(app).await?.0.values().filter(is_it).cloned().collect())
+    let is_it = |app: &&Arc<App>| app.issuer.identifier() == Some(identifier) && app.client_id == client_id;
+    Ok(held(broker).await?.0.values().filter(is_it).cloned().collect())
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn all(app: &App) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
-    store::all(&app.db).await
+pub async fn all(broker: &Broker) -> Result<Vec<App>, sqlx::Error> {
+    store::all(&broker.db).await
 }
 
 /// The ids and provider keys of the apps of one Slack app.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_slack_app(app: &App, slack_app_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
-    store::of_slack_app(&app.db, slack_app_id).await
+pub async fn of_slack_app(broker: &Broker, slack_app_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
+    store::of_slack_app(&broker.db, slack_app_id).await
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn issuer_by_key(app: &App, key: &str) -> Result<Option<Issuer>, sqlx::Error> {
-    store::issuer_by_key(&app.db, key).await
+pub async fn issuer_by_key(broker: &Broker, key: &str) -> Result<Option<Issuer>, sqlx::Error> {
+    store::issuer_by_key(&broker.db, key).await
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn issuers(app: &App) -> Result<Vec<Issuer>, sqlx::Error> {
-    store::issuers(&app.db).await
+pub async fn issuers(broker: &Broker) -> Result<Vec<Issuer>, sqlx::Error> {
+    store::issuers(&broker.db).await
 }
 
 /// The OAuth client of an app, its secret opened.
 ///
 /// # Errors
 /// When the secret does not open.
-pub fn client(app: &App, third_party: &ThirdPartyApp) -> Result<Client, Error> {
-    let secret = match &third_party.client_secret {
+pub fn client(broker: &Broker, app: &App) -> Result<Client, Error> {
+    let secret = match &app.client_secret {
         None => None,
         Some(sealed) => {
-            let place = ThirdPartyApp::secret_place(&third_party.id, &third_party.client_id);
-            let key = app.vault.data_key(&third_party.data_key)?;
-            Some(app.vault.open(("apps", "client_secret", &third_party.id), &key, &place, sealed)?)
+            let place = App::secret_place(&app.id, &app.client_id);
+            let key = broker.vault.data_key(&app.data_key)?;
+            Some(broker.vault.open(("apps", "client_secret", &app.id), &key, &place, sealed)?)
         }
     };
-    Ok(Client { id: third_party.client_id.clone(), secret, auth: third_party.client_auth })
+    Ok(Client { id: app.client_id.clone(), secret, auth: app.client_auth })
 }
 
 /// Tries the client secrets of `limit` apps behind `after`, by id; hands out none.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = store::secrets(&app.db, after, limit).await?;
+pub async fn verify(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
+    let rows = store::secrets(&broker.db, after, limit).await?;
     let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|row| row.id.clone()));
     for row in rows {
         let Some(sealed) = &row.sealed else { continue };
-        let place = ThirdPartyApp::secret_place(&row.id, &row.client_id);
-        let opened = app.vault.unwrap(&row.data_key).and_then(|key| key.open(&place, sealed).map(drop));
+        let place = App::secret_place(&row.id, &row.client_id);
+        let opened = broker.vault.unwrap(&row.data_key).and_then(|key| key.open(&place, sealed).map(drop));
         verified.value(("apps", "client_secret", &row.id), opened);
     }
     Ok(verified)

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use url::Url;
 
 use super::logo::Logo;
-use super::{AppStatus, Source, ThirdPartyApp};
+use super::{App, AppStatus, Source};
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, json, named};
 use crate::issuer::scope::Scopes;
@@ -29,20 +29,20 @@ fn select_apps(condition: &str) -> sqlx::AssertSqlSafe<String> {
     ))
 }
 
-pub async fn by_key(db: &Db, key: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_key(db: &Db, key: &str) -> Result<Option<App>, sqlx::Error> {
     one(db, "WHERE a.key = $1", key).await
 }
 
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<App>, sqlx::Error> {
     one(db, "WHERE a.id = $1", id).await
 }
 
-async fn one(db: &Db, condition: &'static str, value: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+async fn one(db: &Db, condition: &'static str, value: &str) -> Result<Option<App>, sqlx::Error> {
     let row = sqlx::query(select_apps(condition)).bind(value).fetch_optional(&db.pool).await?;
     row.as_ref().map(read_app).transpose()
 }
 
-pub async fn all(db: &Db) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+pub async fn all(db: &Db) -> Result<Vec<App>, sqlx::Error> {
     let rows = sqlx::query(select_apps("ORDER BY a.key")).fetch_all(&db.pool).await?;
     rows.iter().map(read_app).collect()
 }
@@ -80,11 +80,7 @@ fn read_key(row: &AnyRow) -> Result<WrappedKey, sqlx::Error> {
 }
 
 /// The app with this client at this issuer.
-pub async fn by_client_at(
-    db: &Db,
-    issuer_id: &str,
-    client_id: &str,
-) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_client_at(db: &Db, issuer_id: &str, client_id: &str) -> Result<Option<App>, sqlx::Error> {
     let select = select_apps("WHERE a.issuer_id = $1 AND a.client_id = $2");
     let row = sqlx::query(select).bind(issuer_id).bind(client_id).fetch_optional(&db.pool).await?;
     row.as_ref().map(read_app).transpose()
@@ -95,24 +91,20 @@ pub async fn by_provider(
     db: &Db,
     slack_app_id: &str,
     provider_key: &str,
-) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+) -> Result<Option<App>, sqlx::Error> {
     let select = select_apps("WHERE a.slack_app_id = $1 AND a.provider_key = $2");
     let row = sqlx::query(select).bind(slack_app_id).bind(provider_key).fetch_optional(&db.pool).await?;
     row.as_ref().map(read_app).transpose()
 }
 
 /// The apps at an issuer.
-pub async fn at_issuer(db: &Db, issuer_id: &str) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+pub async fn at_issuer(db: &Db, issuer_id: &str) -> Result<Vec<App>, sqlx::Error> {
     let rows = sqlx::query(select_apps("WHERE a.issuer_id = $1")).bind(issuer_id).fetch_all(&db.pool).await?;
     rows.iter().map(read_app).collect()
 }
 
 /// The apps whose client this is at the issuer with that identifier: at most one a registered issuer.
-pub async fn by_client(
-    db: &Db,
-    identifier: &str,
-    client_id: &str,
-) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_client(db: &Db, identifier: &str, client_id: &str) -> Result<Vec<App>, sqlx::Error> {
     let select = select_apps("WHERE i.identifier = $1 AND a.client_id = $2");
     let rows = sqlx::query(select).bind(identifier).bind(client_id).fetch_all(&db.pool).await?;
     rows.iter().map(read_app).collect()
@@ -192,7 +184,7 @@ pub async fn put_issuer(
     Ok(done.rows_affected() == 1)
 }
 
-/// What is not part of [`ThirdPartyApp`] but stored beside it.
+/// What is not part of [`App`] but stored beside it.
 pub struct Provenance {
     pub slack_app_id: Option<String>,
     pub provider_key: Option<String>,
@@ -208,7 +200,7 @@ pub async fn logo(db: &Db, key: &str) -> Result<Option<Logo>, sqlx::Error> {
 
 pub async fn insert(
     connection: &mut DbConnection,
-    app: &ThirdPartyApp,
+    app: &App,
     provenance: &Provenance,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -231,7 +223,7 @@ pub async fn insert(
 /// Overwrites everything but the id, the key's owner and the data key.
 pub async fn update(
     connection: &mut DbConnection,
-    app: &ThirdPartyApp,
+    app: &App,
     provenance: &Provenance,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -246,7 +238,7 @@ pub async fn update(
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// `$1` to `$24`, the same in the insert and the update.
-fn bind_app<'q>(query: Query<'q>, app: &ThirdPartyApp, provenance: &Provenance, now: Timestamp) -> Query<'q> {
+fn bind_app<'q>(query: Query<'q>, app: &App, provenance: &Provenance, now: Timestamp) -> Query<'q> {
     query
         .bind(app.id.clone())
         .bind(app.key.clone())
@@ -289,9 +281,9 @@ pub async fn set_status(
         .map(drop)
 }
 
-fn read_app(row: &AnyRow) -> Result<ThirdPartyApp, sqlx::Error> {
+fn read_app(row: &AnyRow) -> Result<App, sqlx::Error> {
     let scopes: String = row.try_get("scopes")?;
-    Ok(ThirdPartyApp {
+    Ok(App {
         id: row.try_get("id")?,
         key: row.try_get("key")?,
         name: row.try_get("name")?,

@@ -3,21 +3,21 @@
 use std::sync::Arc;
 
 use super::{Caller, api_key, store};
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::secret::{Token, same};
 
 /// # Errors
 /// [`Error::InvalidAuth`]; [`Error::RateLimited`].
-pub async fn by_key(app: &App, key: &Token) -> Result<Arc<Caller>, Error> {
+pub async fn by_key(broker: &Broker, key: &Token) -> Result<Arc<Caller>, Error> {
     let hash = api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)?;
-    let caller = if app.db.is_alone() {
-        super::held(app).await?.by_key.get(&hash).cloned()
+    let caller = if broker.db.is_alone() {
+        super::held(broker).await?.by_key.get(&hash).cloned()
     } else {
-        store::by_key(&app.db, &hash).await?.map(Arc::new)
+        store::by_key(&broker.db, &hash).await?.map(Arc::new)
     };
     let caller = caller.ok_or(Error::InvalidAuth)?;
-    admit(app, key, &caller)?;
+    admit(broker, key, &caller)?;
     Ok(caller)
 }
 
@@ -25,17 +25,21 @@ pub async fn by_key(app: &App, key: &Token) -> Result<Arc<Caller>, Error> {
 ///
 /// # Errors
 /// [`Error::RateLimited`]
-pub fn admit(app: &App, key: &Token, caller: &Caller) -> Result<(), Error> {
-    app.limits.know(key);
-    app.limits.admit_key(&caller.key_id)
+pub fn admit(broker: &Broker, key: &Token, caller: &Caller) -> Result<(), Error> {
+    broker.limits.know(key);
+    broker.limits.admit_key(&caller.key_id)
 }
 
 /// As a confidential client of `/oauth/token`: the caller's id and one of its keys. RFC 6749 section 2.3.1.
 ///
 /// # Errors
 /// [`Error::InvalidClient`]; [`Error::RateLimited`].
-pub async fn by_client(app: &App, client_id: &str, client_secret: &Token) -> Result<Arc<Caller>, Error> {
-    match by_key(app, client_secret).await {
+pub async fn by_client(
+    broker: &Broker,
+    client_id: &str,
+    client_secret: &Token,
+) -> Result<Arc<Caller>, Error> {
+    match by_key(broker, client_secret).await {
         Ok(caller) if same(&caller.id, client_id) => Ok(caller),
         Ok(_) | Err(Error::InvalidAuth) => Err(Error::InvalidClient),
         Err(error) => Err(error),

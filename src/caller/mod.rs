@@ -11,7 +11,7 @@ pub use store::ListedKey;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::App;
+use crate::Broker;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::secret::TokenHash;
@@ -36,40 +36,40 @@ pub struct Callers {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn is_allowed(app: &App, caller_id: &str, app_id: &str) -> Result<bool, Error> {
-    if !app.db.is_alone() {
-        return Ok(store::is_allowed(&app.db, caller_id, app_id).await?);
+pub async fn is_allowed(broker: &Broker, caller_id: &str, app_id: &str) -> Result<bool, Error> {
+    if !broker.db.is_alone() {
+        return Ok(store::is_allowed(&broker.db, caller_id, app_id).await?);
     }
-    let callers = held(app).await?;
+    let callers = held(broker).await?;
     Ok(callers.apps.get(caller_id).is_some_and(|apps| apps.contains(app_id)))
 }
 
 /// Those that are held in memory; only where this process is alone.
-async fn held(app: &App) -> Result<Arc<Callers>, sqlx::Error> {
-    app.held.callers.get(&app.db, async || store::all(&app.db).await).await
+async fn held(broker: &Broker) -> Result<Arc<Callers>, sqlx::Error> {
+    broker.held.callers.get(&broker.db, async || store::all(&broker.db).await).await
 }
 
 /// Callers or keys are changed in this transaction.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.callers.forget());
+fn changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
+    transaction.after_commit(move || broker.held.callers.forget());
 }
 
 /// The id of a caller, by its id or its name.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn id_of(app: &App, text: &str) -> Result<Option<String>, Error> {
+pub async fn id_of(broker: &Broker, text: &str) -> Result<Option<String>, Error> {
     if text.contains(char::is_control) {
         return Ok(None);
     }
-    Ok(store::id_of(&app.db, text).await?)
+    Ok(store::id_of(&broker.db, text).await?)
 }
 
 /// Every key, for the operator.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn list_keys(app: &App) -> Result<Vec<ListedKey>, Error> {
-    Ok(store::list_keys(&app.db).await?)
+pub async fn list_keys(broker: &Broker) -> Result<Vec<ListedKey>, Error> {
+    Ok(store::list_keys(&broker.db).await?)
 }

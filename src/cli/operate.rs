@@ -10,7 +10,7 @@ use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;
 use attache::shown::shown;
-use attache::{App, db, start};
+use attache::{Broker, db, start};
 
 use super::{ConfigFile, Failure};
 
@@ -21,7 +21,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub enum Hand {
     Server(PathBuf),
     /// This process, which holds the lock of a SQLite database.
-    Here(App, Option<Lock>),
+    Here(Broker, Option<Lock>),
 }
 
 impl Hand {
@@ -50,7 +50,7 @@ impl Hand {
 
     pub async fn ask(&self, command: Command) -> Result<Answer, Failure> {
         match self {
-            Self::Here(app, _) => Ok(run(app, command).await?),
+            Self::Here(broker, _) => Ok(run(broker, command).await?),
             Self::Server(socket) => match socket::send(socket, &command).await {
                 Some(answered) => answered.map_err(Failure::Sentence),
                 None => Err(Failure::Sentence(gone(&command).to_owned())),
@@ -59,8 +59,8 @@ impl Hand {
     }
 
     pub async fn end(self) {
-        if let Self::Here(app, lock) = self {
-            drain(&app).await;
+        if let Self::Here(broker, lock) = self {
+            drain(&broker).await;
             drop(lock);
         }
     }
@@ -94,7 +94,9 @@ pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> 
     let hand = Hand::find(file).await?;
     // Where no server does, the work is ours; beside servers it is shared.
     let work = match &hand {
-        Hand::Here(app, _) => Some((app.draining.clone(), tokio::spawn(mass_revoke::run(app.clone())))),
+        Hand::Here(broker, _) => {
+            Some((broker.draining.clone(), tokio::spawn(mass_revoke::run(broker.clone()))))
+        }
         Hand::Server(_) => None,
     };
     let followed = match hand.ask(command).await {

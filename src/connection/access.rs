@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::seal::{open_access_token, open_refresh_token};
 use super::state::{Cause, Demand, Status, Step, asks_again_at, decide};
 use super::{Connection, allow, flight, reread, run_out};
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::ledger::hand_out::{self, HandOut};
@@ -29,79 +29,84 @@ pub struct AccessToken {
 /// # Errors
 /// [`Error::InvalidAuth`]; [`Error::ConnectionNotFound`]; [`Error::ReconnectRequired`] with the link;
 /// [`Error::IssuerUnavailable`] when the token is dead and another cannot be had now; [`Error::Misconfigured`].
-pub async fn access_token(app: &App, key: &Token, id: &str, demand: Demand) -> Result<AccessToken, Error> {
-    let (caller, mut connection) = allow::by_key(app, key, id).await?;
-    if settle(app, &connection, demand).await? {
-        connection = allow::for_caller(app, &caller.id, id).await?;
+pub async fn access_token(
+    broker: &Broker,
+    key: &Token,
+    id: &str,
+    demand: Demand,
+) -> Result<AccessToken, Error> {
+    let (caller, mut connection) = allow::by_key(broker, key, id).await?;
+    if settle(broker, &connection, demand).await? {
+        connection = allow::for_caller(broker, &caller.id, id).await?;
     }
-    hand_out(app, connection, &caller.id, demand).await
+    hand_out(broker, connection, &caller.id, demand).await
 }
 
 /// The access token of a connection whose use was already allowed, fresh enough to be used at once, and its generation.
 ///
 /// # Errors
 /// As [`access_token`]; [`Error::ConnectionNotFound`] also when another identity has taken the connection over meanwhile.
-pub async fn fresh_token(app: &App, connection: &Arc<Connection>) -> Result<(Token, i64), Error> {
+pub async fn fresh_token(broker: &Broker, connection: &Arc<Connection>) -> Result<(Token, i64), Error> {
     let demand = Demand { min_ttl: DEFAULT_MIN_TTL, force_refresh: false };
     let mut current = Arc::clone(connection);
-    if settle(app, &current, demand).await? {
-        current = reread(app, &current).await?;
+    if settle(broker, &current, demand).await? {
+        current = reread(broker, &current).await?;
     }
     if current.external != connection.external {
         return Err(Error::ConnectionNotFound);
     }
-    if !servable(app, &current) {
-        return Err(refusal(app, &current).await);
+    if !servable(broker, &current) {
+        return Err(refusal(broker, &current).await);
     }
-    let token = open_access_token(app, &current)?.ok_or(Error::ConnectionNotFound)?;
+    let token = open_access_token(broker, &current)?.ok_or(Error::ConnectionNotFound)?;
     Ok((token, current.generation))
 }
 
 /// Does what must be done first; whether anything was.
-async fn settle(app: &App, connection: &Connection, demand: Demand) -> Result<bool, Error> {
-    match decide(connection, demand, app.clock.now()) {
+async fn settle(broker: &Broker, connection: &Connection, demand: Demand) -> Result<bool, Error> {
+    match decide(connection, demand, broker.clock.now()) {
         Step::Serve | Step::Refuse => return Ok(false),
-        Step::Refresh => flight::join(app, connection).await?,
-        Step::RunOut => run_out::end(app, connection).await?,
+        Step::Refresh => flight::join(broker, connection).await?,
+        Step::RunOut => run_out::end(broker, connection).await?,
     }
     Ok(true)
 }
 
 async fn hand_out(
-    app: &App,
+    broker: &Broker,
     connection: Arc<Connection>,
     caller_id: &str,
     demand: Demand,
 ) -> Result<AccessToken, Error> {
-    if !servable(app, &connection) || (demand.force_refresh && connection.refresh_token.is_none()) {
-        let error = refusal(app, &connection).await;
-        app.metrics.hand_out(error.answer().1);
+    if !servable(broker, &connection) || (demand.force_refresh && connection.refresh_token.is_none()) {
+        let error = refusal(broker, &connection).await;
+        broker.metrics.hand_out(error.answer().1);
         return Err(error);
     }
-    let token = open_access_token(app, &connection)?.ok_or(Error::ConnectionNotFound)?;
-    let now = app.clock.now();
-    hand_out::record(app, &HandOut::of(&connection, caller_id, None, now)).await?;
-    app.metrics.hand_out("ok");
+    let token = open_access_token(broker, &connection)?.ok_or(Error::ConnectionNotFound)?;
+    let now = broker.clock.now();
+    hand_out::record(broker, &HandOut::of(&connection, caller_id, None, now)).await?;
+    broker.metrics.hand_out("ok");
     let expires_in = connection.access_expires_at.map(|expires| expires.seconds_from(now));
     Ok(AccessToken { token, expires_in, connection })
 }
 
 /// A token that still lives is handed out with its true life, whatever the issuer is going through; but not
 /// one of a grant that is known to be dead.
-fn servable(app: &App, connection: &Connection) -> bool {
+fn servable(broker: &Broker, connection: &Connection) -> bool {
     connection.is_live()
         && connection.status != Status::NeedsReconnect
-        && connection.outlives(app.clock.now(), 0)
+        && connection.outlives(broker.clock.now(), 0)
 }
 
 /// Why there is no token, in the words of whoever must act.
-async fn refusal(app: &App, connection: &Connection) -> Error {
-    let third_party = match crate::app::by_id(app, &connection.app_id).await {
-        Ok(Some(third_party)) => third_party,
+async fn refusal(broker: &Broker, connection: &Connection) -> Error {
+    let app = match crate::app::by_id(broker, &connection.app_id).await {
+        Ok(Some(app)) => app,
         Ok(None) => return Error::ConnectionNotFound,
         Err(error) => return error.into(),
     };
-    let connect_url = connection.connect_url(app, &third_party);
+    let connect_url = connection.connect_url(broker, &app);
     let reconnect = |cause| Error::ReconnectRequired { cause, connect_url: connect_url.clone() };
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,
@@ -110,24 +115,24 @@ async fn refusal(app: &App, connection: &Connection) -> Error {
         // What it was given lives on, and there is nothing to ask for more with.
         _ if connection.refresh_token.is_none() => reconnect(Cause::NoRefreshToken),
         _ if connection.cause == Some(Cause::UnusableToken) => Error::UnusableToken {
-            issuer: third_party.issuer.name.clone(),
-            retry_after: retry_after(app, connection, &third_party.issuer),
+            issuer: app.issuer.name.clone(),
+            retry_after: retry_after(broker, connection, &app.issuer),
         },
-        Status::Misconfigured => Error::Misconfigured { issuer: third_party.issuer.name.clone() },
+        Status::Misconfigured => Error::Misconfigured { issuer: app.issuer.name.clone() },
         // The issuer is not to blame for what cannot be opened here.
-        _ => match open_refresh_token(app, connection).and_then(|_| crate::app::client(app, &third_party)) {
+        _ => match open_refresh_token(broker, connection).and_then(|_| crate::app::client(broker, &app)) {
             Err(damaged) => damaged,
             Ok(_) => Error::IssuerUnavailable {
-                issuer: third_party.issuer.name.clone(),
-                retry_after: retry_after(app, connection, &third_party.issuer),
+                issuer: app.issuer.name.clone(),
+                retry_after: retry_after(broker, connection, &app.issuer),
             },
         },
     }
 }
 
 /// Seconds: what the connection waits for, or else its issuer.
-fn retry_after(app: &App, connection: &Connection, issuer: &Issuer) -> i64 {
-    let own = asks_again_at(connection, app.clock.now()).map(|at| at.seconds_from(app.clock.now()));
-    let left_alone = app.issuers.calls.closed_for(issuer).map(|closed| closed.retry_after);
+fn retry_after(broker: &Broker, connection: &Connection, issuer: &Issuer) -> i64 {
+    let own = asks_again_at(connection, broker.clock.now()).map(|at| at.seconds_from(broker.clock.now()));
+    let left_alone = broker.issuers.calls.closed_for(issuer).map(|closed| closed.retry_after);
     own.max(left_alone).unwrap_or(5).max(1)
 }

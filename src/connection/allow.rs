@@ -10,8 +10,8 @@ use std::sync::Arc;
 use super::freeze;
 use super::selection::Use;
 use super::{Connection, held, is_id};
-use crate::App;
-use crate::app::{AppStatus, ThirdPartyApp};
+use crate::Broker;
+use crate::app::{App, AppStatus};
 use crate::caller::{self, Caller, api_key, authenticate};
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
@@ -21,38 +21,38 @@ use crate::secret::{Token, TokenHash};
 ///
 /// # Errors
 /// [`Error::InvalidAuth`] before anything else; [`Error::ConnectionNotFound`]; [`Error::Frozen`]; [`Error::RestoredCopy`].
-pub async fn by_key(app: &App, key: &Token, id: &str) -> Result<(Arc<Caller>, Arc<Connection>), Error> {
-    if app.db.is_alone() {
-        let caller = authenticate::by_key(app, key).await?;
-        let connection = for_caller(app, &caller.id, id).await?;
+pub async fn by_key(broker: &Broker, key: &Token, id: &str) -> Result<(Arc<Caller>, Arc<Connection>), Error> {
+    if broker.db.is_alone() {
+        let caller = authenticate::by_key(broker, key).await?;
+        let connection = for_caller(broker, &caller.id, id).await?;
         return Ok((caller, connection));
     }
     let hash = api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)?;
     // What cannot be an id is looked for all the same, for the key is judged first.
     let id = Some(id).filter(|id| is_id(id)).unwrap_or_default();
     let (caller, found) =
-        store::by_key(&app.db, &hash, id, app.clock.now()).await?.ok_or(Error::InvalidAuth)?;
-    authenticate::admit(app, key, &caller)?;
-    Ok((Arc::new(caller), judge(app, found).await?))
+        store::by_key(&broker.db, &hash, id, broker.clock.now()).await?.ok_or(Error::InvalidAuth)?;
+    authenticate::admit(broker, key, &caller)?;
+    Ok((Arc::new(caller), judge(broker, found).await?))
 }
 
 /// As [`by_key`], for a caller that is known already.
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`]; [`Error::Frozen`]; [`Error::RestoredCopy`].
-pub async fn for_caller(app: &App, caller_id: &str, id: &str) -> Result<Arc<Connection>, Error> {
+pub async fn for_caller(broker: &Broker, caller_id: &str, id: &str) -> Result<Arc<Connection>, Error> {
     if !is_id(id) {
         return Err(Error::ConnectionNotFound);
     }
-    if !app.db.is_alone() {
-        return judge(app, store::for_caller(&app.db, caller_id, id, app.clock.now()).await?).await;
+    if !broker.db.is_alone() {
+        return judge(broker, store::for_caller(&broker.db, caller_id, id, broker.clock.now()).await?).await;
     }
-    let connection = held::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
-    let allowed = caller::is_allowed(app, caller_id, &connection.app_id).await?;
-    if !allowed || !is_usable(app, &connection) {
+    let connection = held::by_id(broker, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let allowed = caller::is_allowed(broker, caller_id, &connection.app_id).await?;
+    if !allowed || !is_usable(broker, &connection) {
         return Err(Error::ConnectionNotFound);
     }
-    refuse_frozen_to(app, &connection, Some(caller_id)).await?;
+    refuse_frozen_to(broker, &connection, Some(caller_id)).await?;
     Ok(connection)
 }
 
@@ -61,19 +61,19 @@ pub async fn for_caller(app: &App, caller_id: &str, id: &str) -> Result<Arc<Conn
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_access_token(app: &App, hash: &TokenHash) -> Result<Option<Arc<Connection>>, Error> {
-    let now = app.clock.now();
-    if !app.db.is_alone() {
-        return Ok(store::by_access_token(&app.db, hash, now).await?.map(Arc::new));
+pub async fn by_access_token(broker: &Broker, hash: &TokenHash) -> Result<Option<Arc<Connection>>, Error> {
+    let now = broker.clock.now();
+    if !broker.db.is_alone() {
+        return Ok(store::by_access_token(&broker.db, hash, now).await?.map(Arc::new));
     }
     for _ in 0..2 {
-        let Some(connection) = held::by_access_token(app, hash).await? else { return Ok(None) };
+        let Some(connection) = held::by_access_token(broker, hash).await? else { return Ok(None) };
         if connection.stands_for(hash, now) {
-            let good = is_usable(app, &connection) && approved(app, &connection).await?.is_some();
+            let good = is_usable(broker, &connection) && approved(broker, &connection).await?.is_some();
             return Ok(Some(connection).filter(|_| good));
         }
         // It has another token by now; perhaps this one is another connection's.
-        app.held.by_access_token.forget(hash.as_str());
+        broker.held.by_access_token.forget(hash.as_str());
     }
     Ok(None)
 }
@@ -82,12 +82,12 @@ pub async fn by_access_token(app: &App, hash: &TokenHash) -> Result<Option<Arc<C
 ///
 /// # Errors
 /// [`Error::Frozen`]; [`Error::RestoredCopy`].
-pub async fn refuse_frozen(app: &App, connection: &Connection) -> Result<(), Error> {
-    if app.db.is_alone() {
-        return refuse_frozen_to(app, connection, None).await;
+pub async fn refuse_frozen(broker: &Broker, connection: &Connection) -> Result<(), Error> {
+    if broker.db.is_alone() {
+        return refuse_frozen_to(broker, connection, None).await;
     }
-    if store::is_frozen(&app.db, &connection.id).await? {
-        return Err(freeze::refusal(app, connection).await);
+    if store::is_frozen(&broker.db, &connection.id).await? {
+        return Err(freeze::refusal(broker, connection).await);
     }
     Ok(())
 }
@@ -98,12 +98,12 @@ pub async fn refuse_frozen(app: &App, connection: &Connection) -> Result<(), Err
 /// # Errors
 /// [`Error::Frozen`]; [`Error::SubjectTokenRefused`] when none of them has a live key.
 pub async fn refuse_stopped_holders(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     hash: &TokenHash,
 ) -> Result<(), Error> {
     let Some(generation) = connection.generation_of(hash) else { return Ok(()) };
-    let holders = store::holders(&app.db, connection, generation).await?;
+    let holders = store::holders(&broker.db, connection, generation).await?;
     if holders.all == 0 || holders.free > 0 {
         return Ok(());
     }
@@ -113,30 +113,34 @@ pub async fn refuse_stopped_holders(
     Err(Error::subject_token_refused("it was handed to callers only that have no live key any more"))
 }
 
-async fn judge(app: &App, found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
+async fn judge(broker: &Broker, found: Option<(Connection, bool)>) -> Result<Arc<Connection>, Error> {
     match found {
         None => Err(Error::ConnectionNotFound),
-        Some((connection, true)) => Err(freeze::refusal(app, &connection).await),
+        Some((connection, true)) => Err(freeze::refusal(broker, &connection).await),
         Some((connection, false)) => Ok(Arc::new(connection)),
     }
 }
 
-fn is_usable(app: &App, connection: &Connection) -> bool {
-    let consented = connection.consent_expires_at.is_none_or(|ends| ends > app.clock.now());
+fn is_usable(broker: &Broker, connection: &Connection) -> bool {
+    let consented = connection.consent_expires_at.is_none_or(|ends| ends > broker.clock.now());
     connection.is_live() && consented
 }
 
-async fn approved(app: &App, connection: &Connection) -> Result<Option<Arc<ThirdPartyApp>>, sqlx::Error> {
-    let third_party = crate::app::by_id(app, &connection.app_id).await?;
-    Ok(third_party.filter(|third_party| third_party.status == AppStatus::Approved))
+async fn approved(broker: &Broker, connection: &Connection) -> Result<Option<Arc<App>>, sqlx::Error> {
+    let app = crate::app::by_id(broker, &connection.app_id).await?;
+    Ok(app.filter(|app| app.status == AppStatus::Approved))
 }
 
 /// Of an approved app, and not frozen.
-async fn refuse_frozen_to(app: &App, connection: &Connection, caller_id: Option<&str>) -> Result<(), Error> {
-    let third_party = approved(app, connection).await?.ok_or(Error::ConnectionNotFound)?;
-    let used = Use::of(connection, &third_party.issuer.id, caller_id);
-    if freeze::is_frozen(app, used).await? {
-        return Err(freeze::refusal(app, connection).await);
+async fn refuse_frozen_to(
+    broker: &Broker,
+    connection: &Connection,
+    caller_id: Option<&str>,
+) -> Result<(), Error> {
+    let app = approved(broker, connection).await?.ok_or(Error::ConnectionNotFound)?;
+    let used = Use::of(connection, &app.issuer.id, caller_id);
+    if freeze::is_frozen(broker, used).await? {
+        return Err(freeze::refusal(broker, connection).await);
     }
     Ok(())
 }

@@ -8,9 +8,9 @@ mod unwanted;
 use self::grant::{Grant, Outcome};
 use super::start::store::Claimant;
 use super::start::{self, ReturnToApp, verifier_place};
-use crate::App;
+use crate::Broker;
 use crate::account::{self, Account};
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::IssuerFault;
 use crate::issuer::callback::{Answered, Callback};
@@ -44,29 +44,29 @@ impl<E: Into<Error>> From<E> for Ended {
 /// # Errors
 /// [`Ended`], with a sentence for the person; nothing is stored then.
 pub async fn complete(
-    app: &App,
+    broker: &Broker,
     account: &Account,
     browser: &TokenHash,
-    third_party: &ThirdPartyApp,
+    app: &App,
     callback: Callback,
 ) -> Result<Completed, Ended> {
     let state = callback.state().ok_or(ConnectFault::StateUnknown).map_err(Error::from)?.hash();
-    let now = app.clock.now();
-    let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
-    let Some(attempt) = start::store::take(&app.db, &state, &claimant, now).await? else {
-        return Err(Error::from(foreign(app, account, browser, &state).await?).into());
+    let now = broker.clock.now();
+    let claimant = Claimant { account_id: &account.id, browser, app_id: &app.id };
+    let Some(attempt) = start::store::take(&broker.db, &state, &claimant, now).await? else {
+        return Err(Error::from(foreign(broker, account, browser, &state).await?).into());
     };
     let (return_to_app, connection_id) = (attempt.return_to_app.clone(), attempt.connection_id.clone());
     let grant = Grant {
-        app: app.clone(),
+        broker: broker.clone(),
         account: account.clone(),
-        third_party: third_party.clone(),
+        app: app.clone(),
         attempt,
         state,
         transcript: Transcript::default(),
     };
-    let whom = grant.third_party.issuer.external_name();
-    match app.see_through(&whom, end(grant, callback)).await {
+    let whom = grant.app.issuer.external_name();
+    match broker.see_through(&whom, end(grant, callback)).await {
         Ok(outcome) => Ok(Completed { outcome, return_to_app }),
         Err(error) => Err(Ended { error, return_to_app, connection_id }),
     }
@@ -74,19 +74,19 @@ pub async fn complete(
 
 /// Why there is no attempt of this person in this browser. Who it was is told only where they began it: in this browser.
 async fn foreign(
-    app: &App,
+    broker: &Broker,
     account: &Account,
     browser: &TokenHash,
     state: &TokenHash,
 ) -> Result<ConnectFault, Error> {
-    let now = app.clock.now();
-    let Some(open) = start::store::open(&app.db, state, now).await? else {
+    let now = broker.clock.now();
+    let Some(open) = start::store::open(&broker.db, state, now).await? else {
         return Ok(ConnectFault::StateUnknown);
     };
     if open.browser != *browser || open.account_id == account.id {
         return Ok(ConnectFault::Foreign);
     }
-    let began = account::by_id(app, &open.account_id).await?;
+    let began = account::by_id(broker, &open.account_id).await?;
     let fault =
         began.map(|began| ConnectFault::OtherPerson { began: began.in_words(), now: account.in_words() });
     Ok(fault.unwrap_or(ConnectFault::Foreign))
@@ -97,16 +97,16 @@ async fn end(mut grant: Grant, callback: Callback) -> Result<Outcome, Error> {
         Ok(code) => spend(&mut grant, code).await,
         Err(error) => Err(error),
     };
-    start::store::end(&grant.app.db, &grant.state).await?;
+    start::store::end(&grant.broker.db, &grant.state).await?;
     outcome
 }
 
 /// The code of a good answer.
 async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
-    let third_party = &grant.third_party;
-    let known = endpoints(&grant.app.issuers, &third_party.issuer).await;
-    let known = known.map_err(|fault| issuer_fault(third_party, fault))?;
-    let secret = crate::app::client(&grant.app, third_party).ok().and_then(|client| client.secret);
+    let app = &grant.app;
+    let known = endpoints(&grant.broker.issuers, &app.issuer).await;
+    let known = known.map_err(|fault| issuer_fault(app, fault))?;
+    let secret = crate::app::client(&grant.broker, app).ok().and_then(|client| client.secret);
     let (verifier, nonce) = (verifier(grant).ok(), Token::new(grant.attempt.nonce.as_str()));
     let sent: Vec<&Token> = secret.iter().chain(&verifier).chain([&nonce]).collect();
     let fault = match callback.answered(&known, &sent) {
@@ -114,7 +114,7 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
         Answered::Denied => ConnectFault::Denied,
         Answered::WrongIssuer => ConnectFault::WrongIssuer,
         Answered::Error(said) => {
-            ConnectFault::Refused(callback.error(), format!("{} says: {said}", third_party.issuer.name))
+            ConnectFault::Refused(callback.error(), format!("{} says: {said}", app.issuer.name))
         }
         Answered::Nothing => ConnectFault::Issuer("The answer held neither a code nor an error.".to_owned()),
     };
@@ -122,34 +122,27 @@ async fn code(grant: &Grant, callback: &Callback) -> Result<Token, Error> {
 }
 
 fn verifier(grant: &Grant) -> Result<Token, Error> {
-    Ok(grant.app.house_key.open(&verifier_place(&grant.state), &grant.attempt.verifier)?)
+    Ok(grant.broker.house_key.open(&verifier_place(&grant.state), &grant.attempt.verifier)?)
 }
 
 async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
-    let Grant { app, third_party, attempt, .. } = &*grant;
+    let Grant { broker, app, attempt, .. } = &*grant;
     let verifier = verifier(grant)?;
-    let client = crate::app::client(app, third_party)?;
-    let redirect_uri = third_party.callback(app);
-    let (outcome, transcript) = exchange_code(
-        &app.issuers,
-        &third_party.issuer,
-        &client,
-        &redirect_uri,
-        &code,
-        &verifier,
-        third_party.pkce(),
-    )
-    .await;
+    let client = crate::app::client(broker, app)?;
+    let redirect_uri = app.callback(broker);
+    let (outcome, transcript) =
+        exchange_code(&broker.issuers, &app.issuer, &client, &redirect_uri, &code, &verifier, app.pkce())
+            .await;
     let tokens = match outcome {
         Ok(mut tokens) => {
-            let (asked, separator) = (&attempt.scopes, third_party.issuer.profile.scope_separator);
+            let (asked, separator) = (&attempt.scopes, app.issuer.profile.scope_separator);
             let refreshable = tokens.refresh_token.token().is_some();
             tokens.scope = scope::granted(tokens.scope.as_ref(), asked, separator, refreshable);
             tokens
         }
         Err(fault) => {
-            let error = issuer_fault(third_party, fault);
-            tracing::warn!(app = third_party.key, %transcript, "a code brought no tokens");
+            let error = issuer_fault(app, fault);
+            tracing::warn!(broker = app.key, %transcript, "a code brought no tokens");
             grant.record_refusal(&grant.entry(None).recording(&transcript)).await;
             return Err(error);
         }
@@ -159,9 +152,9 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
 }
 
 /// An issuer's failure during a consent, in words for the person.
-pub(super) fn issuer_fault(third_party: &ThirdPartyApp, fault: IssuerFault) -> Error {
-    let name = third_party.issuer.name.clone();
-    tracing::warn!(app = third_party.key, issuer = third_party.issuer.key, %fault, "a consent failed at the issuer");
+pub(super) fn issuer_fault(app: &App, fault: IssuerFault) -> Error {
+    let name = app.issuer.name.clone();
+    tracing::warn!(broker = app.key, issuer = app.issuer.key, %fault, "a consent failed at the issuer");
     match fault {
         IssuerFault::Unavailable(_, retry_after) => {
             Error::IssuerUnavailable { issuer: name, retry_after: retry_after.unwrap_or(10) }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Connection, revoke, store as connections};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
@@ -158,19 +158,24 @@ impl Allowed {
 ///
 /// # Errors
 /// [`Error::Conflict`] when it is not live any more, or was chosen otherwise meanwhile.
-pub async fn change(app: &App, connection: &Connection, actor: &str, choice: &Choice) -> Result<(), Error> {
-    let now = app.clock.now();
+pub async fn change(
+    broker: &Broker,
+    connection: &Connection,
+    actor: &str,
+    choice: &Choice,
+) -> Result<(), Error> {
+    let now = broker.clock.now();
     let ends = choice.lasts.end(connection.consent_expires_at, now);
     let allowed = choice.places.over(&connection.allowed);
-    let mut transaction = app.db.begin().await?;
-    if !store::choose(app, &mut transaction, connection, ends, &allowed, now).await? {
+    let mut transaction = broker.db.begin().await?;
+    if !store::choose(broker, &mut transaction, connection, ends, &allowed, now).await? {
         let sentence =
             "Something else about this app was changed at the same moment. Look at it, and choose again.";
         return Err(Error::Conflict(sentence.to_owned()));
     }
     crate::content::withdraw(&mut transaction, &connection.id).await?;
     let entry = Entry::of(connection, actor);
-    ledger::append(&mut transaction, &app.ledger, Action::ConsentChanged, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::ConsentChanged, &entry, now).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -180,10 +185,10 @@ pub async fn change(app: &App, connection: &Connection, actor: &str, choice: &Ch
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn end_due(app: &App) -> Result<(), Error> {
-    for id in store::ended(&app.db, app.clock.now()).await? {
-        let Some(connection) = connections::by_id(&app.db, &id).await? else { continue };
-        match revoke::end(app, &connection, revoke::Which::WhoseTimeIsOver, "attache").await {
+pub async fn end_due(broker: &Broker) -> Result<(), Error> {
+    for id in store::ended(&broker.db, broker.clock.now()).await? {
+        let Some(connection) = connections::by_id(&broker.db, &id).await? else { continue };
+        match revoke::end(broker, &connection, revoke::Which::WhoseTimeIsOver, "attache").await {
             // Another replica, or the person, was quicker.
             Ok(_) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),

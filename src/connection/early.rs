@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use super::state::BETWEEN_REFRESHES;
 use super::{SealedTokens, allow, flight, held, run_out};
-use crate::App;
-use crate::app::{AppStatus, ThirdPartyApp};
+use crate::Broker;
+use crate::app::{App, AppStatus};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::calls::{self, Urgency};
@@ -43,24 +43,24 @@ pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) 
 }
 
 /// Begins refreshes of what is due, until the server drains.
-pub async fn run(app: App) {
+pub async fn run(broker: Broker) {
     let mut line = Line::default();
-    if let Err(error) = doubts::look_now(&app).await {
+    if let Err(error) = doubts::look_now(&broker).await {
         tracing::warn!(%error, "what is in doubt is looked at later; nothing is lost");
     }
     loop {
-        if let Err(error) = line.begin_due(&app).await {
+        if let Err(error) = line.begin_due(&broker).await {
             tracing::error!(%error, "it could not be found out what is to be refreshed; nothing is lost");
         }
         let next = async {
             if line.is_done() {
                 tokio::time::sleep(LOOK_EVERY).await;
             } else {
-                let _ = tokio::time::timeout(LOOK_EVERY, app.issuers.calls.freed()).await;
+                let _ = tokio::time::timeout(LOOK_EVERY, broker.issuers.calls.freed()).await;
             }
         };
         tokio::select! {
-            () = app.draining.cancelled() => return,
+            () = broker.draining.cancelled() => return,
             () = next => {}
         }
     }
@@ -100,24 +100,24 @@ impl Line {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin_due(&mut self, app: &App) -> Result<usize, Error> {
-        let now = app.clock.now();
+    pub async fn begin_due(&mut self, broker: &Broker) -> Result<usize, Error> {
+        let now = broker.clock.now();
         if self.said.is_some_and(|said| now.plus(WAVERS) < said) {
-            doubts::look_now(app).await?;
+            doubts::look_now(broker).await?;
         }
         self.said = Some(now);
-        let mut begun = self.begin_waiting(app).await?;
+        let mut begun = self.begin_waiting(broker).await?;
         if self.waiting.is_empty() || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
             (self.looked_at, self.more) = (Some(Instant::now()), false);
-            for app_id in store::apps_with_due(&app.db, app.clock.now()).await? {
-                self.claim(app, &app_id).await?;
+            for app_id in store::apps_with_due(&broker.db, broker.clock.now()).await? {
+                self.claim(broker, &app_id).await?;
             }
-            begun += self.begin_waiting(app).await?;
+            begun += self.begin_waiting(broker).await?;
         }
         Ok(begun)
     }
 
-    async fn begin_waiting(&mut self, app: &App) -> Result<usize, Error> {
+    async fn begin_waiting(&mut self, broker: &Broker) -> Result<usize, Error> {
         let (mut begun, mut failed) = (0, None);
         // Apps whose issuer has no place: found out once, not for each that waits. What is in doubt may have one still.
         let mut full: Vec<(String, Urgency)> = Vec::new();
@@ -127,7 +127,7 @@ impl Line {
                 self.waiting.push(claimed);
                 continue;
             }
-            match begin(app, &claimed).await {
+            match begin(broker, &claimed).await {
                 Ok(Begun::Yes) => begun += 1,
                 Ok(Begun::NoPlace) => {
                     full.push(kind);
@@ -141,38 +141,33 @@ impl Line {
     }
 
     /// Claims what is due of an app, a few for each place of its issuer.
-    async fn claim(&mut self, app: &App, app_id: &str) -> Result<(), Error> {
-        let Some(third_party) = crate::app::by_id(app, app_id).await? else { return Ok(()) };
+    async fn claim(&mut self, broker: &Broker, app_id: &str) -> Result<(), Error> {
+        let Some(app) = crate::app::by_id(broker, app_id).await? else { return Ok(()) };
         // No issuer is asked for this.
-        run_out::end_due(app, app_id).await?;
-        let issuer = &third_party.issuer;
+        run_out::end_due(broker, app_id).await?;
+        let issuer = &app.issuer;
         // Nothing is claimed for an issuer that has its hands full; for one that is left alone, what cannot wait.
         let waits = self.waiting.iter().any(|claimed| claimed.app_id == app_id);
-        let calls = &app.issuers.calls;
+        let calls = &broker.issuers.calls;
         if !waits && calls.has_early_place(issuer, Urgency::Usual) {
-            return self.claim_as(app, &third_party, Urgency::Usual).await;
+            return self.claim_as(broker, &app, Urgency::Usual).await;
         }
         self.more = true;
         if issuer.profile.overlap_third().is_some() && calls.has_early_place(issuer, Urgency::InDoubt) {
-            self.claim_as(app, &third_party, Urgency::InDoubt).await?;
+            self.claim_as(broker, &app, Urgency::InDoubt).await?;
         }
         Ok(())
     }
 
-    async fn claim_as(
-        &mut self,
-        app: &App,
-        third_party: &ThirdPartyApp,
-        urgency: Urgency,
-    ) -> Result<(), Error> {
-        let (app_id, issuer) = (&third_party.id, &third_party.issuer);
+    async fn claim_as(&mut self, broker: &Broker, app: &App, urgency: Urgency) -> Result<(), Error> {
+        let (app_id, issuer) = (&app.id, &app.issuer);
         let idle = issuer.profile.refresh_idle_seconds.map(|idle| i64::from(idle) * IDLE_PER_MILLE / 1000);
         let look = issuer.profile.looked_at_after().map_or(store::LOOK, |after| after.min(store::LOOK));
         let limit = CLAIMED_PER_PLACE * calls::early_places(issuer);
         let before = self.waiting.len();
         loop {
-            let now = app.clock.now();
-            let due = store::claim(&app.db, app_id, urgency, limit, (idle, look), now).await?;
+            let now = broker.clock.now();
+            let due = store::claim(&broker.db, app_id, urgency, limit, (idle, look), now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);
             self.waiting.extend(wanted.map(|due| Claimed {
@@ -199,31 +194,30 @@ enum Begun {
     NotWanted,
 }
 
-async fn begin(app: &App, claimed: &Claimed) -> Result<Begun, Error> {
-    if claimed.until <= app.clock.now() {
+async fn begin(broker: &Broker, claimed: &Claimed) -> Result<Begun, Error> {
+    if claimed.until <= broker.clock.now() {
         return Ok(Begun::NotWanted);
     }
-    let third_party = crate::app::by_id(app, &claimed.app_id).await?;
-    let Some(third_party) = third_party.filter(|third_party| third_party.status == AppStatus::Approved)
-    else {
+    let app = crate::app::by_id(broker, &claimed.app_id).await?;
+    let Some(app) = app.filter(|app| app.status == AppStatus::Approved) else {
         return Ok(Begun::NotWanted);
     };
-    let issuer = &third_party.issuer;
-    let Some(place) = app.issuers.calls.enter_early(issuer, claimed.urgency) else {
+    let issuer = &app.issuer;
+    let Some(place) = broker.issuers.calls.enter_early(issuer, claimed.urgency) else {
         return Ok(Begun::NoPlace);
     };
-    let connection = held::by_id(app, &claimed.id).await?;
+    let connection = held::by_id(broker, &claimed.id).await?;
     let Some(connection) = connection.filter(|connection| connection.generation == claimed.generation) else {
         return Ok(Begun::NotWanted);
     };
-    match allow::refuse_frozen(app, &connection).await {
+    match allow::refuse_frozen(broker, &connection).await {
         Ok(()) => {}
         Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {
             return Ok(Begun::NotWanted);
         }
         Err(error) => return Err(error),
     }
-    flight::begin(app, &connection, place);
+    flight::begin(broker, &connection, place);
     Ok(Begun::Yes)
 }
 

@@ -11,7 +11,7 @@ use super::Connection;
 use super::refresh;
 use super::refresh::holding;
 use super::refresh::protocol::Outcome;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::calls::Call;
 use crate::load;
@@ -36,8 +36,8 @@ enum Landed {
 /// # Errors
 /// [`Error::Overloaded`] when as many wait for the issuer already as may; [`Error::TakesLonger`] when it could not be
 /// carried out here.
-pub async fn join(app: &App, connection: &Connection) -> Result<(), Error> {
-    let mut landed = board(app, connection).unwrap_or_else(|slot| slot.take_off(app, connection, None));
+pub async fn join(broker: &Broker, connection: &Connection) -> Result<(), Error> {
+    let mut landed = board(broker, connection).unwrap_or_else(|slot| slot.take_off(broker, connection, None));
     let _waiting = load::waiting_for(&connection.external.issuer)?;
     match landed.wait_for(Option::is_some).await.as_deref() {
         Ok(Some(Landed::Here)) => Err(Error::TakesLonger),
@@ -47,15 +47,15 @@ pub async fn join(app: &App, connection: &Connection) -> Result<(), Error> {
 }
 
 /// Begins a refresh that nobody waits for yet, unless one is under way.
-pub fn begin(app: &App, connection: &Connection, place: Call) {
-    if let Err(slot) = board(app, connection) {
-        slot.take_off(app, connection, Some(place));
+pub fn begin(broker: &Broker, connection: &Connection, place: Call) {
+    if let Err(slot) = board(broker, connection) {
+        slot.take_off(broker, connection, Some(place));
     }
 }
 
 /// The flight under way, or the place on the board for another one.
-fn board(app: &App, connection: &Connection) -> Result<watch::Receiver<Option<Landed>>, Slot> {
-    let mut running = app.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
+fn board(broker: &Broker, connection: &Connection) -> Result<watch::Receiver<Option<Landed>>, Slot> {
+    let mut running = broker.flights.running.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(receiver) = running.get(&connection.id) {
         return Ok(receiver.clone());
     }
@@ -72,20 +72,20 @@ struct Slot {
 impl Slot {
     fn take_off(
         self,
-        app: &App,
+        broker: &Broker,
         connection: &Connection,
         place: Option<Call>,
     ) -> watch::Receiver<Option<Landed>> {
         let mut landing = Landing {
-            app: app.clone(),
+            broker: broker.clone(),
             id: connection.id.clone(),
             sender: self.sender,
             landed: Landed::There,
         };
-        let (app, connection) = (app.clone(), connection.clone());
-        let tasks = app.tasks.clone();
+        let (broker, connection) = (broker.clone(), connection.clone());
+        let tasks = broker.tasks.clone();
         let flight = async move {
-            landing.landed = fly(&app, &connection, place, &landing.sender).await;
+            landing.landed = fly(&broker, &connection, place, &landing.sender).await;
             drop(landing);
         };
         tasks.spawn(flight.in_current_span());
@@ -95,7 +95,7 @@ impl Slot {
 
 /// Takes the flight off the board and tells the waiters, also when the task panics.
 struct Landing {
-    app: App,
+    broker: Broker,
     id: String,
     sender: watch::Sender<Option<Landed>>,
     landed: Landed,
@@ -103,23 +103,23 @@ struct Landing {
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        self.app.flights.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.broker.flights.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
         let _ = self.sender.send(Some(self.landed));
     }
 }
 
 async fn fly(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     mut place: Option<Call>,
     landed: &watch::Sender<Option<Landed>>,
 ) -> Landed {
     loop {
-        let again = match refresh::refresh(app, connection, place.take()).await {
+        let again = match refresh::refresh(broker, connection, place.take()).await {
             // What is damaged was named where it was found.
             Ok(Outcome::Done | Outcome::Failed) | Err(Error::Damaged) => return Landed::There,
             Ok(Outcome::HeldElsewhere) => {
-                let over = holding::wait(app, connection, || {
+                let over = holding::wait(broker, connection, || {
                     landed.send_replace(Some(Landed::There));
                 })
                 .await;

@@ -9,7 +9,7 @@ use super::Connection;
 use super::held_back::COPY;
 use super::identity::Pseudonyms;
 use super::selection::{OPERATOR, Scope, Selection, Use, Why};
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -72,29 +72,29 @@ impl Freeze {
 }
 
 /// Whether a freeze covers this use, by what is held in memory: only where this process is alone.
-pub(super) async fn is_frozen(app: &App, used: Use<'_>) -> Result<bool, sqlx::Error> {
-    let stopped = app.held.freezes.get(&app.db, async || store::stopped(&app.db).await).await?;
+pub(super) async fn is_frozen(broker: &Broker, used: Use<'_>) -> Result<bool, sqlx::Error> {
+    let stopped = broker.held.freezes.get(&broker.db, async || store::stopped(&broker.db).await).await?;
     Ok(stopped.covers(used))
 }
 
 /// Why a connection that a freeze covers is not handed out, for whoever asks.
-pub(crate) async fn refusal(app: &App, connection: &Connection) -> Error {
-    let third_party = match crate::app::by_id(app, &connection.app_id).await {
-        Ok(Some(third_party)) => third_party,
+pub(crate) async fn refusal(broker: &Broker, connection: &Connection) -> Error {
+    let app = match crate::app::by_id(broker, &connection.app_id).await {
+        Ok(Some(app)) => app,
         Ok(None) => return Error::Frozen,
         Err(error) => return error.into(),
     };
-    let freezes = match store::of_account(&app.db, &connection.account_id).await {
+    let freezes = match store::of_account(&broker.db, &connection.account_id).await {
         Ok(freezes) => freezes,
         Err(error) => return error.into(),
     };
-    let used = Use::of(connection, &third_party.issuer.id, None);
+    let used = Use::of(connection, &app.issuer.id, None);
     let mut covering = freezes.iter().filter(|freeze| freeze.covers(used)).peekable();
     // Without one it is the caller that is stopped.
     if covering.peek().is_none() || !covering.all(|freeze| freeze.part_of.as_deref() == Some(COPY)) {
         return Error::Frozen;
     }
-    Error::RestoredCopy { connect_url: connection.connect_url(app, &third_party) }
+    Error::RestoredCopy { connect_url: connection.connect_url(broker, &app) }
 }
 
 /// How a connection stands, as its person sees it.
@@ -112,8 +112,8 @@ pub enum Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_account(app: &App, account_id: &str) -> Result<Vec<Freeze>, Error> {
-    Ok(store::of_account(&app.db, account_id).await?)
+pub async fn of_account(broker: &Broker, account_id: &str) -> Result<Vec<Freeze>, Error> {
+    Ok(store::of_account(&broker.db, account_id).await?)
 }
 
 /// The gravest of what these freezes mean for a connection.
@@ -141,14 +141,14 @@ impl Freeze {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn freeze(app: &App, selection: &Selection, why: &Why) -> Result<Freeze, Error> {
-    let pseudonym = pseudonym(app, selection).await?;
-    let freeze = Freeze { pseudonym, ..new(app, selection, why, None) };
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
+pub async fn freeze(broker: &Broker, selection: &Selection, why: &Why) -> Result<Freeze, Error> {
+    let pseudonym = pseudonym(broker, selection).await?;
+    let freeze = Freeze { pseudonym, ..new(broker, selection, why, None) };
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     store::insert(&mut transaction, &freeze).await?;
     let entry = selection.entry(why, &freeze.id);
-    ledger::append(&mut transaction, &app.ledger, Action::Frozen, &entry, freeze.since).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::Frozen, &entry, freeze.since).await?;
     transaction.commit().await?;
     tracing::warn!(freeze = freeze.id, scope = %selection.scope, target = selection.target, "frozen");
     Ok(freeze)
@@ -156,42 +156,42 @@ pub async fn freeze(app: &App, selection: &Selection, why: &Why) -> Result<Freez
 
 /// As part of something greater, in its transaction, and written to the ledger by that.
 pub(crate) async fn begin(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     selection: &Selection,
     why: &Why,
     part_of: Option<&str>,
 ) -> Result<Freeze, Error> {
-    let freeze = new(app, selection, why, part_of);
-    changed(app, transaction);
+    let freeze = new(broker, selection, why, part_of);
+    changed(broker, transaction);
     store::insert(transaction, &freeze).await?;
     Ok(freeze)
 }
 
-fn new(app: &App, selection: &Selection, why: &Why, part_of: Option<&str>) -> Freeze {
+fn new(broker: &Broker, selection: &Selection, why: &Why, part_of: Option<&str>) -> Freeze {
     Freeze {
         id: format!("fr_{}", random_id::<20>()),
         selection: selection.clone(),
         pseudonym: None,
         why: why.clone(),
         part_of: part_of.map(str::to_owned),
-        since: app.clock.now(),
+        since: broker.clock.now(),
     }
 }
 
 /// None also where the person is gone already: there is nothing left by which they could be known again.
-async fn pseudonym(app: &App, selection: &Selection) -> Result<Option<String>, Error> {
+async fn pseudonym(broker: &Broker, selection: &Selection) -> Result<Option<String>, Error> {
     let target = &selection.target;
     match selection.scope {
         Scope::Account => {
-            let account = crate::account::by_id(app, target).await?;
-            Ok(account.map(|account| app.pseudonyms.of_account(&account.issuer, &account.subject)))
+            let account = crate::account::by_id(broker, target).await?;
+            Ok(account.map(|account| broker.pseudonyms.of_account(&account.issuer, &account.subject)))
         }
         Scope::Connection => {
-            let Some(connection) = super::by_id(app, target).await? else { return Ok(None) };
-            let account = crate::account::by_id(app, &connection.account_id).await?;
+            let Some(connection) = super::by_id(broker, target).await? else { return Ok(None) };
+            let account = crate::account::by_id(broker, &connection.account_id).await?;
             let of = |account: &Account| {
-                Pseudonyms::of(app, account, &connection.app_id, &connection.external).connection
+                Pseudonyms::of(broker, account, &connection.app_id, &connection.external).connection
             };
             Ok(account.as_deref().map(of).or(connection.pseudonym))
         }
@@ -203,11 +203,11 @@ async fn pseudonym(app: &App, selection: &Selection) -> Result<Option<String>, E
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn give_pseudonyms(app: &App) -> Result<(), Error> {
-    for freeze in store::without_pseudonym(&app.db).await? {
-        if let Some(pseudonym) = pseudonym(app, &freeze.selection).await? {
-            let mut transaction = app.db.begin().await?;
-            changed(app, &mut transaction);
+pub async fn give_pseudonyms(broker: &Broker) -> Result<(), Error> {
+    for freeze in store::without_pseudonym(&broker.db).await? {
+        if let Some(pseudonym) = pseudonym(broker, &freeze.selection).await? {
+            let mut transaction = broker.db.begin().await?;
+            changed(broker, &mut transaction);
             store::give_pseudonym(&mut transaction, &freeze.id, &pseudonym).await?;
             transaction.commit().await?;
         }
@@ -216,8 +216,12 @@ pub async fn give_pseudonyms(app: &App) -> Result<(), Error> {
 }
 
 /// Lifts what [`begin`] began.
-pub(crate) async fn end(app: &App, transaction: &mut Transaction, part_of: &str) -> Result<(), sqlx::Error> {
-    changed(app, transaction);
+pub(crate) async fn end(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    part_of: &str,
+) -> Result<(), sqlx::Error> {
+    changed(broker, transaction);
     store::delete_part(transaction, part_of).await
 }
 
@@ -226,10 +230,10 @@ pub(crate) async fn end(app: &App, transaction: &mut Transaction, part_of: &str)
 /// # Errors
 /// [`Error::InvalidRequest`] when there is none of that id; [`Error::Conflict`] when it is a person's own pause, or
 /// part of something that is still going on.
-pub async fn unfreeze(app: &App, id: &str, actor: &str) -> Result<Freeze, Error> {
+pub async fn unfreeze(broker: &Broker, id: &str, actor: &str) -> Result<Freeze, Error> {
     let missing =
         || Error::InvalidRequest(format!("There is no freeze `{id}`; `attache freeze --list` shows them."));
-    let freeze = store::by_id(&app.db, id).await?.ok_or_else(missing)?;
+    let freeze = store::by_id(&broker.db, id).await?.ok_or_else(missing)?;
     if let Some(whole) = &freeze.part_of {
         return Err(Error::Conflict(format!("The freeze {id} is part of {whole} and ends with it.")));
     }
@@ -237,13 +241,13 @@ pub async fn unfreeze(app: &App, id: &str, actor: &str) -> Result<Freeze, Error>
         return Err(Error::Conflict(format!("{id} is a person's own pause: only they lift it.")));
     }
     let why = Why { actor: actor.to_owned(), reason: freeze.why.reason.clone() };
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     if !store::delete(&mut transaction, id).await? {
         return Err(missing());
     }
     let entry = freeze.selection.entry(&why, id);
-    ledger::append(&mut transaction, &app.ledger, Action::Unfrozen, &entry, app.clock.now()).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::Unfrozen, &entry, broker.clock.now()).await?;
     transaction.commit().await?;
     tracing::warn!(freeze = id, "unfrozen");
     Ok(freeze)
@@ -253,19 +257,19 @@ pub async fn unfreeze(app: &App, id: &str, actor: &str) -> Result<Freeze, Error>
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
-pub async fn pause(app: &App, connection: &Connection) -> Result<(), Error> {
+pub async fn pause(broker: &Broker, connection: &Connection) -> Result<(), Error> {
     if !connection.is_live() {
         return Err(Error::ConnectionNotFound);
     }
     let (selection, why) = own(connection);
     let id = pause_id(connection);
     // Who connects again does not want it paused, so it is known by its id alone.
-    let freeze = Freeze { id: id.clone(), ..new(app, &selection, &why, None) };
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
+    let freeze = Freeze { id: id.clone(), ..new(broker, &selection, &why, None) };
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     if store::insert(&mut transaction, &freeze).await? {
         let entry = freeze.selection.entry(&freeze.why, &id);
-        ledger::append(&mut transaction, &app.ledger, Action::Frozen, &entry, freeze.since).await?;
+        ledger::append(&mut transaction, &broker.ledger, Action::Frozen, &entry, freeze.since).await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -274,13 +278,14 @@ pub async fn pause(app: &App, connection: &Connection) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn go_on(app: &App, connection: &Connection) -> Result<(), Error> {
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
+pub async fn go_on(broker: &Broker, connection: &Connection) -> Result<(), Error> {
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     if store::delete(&mut transaction, &pause_id(connection)).await? {
         let (selection, why) = own(connection);
         let entry = selection.entry(&why, &pause_id(connection));
-        ledger::append(&mut transaction, &app.ledger, Action::Unfrozen, &entry, app.clock.now()).await?;
+        ledger::append(&mut transaction, &broker.ledger, Action::Unfrozen, &entry, broker.clock.now())
+            .await?;
     }
     Ok(transaction.commit().await?)
 }
@@ -299,23 +304,23 @@ fn pause_id(connection: &Connection) -> String {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn all(app: &App) -> Result<(Vec<Freeze>, i64), Error> {
-    Ok((store::all(&app.db).await?, store::pauses(&app.db).await?))
+pub async fn all(broker: &Broker) -> Result<(Vec<Freeze>, i64), Error> {
+    Ok((store::all(&broker.db).await?, store::pauses(&broker.db).await?))
 }
 
 /// Removes pauses of connections that have ended.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), sqlx::Error> {
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction);
+pub async fn sweep(broker: &Broker) -> Result<(), sqlx::Error> {
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     store::sweep(&mut transaction).await?;
     transaction.commit().await
 }
 
 /// Freezes are changed in this transaction.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.freezes.forget());
+fn changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
+    transaction.after_commit(move || broker.held.freezes.forget());
 }

@@ -7,8 +7,8 @@ pub(super) mod store;
 use super::revoke::tell;
 use super::seal::{Binding, data_key};
 use super::{Connection, ExternalIdentity, start, store as connections};
-use crate::App;
-use crate::app::ThirdPartyApp;
+use crate::Broker;
+use crate::app::App;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
@@ -38,7 +38,7 @@ pub(super) fn place(id: &str, binding: &Binding<'_>) -> Place {
 /// # Errors
 /// When the cipher refuses or the database does not answer.
 pub(super) async fn keep(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     key: &DataKey,
     connection: &Connection,
@@ -48,7 +48,7 @@ pub(super) async fn keep(
     let id = format!("su_{}", random_id::<20>());
     let sealed = key.seal(&place(&id, &connection.binding()), token)?;
     let kept = store::Row { id: id.clone(), subject: whose.subject.clone(), sealed };
-    store::insert(transaction, &connection.id, &kept, app.clock.now()).await?;
+    store::insert(transaction, &connection.id, &kept, broker.clock.now()).await?;
     if store::drop_beyond(transaction, &connection.id, MOST).await? > 0 {
         tracing::warn!(
             connection = connection.id,
@@ -63,27 +63,26 @@ pub(super) async fn keep(
 /// # Errors
 /// When the database does not answer.
 pub(super) async fn keep_beside(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     whose: &ExternalIdentity,
     token: &Token,
 ) -> Result<bool, Error> {
-    let key = data_key(app, connection)?;
-    let mut transaction = app.db.begin().await?;
+    let key = data_key(broker, connection)?;
+    let mut transaction = broker.db.begin().await?;
     // Whoever stops it comes before this, or sees what is kept.
-    if !store::hold_live(&mut transaction, &connection.id, app.clock.now()).await? {
+    if !store::hold_live(&mut transaction, &connection.id, broker.clock.now()).await? {
         return Ok(false);
     }
-    keep(app, &mut transaction, &key, connection, whose, token).await?;
+    keep(broker, &mut transaction, &key, connection, whose, token).await?;
     transaction.commit().await?;
     Ok(true)
 }
 
 /// Tells the issuer of what was just kept, where nothing else can end with it. What it does not confirm stays.
-pub(super) async fn tell_if_alone(app: &App, third_party: &ThirdPartyApp, id: &str, token: &Token) {
-    if third_party.issuer.profile.revocation_reach == Reach::Token && tell_now(app, third_party, token).await
-    {
-        let forgotten = store::forget(&app.db, id).await;
+pub(super) async fn tell_if_alone(broker: &Broker, app: &App, id: &str, token: &Token) {
+    if app.issuer.profile.revocation_reach == Reach::Token && tell_now(broker, app, token).await {
+        let forgotten = store::forget(&broker.db, id).await;
         if let Err(error) = forgotten {
             tracing::error!(%error, "a superseded token was revoked and is still kept");
         }
@@ -91,10 +90,10 @@ pub(super) async fn tell_if_alone(app: &App, third_party: &ThirdPartyApp, id: &s
 }
 
 /// Whether there is nothing more to tell the issuer of a token.
-pub(super) async fn tell_now(app: &App, third_party: &ThirdPartyApp, token: &Token) -> bool {
-    let issuer = &third_party.issuer;
-    let Ok(client) = crate::app::client(app, third_party) else { return false };
-    let told = revoke(&app.issuers, issuer, &client, &[(token.clone(), Kind::RefreshToken)]).await;
+pub(super) async fn tell_now(broker: &Broker, app: &App, token: &Token) -> bool {
+    let issuer = &app.issuer;
+    let Ok(client) = crate::app::client(broker, app) else { return false };
+    let told = revoke(&broker.issuers, issuer, &client, &[(token.clone(), Kind::RefreshToken)]).await;
     if let Err(fault) = &told {
         tracing::warn!(issuer = issuer.key, %fault, "a refresh token that nobody needs could not be revoked");
     }
@@ -106,27 +105,27 @@ pub(super) async fn tell_now(app: &App, third_party: &ThirdPartyApp, token: &Tok
 /// # Errors
 /// When the database does not answer.
 pub(super) async fn give_up_late(
+    broker: &Broker,
     app: &App,
-    third_party: &ThirdPartyApp,
     seen: &Connection,
     token: &Token,
 ) -> Result<(), Error> {
-    let row = connections::by_id(&app.db, &seen.id).await?.filter(Connection::is_live);
-    let reach = third_party.issuer.profile.revocation_reach;
+    let row = connections::by_id(&broker.db, &seen.id).await?.filter(Connection::is_live);
+    let reach = app.issuer.profile.revocation_reach;
     let alone = match (reach, &row) {
         (Reach::Token, _) | (Reach::Family, None) => true,
         (Reach::Grant | Reach::Unknown, None) => {
-            let (account, app_id, now) = (&seen.account_id, &seen.app_id, app.clock.now());
-            !tell::shares_a_grant(app, account, app_id, &seen.external).await?
-                && !start::store::is_connecting(&app.db, account, app_id, None, now).await?
+            let (account, app_id, now) = (&seen.account_id, &seen.app_id, broker.clock.now());
+            !tell::shares_a_grant(broker, account, app_id, &seen.external).await?
+                && !start::store::is_connecting(&broker.db, account, app_id, None, now).await?
         }
         _ => false,
     };
-    if alone && tell_now(app, third_party, token).await {
+    if alone && tell_now(broker, app, token).await {
         return Ok(());
     }
     match row {
-        Some(row) => keep_beside(app, &row, &seen.external, token).await.map(drop),
+        Some(row) => keep_beside(broker, &row, &seen.external, token).await.map(drop),
         None => Ok(()),
     }
 }
@@ -135,15 +134,16 @@ pub(super) async fn give_up_late(
 ///
 /// # Errors
 /// When the database does not answer.
-pub(super) async fn kept(app: &App, connection: &Connection) -> Result<Vec<Superseded>, Error> {
-    let rows = store::of(&app.db, &connection.id).await?;
+pub(super) async fn kept(broker: &Broker, connection: &Connection) -> Result<Vec<Superseded>, Error> {
+    let rows = store::of(&broker.db, &connection.id).await?;
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let key = data_key(app, connection)?;
+    let key = data_key(broker, connection)?;
     let open = |row: store::Row| {
         let at = place(&row.id, &connection.binding());
-        let opened = app.vault.open(("superseded_tokens", "refresh_token", &row.id), &key, &at, &row.sealed);
+        let opened =
+            broker.vault.open(("superseded_tokens", "refresh_token", &row.id), &key, &at, &row.sealed);
         opened.ok().map(|token| Superseded { id: row.id, subject: row.subject, token })
     };
     Ok(rows.into_iter().filter_map(open).collect())

@@ -7,7 +7,7 @@ mod store;
 use super::selection::{Scope, Selection, Why};
 use super::state::Status;
 use super::{Connection, freeze, held};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::error::Error;
@@ -31,23 +31,23 @@ pub(super) const COPY: &str = "the restored copy";
 /// # Errors
 /// When the database does not answer.
 pub async fn begin(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     newest_at: Option<Timestamp>,
 ) -> Result<(), Error> {
     // The clock of the machine that wrote last may have been ahead; and what is of this very second is of before.
-    let until = newest_at.map_or(app.clock.now(), |newest| newest.max(app.clock.now())).plus(1);
+    let until = newest_at.map_or(broker.clock.now(), |newest| newest.max(broker.clock.now())).plus(1);
     let everything = Selection { issued_before: Some(until), ..Selection::of(Scope::All, "") };
     let why = Why::operator("a restored copy waits for `attache restore done`");
-    freeze::begin(app, transaction, &everything, &why, Some(COPY)).await.map(drop)
+    freeze::begin(broker, transaction, &everything, &why, Some(COPY)).await.map(drop)
 }
 
 /// The operator has spoken.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn end(app: &App, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    freeze::end(app, transaction, COPY).await
+pub async fn end(broker: &Broker, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+    freeze::end(broker, transaction, COPY).await
 }
 
 /// Holds back what an app holds; how many those are.
@@ -55,12 +55,12 @@ pub async fn end(app: &App, transaction: &mut Transaction) -> Result<(), sqlx::E
 /// # Errors
 /// When the database does not answer.
 pub async fn hold(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     app_id: &str,
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    held::all_changed(app, transaction);
+    held::all_changed(broker, transaction);
     store::hold(transaction, app_id, FOR_THE_OPERATOR, now).await
 }
 
@@ -70,11 +70,11 @@ pub async fn hold(
 /// # Errors
 /// When the database does not answer.
 pub async fn let_go(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     app_id: &str,
     now: Timestamp,
 ) -> Result<i64, sqlx::Error> {
-    held::all_changed(app, transaction);
+    held::all_changed(broker, transaction);
     store::let_go(transaction, app_id, FOR_THE_OPERATOR, now).await
 }

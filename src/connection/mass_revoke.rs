@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::selection::{Scope, Selection, Why};
 use super::{freeze, revoke, store as connections, survey};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::revoke::Which;
 use crate::error::Error;
@@ -74,7 +74,7 @@ pub struct Progress {
 /// # Errors
 /// [`Error::InvalidRequest`] for what is no selection of connections; when the database does not answer.
 pub async fn start(
-    app: &App,
+    broker: &Broker,
     selection: &Selection,
     why: &Why,
     per_second: Option<u32>,
@@ -83,27 +83,27 @@ pub async fn start(
         let sentence = "A caller has no connections of its own to revoke. Freeze it, or revoke its keys.";
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
-    let now = app.clock.now();
+    let now = broker.clock.now();
     // Seconds are the finest that is stored: what was agreed to within this one counts as before.
     let begun = now.plus(1);
     let issued_before = selection.issued_before.map_or(begun, |before| before.min(begun));
     let selection = Selection { issued_before: Some(issued_before), ..selection.clone() };
     let mass_revoke = MassRevoke {
         id: format!("rv_{}", random_id::<20>()),
-        total: survey::count(app, &selection).await?,
+        total: survey::count(broker, &selection).await?,
         selection,
         why: why.clone(),
-        per_second: per_second.unwrap_or(app.config.limits.mass_revoke_per_second).clamp(1, FASTEST),
+        per_second: per_second.unwrap_or(broker.config.limits.mass_revoke_per_second).clamp(1, FASTEST),
         status: Status::Running,
         place: Place::default(),
         created_at: now,
         ended_at: None,
     };
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = broker.db.begin().await?;
     store::insert(&mut transaction, &mass_revoke).await?;
-    freeze::begin(app, &mut transaction, &mass_revoke.selection, why, Some(&mass_revoke.id)).await?;
+    freeze::begin(broker, &mut transaction, &mass_revoke.selection, why, Some(&mass_revoke.id)).await?;
     let entry = mass_revoke.selection.entry(why, &mass_revoke.id);
-    ledger::append(&mut transaction, &app.ledger, Action::MassRevokeBegun, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::MassRevokeBegun, &entry, now).await?;
     transaction.commit().await?;
     let (id, total) = (&mass_revoke.id, mass_revoke.total);
     tracing::warn!(mass_revoke = id, total, scope = %mass_revoke.selection.scope, "a mass revoke has begun");
@@ -114,30 +114,30 @@ pub async fn start(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn stop_all_of(app: &App, account_id: &str) -> Result<(), Error> {
+pub async fn stop_all_of(broker: &Broker, account_id: &str) -> Result<(), Error> {
     let selection = Selection::of(Scope::Account, account_id);
     let why = Why { actor: account_id.to_owned(), reason: "their person stopped all access".to_owned() };
-    start(app, &selection, &why, Some(FASTEST)).await?;
-    let worker = app.clone();
-    let work = app.tasks.spawn(async move { work(&worker).await });
+    start(broker, &selection, &why, Some(FASTEST)).await?;
+    let worker = broker.clone();
+    let work = broker.tasks.spawn(async move { work(&worker).await });
     let _ = tokio::time::timeout(A_MOMENT, work).await;
     Ok(())
 }
 
 /// Works on whatever is running, until the server drains.
-pub async fn run(app: App) {
+pub async fn run(broker: Broker) {
     // Nobody else is alive who could be working on it.
-    if app.db.is_alone()
-        && let Err(error) = store::release_all(&app.db).await
+    if broker.db.is_alone()
+        && let Err(error) = store::release_all(&broker.db).await
     {
         tracing::error!(%error, "a mass revoke goes on later");
     }
     loop {
-        if let Err(error) = work(&app).await {
+        if let Err(error) = work(&broker).await {
             tracing::error!(%error, "a mass revoke could not go on; it is tried again");
         }
         tokio::select! {
-            () = app.draining.cancelled() => return,
+            () = broker.draining.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
@@ -147,38 +147,41 @@ pub async fn run(app: App) {
 ///
 /// # Errors
 /// When the database does not answer; whoever comes next goes on from there.
-pub async fn work(app: &App) -> Result<bool, Error> {
+pub async fn work(broker: &Broker) -> Result<bool, Error> {
     let mut worked = false;
     loop {
-        if restore::open(app).await?.is_some() {
+        if restore::open(broker).await?.is_some() {
             // It may have been done since; the freeze holds meanwhile.
             return Ok(worked);
         }
-        let now = app.db.lease_now(&app.clock).await?;
-        let Some(mass_revoke) = store::claim(&app.db, now, now.plus(CLAIM)).await? else { return Ok(worked) };
+        let now = broker.db.lease_now(&broker.clock).await?;
+        let Some(mass_revoke) = store::claim(&broker.db, now, now.plus(CLAIM)).await? else {
+            return Ok(worked);
+        };
         worked = true;
-        turn(app, mass_revoke, now.plus(1)).await?;
+        turn(broker, mass_revoke, now.plus(1)).await?;
     }
 }
 
 /// As many as one second allows, evenly; then it is anybody's from `next_at` on.
-async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<(), Error> {
+async fn turn(broker: &Broker, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<(), Error> {
     let began = Instant::now();
     let before = mass_revoke.selection.issued_before.unwrap_or(mass_revoke.created_at);
     let apart = Duration::from_secs(1) / mass_revoke.per_second.max(1);
-    let slice = store::slice(&app.db, &mass_revoke).await?;
+    let slice = store::slice(&broker.db, &mass_revoke).await?;
     let mut to_the_end = slice.len() < usize::try_from(mass_revoke.per_second).unwrap_or(usize::MAX);
     let mut place = mass_revoke.place.clone();
     let mut due = Duration::ZERO;
     for next in slice {
-        if app.draining.is_cancelled() || began.elapsed() > TURN {
+        if broker.draining.is_cancelled() || began.elapsed() > TURN {
             to_the_end = false;
             break;
         }
         tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
         due += apart;
-        if let Some(connection) = connections::by_id(&app.db, &next.id).await? {
-            match revoke::end(app, &connection, Which::GrantedBefore(before), &mass_revoke.why.actor).await {
+        if let Some(connection) = connections::by_id(&broker.db, &next.id).await? {
+            match revoke::end(broker, &connection, Which::GrantedBefore(before), &mass_revoke.why.actor).await
+            {
                 // Its person or a caller was quicker, or agreed to it anew.
                 Ok(_) | Err(Error::ConnectionNotFound) => {}
                 Err(error) => return Err(error),
@@ -187,25 +190,25 @@ async fn turn(app: &App, mass_revoke: MassRevoke, next_at: Timestamp) -> Result<
         place = next;
     }
     if to_the_end {
-        if survey::count(app, &mass_revoke.selection).await? == 0 {
-            return end(app, &mass_revoke).await;
+        if survey::count(broker, &mass_revoke.selection).await? == 0 {
+            return end(broker, &mass_revoke).await;
         }
         // Something was left behind, or came in late: once more from the beginning.
         place = Place::default();
     }
-    Ok(store::save(&app.db, &mass_revoke.id, &place, next_at).await?)
+    Ok(store::save(&broker.db, &mass_revoke.id, &place, next_at).await?)
 }
 
 /// Nothing of it lives any more, so nothing need be frozen.
-async fn end(app: &App, mass_revoke: &MassRevoke) -> Result<(), Error> {
-    let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
+async fn end(broker: &Broker, mass_revoke: &MassRevoke) -> Result<(), Error> {
+    let now = broker.clock.now();
+    let mut transaction = broker.db.begin().await?;
     if !store::end(&mut transaction, &mass_revoke.id, now).await? {
         return Ok(());
     }
-    freeze::end(app, &mut transaction, &mass_revoke.id).await?;
+    freeze::end(broker, &mut transaction, &mass_revoke.id).await?;
     let entry = mass_revoke.selection.entry(&mass_revoke.why, &mass_revoke.id);
-    ledger::append(&mut transaction, &app.ledger, Action::MassRevokeEnded, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::MassRevokeEnded, &entry, now).await?;
     transaction.commit().await?;
     tracing::warn!(mass_revoke = mass_revoke.id, "a mass revoke has ended");
     Ok(())
@@ -215,23 +218,23 @@ async fn end(app: &App, mass_revoke: &MassRevoke) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn latest(app: &App) -> Result<Vec<MassRevoke>, Error> {
-    Ok(store::latest(&app.db).await?)
+pub async fn latest(broker: &Broker) -> Result<Vec<MassRevoke>, Error> {
+    Ok(store::latest(&broker.db).await?)
 }
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is none of that id.
-pub async fn progress(app: &App, id: &str) -> Result<Progress, Error> {
+pub async fn progress(broker: &Broker, id: &str) -> Result<Progress, Error> {
     let missing = || {
         Error::InvalidRequest(format!(
             "There is no mass revoke `{id}`; `attache revoke --status` shows them."
         ))
     };
-    let mass_revoke = store::by_id(&app.db, id).await?.ok_or_else(missing)?;
+    let mass_revoke = store::by_id(&broker.db, id).await?.ok_or_else(missing)?;
     let to_go = match mass_revoke.status {
-        Status::Running => survey::count(app, &mass_revoke.selection).await?,
+        Status::Running => survey::count(broker, &mass_revoke.selection).await?,
         Status::Ended => 0,
     };
-    let unconfirmed = store::unconfirmed(&app.db, &mass_revoke).await?;
+    let unconfirmed = store::unconfirmed(&broker.db, &mass_revoke).await?;
     Ok(Progress { mass_revoke, to_go, unconfirmed })
 }

@@ -28,9 +28,9 @@ pub mod verify;
 
 use std::sync::Arc;
 
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::error::Error;
@@ -124,9 +124,9 @@ pub struct SealedTokens {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
-    let mut transaction = app.db.begin().await?;
-    held::all_changed(app, &mut transaction);
+pub async fn try_refused_clients_again(broker: &Broker) -> Result<(), sqlx::Error> {
+    let mut transaction = broker.db.begin().await?;
+    held::all_changed(broker, &mut transaction);
     early::store::try_refused_clients_again(&mut transaction).await?;
     transaction.commit().await
 }
@@ -181,8 +181,8 @@ impl Connection {
 
     /// Where its person agrees again.
     #[must_use]
-    pub fn connect_url(&self, app: &App, third_party: &ThirdPartyApp) -> String {
-        app.url(&format!("/connect/{}?connection={}", third_party.key, self.id)).to_string()
+    pub fn connect_url(&self, broker: &Broker, app: &App) -> String {
+        broker.url(&format!("/connect/{}?connection={}", app.key, self.id)).to_string()
     }
 }
 
@@ -208,16 +208,16 @@ impl std::fmt::Display for Count {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn count_live(app: &App, app_id: &str) -> Result<Count, Error> {
-    Ok(Count(store::count(&app.db, app_id, Status::is_live).await?))
+pub async fn count_live(broker: &Broker, app_id: &str) -> Result<Count, Error> {
+    Ok(Count(store::count(&broker.db, app_id, Status::is_live).await?))
 }
 
 /// Connections of an app that still hold a token, those that are being revoked included.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn count_held(app: &App, app_id: &str) -> Result<Count, Error> {
-    Ok(Count(store::count(&app.db, app_id, |status| status != Status::Revoked).await?))
+pub async fn count_held(broker: &Broker, app_id: &str) -> Result<Count, Error> {
+    Ok(Count(store::count(&broker.db, app_id, |status| status != Status::Revoked).await?))
 }
 
 /// The live connections of an app with an external identity.
@@ -225,19 +225,19 @@ pub async fn count_held(app: &App, app_id: &str) -> Result<Count, Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn by_identity(
-    app: &App,
+    broker: &Broker,
     app_id: &str,
     identity: &ExternalIdentity,
 ) -> Result<Vec<Connection>, Error> {
-    Ok(store::by_identity(&app.db, app_id, identity).await?)
+    Ok(store::by_identity(&broker.db, app_id, identity).await?)
 }
 
 /// Whether there is any connection, live or not.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn exist(app: &App) -> Result<bool, sqlx::Error> {
-    store::exist(&app.db).await
+pub async fn exist(broker: &Broker) -> Result<bool, sqlx::Error> {
+    store::exist(&broker.db).await
 }
 
 /// Whether a text can be a connection's id; anything else need not be looked for.
@@ -250,16 +250,16 @@ pub fn is_id(text: &str) -> bool {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id(app: &App, id: &str) -> Result<Option<Connection>, Error> {
-    Ok(store::by_id(&app.db, id).await?)
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Connection>, Error> {
+    Ok(store::by_id(&broker.db, id).await?)
 }
 
 /// A connection as it is now, if it is still live.
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`]
-pub async fn reread(app: &App, connection: &Connection) -> Result<Arc<Connection>, Error> {
-    let current = held::by_id(app, &connection.id).await?;
+pub async fn reread(broker: &Broker, connection: &Connection) -> Result<Arc<Connection>, Error> {
+    let current = held::by_id(broker, &connection.id).await?;
     current.filter(|current| current.is_live()).ok_or(Error::ConnectionNotFound)
 }
 
@@ -267,16 +267,16 @@ pub async fn reread(app: &App, connection: &Connection) -> Result<Arc<Connection
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
-    Ok(store::live_ids(&app.db, app_id).await?)
+pub async fn live_ids(broker: &Broker, app_id: &str) -> Result<Vec<String>, Error> {
+    Ok(store::live_ids(&broker.db, app_id).await?)
 }
 
 /// The live connections of an account.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn live_of_account(app: &App, account_id: &str) -> Result<Vec<Connection>, Error> {
-    Ok(store::live_of_account(&app.db, account_id).await?)
+pub async fn live_of_account(broker: &Broker, account_id: &str) -> Result<Vec<Connection>, Error> {
+    Ok(store::live_of_account(&broker.db, account_id).await?)
 }
 
 /// Ends the consents of an account that are under way, with whatever else ends in this transaction.
@@ -299,7 +299,7 @@ pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), Error> {
-    start::store::sweep(&app.db, app.clock.now()).await?;
-    Ok(freeze::sweep(app).await?)
+pub async fn sweep(broker: &Broker) -> Result<(), Error> {
+    start::store::sweep(&broker.db, broker.clock.now()).await?;
+    Ok(freeze::sweep(broker).await?)
 }

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use super::is_id;
 use super::revoke::receipt::{self, Ended, Receipt};
 use super::state::Status;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 
 /// A place in a caller's list. The list goes by account and then by id, which never change: what is used, refreshed
@@ -79,13 +79,13 @@ impl State {
 /// [`Error::AppNotFound`] when the filter names an app that is not there or not the caller's;
 /// [`Error::InvalidRequest`] when the place is not of the account that is asked for.
 pub async fn list(
-    app: &App,
+    broker: &Broker,
     caller_id: &str,
     filter: &Filter,
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<Readable>, Error> {
-    let mut apps = store::apps(&app.db, caller_id).await?;
+    let mut apps = store::apps(&broker.db, caller_id).await?;
     if let Some(key) = &filter.app {
         apps.retain(|(_, allowed)| allowed == key);
         if apps.is_empty() {
@@ -94,7 +94,7 @@ pub async fn list(
     }
     let account_id = match &filter.account {
         None => None,
-        Some(named) => match crate::account::by_id_or_subject(app, named).await? {
+        Some(named) => match crate::account::by_id_or_subject(broker, named).await? {
             Some(account) => Some(account.id),
             // Somebody who never signed in has connected nothing.
             None => return Ok(Vec::new()),
@@ -112,27 +112,27 @@ pub async fn list(
     let apps: Vec<String> = apps.into_iter().map(|(id, _)| id).collect();
     let statuses = filter.state.map(State::statuses).unwrap_or_default();
     let wanted = store::Wanted { apps: &apps, account_id: account_id.as_deref(), statuses: &statuses };
-    Ok(store::list(&app.db, &wanted, after, limit).await?)
+    Ok(store::list(&broker.db, &wanted, after, limit).await?)
 }
 
 /// One connection, a revoked one too. Not there and not the caller's are the same answer.
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`]
-pub async fn one(app: &App, caller_id: &str, id: &str) -> Result<Readable, Error> {
+pub async fn one(broker: &Broker, caller_id: &str, id: &str) -> Result<Readable, Error> {
     if !is_id(id) {
         return Err(Error::ConnectionNotFound);
     }
-    store::one(&app.db, caller_id, id).await?.ok_or(Error::ConnectionNotFound)
+    store::one(&broker.db, caller_id, id).await?.ok_or(Error::ConnectionNotFound)
 }
 
 /// The receipt of one that was revoked.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn receipt(app: &App, readable: &Readable) -> Result<Option<Receipt>, Error> {
+pub async fn receipt(broker: &Broker, readable: &Readable) -> Result<Option<Receipt>, Error> {
     let Readable { id, status, cause, revoked_at, revoked_upstream_at, .. } = readable;
     let (status, cause, revoked_at) = (*status, *cause, *revoked_at);
     let ended = Ended { id, status, cause, revoked_at, revoked_upstream_at: *revoked_upstream_at };
-    Ok(receipt::receipt(app, ended).await?)
+    Ok(receipt::receipt(broker, ended).await?)
 }

@@ -20,8 +20,8 @@ use super::revoke::tell;
 use super::seal::open_refresh_token;
 use super::state::{Setback, Status, is_refused_for_good};
 use super::{Connection, early, give_up};
-use crate::App;
-use crate::app::ThirdPartyApp;
+use crate::Broker;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection;
 use crate::error::Error;
@@ -44,50 +44,50 @@ const UNREACHABLE_WAIT: i64 = 5;
 ///
 /// # Errors
 /// When the database does not answer, or a stored secret does not open; nothing was sent then.
-pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Result<Outcome, Error> {
-    let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
-    let client = crate::app::client(app, &third_party)?;
-    let Some(spent) = open_refresh_token(app, seen)? else { return Ok(Outcome::Done) };
-    if seen.external.issuer != third_party.issuer.external_name() {
+pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) -> Result<Outcome, Error> {
+    let app = crate::app::by_id(broker, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
+    let client = crate::app::client(broker, &app)?;
+    let Some(spent) = open_refresh_token(broker, seen)? else { return Ok(Outcome::Done) };
+    if seen.external.issuer != app.issuer.external_name() {
         // The app was moved to another issuer: this token is not that one's to see.
         return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
     }
-    let profile = &third_party.issuer.profile;
+    let profile = &app.issuer.profile;
     // Whatever may take its time comes before the lease: only the calls stand between it and its end.
     let mut call = match place {
         Some(call) => call,
-        None => match app.issuers.calls.enter(&third_party.issuer, urgency(seen, profile)).await {
+        None => match broker.issuers.calls.enter(&app.issuer, urgency(seen, profile)).await {
             Ok(call) => call,
             // Nothing was sent and nothing is known: the row stays as it is.
             Err(TurnedAway { .. }) => return Ok(Outcome::Done),
         },
     };
-    let endpoints = match discovery::endpoints(&app.issuers, &third_party.issuer).await {
+    let endpoints = match discovery::endpoints(&broker.issuers, &app.issuer).await {
         Ok(endpoints) => endpoints,
         Err(fault) => {
             call.report(&Err::<(), _>(fault.clone()));
-            tracing::warn!(connection = seen.id, issuer = third_party.issuer.key, %fault, "an issuer is not to be found");
-            store::postpone(app, seen, app.clock.now(), UNREACHABLE_WAIT).await?;
+            tracing::warn!(connection = seen.id, issuer = app.issuer.key, %fault, "an issuer is not to be found");
+            store::postpone(broker, seen, broker.clock.now(), UNREACHABLE_WAIT).await?;
             return Ok(Outcome::Done);
         }
     };
     let terms = Terms {
         overlap: profile.has_overlap(),
-        repeats: profile.repeats(call_lasts(app)),
+        repeats: profile.repeats(call_lasts(broker)),
         ask_again_after: profile.looked_at_after(),
         reach: profile.revocation_reach,
-        refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, app.clock.now())
+        refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, broker.clock.now())
             && seen
                 .refused_since
-                .is_some_and(|since| app.issuers.calls.has_given_since(&third_party.issuer, since)),
-        run_out: has_run_out(seen, profile, app.clock.now()),
-        live_for: lives_for(seen, app.clock.now()),
+                .is_some_and(|since| broker.issuers.calls.has_given_since(&app.issuer, since)),
+        run_out: has_run_out(seen, profile, broker.clock.now()),
+        live_for: lives_for(seen, broker.clock.now()),
     };
     let mut refresh = Refresh {
-        app,
+        broker,
         seen,
         current: seen.clone(),
-        third_party: &third_party,
+        app: &app,
         client: &client,
         endpoints: &endpoints,
         call,
@@ -120,8 +120,8 @@ pub async fn refresh(app: &App, seen: &Connection, place: Option<Call>) -> Resul
 }
 
 /// For how long nobody else refreshes a connection.
-pub(super) fn lease_lasts(app: &App) -> Duration {
-    Duration::from_secs(2 * app.config.outbound.deadline_seconds + LEASE_BESIDE_CALLS)
+pub(super) fn lease_lasts(broker: &Broker) -> Duration {
+    Duration::from_secs(2 * broker.config.outbound.deadline_seconds + LEASE_BESIDE_CALLS)
 }
 
 /// Whether the issuer would have ended the refresh token by itself: it is too old, or was not used for too long.
@@ -142,12 +142,12 @@ fn lives_for(seen: &Connection, now: Timestamp) -> i64 {
 
 /// What the effects of one refresh work on.
 struct Refresh<'a> {
-    app: &'a App,
+    broker: &'a Broker,
     /// The row as it was when the refresh began.
     seen: &'a Connection,
     /// The row that the answer is to be stored on.
     current: Connection,
-    third_party: &'a ThirdPartyApp,
+    app: &'a App,
     client: &'a Client,
     endpoints: &'a Endpoints,
     /// The place at the issuer.
@@ -208,11 +208,11 @@ impl Refresh<'_> {
 
     /// The row as it is now, which the answer is stored on if it still holds the spent token.
     async fn read(&mut self) -> Result<Row, Error> {
-        let Some(row) = connection::store::by_id(&self.app.db, &self.seen.id).await? else {
+        let Some(row) = connection::store::by_id(&self.broker.db, &self.seen.id).await? else {
             return Ok(Row::Gone);
         };
         if row.is_live() {
-            let held = open_refresh_token(self.app, &row)?;
+            let held = open_refresh_token(self.broker, &row)?;
             let holds = |token: &Token| held.as_ref().is_some_and(|held| same(held.expose(), token.expose()));
             if self.successor().is_some_and(holds) {
                 return Ok(Row::HoldsOurs);
@@ -236,7 +236,7 @@ impl Refresh<'_> {
         } else {
             torture::pass("before-store", &self.seen.id)?;
             let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
-            Storing::begin(self.app, &self.current, self.fence, sealed, self.entry())
+            Storing::begin(self.broker, &self.current, self.fence, sealed, self.entry())
         };
         match storing.wait().await {
             Ok(stored) => {
@@ -255,7 +255,7 @@ impl Refresh<'_> {
 
     async fn rescue(&mut self) -> Result<Event, Error> {
         let Some(sealed) = self.seal()? else { return Ok(Event::Done) };
-        rescue::append(self.app, &self.current, self.fence, &sealed).await?;
+        rescue::append(self.broker, &self.current, self.fence, &sealed).await?;
         torture::pass("rescued", &self.seen.id)?;
         tracing::error!(
             connection = self.seen.id,
@@ -265,7 +265,7 @@ impl Refresh<'_> {
     }
 
     async fn tidy(&mut self) -> Result<Event, Error> {
-        rescue::remove(self.app, &self.seen.id, self.current.generation).await?;
+        rescue::remove(self.broker, &self.seen.id, self.current.generation).await?;
         torture::pass("tidied", &self.seen.id)?;
         Ok(Event::Done)
     }
@@ -288,8 +288,8 @@ impl Refresh<'_> {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection was revoked");
         let sealed = if self.successor().is_some() { self.seal()? } else { None };
         let late = sealed.as_ref().and_then(|sealed| sealed.refresh_token.as_ref());
-        if store::keep_late(self.app, &self.current, late).await? {
-            tell::in_a_task(self.app, self.seen.id.clone());
+        if store::keep_late(self.broker, &self.current, late).await? {
+            tell::in_a_task(self.broker, self.seen.id.clone());
             return Ok(Event::Done);
         }
         self.read().await.map(Event::Row)
@@ -298,7 +298,7 @@ impl Refresh<'_> {
     async fn revoke_late(&mut self) -> Result<Event, Error> {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection had moved on");
         if let Some(late) = self.successor() {
-            give_up::give_up_late(self.app, self.third_party, self.seen, late).await?;
+            give_up::give_up_late(self.broker, self.app, self.seen, late).await?;
         }
         Ok(Event::Done)
     }
@@ -308,7 +308,7 @@ impl Refresh<'_> {
         let said = self.fault.as_ref().map(ToString::to_string).unwrap_or_default();
         tracing::warn!(
             connection = self.seen.id,
-            issuer = self.third_party.issuer.key,
+            issuer = self.app.issuer.key,
             status = %setback.status,
             fault = said,
             "a refresh failed"
@@ -316,15 +316,23 @@ impl Refresh<'_> {
         let dead = setback.status == Status::NeedsReconnect;
         let action = if dead { Action::NeedsReconnect } else { Action::RefreshFailed };
         let entry = self.entry();
-        store::fail_refresh(self.app, self.seen, self.fence, setback, action, &entry, self.app.clock.now())
-            .await?;
+        store::fail_refresh(
+            self.broker,
+            self.seen,
+            self.fence,
+            setback,
+            action,
+            &entry,
+            self.broker.clock.now(),
+        )
+        .await?;
         Ok(Event::Done)
     }
 
     /// A revoke waits for a refresh that was under way; now there is nothing to wait for.
     async fn release(&mut self) -> Result<Event, Error> {
-        if store::keep_late(self.app, self.seen, None).await? {
-            tell::in_a_task(self.app, self.seen.id.clone());
+        if store::keep_late(self.broker, self.seen, None).await? {
+            tell::in_a_task(self.broker, self.seen.id.clone());
         }
         Ok(Event::Done)
     }

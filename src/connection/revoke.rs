@@ -8,7 +8,7 @@ use serde_json::json;
 
 use self::tell::Telling;
 use super::{Connection, store as connections};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
@@ -18,8 +18,8 @@ use crate::ledger::{self, Action, Entry};
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live.
-pub async fn revoke(app: &App, connection: &Connection, actor: &str) -> Result<Telling, Error> {
-    end(app, connection, Which::Any, actor).await
+pub async fn revoke(broker: &Broker, connection: &Connection, actor: &str) -> Result<Telling, Error> {
+    end(broker, connection, Which::Any, actor).await
 }
 
 /// Which connections are meant, judged by the statement that ends one.
@@ -36,18 +36,23 @@ pub enum Which {
 ///
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not live, or not meant.
-pub async fn end(app: &App, connection: &Connection, which: Which, actor: &str) -> Result<Telling, Error> {
-    let now = app.clock.now();
-    let mut transaction = app.db.begin().await?;
-    if !connections::begin_revoke(app, &mut transaction, &connection.id, which, now).await? {
+pub async fn end(
+    broker: &Broker,
+    connection: &Connection,
+    which: Which,
+    actor: &str,
+) -> Result<Telling, Error> {
+    let now = broker.clock.now();
+    let mut transaction = broker.db.begin().await?;
+    if !connections::begin_revoke(broker, &mut transaction, &connection.id, which, now).await? {
         return Err(Error::ConnectionNotFound);
     }
     // Counted before they are forgotten: what is out cannot be called back, and the receipt says so.
     let out = store::handed_out(&mut transaction, connection, now).await?;
     crate::content::forget(&mut transaction, &connection.id).await?;
-    self::store::enqueue(&mut transaction, connection, now, tell::claim(app)).await?;
+    self::store::enqueue(&mut transaction, connection, now, tell::claim(broker)).await?;
     let entry = Entry { detail: Some(json!({ "out": out })), ..Entry::of(connection, actor) };
-    ledger::append(&mut transaction, &app.ledger, Action::RevokeRequested, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::RevokeRequested, &entry, now).await?;
     transaction.commit().await?;
-    Ok(tell::in_a_task(app, connection.id.clone()))
+    Ok(tell::in_a_task(broker, connection.id.clone()))
 }

@@ -8,9 +8,9 @@ use self::store::Attempt;
 use super::Connection;
 use super::consent::Choice;
 use super::revoke::tell;
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
-use crate::app::{AppStatus, ScopeRule, ThirdPartyApp};
+use crate::app::{App, AppStatus, ScopeRule};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::address;
 use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
@@ -47,8 +47,8 @@ pub struct ReturnToApp {
 impl ReturnToApp {
     /// # Errors
     /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter. RFC 9700 section 2.1.
-    pub fn parse(third_party: &ThirdPartyApp, uri: &str, state: Option<String>) -> Result<Self, Error> {
-        let registered = third_party.redirect_uris.iter().find(|registered| registered.as_str() == uri);
+    pub fn parse(app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
+        let registered = app.redirect_uris.iter().find(|registered| registered.as_str() == uri);
         let uri = registered.cloned().ok_or_else(|| {
             Error::InvalidRequest(
                 "The app asked to return to an address that it has not registered.".to_owned(),
@@ -70,12 +70,12 @@ impl ReturnToApp {
 ///
 /// # Errors
 /// [`Error::AppNotFound`], or that it is closed.
-pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error> {
-    let third_party = crate::app::by_key(app, key).await?.ok_or(Error::AppNotFound)?;
-    if third_party.status != AppStatus::Approved {
+pub async fn app_to_connect(broker: &Broker, key: &str) -> Result<App, Error> {
+    let app = crate::app::by_key(broker, key).await?.ok_or(Error::AppNotFound)?;
+    if app.status != AppStatus::Approved {
         return Err(ConnectFault::AppClosed.into());
     }
-    Ok(third_party)
+    Ok(app)
 }
 
 /// What will be asked for: the app's scopes, with those a renewed connection already has; or of these only some, where
@@ -84,15 +84,11 @@ pub async fn app_to_connect(app: &App, key: &str) -> Result<ThirdPartyApp, Error
 /// # Errors
 /// [`Error::InvalidRequest`] when nothing is left: a request without `scope` is given what the issuer sees fit (RFC 6749
 /// section 3.3), which may be more than there was.
-pub fn scopes_to_ask(
-    third_party: &ThirdPartyApp,
-    renewed: Option<&Connection>,
-    wish: &Wish,
-) -> Result<Scopes, Error> {
-    let (ScopeRule::Union, Some(connection)) = (third_party.scope_rule, renewed) else {
-        return Ok(third_party.scopes.clone());
+pub fn scopes_to_ask(app: &App, renewed: Option<&Connection>, wish: &Wish) -> Result<Scopes, Error> {
+    let (ScopeRule::Union, Some(connection)) = (app.scope_rule, renewed) else {
+        return Ok(app.scopes.clone());
     };
-    let all = third_party.scopes.union(&connection.granted_scopes);
+    let all = app.scopes.union(&connection.granted_scopes);
     let Some(kept) = &wish.narrow else { return Ok(all) };
     let narrowed = all.without(&all.permissions().without(kept));
     if narrowed.is_empty() {
@@ -105,46 +101,46 @@ pub fn scopes_to_ask(
 /// # Errors
 /// [`Error::ConnectionNotFound`] when the connection to renew is not this person's; [`Error::IssuerUnavailable`].
 pub async fn start(
-    app: &App,
+    broker: &Broker,
     account: &Account,
     browser: &TokenHash,
-    third_party: &ThirdPartyApp,
+    app: &App,
     wish: &Wish,
 ) -> Result<Url, Error> {
-    let renewed = renewed(app, account, third_party, wish).await?;
-    let scopes = scopes_to_ask(third_party, renewed.as_ref(), wish)?;
-    let endpoints = endpoints(&app.issuers, &third_party.issuer)
+    let renewed = renewed(broker, account, app, wish).await?;
+    let scopes = scopes_to_ask(app, renewed.as_ref(), wish)?;
+    let endpoints = endpoints(&broker.issuers, &app.issuer)
         .await
-        .map_err(|fault| super::complete::issuer_fault(third_party, fault))?;
+        .map_err(|fault| super::complete::issuer_fault(app, fault))?;
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let settled = renewed.as_ref().map(|renewed| wish.choice.settled(renewed));
     let choice = settled.unwrap_or_else(|| wish.choice.clone());
     let attempt = Attempt {
         account_id: account.id.clone(),
-        app_id: third_party.id.clone(),
+        app_id: app.id.clone(),
         connection_id: renewed.map(|connection| connection.id),
-        verifier: app.house_key.seal(&verifier_place(&hash), &verifier)?,
+        verifier: broker.house_key.seal(&verifier_place(&hash), &verifier)?,
         nonce: nonce.expose().to_owned(),
         scopes: scopes.clone(),
         return_to_app: wish.return_to_app.clone(),
         choice,
     };
-    store::begin(&app.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
-    tell::wait_for_the_told(app, &account.id, third_party).await?;
-    let audience = third_party.audience.as_deref();
+    store::begin(&broker.db, &hash, browser, &attempt, now, now.plus(ATTEMPT_LIFETIME)).await?;
+    tell::wait_for_the_told(broker, &account.id, app).await?;
+    let audience = app.audience.as_deref();
     let request = AuthorizationRequest {
-        client_id: &third_party.client_id,
-        redirect_uri: &third_party.callback(app),
+        client_id: &app.client_id,
+        redirect_uri: &app.callback(broker),
         scopes: &scopes,
         state: &state,
         nonce: &nonce,
         verifier: &verifier,
-        pkce: third_party.pkce(),
-        audience: audience.map(|audience| (third_party.issuer.profile.audience_parameter, audience)),
-        prompt: wish.prompt.and_then(|prompt| prompt.word(&third_party.issuer, &endpoints)),
-        extras: &third_party.authorization_url_extras,
+        pkce: app.pkce(),
+        audience: audience.map(|audience| (app.issuer.profile.audience_parameter, audience)),
+        prompt: wish.prompt.and_then(|prompt| prompt.word(&app.issuer, &endpoints)),
+        extras: &app.authorization_url_extras,
     };
     Ok(authorization_url(&endpoints, &request))
 }
@@ -154,16 +150,16 @@ pub async fn start(
 /// # Errors
 /// [`Error::ConnectionNotFound`] when it is not this person's, not live, or of another app.
 pub async fn renewed(
-    app: &App,
+    broker: &Broker,
     account: &Account,
-    third_party: &ThirdPartyApp,
+    app: &App,
     wish: &Wish,
 ) -> Result<Option<Connection>, Error> {
     let Some(id) = &wish.connection else { return Ok(None) };
-    let connection = super::store::of_account(&app.db, &account.id, id).await?;
+    let connection = super::store::of_account(&broker.db, &account.id, id).await?;
     let connection = connection.filter(|found| {
-        let over = found.consent_expires_at.is_some_and(|ends| ends <= app.clock.now());
-        found.is_live() && !over && found.app_id == third_party.id
+        let over = found.consent_expires_at.is_some_and(|ends| ends <= broker.clock.now());
+        found.is_live() && !over && found.app_id == app.id
     });
     connection.map(Some).ok_or(Error::ConnectionNotFound)
 }

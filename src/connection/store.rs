@@ -10,7 +10,7 @@ use super::held::changed;
 use super::revoke::Which;
 use super::state::{Cause, Status};
 use super::{Connection, ExternalIdentity, SealedTokens, early, give_up};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
 use crate::db::{Db, moment, named};
@@ -161,14 +161,14 @@ pub struct Consented<'a> {
 
 /// Stores a first consent. False when another live connection of the same identity was there first.
 pub async fn insert(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     connection: &Connection,
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, &connection.id, tokens.access_token_hash.as_ref());
+    changed(broker, transaction, &connection.id, tokens.access_token_hash.as_ref());
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
@@ -204,7 +204,7 @@ pub async fn insert(
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
 /// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
 pub async fn renew(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     seen: &Connection,
     who: &ExternalIdentity,
@@ -212,7 +212,7 @@ pub async fn renew(
     consent: &Consented<'_>,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
+    changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
             previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
@@ -249,13 +249,13 @@ pub async fn renew(
 /// token, and the access token for where it revokes no other. False when it was not live, or is not one of those that are
 /// meant.
 pub async fn begin_revoke(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     id: &str,
     which: Which,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, id, None);
+    changed(broker, transaction, id, None);
     transaction.count();
     let (condition, moment) = match which {
         Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
@@ -282,7 +282,7 @@ pub async fn begin_revoke(
 
 /// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
 pub async fn finish_revoke(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     told: Told,
     entry: &Entry,
@@ -291,8 +291,8 @@ pub async fn finish_revoke(
     let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
             data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
         WHERE id = $1 AND status = 'revoking'";
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &connection.id, None);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &connection.id, None);
     let done = sqlx::query(update)
         .bind(&connection.id)
         .bind(ended_here_only(told).map(<&str>::from))
@@ -308,7 +308,7 @@ pub async fn finish_revoke(
         crate::vault::destroy(&mut transaction, &key.kid).await?;
     }
     if told == Told::Confirmed {
-        ledger::append(&mut transaction, &app.ledger, Action::RevokeConfirmed, entry, now).await?;
+        ledger::append(&mut transaction, &broker.ledger, Action::RevokeConfirmed, entry, now).await?;
     }
     transaction.commit().await
 }

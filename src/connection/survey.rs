@@ -3,7 +3,7 @@
 pub(super) mod store;
 
 use super::selection::Selection;
-use crate::App;
+use crate::Broker;
 use crate::account::KnownAs;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -51,17 +51,17 @@ pub struct Grant {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn survey(app: &App, selection: &Selection, limit: u32) -> Result<Survey, Error> {
-    let since = app.clock.now().plus(-86_400);
-    let counted = store::count(&app.db, selection, since).await?;
+pub async fn survey(broker: &Broker, selection: &Selection, limit: u32) -> Result<Survey, Error> {
+    let since = broker.clock.now().plus(-86_400);
+    let counted = store::count(&broker.db, selection, since).await?;
     Ok(Survey {
         people: counted.people,
         connections: counted.connections,
         used_lately: counted.used_lately,
         last_used_at: counted.last_used_at,
-        apps: store::apps(&app.db, selection, limit.into()).await?,
-        accounts: store::accounts(&app.db, selection, limit.into()).await?,
-        grants: store::grants(&app.db, selection, limit.into()).await?,
+        apps: store::apps(&broker.db, selection, limit.into()).await?,
+        accounts: store::accounts(&broker.db, selection, limit.into()).await?,
+        grants: store::grants(&broker.db, selection, limit.into()).await?,
     })
 }
 
@@ -69,6 +69,6 @@ pub async fn survey(app: &App, selection: &Selection, limit: u32) -> Result<Surv
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn count(app: &App, selection: &Selection) -> Result<i64, Error> {
-    Ok(store::connections(&app.db, selection).await?)
+pub async fn count(broker: &Broker, selection: &Selection) -> Result<i64, Error> {
+    Ok(store::connections(&broker.db, selection).await?)
 }

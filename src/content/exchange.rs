@@ -6,7 +6,7 @@ use super::environment::{Environment, Strategy};
 use super::store::{self, Key};
 use super::subject::Subject;
 use super::{ask, mint};
-use crate::App;
+use crate::Broker;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::connection;
@@ -41,8 +41,12 @@ pub struct ContentToken {
 ///
 /// # Errors
 /// [`Error::InvalidTarget`], the same for unknown and closed.
-pub async fn target(app: &App, subject: &Subject, target: Target<'_>) -> Result<Arc<Environment>, Error> {
-    open(find(app, target).await?, subject)
+pub async fn target(
+    broker: &Broker,
+    subject: &Subject,
+    target: Target<'_>,
+) -> Result<Arc<Environment>, Error> {
+    open(find(broker, target).await?, subject)
 }
 
 /// As [`target`], of an environment that was looked for already.
@@ -68,11 +72,14 @@ fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
     }
 }
 
-pub(super) async fn find(app: &App, target: Target<'_>) -> Result<Option<Arc<Environment>>, sqlx::Error> {
-    if !app.db.is_alone() {
-        return Ok(read(app, target).await?.map(Arc::new));
+pub(super) async fn find(
+    broker: &Broker,
+    target: Target<'_>,
+) -> Result<Option<Arc<Environment>>, sqlx::Error> {
+    if !broker.db.is_alone() {
+        return Ok(read(broker, target).await?.map(Arc::new));
     }
-    Ok(super::all(app).await?.iter().find(|environment| target.names(environment)).cloned())
+    Ok(super::all(broker).await?.iter().find(|environment| target.names(environment)).cloned())
 }
 
 /// How an environment is named. RFC 8693 section 2.1.
@@ -102,7 +109,7 @@ impl Target<'_> {
     }
 }
 
-async fn read(app: &App, target: Target<'_>) -> Result<Option<Environment>, sqlx::Error> {
+async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, sqlx::Error> {
     match target {
         // PostgreSQL stores no NUL, and no environment is named with one.
         Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
@@ -112,11 +119,11 @@ async fn read(app: &App, target: Target<'_>) -> Result<Option<Environment>, sqlx
             Ok(None)
         }
         Target::Audience(audience) => match audience.split_once('/') {
-            Some((project, environment)) => store::by_name(&app.db, project, environment).await,
+            Some((project, environment)) => store::by_name(&broker.db, project, environment).await,
             None => Ok(None),
         },
-        Target::Resource(url) => store::by_content_api_url(&app.db, url).await,
-        Target::Named { project, environment } => store::by_name(&app.db, project, environment).await,
+        Target::Resource(url) => store::by_content_api_url(&broker.db, url).await,
+        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await,
     }
 }
 
@@ -169,7 +176,7 @@ pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject)
 /// # Errors
 /// Those of the connection when the platform must be asked; [`Error::PlatformUnavailable`].
 pub async fn exchange(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
@@ -186,24 +193,25 @@ pub async fn exchange(
         scope: &scope,
         generation: connection.generation,
     };
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(app, &key, now.plus(MARGIN)).await?,
+        Kept::Unknown => kept(broker, &key, now.plus(MARGIN)).await?,
         Kept::Nothing => None,
         Kept::Token(kept) => Some(Arc::new(kept)),
     };
     let (token, expires_at) = match known {
         Some(kept) => {
             let place = place(&kept.id, connection.binding());
-            let key = connection::seal::data_key(app, connection)?;
-            let token = app.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
+            let key = connection::seal::data_key(broker, connection)?;
+            let token =
+                broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(app, subject, caller_id, environment, &key, scopes).await?,
+        None => make(broker, subject, caller_id, environment, &key, scopes).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
-    hand_out::record(app, &handed).await?;
-    app.metrics.exchange(environment.strategy.into());
+    hand_out::record(broker, &handed).await?;
+    broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
         is_jwt: environment.strategy == Strategy::Mint,
         token,
@@ -215,22 +223,22 @@ pub async fn exchange(
 /// A token that was made before and lives beyond `lives_until`. What the memory holds is of the generation that it was
 /// made for, and so as good as the connection that was just judged.
 async fn kept(
-    app: &App,
+    broker: &Broker,
     key: &Key<'_>,
     lives_until: Timestamp,
 ) -> Result<Option<Arc<KeptToken>>, sqlx::Error> {
     let name = key.to_string();
-    let load = async || store::kept(&app.db, key, lives_until).await;
-    let kept = app.held.content_tokens.get(&app.db, &name, load).await?;
+    let load = async || store::kept(&broker.db, key, lives_until).await;
+    let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;
     if kept.as_ref().is_some_and(|kept| kept.expires_at <= lives_until) {
-        app.held.content_tokens.forget(&name);
+        broker.held.content_tokens.forget(&name);
         return Ok(None);
     }
     Ok(kept)
 }
 
 async fn make(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
@@ -240,21 +248,22 @@ async fn make(
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(app, subject, caller_id, environment, &id, scopes);
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, scopes);
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
-        Strategy::Ask => ask::ask(app, subject, environment).await?,
+        Strategy::Ask => ask::ask(broker, subject, environment).await?,
     };
-    let current = connection::reread(app, &subject.connection).await?;
+    let current = connection::reread(broker, &subject.connection).await?;
     if current.generation != generation {
         // Refreshed meanwhile, or another's by now: what was made before is not to be given again as what comes after.
         return Ok((token, expires_at));
     }
-    let sealed = connection::seal::data_key(app, &current)?.seal(&place(&id, current.binding()), &token)?;
+    let sealed =
+        connection::seal::data_key(broker, &current)?.seal(&place(&id, current.binding()), &token)?;
     let kept = KeptToken { id, token: sealed, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
-    if !store::keep(&app.db, &key, &kept, app.clock.now()).await? {
+    if !store::keep(&broker.db, &key, &kept, broker.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
         return Err(Error::subject_token_refused(
             "its connection was stopped or renewed at this very moment",

@@ -18,7 +18,7 @@ pub use store::{forget, sweep, withdraw};
 
 use std::sync::Arc;
 
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
 use crate::db::write::Transaction;
 use crate::error::Error;
@@ -28,25 +28,25 @@ use crate::error::Error;
 /// # Errors
 /// When the database does not answer.
 pub async fn open_environments(
-    app: &App,
+    broker: &Broker,
     app_key: &str,
     account: &Account,
 ) -> Result<Vec<Arc<Environment>>, Error> {
-    let (all, now) = (all(app).await?, app.clock.now());
+    let (all, now) = (all(broker).await?, broker.clock.now());
     Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
 }
 
 /// Every environment there is; they are few.
-async fn all(app: &App) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
-    let load = async || Ok(store::all(&app.db).await?.into_iter().map(Arc::new).collect());
-    app.held.environments.get(&app.db, load).await
+async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
+    let load = async || Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect());
+    broker.held.environments.get(&broker.db, load).await
 }
 
 /// Environments are changed in this transaction, and the tokens for them may be dropped.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
+fn changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
     transaction.after_commit(move || {
-        app.held.environments.forget();
-        app.held.content_tokens.forget_all();
+        broker.held.environments.forget();
+        broker.held.content_tokens.forget_all();
     });
 }

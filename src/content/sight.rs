@@ -9,7 +9,7 @@ use self::store::By;
 use super::exchange::{self, Kept, Target};
 use super::subject::{self, Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken};
-use crate::App;
+use crate::Broker;
 use crate::caller::{Caller, api_key, authenticate};
 use crate::connection::state::Status;
 use crate::connection::{freeze, is_id};
@@ -47,35 +47,35 @@ impl Sight {
 /// [`Error::InvalidClient`] before anything else; [`Error::SubjectTokenRefused`], the same for every reason;
 /// [`Error::Frozen`]; [`Error::RateLimited`].
 pub async fn of_client(
-    app: &App,
+    broker: &Broker,
     client_id: &str,
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
     scope: Option<&str>,
 ) -> Result<Sight, Error> {
-    let seen = look(app, client_id, client_secret, token, target, scope).await;
+    let seen = look(broker, client_id, client_secret, token, target, scope).await;
     if let Err(Error::SubjectTokenRefused) = seen {
         // The client is who it says, so that nobody else pays for it.
-        app.limits.count_subject_failure(client_id);
+        broker.limits.count_subject_failure(client_id);
     }
     seen
 }
 
 async fn look(
-    app: &App,
+    broker: &Broker,
     client_id: &str,
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
     scope: Option<&str>,
 ) -> Result<Sight, Error> {
-    if app.db.is_alone() {
-        let caller = authenticate::by_client(app, client_id, client_secret).await?;
-        app.limits.admit_subject_token(&caller.id)?;
-        let subject = subject::for_caller(app, &caller, token).await?;
+    if broker.db.is_alone() {
+        let caller = authenticate::by_client(broker, client_id, client_secret).await?;
+        broker.limits.admit_subject_token(&caller.id)?;
+        let subject = subject::for_caller(broker, &caller, token).await?;
         let environment = match target {
-            Some(target) => exchange::find(app, target).await?,
+            Some(target) => exchange::find(broker, target).await?,
             None => None,
         };
         let scopes = Scopes::default();
@@ -85,9 +85,9 @@ async fn look(
     // What is malformed is refused later; it names no token that was kept.
     let scopes = Scopes::parse(scope.unwrap_or(exchange::SCOPES)).unwrap_or_default();
     let look = async |by: By<'_>| {
-        let seen = store::look(app, &key, by, target, &scopes).await?;
+        let seen = store::look(broker, &key, by, target, &scopes).await?;
         let seen = seen.filter(|seen| same(&seen.caller.id, client_id)).ok_or(Error::InvalidClient)?;
-        app.limits.admit_subject_token(&seen.caller.id)?;
+        broker.limits.admit_subject_token(&seen.caller.id)?;
         Ok::<_, Error>(seen)
     };
     let seen = match token {
@@ -96,14 +96,14 @@ async fn look(
             let seen = look(By::AccessToken(&token.hash())).await?;
             match seen.found {
                 Some(_) => seen,
-                None => look(By::Id(Some(&by_jwt(app, token).await?.id))).await?,
+                None => look(By::Id(Some(&by_jwt(broker, token).await?.id))).await?,
             }
         }
     };
-    authenticate::admit(app, client_secret, &seen.caller)?;
+    authenticate::admit(broker, client_secret, &seen.caller)?;
     let found = seen.found.ok_or_else(|| Error::subject_token_refused(subject::NOT_ITS_OWN))?;
     if found.frozen {
-        return Err(freeze::refusal(app, &found.subject.connection).await);
+        return Err(freeze::refusal(broker, &found.subject.connection).await);
     }
     if found.subject.connection.status == Status::NeedsReconnect {
         return Err(Error::subject_token_refused(subject::NEEDS_RECONNECT));

@@ -12,7 +12,7 @@ use axum::{Json, extract::Request};
 use serde_json::{Value, json};
 
 use self::arguments::Arguments;
-use crate::App;
+use crate::Broker;
 use crate::caller::{Caller, authenticate};
 use crate::connection::access::{self, DEFAULT_MIN_TTL};
 use crate::connection::state::{Cause, Demand};
@@ -21,7 +21,7 @@ use crate::edge::mark::Mark;
 use crate::error::Error;
 use crate::secret::Token;
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/api/apps.auth.external.get", post(get))
         .route("/api/apps.auth.external.delete", post(delete))
@@ -130,18 +130,18 @@ impl From<Error> for Refusal {
 }
 
 /// `apps.auth.external.get`: an access token that is valid now.
-async fn get(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
-    let (key, arguments) = read(&app, request).await?;
+async fn get(State(broker): State<Broker>, request: Request) -> Result<Json<Value>, Refusal> {
+    let (key, arguments) = read(&broker, request).await?;
     let asked = match wanted(&arguments) {
         Ok(asked) => asked,
         // Who asks is judged before what is asked.
         Err(error) => {
-            authenticate::by_key(&app, &key).await?;
+            authenticate::by_key(&broker, &key).await?;
             return Err(error.into());
         }
     };
     let (id, demand) = asked;
-    let handed = access::access_token(&app, &key, &id, demand).await?;
+    let handed = access::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(json!({ "ok": true, "external_token": handed.token.expose() })))
 }
 
@@ -154,22 +154,22 @@ fn wanted(arguments: &Arguments) -> Result<(String, Demand), Error> {
 
 /// `apps.auth.external.delete`: by id, or all of an app, or all of an app's provider. Unlike Slack's, it also
 /// tells the issuer.
-async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
-    let (key, arguments) = read(&app, request).await?;
-    let caller = authenticate::by_key(&app, &key).await?;
+async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<Value>, Refusal> {
+    let (key, arguments) = read(&broker, request).await?;
+    let caller = authenticate::by_key(&broker, &key).await?;
     if let Some(id) = arguments.text("external_token_id") {
-        let connection = allow::for_caller(&app, &caller.id, &id).await?;
-        revoke::revoke(&app, &connection, &caller.id).await?;
+        let connection = allow::for_caller(&broker, &caller.id, &id).await?;
+        revoke::revoke(&broker, &connection, &caller.id).await?;
         return Ok(Json(json!({ "ok": true })));
     }
     let slack_app_id = arguments.text("app_id").ok_or_else(|| missing("external_token_id"))?;
     let mut deleted = 0;
     for app_id in
-        apps_to_empty(&app, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
+        apps_to_empty(&broker, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
     {
-        for id in connection::live_ids(&app, &app_id).await? {
-            let Ok(connection) = allow::for_caller(&app, &caller.id, &id).await else { continue };
-            match revoke::revoke(&app, &connection, &caller.id).await {
+        for id in connection::live_ids(&broker, &app_id).await? {
+            let Ok(connection) = allow::for_caller(&broker, &caller.id, &id).await else { continue };
+            match revoke::revoke(&broker, &connection, &caller.id).await {
                 Ok(_) => deleted += 1,
                 // Somebody else was quicker.
                 Err(Error::ConnectionNotFound) => {}
@@ -182,14 +182,14 @@ async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>,
 
 /// The apps of a Slack app that this caller is allowed, one of them if a provider is named.
 async fn apps_to_empty(
-    app: &App,
+    broker: &Broker,
     caller: &Caller,
     slack_app_id: &str,
     provider_key: Option<&str>,
 ) -> Result<Vec<String>, Refusal> {
     let mut allowed = Vec::new();
-    for (id, provider) in crate::app::of_slack_app(app, slack_app_id).await.map_err(Error::from)? {
-        if crate::caller::is_allowed(app, &caller.id, &id).await? {
+    for (id, provider) in crate::app::of_slack_app(broker, slack_app_id).await.map_err(Error::from)? {
+        if crate::caller::is_allowed(broker, &caller.id, &id).await? {
             allowed.push((id, provider));
         }
     }
@@ -204,9 +204,9 @@ async fn apps_to_empty(
 }
 
 /// Arguments first, for the key may be one of them.
-async fn read(app: &App, request: Request) -> Result<(Token, Arguments), Refusal> {
+async fn read(broker: &Broker, request: Request) -> Result<(Token, Arguments), Refusal> {
     let header = super::bearer::token(request.headers());
-    let arguments = Arguments::read(request, app).await?;
+    let arguments = Arguments::read(request, broker).await?;
     let key = header.or_else(|| arguments.token()).ok_or(Error::NotAuthed)?;
     Ok((key, arguments))
 }

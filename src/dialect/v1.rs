@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::App;
+use crate::Broker;
 use crate::caller::{Caller, authenticate};
 use crate::connection::access::{self, AccessToken, DEFAULT_MIN_TTL};
 use crate::connection::read;
@@ -22,7 +22,7 @@ use crate::connection::state::Demand;
 use crate::edge::mark::Mark;
 use crate::error::Error;
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/v1/connections", get(connections::list))
         .route("/v1/connections/{id}", get(connections::one))
@@ -87,7 +87,7 @@ impl Default for TokenDemand {
 
 /// `POST /v1/connections/{id}/token`: a hand-out with its true life.
 async fn token(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
@@ -97,11 +97,11 @@ async fn token(
         Ok(demand) => demand,
         // Who asks is judged before what is asked.
         Err(error) => {
-            authenticate::by_key(&app, &key).await?;
+            authenticate::by_key(&broker, &key).await?;
             return Err(error.into());
         }
     };
-    let handed = access::access_token(&app, &key, &id, demand).await?;
+    let handed = access::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(answer(&handed)))
 }
 
@@ -135,7 +135,7 @@ fn answer(handed: &AccessToken) -> Value {
     body
 }
 
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+async fn caller(broker: &Broker, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
     let key = super::bearer::token(headers).ok_or(Error::NotAuthed)?;
-    authenticate::by_key(app, &key).await
+    authenticate::by_key(broker, &key).await
 }

@@ -25,7 +25,7 @@ use self::address::{Address, NOBODY, Peer};
 use self::mark::Mark;
 use self::patience::{Patient, Work};
 use self::shut::Verdict;
-use crate::App;
+use crate::Broker;
 use crate::dialect::{self, Wire};
 use crate::error::Error;
 use crate::limits::Known;
@@ -37,25 +37,25 @@ use crate::web::headers;
 /// Puts a router behind the edge.
 #[derive(Clone)]
 pub struct EdgeLayer {
-    app: App,
+    broker: Broker,
 }
 
 #[must_use]
-pub fn layer(app: &App) -> EdgeLayer {
-    EdgeLayer { app: app.clone() }
+pub fn layer(broker: &Broker) -> EdgeLayer {
+    EdgeLayer { broker: broker.clone() }
 }
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, inner: S) -> Edge<S> {
-        Edge { app: self.app.clone(), inner }
+        Edge { broker: self.broker.clone(), inner }
     }
 }
 
 #[derive(Clone)]
 pub struct Edge<S> {
-    app: App,
+    broker: Broker,
     inner: S,
 }
 
@@ -73,7 +73,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Arc::new(Asked::of(&self.app, &request));
+        let asked = Arc::new(Asked::of(&self.broker, &request));
         let working = Arc::clone(&asked);
         let work: Work = match shut::judge(&asked, &request) {
             Verdict::Served(known) => Box::pin(answer(working, known, self.inner.call(request))),
@@ -95,7 +95,7 @@ where
 
 /// What the edge keeps of a request while it is served.
 struct Asked {
-    app: App,
+    broker: Broker,
     id: RequestId,
     method: Method,
     version: Version,
@@ -105,7 +105,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn of(app: &App, request: &Request) -> Self {
+    fn of(broker: &Broker, request: &Request) -> Self {
         let peer = request.extensions().get::<Peer>().copied().unwrap_or(NOBODY);
         Self {
             id: RequestId::new(),
@@ -113,8 +113,8 @@ impl Asked {
             version: request.version(),
             route: request.extensions().get::<MatchedPath>().cloned(),
             wire: Wire::of(request.uri().path()),
-            address: Address::of(peer, request.headers(), &app.config.listen.trusted_proxies),
-            app: app.clone(),
+            address: Address::of(peer, request.headers(), &broker.config.listen.trusted_proxies),
+            broker: broker.clone(),
         }
     }
 
@@ -130,7 +130,7 @@ async fn answer(
     known: Option<Known>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Result<Response, Infallible> {
-    let Some(place) = asked.app.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
+    let Some(place) = asked.broker.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
     // Pinned once and lent from here on: each further owner would move all of it.
     let response = tell(&asked, pin!(serve(&asked, place, known, pin!(next)))).await;
     count(&asked, &response);
@@ -164,17 +164,17 @@ fn turn_away(asked: &Asked, error: Error) -> Response {
 
 fn count(asked: &Asked, response: &Response) {
     if let Some(reason) = response.extensions().get::<Mark>().and_then(|mark| mark.turned_away()) {
-        asked.app.metrics.turned_away(reason);
+        asked.broker.metrics.turned_away(reason);
     }
-    asked.app.metrics.request(asked.route(), response.status().as_u16());
+    asked.broker.metrics.request(asked.route(), response.status().as_u16());
 }
 
 fn finish(asked: &Asked, mut response: Response) -> Response {
     // The next request is to come on a connection to another server. HTTP/2 has no such header (RFC 9113 section 8.2.2).
-    if asked.app.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
+    if asked.broker.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let https = asked.app.config.public_url.scheme() == "https";
+    let https = asked.broker.config.public_url.scheme() == "https";
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());
     response
@@ -196,7 +196,7 @@ async fn serve(
         Err(_) => dialect::refuse(asked.wire, Error::Internal("Something failed here.".to_owned())),
     };
     if let Some(Mark::Credential) = response.extensions().get::<Mark>() {
-        asked.app.limits.count_failure(asked.address, known);
+        asked.broker.limits.count_failure(asked.address, known);
     }
     response
 }

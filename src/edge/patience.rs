@@ -46,13 +46,13 @@ impl Future for Patient {
         if this.asked.wire == Wire::Pages {
             return Poll::Pending;
         }
-        let seconds = this.asked.app.config.limits.answer_seconds;
+        let seconds = this.asked.broker.config.limits.answer_seconds;
         let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(Duration::from_secs(seconds))));
         ready!(deadline.as_mut().poll(context));
         if let Some(work) = this.work.take() {
-            this.asked.app.tasks.spawn(work);
+            this.asked.broker.tasks.spawn(work);
         }
-        this.asked.app.metrics.turned_away("takes_longer");
+        this.asked.broker.metrics.turned_away("takes_longer");
         Poll::Ready(Ok(super::turn_away(&this.asked, Error::TakesLonger)))
     }
 }

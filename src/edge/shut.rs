@@ -30,7 +30,7 @@ pub(super) fn judge(asked: &Asked, request: &Request) -> Verdict {
         in_header = found.is_some();
         found
     };
-    match asked.app.limits.admit_address(asked.address, credential) {
+    match asked.broker.limits.admit_address(asked.address, credential) {
         Ok(known) => Verdict::Served(known),
         Err(_) if !in_header && asked.wire.takes_credentials_in_a_body() => Verdict::ByItsBody,
         Err(error) => Verdict::Refused(error),
@@ -43,6 +43,6 @@ pub(super) async fn judge_body(asked: &Asked, request: Request) -> Result<(Optio
     let (read, gave_up) = body::watch(to_bytes(body, BODY_LIMIT)).await;
     let body = read.map_err(|_| given_up(gave_up))?;
     let credential = || dialect::credential_in_body(asked.wire, &parts.headers, &body);
-    let known = asked.app.limits.admit_address(asked.address, credential)?;
+    let known = asked.broker.limits.admit_address(asked.address, credential)?;
     Ok((known, Request::from_parts(parts, body.into())))
 }

@@ -17,7 +17,7 @@ use crate::secret::random_bytes;
 use hand_out::{Firsts, HandOutLine, Repeats};
 pub use store::{DayOfUse, Line, append};
 
-use crate::App;
+use crate::Broker;
 
 /// What happened. The names are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
@@ -144,8 +144,8 @@ const fn first_seq(at: Timestamp) -> i64 {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn newest_at(app: &App) -> Result<Option<Timestamp>, sqlx::Error> {
-    store::newest_at(&app.db).await
+pub async fn newest_at(broker: &Broker) -> Result<Option<Timestamp>, sqlx::Error> {
+    store::newest_at(&broker.db).await
 }
 
 /// What happened to a connection, newest first; with `before`, only what stands before the line of that number.
@@ -153,12 +153,12 @@ pub async fn newest_at(app: &App) -> Result<Option<Timestamp>, sqlx::Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn of_connection(
-    app: &App,
+    broker: &Broker,
     connection_id: &str,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Line>, sqlx::Error> {
-    store::of_connection(&app.db, connection_id, before.unwrap_or(i64::MAX), limit).await
+    store::of_connection(&broker.db, connection_id, before.unwrap_or(i64::MAX), limit).await
 }
 
 /// How often a connection was used by whom on which day, from `since_day` (days since 1970) on.
@@ -166,11 +166,11 @@ pub async fn of_connection(
 /// # Errors
 /// When the database does not answer.
 pub async fn use_by_day(
-    app: &App,
+    broker: &Broker,
     connection_id: &str,
     since_day: i64,
 ) -> Result<Vec<DayOfUse>, sqlx::Error> {
     // A day more than is asked for: whoever wrote an entry may have had a clock that was put back since.
     let since_seq = first_seq(Timestamp::from_unix((since_day - 1) * 86_400));
-    store::use_by_day(&app.db, connection_id, since_day, since_seq).await
+    store::use_by_day(&broker.db, connection_id, since_day, since_seq).await
 }

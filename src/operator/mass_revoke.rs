@@ -3,18 +3,23 @@
 use super::Answer;
 use super::freeze::given;
 use super::select::{Asked, in_words, select};
-use crate::App;
+use crate::Broker;
 use crate::connection::mass_revoke::{self, MassRevoke, Progress, Status};
 use crate::connection::selection::Why;
 use crate::error::Error;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
-pub async fn begin(app: &App, asked: &Asked, reason: &str, per_second: Option<u32>) -> Result<Answer, Error> {
-    let (selection, why) = (select(app, asked).await?, Why::operator(given(reason)?));
-    let begun = mass_revoke::start(app, &selection, &why, per_second).await?;
+pub async fn begin(
+    broker: &Broker,
+    asked: &Asked,
+    reason: &str,
+    per_second: Option<u32>,
+) -> Result<Answer, Error> {
+    let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
+    let begun = mass_revoke::start(broker, &selection, &why, per_second).await?;
     let MassRevoke { id, total, per_second, .. } = &begun;
-    let words = in_words(app, &begun.selection).await?;
+    let words = in_words(broker, &begun.selection).await?;
     let lines = vec![
         format!("{id} has begun: {words}."),
         format!(
@@ -28,8 +33,8 @@ pub async fn begin(app: &App, asked: &Asked, reason: &str, per_second: Option<u3
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is none of that id.
-pub async fn status(app: &App, id: &str) -> Result<Answer, Error> {
-    let progress = mass_revoke::progress(app, id).await?;
+pub async fn status(broker: &Broker, id: &str) -> Result<Answer, Error> {
+    let progress = mass_revoke::progress(broker, id).await?;
     let follow = (progress.mass_revoke.status == Status::Running).then(|| id.to_owned());
     Ok(Answer { lines: vec![told(&progress)], follow, ..Answer::default() })
 }
@@ -53,10 +58,12 @@ fn told(progress: &Progress) -> String {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn list(app: &App) -> Result<Answer, Error> {
+pub async fn list(broker: &Broker) -> Result<Answer, Error> {
     let mut lines = Vec::new();
-    for MassRevoke { id, selection, why, total, status, created_at, .. } in mass_revoke::latest(app).await? {
-        let words = in_words(app, &selection).await?;
+    for MassRevoke { id, selection, why, total, status, created_at, .. } in
+        mass_revoke::latest(broker).await?
+    {
+        let words = in_words(broker, &selection).await?;
         lines.push(format!("{id}\t{created_at}\t{status}\t{total}\t{}\t{words}\t{}", why.actor, why.reason));
     }
     if lines.is_empty() {

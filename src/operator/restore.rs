@@ -1,16 +1,16 @@
 //! What an operator says of restored copies, and is told.
 
 use super::Answer;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::restore;
 
 /// # Errors
 /// When the database does not answer.
-pub async fn status(app: &App) -> Result<Answer, Error> {
-    Ok(match restore::open(app).await? {
+pub async fn status(broker: &Broker) -> Result<Answer, Error> {
+    Ok(match restore::open(broker).await? {
         None => {
-            let how = if app.db.is_alone() {
+            let how = if broker.db.is_alone() {
                 "a copy that is older is known by the .mark file beside this one"
             } else {
                 "a copy is known when the server's identity or timeline has changed; `attache restore mark` says it of \
@@ -20,17 +20,17 @@ pub async fn status(app: &App) -> Result<Answer, Error> {
                 "This is no restored copy, or one that is in use by the operator's word: {how}."
             ))
         }
-        Some(open) => Answer { lines: told(&open, app.db.is_alone()), troubles: 1, ..Answer::default() },
+        Some(open) => Answer { lines: told(&open, broker.db.is_alone()), troubles: 1, ..Answer::default() },
     })
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn mark(app: &App) -> Result<Answer, Error> {
+pub async fn mark(broker: &Broker) -> Result<Answer, Error> {
     // In a task: with many connections it takes longer than anybody waits for an answer, and must not be cut off.
-    let app = app.clone();
-    let tasks = app.tasks.clone();
-    let marked = tasks.spawn(async move { restore::mark(&app).await }).await;
+    let broker = broker.clone();
+    let tasks = broker.tasks.clone();
+    let marked = tasks.spawn(async move { restore::mark(&broker).await }).await;
     let connections = marked.unwrap_or_else(|_| Err(cut_off()))?;
     Ok(Answer::line(format!(
         "{connections} connections are in doubt and are not refreshed until `attache restore done`."
@@ -39,10 +39,10 @@ pub async fn mark(app: &App) -> Result<Answer, Error> {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn done(app: &App) -> Result<Answer, Error> {
-    let app = app.clone();
-    let tasks = app.tasks.clone();
-    let used = tasks.spawn(async move { restore::done(&app).await }).await;
+pub async fn done(broker: &Broker) -> Result<Answer, Error> {
+    let broker = broker.clone();
+    let tasks = broker.tasks.clone();
+    let used = tasks.spawn(async move { restore::done(&broker).await }).await;
     Ok(Answer::line(match used.unwrap_or_else(|_| Err(cut_off()))? {
         None => "There was no restored copy to say it of.".to_owned(),
         Some(connections) => format!(

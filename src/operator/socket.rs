@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::{Answer, Command, run};
-use crate::App;
+use crate::Broker;
 
 const LARGEST: u64 = 4 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ enum Reply {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn listen(app: App, path: &Path) -> std::io::Result<impl Future<Output = ()> + use<>> {
+pub fn listen(broker: Broker, path: &Path) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
     // The umask kept others out until here; it would leave 0700.
@@ -35,19 +35,19 @@ pub fn listen(app: App, path: &Path) -> std::io::Result<impl Future<Output = ()>
     Ok(async move {
         loop {
             let accepted = tokio::select! {
-                () = app.draining.cancelled() => break,
+                () = broker.draining.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
             if let Ok((stream, _)) = accepted {
-                let answered = tokio::time::timeout(PATIENCE, answer(app.clone(), stream));
-                app.tasks.spawn(answered);
+                let answered = tokio::time::timeout(PATIENCE, answer(broker.clone(), stream));
+                broker.tasks.spawn(answered);
             }
         }
         let _ = std::fs::remove_file(&path);
     })
 }
 
-async fn answer(app: App, mut stream: UnixStream) {
+async fn answer(broker: Broker, mut stream: UnixStream) {
     let mut text = Vec::new();
     let read = (&mut stream).take(LARGEST).read_to_end(&mut text).await;
     if read.is_err() || text.is_empty() {
@@ -57,7 +57,7 @@ async fn answer(app: App, mut stream: UnixStream) {
         Err(_) => Reply::Refused(
             "The command is not one that this server understands; is it another version?".to_owned(),
         ),
-        Ok(command) => match run(&app, command).await {
+        Ok(command) => match run(&broker, command).await {
             Ok(answer) => Reply::Done(answer),
             Err(error) => Reply::Refused(error.to_string()),
         },

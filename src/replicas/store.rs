@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::Db;
 
@@ -13,20 +13,25 @@ pub struct Seen {
     pub wraps: String,
 }
 
-pub async fn put(app: &App, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn put(broker: &Broker, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
     let upsert = "INSERT INTO replicas (id, master_kids, wraps, seen_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (id) DO UPDATE SET wraps = excluded.wraps, seen_at = excluded.seen_at";
-    let kids = app.vault.kids().collect::<Vec<_>>().join(" ");
-    let upsert = sqlx::query(upsert).bind(id).bind(kids).bind(app.vault.wraps_by()).bind(now.unix());
-    app.db.execute(upsert).await.map(drop)
+    let kids = broker.vault.kids().collect::<Vec<_>>().join(" ");
+    let upsert = sqlx::query(upsert).bind(id).bind(kids).bind(broker.vault.wraps_by()).bind(now.unix());
+    broker.db.execute(upsert).await.map(drop)
 }
 
 /// False when the row is not as this server left it, or is older. A newer one is its own, too, whose answer was lost.
-pub async fn renew(app: &App, id: &str, seen_at: Timestamp, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn renew(
+    broker: &Broker,
+    id: &str,
+    seen_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
     let update = "UPDATE replicas SET wraps = $1, seen_at = $2 WHERE id = $3 AND seen_at >= $4";
     let update =
-        sqlx::query(update).bind(app.vault.wraps_by()).bind(now.unix()).bind(id).bind(seen_at.unix());
-    Ok(app.db.execute(update).await? == 1)
+        sqlx::query(update).bind(broker.vault.wraps_by()).bind(now.unix()).bind(id).bind(seen_at.unix());
+    Ok(broker.db.execute(update).await? == 1)
 }
 
 pub async fn remove(db: &Db, id: &str) -> Result<(), sqlx::Error> {

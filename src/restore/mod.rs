@@ -11,7 +11,7 @@ mod store;
 
 use std::io;
 
-use crate::App;
+use crate::Broker;
 use crate::connection::refresh::rescue;
 use crate::connection::{self, held_back};
 use crate::db::cluster::cluster;
@@ -27,17 +27,17 @@ pub use store::Restore;
 ///
 /// # Errors
 /// When the database does not answer, or the file beside it can be neither read nor written.
-pub async fn judge(app: &App) -> Result<(), Error> {
-    match app.db.sidecar() {
-        Some(sidecar) => judge_sqlite(app, sidecar).await,
-        None => judge_postgres(app).await,
+pub async fn judge(broker: &Broker) -> Result<(), Error> {
+    match broker.db.sidecar() {
+        Some(sidecar) => judge_sqlite(broker, sidecar).await,
+        None => judge_postgres(broker).await,
     }
 }
 
-async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
+async fn judge_sqlite(broker: &Broker, sidecar: &Sidecar) -> Result<(), Error> {
     // Before the row: whoever commits in between makes the row newer, which says nothing.
     let beside = sidecar.read().map_err(|error| unusable(&error))?;
-    let known = store::mark(&app.db).await?.map(|row| row.mark);
+    let known = store::mark(&broker.db).await?.map(|row| row.mark);
     let why = match (&known, &beside) {
         (None, Some(_)) => Some("it knows nothing of the mark beside it"),
         // Else nothing was ever counted: a new database, or one of an older release.
@@ -51,14 +51,14 @@ async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
         _ => None,
     };
     if known.is_none() {
-        store::first(&app.db, &random_id::<20>(), None).await?;
+        store::first(&broker.db, &random_id::<20>(), None).await?;
     }
     if let Some(why) = why
-        && connection::exist(app).await?
+        && connection::exist(broker).await?
     {
-        hold(app, why, None).await?;
+        hold(broker, why, None).await?;
     }
-    let row = store::mark(&app.db).await?.ok_or_else(|| unusable(&io::Error::other("no row")))?;
+    let row = store::mark(&broker.db).await?.ok_or_else(|| unusable(&io::Error::other("no row")))?;
     if let Err(error) = sidecar.settle(&row.mark) {
         // No reason to serve nobody: what is missing is only that the next old copy would be recognised.
         tracing::error!("{}", unusable(&error));
@@ -66,8 +66,8 @@ async fn judge_sqlite(app: &App, sidecar: &Sidecar) -> Result<(), Error> {
     Ok(())
 }
 
-async fn judge_postgres(app: &App) -> Result<(), Error> {
-    let seen = match cluster(&app.db).await {
+async fn judge_postgres(broker: &Broker) -> Result<(), Error> {
+    let seen = match cluster(&broker.db).await {
         Ok(seen) => seen,
         Err(error) => {
             tracing::warn!(
@@ -79,16 +79,16 @@ async fn judge_postgres(app: &App) -> Result<(), Error> {
             None
         }
     };
-    let Some(row) = store::mark(&app.db).await? else {
-        return Ok(store::first(&app.db, &random_id::<20>(), seen.as_deref()).await?);
+    let Some(row) = store::mark(&broker.db).await? else {
+        return Ok(store::first(&broker.db, &random_id::<20>(), seen.as_deref()).await?);
     };
     match (row.cluster, seen) {
         (_, None) => Ok(()),
-        (None, Some(seen)) => Ok(store::adopt(&app.db, "", &seen).await?),
+        (None, Some(seen)) => Ok(store::adopt(&broker.db, "", &seen).await?),
         (Some(known), Some(seen)) if known == seen => Ok(()),
         (Some(known), Some(seen)) => {
             let why = format!("its cluster and timeline are {seen}, and were {known}");
-            hold(app, &why, Some(&seen)).await
+            hold(broker, &why, Some(&seen)).await
         }
     }
 }
@@ -98,33 +98,33 @@ async fn judge_postgres(app: &App) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn look_again(app: &App, unbroken: bool) -> Result<(), Error> {
+pub async fn look_again(broker: &Broker, unbroken: bool) -> Result<(), Error> {
     // A user who may not see it was told so at the start.
-    let Ok(Some(seen)) = cluster(&app.db).await else { return Ok(()) };
-    let Some(known) = store::mark(&app.db).await?.and_then(|row| row.cluster) else { return Ok(()) };
+    let Ok(Some(seen)) = cluster(&broker.db).await else { return Ok(()) };
+    let Some(known) = store::mark(&broker.db).await?.and_then(|row| row.cluster) else { return Ok(()) };
     if known == seen {
         return Ok(());
     }
     if unbroken {
         tracing::warn!(known, seen, "the database is in another place and has all that this server wrote");
-        return Ok(store::adopt(&app.db, &known, &seen).await?);
+        return Ok(store::adopt(&broker.db, &known, &seen).await?);
     }
     let why = format!(
         "its cluster and timeline are {seen}, and were {known}, and what was written last is missing"
     );
-    hold(app, &why, Some(&seen)).await
+    hold(broker, &why, Some(&seen)).await
 }
 
 /// The operator says that this is a restored copy; returns how many connections wait now.
 ///
 /// # Errors
 /// When the database does not answer, or the file beside it cannot be written.
-pub async fn mark(app: &App) -> Result<i64, Error> {
-    hold(app, "the operator says so", None).await?;
-    if let (Some(sidecar), Some(row)) = (app.db.sidecar(), store::mark(&app.db).await?) {
+pub async fn mark(broker: &Broker) -> Result<i64, Error> {
+    hold(broker, "the operator says so", None).await?;
+    if let (Some(sidecar), Some(row)) = (broker.db.sidecar(), store::mark(&broker.db).await?) {
         sidecar.settle(&row.mark).map_err(|error| unusable(&error))?;
     }
-    Ok(store::open(&app.db).await?.map_or(0, |open| open.connections))
+    Ok(store::open(&broker.db).await?.map_or(0, |open| open.connections))
 }
 
 /// The operator says that the copy is to be used: who waits may try its token once, when somebody asks for it. How many
@@ -132,27 +132,27 @@ pub async fn mark(app: &App) -> Result<i64, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn done(app: &App) -> Result<Option<i64>, Error> {
+pub async fn done(broker: &Broker) -> Result<Option<i64>, Error> {
     // First what was left alone until now, for it may have been the newest database's: nobody is to spend what it replaces.
-    rescue::replay_for_the_copy(app).await?;
-    if store::open(&app.db).await?.is_none() {
+    rescue::replay_for_the_copy(broker).await?;
+    if store::open(&broker.db).await?.is_none() {
         return Ok(None);
     }
     // Nobody knows how often the house key has sealed since the copy was made.
-    match house::rotate(app).await {
+    match house::rotate(broker).await {
         Ok(_) | Err(Error::Conflict(_)) => {}
         Err(error) => return Err(error),
     }
-    let now = app.clock.now();
-    let third_parties = crate::app::all(app).await?;
-    let mut transaction = app.db.begin().await?;
+    let now = broker.clock.now();
+    let apps = crate::app::all(broker).await?;
+    let mut transaction = broker.db.begin().await?;
     if !store::close(&mut transaction, now).await? {
         return Ok(None);
     }
-    held_back::end(app, &mut transaction).await?;
+    held_back::end(broker, &mut transaction).await?;
     let mut freed = 0;
-    for third_party in &third_parties {
-        freed += held_back::let_go(app, &mut transaction, &third_party.id, now).await?;
+    for app in &apps {
+        freed += held_back::let_go(broker, &mut transaction, &app.id, now).await?;
     }
     transaction.commit().await?;
     tracing::warn!(connections = freed, "the restored copy is in use by the operator's word");
@@ -163,8 +163,8 @@ pub async fn done(app: &App) -> Result<Option<i64>, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn open(app: &App) -> Result<Option<Restore>, sqlx::Error> {
-    store::open(&app.db).await
+pub async fn open(broker: &Broker) -> Result<Option<Restore>, sqlx::Error> {
+    store::open(&broker.db).await
 }
 
 impl Restore {
@@ -184,21 +184,21 @@ impl Restore {
 
 /// Everything whose token may have been spent since the copy was made waits for the operator. In one transaction with
 /// the copy's new epoch: whoever dies in between finds it old once more.
-async fn hold(app: &App, why: &str, cluster: Option<&str>) -> Result<(), Error> {
-    let now = app.clock.now();
-    let all = crate::app::all(app).await?;
-    let rotating = all.iter().filter(|third_party| third_party.issuer.profile.rotation == Rotation::Rotating);
-    let newest_at = ledger::newest_at(app).await?;
-    let Some(row) = store::mark(&app.db).await? else { return Ok(()) };
-    let mut transaction = app.db.begin().await?;
+async fn hold(broker: &Broker, why: &str, cluster: Option<&str>) -> Result<(), Error> {
+    let now = broker.clock.now();
+    let all = crate::app::all(broker).await?;
+    let rotating = all.iter().filter(|app| app.issuer.profile.rotation == Rotation::Rotating);
+    let newest_at = ledger::newest_at(broker).await?;
+    let Some(row) = store::mark(&broker.db).await? else { return Ok(()) };
+    let mut transaction = broker.db.begin().await?;
     if !store::turn_over(&mut transaction, &row.mark.epoch, &random_id::<20>(), cluster).await? {
         // Another server was quicker.
         return Ok(());
     }
-    held_back::begin(app, &mut transaction, newest_at).await?;
+    held_back::begin(broker, &mut transaction, newest_at).await?;
     let mut connections = 0;
-    for third_party in rotating {
-        connections += held_back::hold(app, &mut transaction, &third_party.id, now).await?;
+    for app in rotating {
+        connections += held_back::hold(broker, &mut transaction, &app.id, now).await?;
     }
     let restore = Restore { found_at: now, why: why.to_owned(), newest_at, connections };
     store::record(&mut transaction, &restore).await?;

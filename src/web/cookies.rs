@@ -10,7 +10,7 @@ use axum::response::Response;
 use tower_sessions::cookie::time::Duration;
 use tower_sessions::cookie::{Cookie, SameSite};
 
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
 use crate::session;
@@ -63,21 +63,21 @@ impl Kept<'_> {
 /// What a browser sent of them, and how it is told of others.
 #[derive(Clone)]
 pub struct Cookies {
-    app: App,
+    broker: Broker,
     /// By name, without what all of ours begin with.
     sent: Vec<(String, String)>,
 }
 
-impl FromRequestParts<App> for Cookies {
+impl FromRequestParts<Broker> for Cookies {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let begin = format!("{}-", session::cookie_name(app));
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Infallible> {
+        let begin = format!("{}-", session::cookie_name(broker));
         let lines = parts.headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let ours =
             pairs.filter_map(|(name, value)| Some((name.strip_prefix(&begin)?.to_owned(), value.to_owned())));
-        Ok(Self { app: app.clone(), sent: ours.collect() })
+        Ok(Self { broker: broker.clone(), sent: ours.collect() })
     }
 }
 
@@ -87,7 +87,7 @@ impl Cookies {
     pub fn open(&self, kept: Kept<'_>) -> Option<Token> {
         let name = kept.name();
         let mut values = self.sent.iter().filter(|(sent, _)| *sent == name);
-        values.find_map(|(_, value)| self.app.house_key.open(&kept.place(), &Sealed(value.clone())).ok())
+        values.find_map(|(_, value)| self.broker.house_key.open(&kept.place(), &Sealed(value.clone())).ok())
     }
 
     /// The sign-ins that are under way, by the hash of their state, and how many bytes each takes.
@@ -108,7 +108,7 @@ impl Cookies {
     /// # Errors
     /// When it cannot be sealed.
     pub fn keep(&self, answer: &mut Response, kept: Kept<'_>, what: &Token) -> Result<usize, Error> {
-        let sealed = self.app.house_key.seal(&kept.place(), what)?;
+        let sealed = self.broker.house_key.seal(&kept.place(), what)?;
         let size = kept.name().len() + sealed.0.len();
         self.set(answer, kept, sealed.0, kept.lives());
         Ok(size)
@@ -121,12 +121,13 @@ impl Cookies {
 
     /// Like the session's own cookie, so that none is weaker than it.
     fn set(&self, answer: &mut Response, kept: Kept<'_>, value: String, lives: i64) {
-        let cookie = Cookie::build((format!("{}-{}", session::cookie_name(&self.app), kept.name()), value))
-            .secure(session::is_secure(&self.app))
-            .http_only(true)
-            .same_site(SameSite::Lax)
-            .path("/")
-            .max_age(Duration::seconds(lives));
+        let cookie =
+            Cookie::build((format!("{}-{}", session::cookie_name(&self.broker), kept.name()), value))
+                .secure(session::is_secure(&self.broker))
+                .http_only(true)
+                .same_site(SameSite::Lax)
+                .path("/")
+                .max_age(Duration::seconds(lives));
         match HeaderValue::from_str(&cookie.to_string()) {
             Ok(line) => drop(answer.headers_mut().append(header::SET_COOKIE, line)),
             // Only a name that a browser made up could be none.

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::view::{Link, MessagePage, Page};
 use super::{Browser, encode, html, return_to};
-use crate::App;
+use crate::Broker;
 use crate::edge::mark::Mark;
 use crate::error::{ConnectFault, Error};
 use crate::request_id;
@@ -201,15 +201,15 @@ pub async fn dress(request: Request, next: Next) -> Response {
 }
 
 /// The same within a session: whoever is signed in stays in the header, and who may try again is led to where.
-pub async fn dress_for_the_signed_in(State(app): State<App>, request: Request, next: Next) -> Response {
-    let again = begins_again(&app.config.public_url, request.method(), request.uri());
+pub async fn dress_for_the_signed_in(State(broker): State<Broker>, request: Request, next: Next) -> Response {
+    let again = begins_again(&broker.config.public_url, request.method(), request.uri());
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
     let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
     let Told { mut page, may_succeed, may_ask, may_prove } = told;
     if may_ask
         && let Some(session) = session
-        && let Ok(browser) = Browser::of(session, &app).await
+        && let Ok(browser) = Browser::of(session, &broker).await
     {
         page.page = browser.page(page.page.title);
         if !may_prove {

@@ -92,7 +92,7 @@ fn axum_stands_at_the_edge_only() {
 
 #[test]
 fn the_protocol_toward_issuers_knows_neither_database_nor_app() {
-    none(&holding("src", &["sqlx", "crate::db", "crate::App", "axum"], |source| {
+    none(&holding("src", &["sqlx", "crate::db", "crate::Broker", "axum"], |source| {
         source.path.starts_with("src/issuer/")
     }));
 }

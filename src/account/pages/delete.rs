@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
 use crate::account;
 use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
@@ -22,13 +22,13 @@ use crate::web::{Browser, SignedInBrowser, html, see_other};
 pub struct Nothing {}
 
 pub async fn remove(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     cookies: Cookies,
     form: OwnForm<Nothing>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { browser, account, .. } = form.signed_in;
     let why = Why { actor: account.id.clone(), reason: "deleted by its person".to_owned() };
-    delete::delete(&app, &account.id, &why).await?;
+    delete::delete(&broker, &account.id, &why).await?;
     browser.sign_out().await?;
     let mut answer = see_other("/account/deleted");
     cookies.keep(&mut answer, Kept::Deleted, &Token::new(account.id))?;
@@ -39,7 +39,7 @@ pub async fn remove(
 
 /// Anybody else is led to where they are.
 pub async fn deleted(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     browser: Browser,
     cookies: Cookies,
 ) -> Result<Response, PageFailure> {
@@ -47,14 +47,14 @@ pub async fn deleted(
         return Ok(see_other("/account/connected-apps"));
     }
     let Some(id) = cookies.open(Kept::Deleted) else { return Ok(see_other("/")) };
-    let further = match delete::deletion(&app, id.expose()).await? {
+    let further = match delete::deletion(&broker, id.expose()).await? {
         Deletion::None => return Ok(see_other("/")),
         Deletion::UnderWay => {
             "The services behind your apps are told until each has confirmed; then who you were there goes too."
         }
         Deletion::Done => "The services behind your apps have confirmed, and who you were there is gone too.",
     };
-    let issuer = account::sign_in::issuer(&app).await?.name;
+    let issuer = account::sign_in::issuer(&broker).await?.name;
     let page = MessagePage {
         page: Page::new("Account deleted"),
         heading: "Your account is deleted".to_owned(),

@@ -2,9 +2,9 @@
 //! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::kept`].
 
 use super::{issuer_fault, kept};
-use crate::App;
+use crate::Broker;
 use crate::account::{self, Account, sign_in};
-use crate::app::{IdentityRule, ScopeRule, ThirdPartyApp};
+use crate::app::{App, IdentityRule, ScopeRule};
 use crate::clock::Timestamp;
 use crate::connection::consent::{Allowed, Choice};
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
@@ -38,9 +38,9 @@ pub enum Outcome {
 
 /// Everything that is known of a grant beside its tokens.
 pub struct Grant {
-    pub app: App,
+    pub broker: Broker,
     pub account: Account,
-    pub third_party: ThirdPartyApp,
+    pub app: App,
     pub attempt: Attempt,
     /// Names the attempt.
     pub state: TokenHash,
@@ -55,7 +55,7 @@ impl Grant {
         let identity = match self.judge(tokens).await {
             Ok(identity) => identity,
             Err(error) => {
-                tracing::warn!(app = self.third_party.key, %error, "a consent was refused");
+                tracing::warn!(broker = self.app.key, %error, "a consent was refused");
                 self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
                 self.revoke_unwanted(tokens.refresh_token.token(), None).await;
                 return Err(error);
@@ -82,7 +82,7 @@ impl Grant {
     }
 
     async fn judge(&self, tokens: &TokenSet) -> Result<ExternalIdentity, Error> {
-        let third_party = &self.third_party;
+        let app = &self.app;
         // The person is here, and what they had before is not touched: better no connection than half of one.
         let unusable = tokens
             .access_token
@@ -92,17 +92,16 @@ impl Grant {
             tokens.refresh_token.unusable().map(|why| format!("its refresh token cannot be kept: it {why}"))
         });
         if let Some(why) = unusable {
-            return Err(issuer_fault(third_party, IssuerFault::Odd(why)));
+            return Err(issuer_fault(app, IssuerFault::Odd(why)));
         }
-        if let (ScopeRule::Exact, Some(granted)) = (third_party.scope_rule, &tokens.scope)
-            && !third_party.scopes.is_subset(granted)
+        if let (ScopeRule::Exact, Some(granted)) = (app.scope_rule, &tokens.scope)
+            && !app.scopes.is_subset(granted)
         {
             return Err(ConnectFault::ScopeMismatch.into());
         }
-        let (identity, shown) =
-            self.identity(tokens).await.map_err(|fault| issuer_fault(third_party, fault))?;
+        let (identity, shown) = self.identity(tokens).await.map_err(|fault| issuer_fault(app, fault))?;
         let own = identity.issuer == self.account.issuer && identity.subject == self.account.subject;
-        if third_party.identity_rule == IdentityRule::Same && !own {
+        if app.identity_rule == IdentityRule::Same && !own {
             let came = shown.unwrap_or_else(|| identity.subject.clone());
             return Err(ConnectFault::OtherIdentity { expected: self.account.in_words(), came }.into());
         }
@@ -112,10 +111,10 @@ impl Grant {
     /// Who consented: the verified ID token; else the identity endpoint; else a verified access token; else
     /// nobody's name. And what to call them, where the ID token says.
     async fn identity(&self, tokens: &TokenSet) -> Result<(ExternalIdentity, Option<String>), IssuerFault> {
-        let (app, issuer) = (&self.app, &self.third_party.issuer);
+        let (broker, issuer) = (&self.broker, &self.app.issuer);
         let named =
             |subject: String| (ExternalIdentity { issuer: issuer.external_name(), subject }, None::<String>);
-        let client_id = &self.third_party.client_id;
+        let client_id = &self.app.client_id;
         let id_token = match &tokens.id_token {
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
             Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
@@ -126,8 +125,8 @@ impl Grant {
         if let Some(id_token) = id_token {
             let access_token = tokens.access_token.token();
             let expected = Expected { client_id, nonce: &self.attempt.nonce, access_token };
-            let claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
-            account::claims::follow(app, &self.account.id, &issuer.external_name(), &claims).await;
+            let claims = id_token::verify(&broker.issuers, issuer, id_token, &expected).await?;
+            account::claims::follow(broker, &self.account.id, &issuer.external_name(), &claims).await;
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             let answered = [&tokens.access_token, &tokens.refresh_token, &tokens.id_token];
             let answered: Vec<&str> =
@@ -137,22 +136,23 @@ impl Grant {
             return Ok((named(subject.to_owned()).0, shown));
         }
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
-        let identity_config = self.third_party.identity_config.clone().or_else(|| issuer.identity_config());
+        let identity_config = self.app.identity_config.clone().or_else(|| issuer.identity_config());
         if let Some(config) = identity_config {
-            return identify(&app.issuers, &config, access_token).await.map(named);
+            return identify(&broker.issuers, &config, access_token).await.map(named);
         }
-        let publishes_keys = endpoints(&app.issuers, issuer).await?.jwks.is_some();
+        let publishes_keys = endpoints(&broker.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
             // An opaque token names nobody, and that is no fault.
             return Ok(named(String::new()));
         }
         // One that could name somebody must: taken for nobody's, it could replace another identity's grant.
-        let verified = access_token::verify(&app.issuers, issuer, access_token.expose(), client_id).await?;
+        let verified =
+            access_token::verify(&broker.issuers, issuer, access_token.expose(), client_id).await?;
         Ok(named(verified.subject))
     }
 
     pub(super) async fn live_of(&self, identity: &ExternalIdentity) -> Result<Option<Connection>, Error> {
-        Ok(store::live_of(&self.app.db, &self.account.id, &self.third_party.id, identity).await?)
+        Ok(store::live_of(&self.broker.db, &self.account.id, &self.app.id, identity).await?)
     }
 
     /// On the live connection of this identity, else as a new one; its id.
@@ -178,14 +178,14 @@ impl Grant {
     }
 
     async fn insert(&self, identity: &ExternalIdentity, tokens: &TokenSet) -> Result<Option<String>, Error> {
-        let app = &self.app;
-        let now = app.clock.now();
-        let (key, wrapped) = app.vault.new_data_key()?;
+        let broker = &self.broker;
+        let now = broker.clock.now();
+        let (key, wrapped) = broker.vault.new_data_key()?;
         let id = format!("Et{}", random_id::<20>());
         let connection = Connection {
             id: id.clone(),
             account_id: self.account.id.clone(),
-            app_id: self.third_party.id.clone(),
+            app_id: self.app.id.clone(),
             external: identity.clone(),
             status: Status::Active,
             cause: None,
@@ -220,30 +220,30 @@ impl Grant {
             revoked_upstream_at: None,
         };
         let sealed = seal(&key, connection.binding(), tokens, None, &self.attempt.scopes, now)?;
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = broker.db.begin().await?;
         let consent = self.consent(tokens, None, now);
-        if !store::insert(app, &mut transaction, &connection, &sealed, &consent, now).await? {
+        if !store::insert(broker, &mut transaction, &connection, &sealed, &consent, now).await? {
             return Ok(None);
         }
         self.settle(&mut transaction, &id, identity, Some(now)).await?;
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&id)).recording(&self.transcript);
-        ledger::append(&mut transaction, &app.ledger, Action::Connected, &entry, now).await?;
+        ledger::append(&mut transaction, &broker.ledger, Action::Connected, &entry, now).await?;
         transaction.commit().await?;
-        let _ = app.events.send(crate::Event::Connected { connection_id: id.clone() });
+        let _ = broker.events.send(crate::Event::Connected { connection_id: id.clone() });
         self.tell_of_the_cap(identity).await?;
         Ok(Some(id))
     }
 
     /// Beyond its cap the issuer ends the oldest grant without a word: whoever wonders later finds why in the log.
     async fn tell_of_the_cap(&self, identity: &ExternalIdentity) -> Result<(), Error> {
-        let issuer = &self.third_party.issuer;
+        let issuer = &self.app.issuer;
         let most = issuer.profile.live_refresh_tokens.filter(|_| identity.is_pinned());
         let Some(most) = most else { return Ok(()) };
-        let live = store::by_identity(&self.app.db, &self.third_party.id, identity).await?.len();
+        let live = store::by_identity(&self.broker.db, &self.app.id, identity).await?.len();
         if u32::try_from(live).is_ok_and(|live| live >= most) {
-            let (app, issuer) = (&self.third_party.key, &issuer.key);
+            let (app, issuer) = (&self.app.key, &issuer.key);
             tracing::warn!(app, issuer, live, "one identity has as many grants as its issuer keeps alive");
         }
         Ok(())
@@ -251,7 +251,7 @@ impl Grant {
 
     /// What is stored beside the tokens.
     fn consent(&self, tokens: &TokenSet, renewed: Option<&Connection>, now: Timestamp) -> Consented<'_> {
-        let life = self.third_party.issuer.profile.refresh_life_seconds.map(i64::from);
+        let life = self.app.issuer.profile.refresh_life_seconds.map(i64::from);
         let life = [life, tokens.refresh_expires_in].into_iter().flatten().min();
         // A refresh token that is kept from before ends when it would have ended: nobody knows when that is.
         let life = life.filter(|_| tokens.refresh_token.token().is_some());
@@ -274,10 +274,10 @@ impl Grant {
         identity: &ExternalIdentity,
         tokens: &TokenSet,
     ) -> Result<Option<String>, Error> {
-        let app = &self.app;
-        let now = app.clock.now();
-        let key = data_key(app, live)?;
-        let superseded = match open_refresh_token(app, live) {
+        let broker = &self.broker;
+        let now = broker.clock.now();
+        let key = data_key(broker, live)?;
+        let superseded = match open_refresh_token(broker, live) {
             // What does not open any more is replaced like any other.
             Err(Error::Damaged) => None,
             opened => opened?,
@@ -293,16 +293,16 @@ impl Grant {
         let replaced =
             superseded.as_ref().filter(|old| stored.is_none_or(|stored| old.expose() != stored.expose()));
         let sealed = seal(&key, binding, tokens, kept, &self.attempt.scopes, now)?;
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = broker.db.begin().await?;
         let consent = self.consent(tokens, Some(live), now);
-        if !store::renew(app, &mut transaction, live, identity, &sealed, &consent, now).await? {
+        if !store::renew(broker, &mut transaction, live, identity, &sealed, &consent, now).await? {
             return Ok(None);
         }
         self.settle(&mut transaction, &live.id, identity, (!same).then_some(now)).await?;
         let given_up = match replaced {
             // Of one that nobody can tell, nothing need be kept.
-            Some(old) if self.third_party.issuer.profile.revocation_reach != Reach::None => {
-                let id = give_up::keep(app, &mut transaction, &key, live, &live.external, old).await?;
+            Some(old) if self.app.issuer.profile.revocation_reach != Reach::None => {
+                let id = give_up::keep(broker, &mut transaction, &key, live, &live.external, old).await?;
                 Some((id, old))
             }
             _ => None,
@@ -310,12 +310,12 @@ impl Grant {
         start::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         let action = if same { Action::Reconnected } else { Action::Switched };
-        ledger::append(&mut transaction, &app.ledger, action, &entry, now).await?;
+        ledger::append(&mut transaction, &broker.ledger, action, &entry, now).await?;
         transaction.commit().await?;
         if let Some((id, old)) = given_up {
-            give_up::tell_if_alone(app, &self.third_party, &id, old).await;
+            give_up::tell_if_alone(broker, &self.app, &id, old).await;
         }
-        let _ = app.events.send(crate::Event::Connected { connection_id: live.id.clone() });
+        let _ = broker.events.send(crate::Event::Connected { connection_id: live.id.clone() });
         Ok(Some(live.id.clone()))
     }
 
@@ -326,16 +326,15 @@ impl Grant {
         identity: &ExternalIdentity,
         since: Option<Timestamp>,
     ) -> Result<(), sqlx::Error> {
-        identity::settle(&self.app, transaction, id, (&self.account, &self.third_party.id, identity), since)
-            .await
+        identity::settle(&self.broker, transaction, id, (&self.account, &self.app.id, identity), since).await
     }
 
     /// Best effort: that it cannot be written changes nothing for the person.
     pub(super) async fn record_refusal(&self, entry: &Entry) {
-        let now = self.app.clock.now();
+        let now = self.broker.clock.now();
         let written = async {
-            let mut transaction = self.app.db.begin().await?;
-            ledger::append(&mut transaction, &self.app.ledger, Action::ConnectRefused, entry, now).await?;
+            let mut transaction = self.broker.db.begin().await?;
+            ledger::append(&mut transaction, &self.broker.ledger, Action::ConnectRefused, entry, now).await?;
             transaction.commit().await
         };
         if let Err(error) = written.await {
@@ -347,7 +346,7 @@ impl Grant {
         Entry {
             actor: self.account.id.clone(),
             account_id: Some(self.account.id.clone()),
-            app_id: Some(self.third_party.id.clone()),
+            app_id: Some(self.app.id.clone()),
             connection_id: connection_id.map(str::to_owned),
             caller_id: None,
             detail: None,

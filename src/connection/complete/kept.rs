@@ -6,9 +6,9 @@ use tracing::Instrument;
 
 use super::Completed;
 use super::grant::{Grant, Outcome};
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::start::store::{self, Claimant, Kept};
 use crate::connection::{Connection, ExternalIdentity};
@@ -67,8 +67,8 @@ struct Identity {
 /// # Errors
 /// When the database does not answer.
 pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalIdentity) -> Result<(), Error> {
-    let app = &grant.app;
-    let now = app.clock.now();
+    let broker = &grant.broker;
+    let now = broker.clock.now();
     let kept = Tokens {
         access_token: tokens.access_token.token().cloned(),
         refresh_token: tokens.refresh_token.token().cloned(),
@@ -77,10 +77,10 @@ pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalId
         token_type: tokens.token_type.clone(),
     };
     let text = serde_json::to_string(&kept).map_err(|_| VaultError::DoesNotOpen)?;
-    let sealed = app.house_key.seal(&place(&grant.state), &Token::new(text))?;
+    let sealed = broker.house_key.seal(&place(&grant.state), &Token::new(text))?;
     let identity = Identity { issuer: identity.issuer.clone(), subject: identity.subject.clone() };
     let identity = serde_json::to_string(&identity).unwrap_or_default();
-    if !store::keep(&app.db, &grant.state, &sealed, &identity, now.plus(KEPT_FOR)).await? {
+    if !store::keep(&broker.db, &grant.state, &sealed, &identity, now.plus(KEPT_FOR)).await? {
         return Err(ConnectFault::StateUnknown.into());
     }
     let said = "The consent was given by another identity; the person is asked.";
@@ -91,16 +91,16 @@ pub(super) async fn keep(grant: &Grant, tokens: &TokenSet, identity: &ExternalId
 /// # Errors
 /// [`ConnectFault::StateUnknown`] when nothing is kept by this name for this person in this browser.
 pub async fn question(
-    app: &App,
+    broker: &Broker,
     account: &Account,
     browser: &TokenHash,
-    third_party: &ThirdPartyApp,
+    app: &App,
     state: &TokenHash,
 ) -> Result<Question, Error> {
-    let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
-    let kept = store::kept(&app.db, state, &claimant, app.clock.now()).await?;
+    let claimant = Claimant { account_id: &account.id, browser, app_id: &app.id };
+    let kept = store::kept(&broker.db, state, &claimant, broker.clock.now()).await?;
     let kept = kept.ok_or(ConnectFault::StateUnknown)?;
-    let (grant, _, given_by) = open(app, account, third_party, state, kept)?;
+    let (grant, _, given_by) = open(broker, account, app, state, kept)?;
     let has_its_own = grant.live_of(&given_by).await?.is_some();
     Ok(Question { pinned: pinned(&grant).await?, given_by, has_its_own })
 }
@@ -109,23 +109,23 @@ pub async fn question(
 /// [`ConnectFault::StateUnknown`] as above, or when it was decided already; [`Error::Conflict`] when a switch is not
 /// possible any more. Then nothing is stored.
 pub async fn decide(
-    app: &App,
+    broker: &Broker,
     account: &Account,
     browser: &TokenHash,
-    third_party: &ThirdPartyApp,
+    app: &App,
     state: &TokenHash,
     decision: Decision,
 ) -> Result<Option<Completed>, Error> {
-    let now = app.clock.now();
-    let claimant = Claimant { account_id: &account.id, browser, app_id: &third_party.id };
-    let kept = store::kept(&app.db, state, &claimant, now).await?;
+    let now = broker.clock.now();
+    let claimant = Claimant { account_id: &account.id, browser, app_id: &app.id };
+    let kept = store::kept(&broker.db, state, &claimant, now).await?;
     let kept = kept.ok_or(ConnectFault::StateUnknown)?;
-    let (grant, tokens, given_by) = open(app, account, third_party, state, kept)?;
+    let (grant, tokens, given_by) = open(broker, account, app, state, kept)?;
     if decision == Decision::Switch && grant.live_of(&given_by).await?.is_some() {
         let sentence = "That account has a connection of its own already. Nothing was changed.";
         return Err(Error::Conflict(sentence.to_owned()));
     }
-    if !store::take_kept(&app.db, state, now, now.plus(KEPT_FOR)).await? {
+    if !store::take_kept(&broker.db, state, now, now.plus(KEPT_FOR)).await? {
         return Err(ConnectFault::StateUnknown.into());
     }
     let deciding = async move {
@@ -133,13 +133,13 @@ pub async fn decide(
         if !matches!(decided, Ok(Some(_)) | Err(Error::Database(_))) {
             grant.give_back(&tokens, &given_by, None).await?;
         }
-        store::end(&grant.app.db, &grant.state).await?;
+        store::end(&grant.broker.db, &grant.state).await?;
         let completed =
             |id| Completed { outcome: Outcome::Stored(id), return_to_app: grant.attempt.return_to_app };
         decided.map(|stored| stored.map(completed))
     };
     // As with a consent: a closed browser loses nothing.
-    app.see_through(&third_party.issuer.external_name(), deciding).await
+    broker.see_through(&app.issuer.external_name(), deciding).await
 }
 
 /// Gives back to the issuer what nobody decided about in time, and what a crash left undecided: each in a task of its own,
@@ -147,44 +147,44 @@ pub async fn decide(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn drop_forgotten(app: &App) -> Result<(), Error> {
-    let now = app.clock.now();
-    for (state, kept) in store::forgotten(&app.db, now).await? {
+pub async fn drop_forgotten(broker: &Broker) -> Result<(), Error> {
+    let now = broker.clock.now();
+    for (state, kept) in store::forgotten(&broker.db, now).await? {
         // It is tried again later should this be cut off, or the issuer be away.
-        if !store::take_forgotten(&app.db, &state, now, now.plus(KEPT_FOR)).await? {
+        if !store::take_forgotten(&broker.db, &state, now, now.plus(KEPT_FOR)).await? {
             continue;
         }
-        let dropper = app.clone();
+        let dropper = broker.clone();
         let dropping = async move {
             if let Err(error) = drop_one(&dropper, &state, kept).await {
                 tracing::error!(%error, "what is kept of a consent could not be given back yet");
             }
         };
-        app.tasks.spawn(dropping.in_current_span());
+        broker.tasks.spawn(dropping.in_current_span());
     }
     Ok(())
 }
 
-async fn drop_one(app: &App, state: &TokenHash, kept: Kept) -> Result<(), Error> {
+async fn drop_one(broker: &Broker, state: &TokenHash, kept: Kept) -> Result<(), Error> {
     // Also of somebody who is gone: what was kept of them is to be given back first of all.
-    let account = crate::account::by_id_even_deleted(app, &kept.attempt.account_id).await?;
-    let third_party = crate::app::by_id(app, &kept.attempt.app_id).await?;
-    let (Some(account), Some(third_party)) = (account, third_party) else { return Ok(()) };
+    let account = crate::account::by_id_even_deleted(broker, &kept.attempt.account_id).await?;
+    let app = crate::app::by_id(broker, &kept.attempt.app_id).await?;
+    let (Some(account), Some(app)) = (account, app) else { return Ok(()) };
     let until = kept.created_at.plus(GIVEN_UP_AFTER);
-    match open(app, &account, &third_party, state, kept) {
+    match open(broker, &account, &app, state, kept) {
         Ok((grant, tokens, given_by)) => {
             grant.give_back(&tokens, &given_by, Some(until)).await?;
-            Ok(store::end(&app.db, state).await?)
+            Ok(store::end(&broker.db, state).await?)
         }
         Err(error) => {
-            tracing::error!(app = third_party.key, %error, "what is kept of a consent does not open");
-            forget(app, state).await
+            tracing::error!(broker = app.key, %error, "what is kept of a consent does not open");
+            forget(broker, state).await
         }
     }
 }
 
-async fn forget(app: &App, state: &TokenHash) -> Result<(), Error> {
-    let mut transaction = app.db.begin().await?;
+async fn forget(broker: &Broker, state: &TokenHash) -> Result<(), Error> {
+    let mut transaction = broker.db.begin().await?;
     store::forget_kept(&mut transaction, state).await?;
     Ok(transaction.commit().await?)
 }
@@ -198,8 +198,8 @@ impl Grant {
         until: Option<Timestamp>,
     ) -> Result<(), Error> {
         let told = self.revoke_unwanted(tokens.refresh_token.token(), Some(given_by)).await;
-        if told || until.is_some_and(|until| until <= self.app.clock.now()) {
-            return forget(&self.app, &self.state).await;
+        if told || until.is_some_and(|until| until <= self.broker.clock.now()) {
+            return forget(&self.broker, &self.state).await;
         }
         Ok(())
     }
@@ -226,22 +226,22 @@ impl Grant {
 
 async fn pinned(grant: &Grant) -> Result<Option<Connection>, Error> {
     let Some(id) = &grant.attempt.connection_id else { return Ok(None) };
-    let connection = crate::connection::by_id(&grant.app, id).await?;
+    let connection = crate::connection::by_id(&grant.broker, id).await?;
     Ok(connection.filter(|found| found.is_live() && found.account_id == grant.account.id))
 }
 
 fn open(
-    app: &App,
+    broker: &Broker,
     account: &Account,
-    third_party: &ThirdPartyApp,
+    app: &App,
     state: &TokenHash,
     kept: Kept,
 ) -> Result<(Grant, TokenSet, ExternalIdentity), Error> {
     let unreadable = |_| Error::from(VaultError::DoesNotOpen);
-    let clear = app.house_key.open(&place(state), &kept.tokens)?;
+    let clear = broker.house_key.open(&place(state), &kept.tokens)?;
     let tokens: Tokens = serde_json::from_str(clear.expose()).map_err(unreadable)?;
     let identity: Identity = serde_json::from_str(&kept.identity).map_err(unreadable)?;
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let tokens = TokenSet {
         access_token: tokens.access_token.into(),
         refresh_token: tokens.refresh_token.into(),
@@ -252,9 +252,9 @@ fn open(
         refresh_expires_in: None,
     };
     let grant = Grant {
-        app: app.clone(),
+        broker: broker.clone(),
         account: account.clone(),
-        third_party: third_party.clone(),
+        app: app.clone(),
         attempt: kept.attempt,
         state: state.clone(),
         transcript: Transcript::default(),

@@ -27,33 +27,33 @@ impl Grant {
         identity: Option<&ExternalIdentity>,
     ) -> bool {
         let Some(refresh_token) = refresh_token else { return true };
-        if self.third_party.issuer.profile.revocation_reach == Reach::None {
+        if self.app.issuer.profile.revocation_reach == Reach::None {
             return true;
         }
         let kept = match self.fate(identity).await {
-            Ok(Fate::Revoke) => return give_up::tell_now(&self.app, &self.third_party, refresh_token).await,
+            Ok(Fate::Revoke) => return give_up::tell_now(&self.broker, &self.app, refresh_token).await,
             Ok(Fate::Wait) => Ok(false),
             Ok(Fate::Keep(beside)) => {
                 let issuer = beside.external.issuer.clone();
                 let nobody = ExternalIdentity { issuer, subject: String::new() };
                 let whose = identity.unwrap_or(&nobody);
-                give_up::keep_beside(&self.app, &beside, whose, refresh_token).await
+                give_up::keep_beside(&self.broker, &beside, whose, refresh_token).await
             }
             Err(error) => Err(error),
         };
         if let Err(error) = &kept {
-            tracing::error!(app = self.third_party.key, %error, "a consent that is not stored is not given back");
+            tracing::error!(broker = self.app.key, %error, "a consent that is not stored is not given back");
         }
         kept.unwrap_or(false)
     }
 
     async fn fate(&self, identity: Option<&ExternalIdentity>) -> Result<Fate, Error> {
-        let reach = self.third_party.issuer.profile.revocation_reach;
+        let reach = self.app.issuer.profile.revocation_reach;
         if reach == Reach::Token {
             return Ok(Fate::Revoke);
         }
-        let (account_id, app_id) = (&self.account.id, &self.third_party.id);
-        let live = live_of_account(&self.app, account_id).await?;
+        let (account_id, app_id) = (&self.account.id, &self.app.id);
+        let live = live_of_account(&self.broker, account_id).await?;
         let own = live.into_iter().filter(|connection| connection.app_id == *app_id);
         let pinned = self.attempt.connection_id.as_ref();
         let nearest = |connection: &Connection| {
@@ -65,10 +65,10 @@ impl Grant {
             None if reach.may_end_others() => return Ok(Fate::Wait),
             None => beside.is_some(),
             Some(identity) => {
-                let now = self.app.clock.now();
-                tell::shares_a_grant(&self.app, account_id, app_id, identity).await?
+                let now = self.broker.clock.now();
+                tell::shares_a_grant(&self.broker, account_id, app_id, identity).await?
                     || reach.may_end_others()
-                        && is_connecting(&self.app.db, account_id, app_id, Some(&self.state), now).await?
+                        && is_connecting(&self.broker.db, account_id, app_id, Some(&self.state), now).await?
             }
         };
         Ok(match beside {

@@ -3,7 +3,7 @@
 use sqlx::Row;
 
 use super::Allowed;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::held::changed;
@@ -15,14 +15,14 @@ const BATCH: i64 = 50;
 
 /// False when it is not live, or not as it was seen.
 pub async fn choose(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     seen: &Connection,
     ends: Option<Timestamp>,
     allowed: &Allowed,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, &seen.id, None);
+    changed(broker, transaction, &seen.id, None);
     let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') \
             AND (consent_expires_at IS NULL OR consent_expires_at > $5) \

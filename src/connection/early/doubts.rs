@@ -2,7 +2,7 @@
 //! more. Only where an overlap still heals what was lost. Asks no issuer; makes due.
 
 use super::store;
-use crate::App;
+use crate::Broker;
 use crate::connection::held;
 use crate::error::Error;
 
@@ -10,19 +10,19 @@ use crate::error::Error;
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn look_now(app: &App) -> Result<(), Error> {
-    for third_party in crate::app::all(app).await? {
-        if third_party.issuer.profile.overlap_third().is_none() {
+pub async fn look_now(broker: &Broker) -> Result<(), Error> {
+    for app in crate::app::all(broker).await? {
+        if app.issuer.profile.overlap_third().is_none() {
             continue;
         }
-        let now = app.clock.now();
-        let ids = store::doubts(&app.db, &third_party.id, now).await?;
+        let now = broker.clock.now();
+        let ids = store::doubts(&broker.db, &app.id, now).await?;
         if ids.is_empty() {
             continue;
         }
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = broker.db.begin().await?;
         for id in &ids {
-            held::changed(app, &mut transaction, id, None);
+            held::changed(broker, &mut transaction, id, None);
             store::look_now(&mut transaction, id, now).await?;
         }
         transaction.commit().await?;

@@ -5,7 +5,7 @@ use axum::http::Method;
 use axum::response::Response;
 
 use super::to_app;
-use crate::App;
+use crate::Broker;
 use crate::connection::complete::grant::Outcome;
 use crate::connection::complete::{Completed, Ended, complete};
 use crate::connection::start::app_to_connect;
@@ -16,7 +16,7 @@ use crate::web::{SignedInBrowser, see_other};
 
 /// GET only: a HEAD, as a link checker sends it, must not use up a state.
 pub async fn callback(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     method: Method,
     Path(key): Path<String>,
     RawQuery(query): RawQuery,
@@ -25,13 +25,13 @@ pub async fn callback(
     if method != Method::GET {
         return Err(Error::MethodNotAllowed.into());
     }
-    let third_party = app_to_connect(&app, &key).await?;
+    let app = app_to_connect(&broker, &key).await?;
     let malformed = |_| {
         let sentence = "The answer was not one that an authorization service gives.".to_owned();
-        to_app::failed(ConnectFault::Issuer(sentence).into(), &third_party, format!("/connect/{key}"), None)
+        to_app::failed(ConnectFault::Issuer(sentence).into(), &app, format!("/connect/{key}"), None)
     };
     let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
-    let completed = complete(&app, &signed_in.account, &signed_in.binding, &third_party, callback).await;
+    let completed = complete(&broker, &signed_in.account, &signed_in.binding, &app, callback).await;
     let Ended { error, return_to_app, connection_id } = match completed {
         Ok(completed) => return Ok(see_other(&onward(&completed, &key))),
         Err(ended) => ended,
@@ -41,7 +41,7 @@ pub async fn callback(
         return Ok(see_other(told.as_str()));
     }
     let again = to_app::connect_link(&key, connection_id.as_deref(), back);
-    Err(to_app::failed(error, &third_party, again, back))
+    Err(to_app::failed(error, &app, again, back))
 }
 
 /// Where the person goes on.

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::choice::Chosen;
-use crate::App;
+use crate::Broker;
 use crate::connection::{consent, store};
 use crate::content;
 use crate::error::Error;
@@ -13,15 +13,16 @@ use crate::web::forms::OwnForm;
 use crate::web::see_other;
 
 pub async fn change(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     form: OwnForm<Chosen>,
 ) -> Result<Response, PageFailure> {
     let account = form.signed_in.account;
-    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
-    let open = content::open_environments(&app, &third_party.key, &account).await?;
+    let connection =
+        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
+    let open = content::open_environments(&broker, &app.key, &account).await?;
     let choice = form.fields.choice(&open, Some(&connection.allowed))?;
-    consent::change(&app, &connection, &account.id, &choice).await?;
+    consent::change(&broker, &connection, &account.id, &choice).await?;
     Ok(see_other(&format!("/account/connected-apps/{id}?changed")))
 }

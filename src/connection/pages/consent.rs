@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::choice::{Choices, Chosen, reached};
 use super::{home_page, permissions, to_app};
-use crate::App;
+use crate::Broker;
 use crate::app::pages::face;
-use crate::app::{IdentityRule, ThirdPartyApp};
+use crate::app::{App, IdentityRule};
 use crate::connection::consent::{Allowed, Choice};
 use crate::connection::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
@@ -81,7 +81,7 @@ pub struct Answer {
 const FORM: &str = "answer";
 
 impl Link {
-    fn wish(&self, third_party: &ThirdPartyApp) -> Result<Wish, Error> {
+    fn wish(&self, app: &App) -> Result<Wish, Error> {
         // RFC 6749 appendix A.5 has printable ASCII; people's letters are let through, and nothing is left out
         // silently, because the app compares.
         if self.state.as_ref().is_some_and(|state| state.len() > 2048 || state.contains(char::is_control)) {
@@ -89,7 +89,7 @@ impl Link {
             return Err(Error::InvalidRequest(sentence.to_owned()));
         }
         let state = self.state.clone();
-        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(third_party, uri, state));
+        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(app, uri, state));
         let choice = Choice::default();
         Ok(Wish {
             connection: self.connection.clone(),
@@ -128,33 +128,33 @@ impl Link {
 }
 
 pub async fn show(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(key): Path<String>,
     Asked(link): Asked<Link>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
-    let third_party = app_to_connect(&app, &key).await?;
-    let wish = link.wish(&third_party)?;
-    let renewed = renewed(&app, &signed_in.account, &third_party, &wish).await?;
-    let scopes = scopes_to_ask(&third_party, renewed.as_ref(), &wish)?;
+    let app = app_to_connect(&broker, &key).await?;
+    let wish = link.wish(&app)?;
+    let renewed = renewed(&broker, &signed_in.account, &app, &wish).await?;
+    let scopes = scopes_to_ask(&app, renewed.as_ref(), &wish)?;
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
-    let open = content::open_environments(&app, &third_party.key, &signed_in.account).await?;
+    let open = content::open_environments(&broker, &app.key, &signed_in.account).await?;
     let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
     let cancel = wish.return_to_app.as_ref().map(|back| back.with(&[("error", "access_denied")]).to_string());
     let page = ConsentPage {
-        page: signed_in.browser.page(format!("Connect {}", third_party.name)),
-        app: face(&third_party),
-        issuer: Face::named(&third_party.issuer.name),
-        description: Some(third_party.description.clone()).filter(|words| !words.is_empty()),
-        home_page: home_page(&third_party),
-        permissions: permissions(&third_party, &scopes, before),
-        choices: Choices::of(FORM, &open, holds, app.clock.now()),
+        page: signed_in.browser.page(format!("Connect {}", app.name)),
+        app: face(&app),
+        issuer: Face::named(&app.issuer.name),
+        description: Some(app.description.clone()).filter(|words| !words.is_empty()),
+        home_page: home_page(&app),
+        permissions: permissions(&app, &scopes, before),
+        choices: Choices::of(FORM, &open, holds, broker.clock.now()),
         environments: reached(&open, &Allowed::default())
             .into_iter()
             .filter(|environment| environment.may.is_none())
             .collect(),
-        ends_another: renewed.is_none() && ends_another(&third_party),
-        already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, app.clock.now())),
+        ends_another: renewed.is_none() && ends_another(&app),
+        already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, broker.clock.now())),
         action: format!("/connect/{key}"),
         hidden: link.fields(),
         cancel: cancel.unwrap_or_else(|| "/account/connected-apps".to_owned()),
@@ -165,29 +165,30 @@ pub async fn show(
 
 /// Whether a consent may end somebody's connection at the issuer. Where people agree as who they are here, theirs is the only
 /// one, and is renewed.
-fn ends_another(third_party: &ThirdPartyApp) -> bool {
-    let one_alive = third_party.issuer.profile.live_refresh_tokens == Some(1);
-    one_alive && third_party.identity_rule == IdentityRule::Any
+fn ends_another(app: &App) -> bool {
+    let one_alive = app.issuer.profile.live_refresh_tokens == Some(1);
+    one_alive && app.identity_rule == IdentityRule::Any
 }
 
 pub async fn go_on(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(key): Path<String>,
     form: OwnForm<Answer>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { account, binding, .. } = form.signed_in;
-    let third_party = app_to_connect(&app, &key).await?;
+    let app = app_to_connect(&broker, &key).await?;
     let Answer { link, chosen } = form.fields;
     let here = format!("/connect/{key}{}", link.query());
-    app.limits
+    broker
+        .limits
         .admit_connect(&account.id)
-        .map_err(|error| to_app::failed(error, &third_party, here.clone(), None))?;
-    let open = content::open_environments(&app, &third_party.key, &account).await?;
-    let wish = link.wish(&third_party)?;
-    let before = renewed(&app, &account, &third_party, &wish).await?;
+        .map_err(|error| to_app::failed(error, &app, here.clone(), None))?;
+    let open = content::open_environments(&broker, &app.key, &account).await?;
+    let wish = link.wish(&app)?;
+    let before = renewed(&broker, &account, &app, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
     let wish = Wish { choice, ..wish };
-    let url = start(&app, &account, &binding, &third_party, &wish).await;
-    let url = url.map_err(|error| to_app::failed(error, &third_party, here, wish.return_to_app.as_ref()))?;
-    Ok(take_to(&url, &third_party.issuer.name))
+    let url = start(&broker, &account, &binding, &app, &wish).await;
+    let url = url.map_err(|error| to_app::failed(error, &app, here, wish.return_to_app.as_ref()))?;
+    Ok(take_to(&url, &app.issuer.name))
 }

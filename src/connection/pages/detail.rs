@@ -12,9 +12,9 @@ use super::activity::{Event, event, times};
 use super::choice::{Choices, reached};
 use super::receipt_in_words::{self, Step};
 use super::{home_page, permissions, state, trouble};
-use crate::App;
+use crate::Broker;
 use crate::app::pages::face;
-use crate::app::{ScopeRule, ThirdPartyApp};
+use crate::app::{App, ScopeRule};
 use crate::clock::Timestamp;
 use crate::connection::freeze::{self, Standing};
 use crate::connection::revoke::receipt::{Ended, receipt};
@@ -221,7 +221,7 @@ pub struct Query {
 const FORM: &str = "choice";
 
 pub async fn show(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     Asked(asked): Asked<Query>,
     signed_in: SignedInBrowser,
@@ -232,49 +232,50 @@ pub async fn show(
     }
     let before = asked.before.and_then(|before| before.parse().ok());
     // Read before the connection, so that no activity is newer than the state and the receipt above it.
-    let mut lines = ledger::of_connection(&app, &id, before, LINES + 1).await?;
+    let mut lines = ledger::of_connection(&broker, &id, before, LINES + 1).await?;
     let shown = usize::try_from(LINES).unwrap_or(usize::MAX);
     let more = lines.len() > shown;
     lines.truncate(shown);
     let last = lines.last().filter(|_| more).map(|line| line.seq);
-    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    let connection =
+        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
     let here = format!("/account/connected-apps/{}", connection.id);
-    let third_party = crate::app::by_id(&app, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
-    let open = content::open_environments(&app, &third_party.key, account).await?;
-    let now = app.clock.now();
+    let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
+    let open = content::open_environments(&broker, &app.key, account).await?;
+    let now = broker.clock.now();
     let today = now.unix().div_euclid(86_400);
-    let uses = ledger::use_by_day(&app, &connection.id, today - DAYS + 1).await?;
+    let uses = ledger::use_by_day(&broker, &connection.id, today - DAYS + 1).await?;
     let reconnect = connection.status == Status::NeedsReconnect;
-    let freezes = freeze::of_account(&app, &account.id).await?;
-    let judged = selection::Use::of(&connection, &third_party.issuer.id, None);
+    let freezes = freeze::of_account(&broker, &account.id).await?;
+    let judged = selection::Use::of(&connection, &app.issuer.id, None);
     let standing = if connection.is_live() { freeze::standing(&freezes, judged) } else { Standing::Free };
     let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(judged));
     let granted = &connection.granted_scopes;
-    let requested = store::requested_scopes(&app.db, &connection.id).await?;
+    let requested = store::requested_scopes(&broker.db, &connection.id).await?;
     let of_live =
         |scopes: Scopes| if connection.is_live() { scopes.permissions() } else { Scopes::default() };
     let not_given = of_live(requested.without(granted));
-    let wants_more = of_live(third_party.scopes.without(&requested.union(granted)));
+    let wants_more = of_live(app.scopes.without(&requested.union(granted)));
     let page = ConnectedAppPage {
-        page: signed_in.browser.page(third_party.name.clone()),
-        app: face(&third_party),
-        issuer_name: third_party.issuer.name.clone(),
-        state: state(connection.status, connection.cause, standing, &third_party.issuer.name),
-        trouble: trouble::sentence(&connection, standing, &third_party.issuer.name, now),
-        reconnect: reconnect.then(|| format!("/connect/{}?connection={}", third_party.key, connection.id)),
+        page: signed_in.browser.page(app.name.clone()),
+        app: face(&app),
+        issuer_name: app.issuer.name.clone(),
+        state: state(connection.status, connection.cause, standing, &app.issuer.name),
+        trouble: trouble::sentence(&connection, standing, &app.issuer.name, now),
+        reconnect: reconnect.then(|| format!("/connect/{}?connection={}", app.key, connection.id)),
         pause: connection.is_live().then(|| Pause {
             href: format!("{here}/{}", if is_paused { "resume" } else { "pause" }),
             is_paused,
         }),
-        ending: ending(&app, &connection, &third_party, now).await?,
-        permissions: permissions(&third_party, granted, granted),
-        not_given: permissions(&third_party, &not_given, &not_given),
-        wants_more: permissions(&third_party, &wants_more, &wants_more),
-        narrow: (connection.is_live() && third_party.scope_rule == ScopeRule::Union)
-            .then(|| permissions(&third_party, &granted.permissions(), granted))
+        ending: ending(&broker, &connection, &app, now).await?,
+        permissions: permissions(&app, granted, granted),
+        not_given: permissions(&app, &not_given, &not_given),
+        wants_more: permissions(&app, &wants_more, &wants_more),
+        narrow: (connection.is_live() && app.scope_rule == ScopeRule::Union)
+            .then(|| permissions(&app, &granted.permissions(), granted))
             .filter(|permissions| permissions.len() > 1)
             .unwrap_or_default(),
-        connect: format!("/connect/{}", third_party.key),
+        connect: format!("/connect/{}", app.key),
         connection_id: connection.id.clone(),
         environments: reached(&open, &connection.allowed),
         until: connection.consent_expires_at.map(|at| Time::of(at, now)),
@@ -289,10 +290,10 @@ pub async fn show(
             .refresh_expires_at
             .filter(|_| connection.is_live())
             .map(|at| Time::of(at, now)),
-        home_page: home_page(&third_party),
+        home_page: home_page(&app),
         use_of_30_days: by_day(&uses, today),
         callers: callers(&uses, now),
-        activity: lines.iter().map(|line| event(line, &third_party.issuer.name, now)).collect(),
+        activity: lines.iter().map(|line| event(line, &app.issuer.name, now)).collect(),
         older: last.map(|seq| format!("{here}?before={seq}#activity")),
         newest: before.map(|_| format!("{here}#activity")),
         here,
@@ -301,13 +302,13 @@ pub async fn show(
 }
 
 async fn ending(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
-    third_party: &ThirdPartyApp,
+    app: &App,
     now: Timestamp,
 ) -> Result<Ending, Error> {
     let time = |at| Time::of(at, now);
-    let issuer = &third_party.issuer;
+    let issuer = &app.issuer;
     let ended = Ended {
         id: &connection.id,
         status: connection.status,
@@ -315,14 +316,14 @@ async fn ending(
         revoked_at: connection.revoked_at,
         revoked_upstream_at: connection.revoked_upstream_at,
     };
-    let Some(receipt) = receipt(app, ended).await? else {
+    let Some(receipt) = receipt(broker, ended).await? else {
         return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
-            issuer: can_be_told(app, third_party),
+            issuer: can_be_told(broker, app),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(app, third_party), now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(broker, app), now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

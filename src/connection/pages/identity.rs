@@ -10,7 +10,7 @@ use url::Url;
 
 use super::callback::onward;
 use super::to_app;
-use crate::App;
+use crate::Broker;
 use crate::app::pages::face;
 use crate::connection::complete::kept::{Decision, decide, question};
 use crate::connection::start::app_to_connect;
@@ -37,21 +37,20 @@ struct IdentityPage {
 }
 
 pub async fn show(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path((key, name)): Path<(String, String)>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
-    let third_party = app_to_connect(&app, &key).await?;
+    let app = app_to_connect(&broker, &key).await?;
     let state = named(&name)?;
-    let asked = question(&app, &signed_in.account, &signed_in.binding, &third_party, &state).await;
-    let asked =
-        asked.map_err(|error| to_app::failed(error, &third_party, format!("/connect/{key}"), None))?;
+    let asked = question(&broker, &signed_in.account, &signed_in.binding, &app, &state).await;
+    let asked = asked.map_err(|error| to_app::failed(error, &app, format!("/connect/{key}"), None))?;
     let account = &signed_in.account;
     let nobody = || "an account without a name".to_owned();
     let page = IdentityPage {
         page: signed_in.browser.page("Another account".to_owned()),
-        app: face(&third_party),
-        issuer_name: third_party.issuer.name.clone(),
+        app: face(&app),
+        issuer_name: app.issuer.name.clone(),
         given_by: asked.given_by.in_words(account).unwrap_or_else(nobody),
         pinned: asked.pinned.map(|pinned| pinned.external.in_words(account).unwrap_or_else(nobody)),
         has_its_own: asked.has_its_own,
@@ -71,20 +70,19 @@ pub struct Answer {
 }
 
 pub async fn answer(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path((key, name)): Path<(String, String)>,
     form: OwnForm<Answer>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { account, binding, .. } = form.signed_in;
-    let third_party = app_to_connect(&app, &key).await?;
+    let app = app_to_connect(&broker, &key).await?;
     let state = named(&name)?;
-    let decided = decide(&app, &account, &binding, &third_party, &state, form.fields.decision).await;
-    let decided =
-        decided.map_err(|error| to_app::failed(error, &third_party, format!("/connect/{key}"), None))?;
+    let decided = decide(&broker, &account, &binding, &app, &state, form.fields.decision).await;
+    let decided = decided.map_err(|error| to_app::failed(error, &app, format!("/connect/{key}"), None))?;
     let Some(completed) = decided else { return Ok(see_other("/account/connected-apps")) };
     let place = onward(&completed, &key);
     Ok(match Url::parse(&place) {
-        Ok(app) => take_to(&app, &third_party.name),
+        Ok(address) => take_to(&address, &app.name),
         // A path of ours.
         Err(_) => see_other(&place),
     })

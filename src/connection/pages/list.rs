@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::state;
 use super::store::{self, Listed, Mark};
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
 use crate::app::pages::face_of;
 use crate::clock::Timestamp;
@@ -74,7 +74,7 @@ const ROWS: i64 = 50;
 const SEARCH_FROM: usize = 10;
 
 pub async fn show(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Asked(asked): Asked<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
@@ -88,15 +88,15 @@ pub async fn show(
         .take(100)
         .collect::<String>();
     let after = asked.after.as_deref().and_then(Mark::parse);
-    let mut rows = find(&app, &signed_in.account.id, &query, after.as_ref()).await?;
+    let mut rows = find(&broker, &signed_in.account.id, &query, after.as_ref()).await?;
     let shown = usize::try_from(ROWS).unwrap_or(usize::MAX);
     let more = rows.len() > shown;
     rows.truncate(shown);
     let last = rows.last().filter(|_| more).map(Mark::of);
-    let notices = notices(&app, &signed_in, &asked).await?;
+    let notices = notices(&broker, &signed_in, &asked).await?;
     let many = rows.len() > SEARCH_FROM || after.is_some();
-    let freezes = freeze::of_account(&app, &signed_in.account.id).await?;
-    let (account, now) = (&signed_in.account, app.clock.now());
+    let freezes = freeze::of_account(&broker, &signed_in.account.id).await?;
+    let (account, now) = (&signed_in.account, broker.clock.now());
     let page = ConnectedAppsPage {
         page: signed_in.browser.page("Connected apps"),
         notices,
@@ -110,34 +110,38 @@ pub async fn show(
 
 /// A page's rows and one more, which tells that there are more.
 async fn find(
-    app: &App,
+    broker: &Broker,
     account_id: &str,
     query: &str,
     after: Option<&Mark>,
 ) -> Result<Vec<Listed>, sqlx::Error> {
     if query.is_empty() {
-        return store::list(&app.db, account_id, None, after, ROWS + 1).await;
+        return store::list(&broker.db, account_id, None, after, ROWS + 1).await;
     }
     // Here and not in SQL: the two databases know different alphabets.
     let query = query.to_lowercase();
-    let mut apps = store::apps(&app.db, account_id).await?;
+    let mut apps = store::apps(&broker.db, account_id).await?;
     apps.retain(|(_, name)| name.to_lowercase().contains(&query));
     let found: Vec<String> = apps.into_iter().map(|(id, _)| id).collect();
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    store::list(&app.db, account_id, Some(&found), after, ROWS + 1).await
+    store::list(&broker.db, account_id, Some(&found), after, ROWS + 1).await
 }
 
 /// What has just happened, told once. Ids of others say nothing here.
-async fn notices(app: &App, signed_in: &SignedInBrowser, asked: &Query) -> Result<Vec<Notice>, PageFailure> {
+async fn notices(
+    broker: &Broker,
+    signed_in: &SignedInBrowser,
+    asked: &Query,
+) -> Result<Vec<Notice>, PageFailure> {
     let mut notices = Vec::new();
     if asked.stopped.as_deref() == Some("all") {
         notices.push(Notice { sentence: "Every app was stopped.".to_owned(), link: None });
     }
     for (id, what) in [(&asked.connected, "is connected"), (&asked.stopped, "was stopped")] {
         let Some(id) = id else { continue };
-        if let Some(name) = store::app_name(&app.db, &signed_in.account.id, id).await? {
+        if let Some(name) = store::app_name(&broker.db, &signed_in.account.id, id).await? {
             let link =
                 Link { label: "See details".to_owned(), href: format!("/account/connected-apps/{id}") };
             notices.push(Notice { sentence: format!("{name} {what}."), link: Some(link) });

@@ -19,15 +19,15 @@ mod trouble;
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::App;
-use crate::app::ThirdPartyApp;
+use crate::Broker;
+use crate::app::App;
 use crate::issuer::scope::{Scopes, describe};
 use crate::web::view::{HomePage, Permission, Permissions, State};
 
 use super::freeze::Standing;
 use super::state::{Cause, Status};
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/connect/{app}", get(consent::show).post(consent::go_on))
         .route("/connect/{app}/callback", get(callback::callback))
@@ -58,8 +58,8 @@ fn state(status: Status, cause: Option<Cause>, standing: Standing, issuer: &str)
 }
 
 /// Each scope as a line for people, compared with what there was before.
-fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes, before: &Scopes) -> Permissions {
-    let descriptions = &third_party.issuer.scope_descriptions;
+fn permissions(app: &App, scopes: &Scopes, before: &Scopes) -> Permissions {
+    let descriptions = &app.issuer.scope_descriptions;
     let permission = |scope: &str| Permission {
         line: describe(scope, descriptions),
         is_new: !before.contains(scope),
@@ -69,7 +69,7 @@ fn permissions(third_party: &ThirdPartyApp, scopes: &Scopes, before: &Scopes) ->
 }
 
 /// The home page, its host as it is on the wire.
-fn home_page(third_party: &ThirdPartyApp) -> Option<HomePage> {
-    let url = third_party.home_page.as_ref().filter(|url| crate::app::is_web(url))?;
+fn home_page(app: &App) -> Option<HomePage> {
+    let url = app.home_page.as_ref().filter(|url| crate::app::is_web(url))?;
     Some(HomePage { href: url.to_string(), host: url.host_str()?.to_owned() })
 }

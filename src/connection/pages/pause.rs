@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 
 use super::revoke::Nothing;
-use crate::App;
+use crate::Broker;
 use crate::connection::{freeze, store};
 use crate::error::Error;
 use crate::web::failure::PageFailure;
@@ -12,13 +12,14 @@ use crate::web::forms::OwnForm;
 use crate::web::see_other;
 
 pub async fn pause(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     form: OwnForm<Nothing>,
 ) -> Result<Response, PageFailure> {
     let account = form.signed_in.account;
-    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    match freeze::pause(&app, &connection).await {
+    let connection =
+        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    match freeze::pause(&broker, &connection).await {
         // It has ended meanwhile, which its page says.
         Ok(()) | Err(Error::ConnectionNotFound) => Ok(see_other(&format!("/account/connected-apps/{id}"))),
         Err(error) => Err(error.into()),
@@ -26,12 +27,13 @@ pub async fn pause(
 }
 
 pub async fn resume(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     form: OwnForm<Nothing>,
 ) -> Result<Response, PageFailure> {
     let account = form.signed_in.account;
-    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    freeze::go_on(&app, &connection).await?;
+    let connection =
+        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    freeze::go_on(&broker, &connection).await?;
     Ok(see_other(&format!("/account/connected-apps/{id}")))
 }

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
 use crate::connection::{self, store};
 use crate::error::Error;
 use crate::web::failure::PageFailure;
@@ -16,13 +16,14 @@ use crate::web::see_other;
 pub struct Nothing {}
 
 pub async fn revoke(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     form: OwnForm<Nothing>,
 ) -> Result<Response, PageFailure> {
     let account = form.signed_in.account;
-    let connection = store::of_account(&app.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    match connection::revoke::revoke(&app, &connection, &account.id).await {
+    let connection =
+        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    match connection::revoke::revoke(&broker, &connection, &account.id).await {
         Ok(telling) => telling.for_a_second(&connection.external.issuer).await,
         // Pressed twice: it is stopped, which is what was asked.
         Err(Error::ConnectionNotFound) => {}

@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::revoke::Nothing;
-use crate::App;
+use crate::Broker;
 use crate::connection::mass_revoke;
 use crate::web::failure::PageFailure;
 use crate::web::forms::OwnForm;
 use crate::web::see_other;
 
-pub async fn stop_all(State(app): State<App>, form: OwnForm<Nothing>) -> Result<Response, PageFailure> {
-    mass_revoke::stop_all_of(&app, &form.signed_in.account.id).await?;
+pub async fn stop_all(State(broker): State<Broker>, form: OwnForm<Nothing>) -> Result<Response, PageFailure> {
+    mass_revoke::stop_all_of(&broker, &form.signed_in.account.id).await?;
     Ok(see_other("/account/connected-apps?stopped=all"))
 }

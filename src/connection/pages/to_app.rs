@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::connection::start::ReturnToApp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::AuthorizationError;
@@ -68,12 +68,7 @@ pub(super) fn with_error(error: &Error, back: Option<&ReturnToApp>) -> Option<Ur
 }
 
 /// The page of a consent that failed: trying again begins where it began, and there is a way back to the app.
-pub(super) fn failed(
-    error: Error,
-    third_party: &ThirdPartyApp,
-    again: String,
-    back: Option<&ReturnToApp>,
-) -> PageFailure {
+pub(super) fn failed(error: Error, app: &App, again: String, back: Option<&ReturnToApp>) -> PageFailure {
     let worth_trying = match &error {
         Error::ConnectFailed(fault) => *fault != ConnectFault::AppClosed,
         Error::IssuerUnavailable { .. }
@@ -96,8 +91,8 @@ pub(super) fn failed(
         _ => again,
     };
     let told = back.map(|back| back.with(&[("error", <&str>::from(code(&error)))]).to_string());
-    let home = || super::home_page(third_party).map(|home| home.href);
-    let label = format!("Back to {}", third_party.name);
+    let home = || super::home_page(app).map(|home| home.href);
+    let label = format!("Back to {}", app.name);
     let to_app = told.or_else(home).map(|href| Link { label, href });
     PageFailure { error, again: worth_trying.then_some(again), to_app }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::protocol::Event;
 use super::{Refresh, judge, store};
-use crate::App;
+use crate::Broker;
 use crate::connection::seal::open_previous_refresh_token;
 use crate::error::Error;
 use crate::issuer::deadline::within;
@@ -17,8 +17,8 @@ use crate::secret::{Token, same};
 impl Refresh<'_> {
     /// The token before this one is kept until this one has worked.
     pub(super) async fn ask_previous(&mut self) -> Result<Event, Error> {
-        let sealed = store::previous_refresh_token(&self.app.db, self.seen).await?;
-        let previous = sealed.map(|sealed| open_previous_refresh_token(self.app, self.seen, &sealed));
+        let sealed = store::previous_refresh_token(&self.broker.db, self.seen).await?;
+        let previous = sealed.map(|sealed| open_previous_refresh_token(self.broker, self.seen, &sealed));
         let previous = match previous.transpose() {
             // As good as none.
             Err(Error::Damaged) => None,
@@ -31,7 +31,7 @@ impl Refresh<'_> {
     }
 
     pub(super) async fn ask(&mut self, previous: Option<Token>) -> Event {
-        let deadline = call_lasts(self.app);
+        let deadline = call_lasts(self.broker);
         if !self.holds_the_lease(deadline).await {
             // Another process may hold the lease by now, and present the same token.
             let late =
@@ -51,11 +51,11 @@ impl Refresh<'_> {
             // Many are asking twice, so the issuer is in trouble, and asking more is what it needs least.
             return Event::Refused(fault.clone());
         }
-        let profile = &self.third_party.issuer.profile;
+        let profile = &self.app.issuer.profile;
         let presented = previous.as_ref().unwrap_or(&self.spent);
         // From here on the issuer may rotate at any moment.
         let asking =
-            issuer::refresh::refresh(&self.app.issuers, self.endpoints, profile, self.client, presented);
+            issuer::refresh::refresh(&self.broker.issuers, self.endpoints, profile, self.client, presented);
         let (answer, transcript) =
             match profile.overlap_third().filter(|_| before < profile.repeats(deadline)) {
                 Some(first) => within(first, asking).await.unwrap_or_else(lost),
@@ -65,8 +65,8 @@ impl Refresh<'_> {
         self.transcript = Some(transcript);
         match answer {
             Ok(tokens) => {
-                self.app.metrics.refresh("ok");
-                self.is_another = judge::is_another(self.app, self.third_party, self.seen, &tokens).await;
+                self.broker.metrics.refresh("ok");
+                self.is_another = judge::is_another(self.broker, self.app, self.seen, &tokens).await;
                 let refresh_token = match (tokens.refresh_token, previous) {
                     (Member::Absent, Some(previous)) => Member::Token(previous),
                     (given, _) => given,
@@ -75,7 +75,7 @@ impl Refresh<'_> {
                 Event::Answered
             }
             Err(fault) => {
-                self.app.metrics.refresh("failed");
+                self.broker.metrics.refresh("failed");
                 self.fault = Some(fault.clone());
                 Event::Refused(fault)
             }
@@ -84,8 +84,8 @@ impl Refresh<'_> {
 }
 
 /// For how long a call may take.
-pub(super) fn call_lasts(app: &App) -> Duration {
-    Duration::from_secs(app.config.outbound.deadline_seconds)
+pub(super) fn call_lasts(broker: &Broker) -> Duration {
+    Duration::from_secs(broker.config.outbound.deadline_seconds)
 }
 
 /// No answer came while the overlap leaves time to ask once more.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::protocol::{Event, Held};
 use super::store::{self, Leasing};
 use super::{Refresh, lease_lasts};
-use crate::App;
+use crate::Broker;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::issuer::profile::Profile;
@@ -24,31 +24,31 @@ const LONGEST_OVERLAP: Duration = Duration::from_hours(1);
 impl Refresh<'_> {
     /// Takes the lease, or says who holds it; `over` is the fence of one that is taken over.
     pub(super) async fn lease(&mut self, over: Option<i64>) -> Result<Event, Error> {
-        let app = self.app;
+        let broker = self.broker;
         torture::pass("before-lease", &self.seen.id)?;
-        let begins = app.db.lease_now_in_millis(&app.clock).await?;
+        let begins = broker.db.lease_now_in_millis(&broker.clock).await?;
         let now = begins.second();
-        let lasts = lease_lasts(app);
+        let lasts = lease_lasts(broker);
         // Counted from before it is written, so that this process never takes it for longer than others do.
         let at = Instant::now();
-        let profile = &self.third_party.issuer.profile;
+        let profile = &self.app.issuer.profile;
         let leasing = Leasing {
             now: begins,
             until: now.plus(lasts.as_secs().cast_signed()),
             looked_at: profile.looked_at_after().map(|seconds| now.plus(seconds)),
             // To be overtaken harms nothing where there is an overlap. Elsewhere whoever can't hold its lock names none, and
             // the lease lasts its time.
-            lock: if profile.has_overlap() { app.replica.number() } else { app.replica.lock() },
+            lock: if profile.has_overlap() { broker.replica.number() } else { broker.replica.lock() },
             over,
         };
-        if let Some(lease) = store::lease(app, self.seen, &leasing).await? {
+        if let Some(lease) = store::lease(broker, self.seen, &leasing).await? {
             self.fence = lease.fence;
             self.lock = leasing.lock;
             self.leased = Some((at, lasts));
             torture::pass("leased", &self.seen.id)?;
             return Ok(Event::Leased(lease));
         }
-        let Some(other) = look(app, self.seen, profile).await? else { return Ok(Event::Done) };
+        let Some(other) = look(broker, self.seen, profile).await? else { return Ok(Event::Done) };
         (self.over, self.overlap_ends) = (Some(other.fence), other.overlap_ends);
         Ok(Event::Held(other.held))
     }
@@ -58,7 +58,7 @@ impl Refresh<'_> {
         if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
             return false;
         }
-        if self.app.db.is_alone() {
+        if self.broker.db.is_alone() {
             return true;
         }
         // What was taken over because the overlap lasts is shown while it does.
@@ -66,10 +66,10 @@ impl Refresh<'_> {
             return false;
         }
         // Without its lock it looks dead to the others, which wait for the end of a call only where there is no overlap.
-        let overlaps = self.third_party.issuer.profile.has_overlap();
-        let seen_to_live = overlaps || self.lock.is_none() || self.app.replica.lock() == self.lock;
+        let overlaps = self.app.issuer.profile.has_overlap();
+        let seen_to_live = overlaps || self.lock.is_none() || self.broker.replica.lock() == self.lock;
         // After a pause it may have been overtaken.
-        seen_to_live && store::bears(&self.app.db, &self.seen.id, self.fence).await.unwrap_or(false)
+        seen_to_live && store::bears(&self.broker.db, &self.seen.id, self.fence).await.unwrap_or(false)
     }
 }
 
@@ -82,12 +82,12 @@ struct Other {
 }
 
 /// Whose lease it is; None when nobody refreshes what was seen.
-async fn look(app: &App, seen: &Connection, profile: &Profile) -> Result<Option<Other>, Error> {
-    let now = app.db.lease_now_in_millis(&app.clock).await?;
-    let Some(lease) = store::leased(&app.db, seen, now.second()).await? else { return Ok(None) };
+async fn look(broker: &Broker, seen: &Connection, profile: &Profile) -> Result<Option<Other>, Error> {
+    let now = broker.db.lease_now_in_millis(&broker.clock).await?;
+    let Some(lease) = store::leased(&broker.db, seen, now.second()).await? else { return Ok(None) };
     let left = profile.overlap_left(now.since(lease.intent_at)).min(LONGEST_OVERLAP);
     let overlap_ends = (!left.is_zero()).then(|| Instant::now() + left);
-    let holder = holders::look(app, lease.holder).await;
+    let holder = holders::look(broker, lease.holder).await;
     let held = Held { holder, overlap_lasts: overlap_ends.is_some() };
     Ok(Some(Other { fence: lease.fence, held, overlap_ends }))
 }
@@ -95,16 +95,16 @@ async fn look(app: &App, seen: &Connection, profile: &Profile) -> Result<Option<
 /// Until the row has moved on, the lease has run out, or it may be taken over, which is true; never for longer than a
 /// lease lasts, whatever a clock says. `takes_long` is told while its holder does not answer: nobody need wait with us.
 pub(in crate::connection) async fn wait(
-    app: &App,
+    broker: &Broker,
     seen: &Connection,
     takes_long: impl Fn(),
 ) -> Result<bool, Error> {
     let began = Instant::now();
-    let third_party = crate::app::by_id(app, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
-    while began.elapsed() < lease_lasts(app) {
+    let app = crate::app::by_id(broker, &seen.app_id).await?.ok_or(Error::AppNotFound)?;
+    while began.elapsed() < lease_lasts(broker) {
         let every = if began.elapsed() < SOON { POLL_EVERY } else { LATER_EVERY };
         tokio::time::sleep(every).await;
-        match look(app, seen, &third_party.issuer.profile).await? {
+        match look(broker, seen, &app.issuer.profile).await? {
             None => return Ok(false),
             Some(other) if other.held.may_be_taken_over() => return Ok(true),
             Some(other) if other.held.holder == Holder::Answers => {}

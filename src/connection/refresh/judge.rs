@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::App;
+use crate::Broker;
 use crate::account;
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::issuer::jwt::{self, Claims};
@@ -21,18 +21,13 @@ const FRESH: i64 = 300;
 
 /// Whether an answer is of another identity than the connection's, or says whose it is in a way that cannot be believed.
 /// Without an ID token, or without the keys to judge it by, it is as good as ever.
-pub async fn is_another(
-    app: &App,
-    third_party: &ThirdPartyApp,
-    connection: &Connection,
-    tokens: &TokenSet,
-) -> bool {
-    let issuer = &third_party.issuer;
+pub async fn is_another(broker: &Broker, app: &App, connection: &Connection, tokens: &TokenSet) -> bool {
+    let issuer = &app.issuer;
     // Where none can be judged, whoever consented is known by other means.
     if issuer.identifier().is_none() {
         return false;
     }
-    let asked = asked_for_identity(third_party, connection);
+    let asked = asked_for_identity(app, connection);
     let id_token = match &tokens.id_token {
         // Some issuers write nothing where a refresh brings none.
         Member::Absent | Member::Unusable(EMPTY) => return false,
@@ -40,10 +35,10 @@ pub async fn is_another(
         Member::Token(id_token) => id_token,
     };
     let verifying = id_token::verify_refreshed(
-        &app.issuers,
+        &broker.issuers,
         issuer,
         id_token,
-        &third_party.client_id,
+        &app.client_id,
         tokens.access_token.token(),
     );
     let verified = timeout(PATIENCE, verifying).await;
@@ -52,10 +47,11 @@ pub async fn is_another(
             let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default();
             let pinned = &connection.external.subject;
             // An identity endpoint may name people in another way.
-            let comparable = asked || third_party.identity_config.is_none();
+            let comparable = asked || app.identity_config.is_none();
             let another = comparable && !pinned.is_empty() && subject != pinned;
-            if !another && says_now(&claims, app.clock.now()) {
-                account::claims::follow(app, &connection.account_id, &issuer.external_name(), &claims).await;
+            if !another && says_now(&claims, broker.clock.now()) {
+                account::claims::follow(broker, &connection.account_id, &issuer.external_name(), &claims)
+                    .await;
             }
             another
         }
@@ -79,6 +75,6 @@ fn says_now(claims: &Claims, now: Timestamp) -> bool {
 }
 
 /// Then the connection's subject is the ID token's.
-fn asked_for_identity(third_party: &ThirdPartyApp, connection: &Connection) -> bool {
-    third_party.scopes.contains("openid") || connection.granted_scopes.contains("openid")
+fn asked_for_identity(app: &App, connection: &Connection) -> bool {
+    app.scopes.contains("openid") || connection.granted_scopes.contains("openid")
 }

@@ -23,7 +23,7 @@ use crate::issuer::scope::Scopes;
 use crate::ledger::Entry;
 use crate::secret::TokenHash;
 use crate::vault::Sealed;
-use crate::{App, restore};
+use crate::{Broker, restore};
 
 /// Bytes that are allocated for each place at an issuer, which a refresh keeps until it is stored: two tokens of 20 KiB.
 const ROOM: u64 = 64 * 1024;
@@ -84,12 +84,12 @@ impl Line {
 ///
 /// # Errors
 /// When it cannot be made, written, synced or read, or the disk has no room for it.
-pub async fn prepare(app: &App) -> Result<(), Error> {
-    let issuers = crate::app::issuers(app).await?;
+pub async fn prepare(broker: &Broker) -> Result<(), Error> {
+    let issuers = crate::app::issuers(broker).await?;
     let places: u64 = issuers.iter().map(|issuer| u64::from(issuer.profile.calls_at_once.max(1))).sum();
-    let place = app.config.database.rescue_journal();
+    let place = broker.config.database.rescue_journal();
     make_directory(&place).map_err(|error| unwritable(&place, &error))?;
-    on_a_thread(app, move |journal| {
+    on_a_thread(broker, move |journal| {
         journal.make_room(places * ROOM)?;
         journal.try_out()
     })
@@ -129,19 +129,19 @@ fn make_directory(place: &Path) -> io::Result<()> {
 /// # Errors
 /// When the file cannot be written.
 pub(super) async fn append(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     fence: i64,
     tokens: &SealedTokens,
 ) -> Result<(), Error> {
     let line = serde_json::to_string(&Line::of(connection, fence, tokens))
-        .map_err(|error| unwritable(&app.config.database.rescue_journal(), &error.into()))?;
-    on_a_thread(app, move |journal| journal.add(&line)).await
+        .map_err(|error| unwritable(&broker.config.database.rescue_journal(), &error.into()))?;
+    on_a_thread(broker, move |journal| journal.add(&line)).await
 }
 
 /// Takes out what was stored after all.
-pub(super) async fn remove(app: &App, connection_id: &str, generation: i64) -> Result<(), Error> {
-    on_a_thread(app, take_out(connection_id, generation)).await
+pub(super) async fn remove(broker: &Broker, connection_id: &str, generation: i64) -> Result<(), Error> {
+    on_a_thread(broker, take_out(connection_id, generation)).await
 }
 
 fn take_out(connection_id: &str, generation: i64) -> impl FnOnce(&Journal) -> io::Result<()> + Send + use<> {
@@ -158,21 +158,21 @@ fn take_out(connection_id: &str, generation: i64) -> impl FnOnce(&Journal) -> io
 ///
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
-pub async fn replay(app: &App) -> Result<(), Error> {
-    if restore::open(app).await?.is_some() {
+pub async fn replay(broker: &Broker) -> Result<(), Error> {
+    if restore::open(broker).await?.is_some() {
         return Ok(());
     }
-    replay_for_the_copy(app).await
+    replay_for_the_copy(broker).await
 }
 
 /// The same, when the operator has spoken.
 ///
 /// # Errors
 /// When the journal cannot be read or the database does not answer.
-pub async fn replay_for_the_copy(app: &App) -> Result<(), Error> {
-    for place in places(&app.config.database).into_iter().filter(|place| place.exists()) {
+pub async fn replay_for_the_copy(broker: &Broker) -> Result<(), Error> {
+    for place in places(&broker.config.database).into_iter().filter(|place| place.exists()) {
         for line in at(&place, Journal::entries).await?.iter().filter_map(|text| read(text)) {
-            let stored = store_line(app, &line).await?;
+            let stored = store_line(broker, &line).await?;
             tracing::warn!(connection = line.connection_id, stored, "a grant was in the rescue journal");
             at(&place, take_out(&line.connection_id, line.generation)).await?;
         }
@@ -193,22 +193,22 @@ fn read(text: &str) -> Option<Line> {
 }
 
 /// False when the row has moved on or is gone: then nobody needs it.
-async fn store_line(app: &App, line: &Line) -> Result<bool, Error> {
-    let row = connection::store::by_id(&app.db, &line.connection_id).await?;
+async fn store_line(broker: &Broker, line: &Line) -> Result<bool, Error> {
+    let row = connection::store::by_id(&broker.db, &line.connection_id).await?;
     let Some(row) = row.filter(|row| row.generation == line.generation) else { return Ok(false) };
     let (tokens, entry) = (line.tokens(), Entry::of(&row, "attache"));
     if row.status == Status::Revoking {
         // The issuer is to be told of the newer token.
-        return Ok(store::keep_late(app, &row, tokens.refresh_token.as_ref()).await?);
+        return Ok(store::keep_late(broker, &row, tokens.refresh_token.as_ref()).await?);
     }
-    Ok(store::commit_refresh(app, &row, line.fence, &tokens, &entry, app.clock.now()).await?)
+    Ok(store::commit_refresh(broker, &row, line.fence, &tokens, &entry, broker.clock.now()).await?)
 }
 
 async fn on_a_thread<T: Send + 'static>(
-    app: &App,
+    broker: &Broker,
     work: impl FnOnce(&Journal) -> io::Result<T> + Send + 'static,
 ) -> Result<T, Error> {
-    at(&app.config.database.rescue_journal(), work).await
+    at(&broker.config.database.rescue_journal(), work).await
 }
 
 async fn at<T: Send + 'static>(

@@ -19,11 +19,11 @@ impl Refresh<'_> {
     /// that it can be revoked. Where nothing came that can be handed out, what was given before is, while it lives.
     pub(super) fn seal(&self) -> Result<Option<SealedTokens>, Error> {
         let Some(tokens) = &self.tokens else { return Ok(None) };
-        let (app, current) = (self.app, &self.current);
-        let now = app.clock.now();
+        let (broker, current) = (self.broker, &self.current);
+        let now = broker.clock.now();
         let binding = Binding { generation: current.generation + 1, ..current.binding() };
-        let key = data_key(app, current)?;
-        let separator = self.third_party.issuer.profile.scope_separator;
+        let key = data_key(broker, current)?;
+        let separator = self.app.issuer.profile.scope_separator;
         let scope = scope::granted(tokens.scope.as_ref(), &current.granted_scopes, separator, true);
         let mut tokens = TokenSet { scope, ..tokens.clone() };
         let mut lives_until = None;
@@ -31,7 +31,7 @@ impl Refresh<'_> {
             tokens.access_token = Member::Absent;
         } else if tokens.access_token.token().is_none() && current.outlives(now, 0) {
             tokens.token_type.clone_from(&current.token_type);
-            tokens.access_token = open_access_token(app, current)?.into();
+            tokens.access_token = open_access_token(broker, current)?.into();
             lives_until = Some(current.access_expires_at);
         }
         let mut sealed = seal(&key, binding, &tokens, Some(&self.spent), &current.granted_scopes, now)?;

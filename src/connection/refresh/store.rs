@@ -4,7 +4,7 @@
 use sqlx::Row;
 
 use super::protocol::Lease;
-use crate::App;
+use crate::Broker;
 use crate::clock::{Millis, Timestamp};
 use crate::connection::access::DEFAULT_MIN_TTL;
 use crate::connection::early;
@@ -32,7 +32,11 @@ pub struct Leasing {
 /// Lease, fence and intent in one statement, durable before the first byte goes out. None when another holds
 /// it or the row has moved on. A lease that ended with its intent open leaves doubt behind, and the moment since when
 /// its token may have been spent.
-pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Option<Lease>, sqlx::Error> {
+pub async fn lease(
+    broker: &Broker,
+    seen: &Connection,
+    leasing: &Leasing,
+) -> Result<Option<Lease>, sqlx::Error> {
     let Leasing { now: begins, until, looked_at, lock, over } = leasing;
     let now = begins.second();
     let update = "UPDATE connections SET status = 'refreshing', \
@@ -46,8 +50,8 @@ pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Op
             AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $10 OR fence = $11) \
             AND (retry_at IS NULL OR retry_at <= $12) \
         RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, None);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, None);
     let row = sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
@@ -60,7 +64,7 @@ pub async fn lease(app: &App, seen: &Connection, leasing: &Leasing) -> Result<Op
         .bind(looked_at.unwrap_or_else(|| end_of_life(seen, *until)).unix())
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
-        .bind(if app.db.is_alone() { i64::MAX } else { now.unix() })
+        .bind(if broker.db.is_alone() { i64::MAX } else { now.unix() })
         // No lease has a fence below 1.
         .bind(over.unwrap_or(0))
         .bind(now.unix())
@@ -125,7 +129,7 @@ pub async fn bears(db: &Db, id: &str, fence: i64) -> Result<bool, sqlx::Error> {
 /// the same spent token after it, and a strict issuer takes that for theft: what was stored is in doubt until it has
 /// worked, and nobody begins before the other's lease is over. False when the row is of another generation or not live.
 pub async fn commit_refresh(
-    app: &App,
+    broker: &Broker,
     seen: &Connection,
     fence: i64,
     tokens: &SealedTokens,
@@ -157,9 +161,9 @@ pub async fn commit_refresh(
     let unusable = matches!(tokens.flaw, Some(Flaw::AccessToken | Flaw::RefreshToken));
     let wait = unusable.then(|| wait_for_a_usable_token(seen.failures));
     let same = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
-    let from = app.db.lease_now(&app.clock).await?;
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
+    let from = broker.db.lease_now(&broker.clock).await?;
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(now.unix())
@@ -186,7 +190,7 @@ pub async fn commit_refresh(
         return Ok(false);
     }
     let action = if status == Status::NeedsReconnect { Action::NeedsReconnect } else { Action::Refreshed };
-    ledger::append(&mut transaction, &app.ledger, action, entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, action, entry, now).await?;
     transaction.commit().await?;
     Ok(true)
 }
@@ -204,7 +208,7 @@ pub async fn previous_refresh_token(db: &Db, seen: &Connection) -> Result<Option
 
 /// Writes down a refresh that failed. Does nothing when the fence has moved.
 pub async fn fail_refresh(
-    app: &App,
+    broker: &Broker,
     seen: &Connection,
     fence: i64,
     setback: &Setback,
@@ -220,9 +224,9 @@ pub async fn fail_refresh(
             refused_since = CASE WHEN $11 = 0 THEN refused_since ELSE COALESCE(refused_since, $12) END \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
     let intent = if setback.in_doubt { "open" } else { "closed" };
-    let from = app.db.lease_now(&app.clock).await?;
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, None);
+    let from = broker.db.lease_now(&broker.clock).await?;
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
         .bind(&seen.id)
         .bind(fence)
@@ -240,22 +244,27 @@ pub async fn fail_refresh(
         .execute(&mut *transaction)
         .await?;
     if done.rows_affected() == 1 {
-        ledger::append(&mut transaction, &app.ledger, action, entry, now).await?;
+        ledger::append(&mut transaction, &broker.ledger, action, entry, now).await?;
         transaction.commit().await?;
     }
     Ok(())
 }
 
 /// Waits before the next attempt, though nothing was sent.
-pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -> Result<(), sqlx::Error> {
+pub async fn postpone(
+    broker: &Broker,
+    seen: &Connection,
+    now: Timestamp,
+    wait: i64,
+) -> Result<(), sqlx::Error> {
     let update = "UPDATE connections SET \
             status = CASE WHEN status = 'active' AND access_expires_at <= $5 THEN 'backoff' ELSE status END, \
             retry_at = $3, updated_at = $4 \
         WHERE id = $1 AND generation = $2 AND lease_until IS NULL AND (retry_at IS NULL OR retry_at <= $6) \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
-    let from = app.db.lease_now(&app.clock).await?;
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, None);
+    let from = broker.db.lease_now(&broker.clock).await?;
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, None);
     sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
@@ -272,13 +281,17 @@ pub async fn postpone(app: &App, seen: &Connection, now: Timestamp, wait: i64) -
 /// A refresh that was under way when its connection was revoked has ended: its lease is over, and the token it
 /// brought, if any, takes the place of the spent one until the issuer has been told. False when the row is not
 /// waiting for that.
-pub async fn keep_late(app: &App, seen: &Connection, late: Option<&Sealed>) -> Result<bool, sqlx::Error> {
+pub async fn keep_late(
+    broker: &Broker,
+    seen: &Connection,
+    late: Option<&Sealed>,
+) -> Result<bool, sqlx::Error> {
     // The access token is the spent one's, sealed for its generation: of the two, the issuer is to be told of the new one.
     let update = "UPDATE connections SET lease_until = NULL, refresh_token = COALESCE($3, refresh_token), \
             access_token = CASE WHEN $4 = 0 THEN access_token ELSE NULL END, generation = generation + $5 \
         WHERE id = $1 AND generation = $2 AND status = 'revoking'";
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, None);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)

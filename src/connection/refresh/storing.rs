@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::store;
-use crate::App;
+use crate::Broker;
 use crate::connection::{Connection, SealedTokens};
 use crate::error::Error;
 use crate::ledger::Entry;
@@ -19,10 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Storing(JoinHandle<Result<bool, Error>>);
 
 impl Storing {
-    pub fn begin(app: &App, on: &Connection, fence: i64, tokens: SealedTokens, entry: Entry) -> Self {
-        let (app, on, now) = (app.clone(), on.clone(), app.clock.now());
-        let tasks = app.tasks.clone();
-        let storing = async move { Ok(store::commit_refresh(&app, &on, fence, &tokens, &entry, now).await?) };
+    pub fn begin(broker: &Broker, on: &Connection, fence: i64, tokens: SealedTokens, entry: Entry) -> Self {
+        let (broker, on, now) = (broker.clone(), on.clone(), broker.clock.now());
+        let tasks = broker.tasks.clone();
+        let storing =
+            async move { Ok(store::commit_refresh(&broker, &on, fence, &tokens, &entry, now).await?) };
         Self(tasks.spawn(storing.in_current_span()))
     }
 

@@ -2,7 +2,7 @@
 
 use super::store;
 use super::tell::Task;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::state::{Cause, Status};
 
@@ -51,15 +51,15 @@ pub struct Ended<'a> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn receipt(app: &App, ended: Ended<'_>) -> Result<Option<Receipt>, sqlx::Error> {
+pub async fn receipt(broker: &Broker, ended: Ended<'_>) -> Result<Option<Receipt>, sqlx::Error> {
     let Some(stopped_at) = ended.revoked_at else { return Ok(None) };
     let issuer = match (ended.status, ended.revoked_upstream_at, ended.cause) {
         (_, Some(at), _) => AtIssuer::Confirmed(at),
-        (Status::Revoking, None, _) => AtIssuer::Waiting(store::task(&app.db, ended.id).await?),
+        (Status::Revoking, None, _) => AtIssuer::Waiting(store::task(&broker.db, ended.id).await?),
         (_, None, Some(Cause::SharedGrant)) => AtIssuer::Withheld,
         (_, None, Some(Cause::Unconfirmed)) => AtIssuer::Unconfirmed,
         (_, None, _) => AtIssuer::Unsupported,
     };
-    let out = store::out(&app.db, ended.id).await?;
+    let out = store::out(&broker.db, ended.id).await?;
     Ok(Some(Receipt { stopped_at, issuer, out }))
 }

@@ -8,8 +8,8 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::store;
-use crate::App;
-use crate::app::ThirdPartyApp;
+use crate::Broker;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, give_up, start, store as connections};
@@ -30,8 +30,8 @@ const GIVEN_UP_AFTER: i64 = 30 * 86_400;
 const LOOK_AGAIN: i64 = 15;
 
 /// Seconds for which whoever is to tell is not taken for lost.
-pub(super) fn claim(app: &App) -> i64 {
-    60 + 2 * i64::try_from(app.config.outbound.deadline_seconds).unwrap_or(60)
+pub(super) fn claim(broker: &Broker) -> i64 {
+    60 + 2 * i64::try_from(broker.config.outbound.deadline_seconds).unwrap_or(60)
 }
 
 /// Tells issuers what they have not confirmed yet: they were away, or the process ended between the revoke and the
@@ -39,17 +39,17 @@ pub(super) fn claim(app: &App) -> i64 {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn tell_again(app: &App) -> Result<(), sqlx::Error> {
-    for id in store::claim_due(&app.db, app.clock.now(), claim(app)).await? {
-        in_a_task(app, id);
+pub async fn tell_again(broker: &Broker) -> Result<(), sqlx::Error> {
+    for id in store::claim_due(&broker.db, broker.clock.now(), claim(broker)).await? {
+        in_a_task(broker, id);
     }
     Ok(())
 }
 
 /// Tells the issuer now, in a task that outlives whoever asked; it may be waited for.
 #[expect(clippy::must_use_candidate, reason = "who does not wait lets go of it")]
-pub fn in_a_task(app: &App, id: String) -> Telling {
-    let teller = app.clone();
+pub fn in_a_task(broker: &Broker, id: String) -> Telling {
+    let teller = broker.clone();
     let telling = async move {
         if let Err(error) = tell(&teller, &id).await {
             tracing::error!(connection = id, %error, "the issuer could not be told of a revoke");
@@ -59,7 +59,7 @@ pub fn in_a_task(app: &App, id: String) -> Telling {
             }
         }
     };
-    Telling(app.tasks.spawn(telling.in_current_span()))
+    Telling(broker.tasks.spawn(telling.in_current_span()))
 }
 
 /// An issuer that is being told.
@@ -81,19 +81,15 @@ impl Telling {
 ///
 /// # Errors
 /// [`Error::IssuerUnavailable`] when that takes too long.
-pub async fn wait_for_the_told(
-    app: &App,
-    account_id: &str,
-    third_party: &ThirdPartyApp,
-) -> Result<(), Error> {
-    let issuer = &third_party.issuer;
+pub async fn wait_for_the_told(broker: &Broker, account_id: &str, app: &App) -> Result<(), Error> {
+    let issuer = &app.issuer;
     if !issuer.profile.revocation_reach.may_end_others() {
         return Ok(());
     }
-    let until = Instant::now() + Duration::from_secs(app.config.outbound.deadline_seconds);
+    let until = Instant::now() + Duration::from_secs(broker.config.outbound.deadline_seconds);
     // Whoever waits here takes nobody's place.
     let _waiting = crate::load::waiting_for(&issuer.external_name())?;
-    while store::is_being_told(&app.db, account_id, &third_party.id, app.clock.now()).await? {
+    while store::is_being_told(&broker.db, account_id, &app.id, broker.clock.now()).await? {
         if Instant::now() > until {
             return Err(Error::IssuerUnavailable { issuer: issuer.name.clone(), retry_after: 10 });
         }
@@ -103,60 +99,60 @@ pub async fn wait_for_the_told(
 }
 
 /// Tells the issuer and destroys the secrets. What could not be told stays in the outbox.
-async fn tell(app: &App, id: &str) -> Result<(), Error> {
+async fn tell(broker: &Broker, id: &str) -> Result<(), Error> {
     // Read again: a refresh may have stored a newer token before the revoke.
-    let connection = connections::by_id(&app.db, id).await?.ok_or(Error::ConnectionNotFound)?;
-    let third_party = crate::app::by_id(app, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
-    let lease_now = app.db.lease_now(&app.clock).await?;
+    let connection = connections::by_id(&broker.db, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let app = crate::app::by_id(broker, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
+    let lease_now = broker.db.lease_now(&broker.clock).await?;
     if let Some(until) = connection.lease_until.filter(|until| *until > lease_now) {
         // A refresh is under way: told when it has ended, or at the latest when its lease has.
-        store::defer(&app.db, id, until).await?;
+        store::defer(&broker.db, id, until).await?;
         return Ok(());
     }
-    if connection.external.issuer != third_party.issuer.external_name() {
+    if connection.external.issuer != app.issuer.external_name() {
         return Err(Error::Internal("The connection is of another issuer than its app.".to_owned()));
     }
-    let Some(_place) = app.issuers.calls.enter_to_revoke(&third_party.issuer) else {
-        store::defer(&app.db, id, app.clock.now().plus(1)).await?;
+    let Some(_place) = broker.issuers.calls.enter_to_revoke(&app.issuer) else {
+        store::defer(&broker.db, id, broker.clock.now().plus(1)).await?;
         return Ok(());
     };
     // From here on a new consent of the person waits, unless it began before.
-    if !store::begin_telling(&app.db, id, app.clock.now().plus(claim(app))).await? {
+    if !store::begin_telling(&broker.db, id, broker.clock.now().plus(claim(broker))).await? {
         return Ok(());
     }
-    if is_connecting_again(app, &connection, &third_party).await? {
-        store::defer(&app.db, id, app.clock.now().plus(LOOK_AGAIN)).await?;
+    if is_connecting_again(broker, &connection, &app).await? {
+        store::defer(&broker.db, id, broker.clock.now().plus(LOOK_AGAIN)).await?;
         return Ok(());
     }
-    match ask(app, &connection, &third_party).await? {
-        Ok(told) => finish(app, &connection, told).await,
+    match ask(broker, &connection, &app).await? {
+        Ok(told) => finish(broker, &connection, told).await,
         Err(fault) => {
-            tracing::warn!(connection = id, issuer = third_party.issuer.key, %fault, "a revoke is not confirmed yet");
+            tracing::warn!(connection = id, issuer = app.issuer.key, %fault, "a revoke is not confirmed yet");
             let said = match fault {
                 IssuerFault::Unavailable(_, Some(seconds)) => seconds,
                 _ => 0,
             };
-            put_off(app, id, &fault.to_string(), said).await
+            put_off(broker, id, &fault.to_string(), said).await
         }
     }
 }
 
 /// The grant in use first, then those that it superseded, each on its own: one that cannot be told keeps no other.
 async fn ask(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
-    third_party: &ThirdPartyApp,
+    app: &App,
 ) -> Result<Result<Told, IssuerFault>, Error> {
     let mut told =
-        end_at_issuer(app, third_party, connection, &connection.external, &held(app, connection)?).await?;
-    for superseded in give_up::kept(app, connection).await? {
+        end_at_issuer(broker, app, connection, &connection.external, &held(broker, connection)?).await?;
+    for superseded in give_up::kept(broker, connection).await? {
         let whose = ExternalIdentity { subject: superseded.subject, ..connection.external.clone() };
         let tokens = [(superseded.token, Kind::RefreshToken)];
         // Each takes its time: whoever tells is not lost.
-        store::begin_telling(&app.db, &connection.id, app.clock.now().plus(claim(app))).await?;
-        match end_at_issuer(app, third_party, connection, &whose, &tokens).await? {
+        store::begin_telling(&broker.db, &connection.id, broker.clock.now().plus(claim(broker))).await?;
+        match end_at_issuer(broker, app, connection, &whose, &tokens).await? {
             Ok(Told::Confirmed) => {
-                give_up::store::forget(&app.db, &superseded.id).await?;
+                give_up::store::forget(&broker.db, &superseded.id).await?;
                 told = told.map(|told| if told == Told::Unsupported { Told::Confirmed } else { told });
             }
             Ok(_) => {}
@@ -167,9 +163,9 @@ async fn ask(
 }
 
 /// What the issuer is told of: the refresh token, and the access token where it does not take that.
-fn held(app: &App, connection: &Connection) -> Result<Vec<(Token, Kind)>, Error> {
-    let refresh_token = open_refresh_token(app, connection)?.map(|token| (token, Kind::RefreshToken));
-    let access_token = match open_access_token(app, connection) {
+fn held(broker: &Broker, connection: &Connection) -> Result<Vec<(Token, Kind)>, Error> {
+    let refresh_token = open_refresh_token(broker, connection)?.map(|token| (token, Kind::RefreshToken));
+    let access_token = match open_access_token(broker, connection) {
         // The refresh token is enough, and mostly all that is asked for.
         Err(_) if refresh_token.is_some() => None,
         opened => opened?.map(|token| (token, Kind::AccessToken)),
@@ -179,8 +175,8 @@ fn held(app: &App, connection: &Connection) -> Result<Vec<(Token, Kind)>, Error>
 
 /// Ends what one consent gave, unless that may end what is in use.
 async fn end_at_issuer(
+    broker: &Broker,
     app: &App,
-    third_party: &ThirdPartyApp,
     connection: &Connection,
     whose: &ExternalIdentity,
     tokens: &[(Token, Kind)],
@@ -188,35 +184,35 @@ async fn end_at_issuer(
     if tokens.is_empty() {
         return Ok(Ok(Told::Unsupported));
     }
-    let issuer = &third_party.issuer;
+    let issuer = &app.issuer;
     if issuer.profile.revocation_reach.may_end_others()
-        && shares_a_grant(app, &connection.account_id, &connection.app_id, whose).await?
+        && shares_a_grant(broker, &connection.account_id, &connection.app_id, whose).await?
     {
         // Another live connection shares what dies there: left to run out, for its sake.
         return Ok(Ok(Told::Withheld));
     }
-    if let Some(management) = management(app, third_party)
+    if let Some(management) = management(broker, app)
         && !whose.subject.is_empty()
     {
-        let (client_id, subject) = (&third_party.client_id, &whose.subject);
-        return Ok(grants::delete(&app.issuers, issuer, &management, client_id, subject).await);
+        let (client_id, subject) = (&app.client_id, &whose.subject);
+        return Ok(grants::delete(&broker.issuers, issuer, &management, client_id, subject).await);
     }
-    let client = crate::app::client(app, third_party)?;
-    Ok(issuer::revoke::revoke(&app.issuers, issuer, &client, tokens).await)
+    let client = crate::app::client(broker, app)?;
+    Ok(issuer::revoke::revoke(&broker.issuers, issuer, &client, tokens).await)
 }
 
 /// Whether the issuer of an app can be told, as far as that is known. Where nobody has looked, somebody looks now.
 #[must_use]
-pub fn can_be_told(app: &App, third_party: &ThirdPartyApp) -> CanBeTold {
-    if management(app, third_party).is_some() {
+pub fn can_be_told(broker: &Broker, app: &App) -> CanBeTold {
+    if management(broker, app).is_some() {
         return CanBeTold::Yes;
     }
-    let known = look_up::can_be_told(&app.issuers, &third_party.issuer);
+    let known = look_up::can_be_told(&broker.issuers, &app.issuer);
     if known == CanBeTold::NotKnown {
-        let (app, issuer) = (app.clone(), third_party.issuer.clone());
-        let tasks = app.tasks.clone();
+        let (broker, issuer) = (broker.clone(), app.issuer.clone());
+        let tasks = broker.tasks.clone();
         let looking = async move {
-            if let Err(fault) = look_up::revocation_endpoint(&app.issuers, &issuer).await {
+            if let Err(fault) = look_up::revocation_endpoint(&broker.issuers, &issuer).await {
                 tracing::warn!(issuer = issuer.key, %fault, "where it revokes could not be looked up");
             }
         };
@@ -225,29 +221,29 @@ pub fn can_be_told(app: &App, third_party: &ThirdPartyApp) -> CanBeTold {
     known
 }
 
-fn management(app: &App, third_party: &ThirdPartyApp) -> Option<Management> {
-    app.config.issuers.get(&third_party.issuer.key)?.management()
+fn management(broker: &Broker, app: &App) -> Option<Management> {
+    broker.config.issuers.get(&app.issuer.key)?.management()
 }
 
-async fn finish(app: &App, connection: &Connection, told: Told) -> Result<(), Error> {
-    let now = app.clock.now();
+async fn finish(broker: &Broker, connection: &Connection, told: Told) -> Result<(), Error> {
+    let now = broker.clock.now();
     let entry = Entry::of(connection, "attache");
-    connections::finish_revoke(app, connection, told, &entry, now).await?;
-    store::done(&app.db, &connection.id, now).await?;
-    app.db.truncate_log().await;
+    connections::finish_revoke(broker, connection, told, &entry, now).await?;
+    store::done(&broker.db, &connection.id, now).await?;
+    broker.db.truncate_log().await;
     Ok(())
 }
 
 /// `said` is after how many seconds the issuer wants to be asked again.
-async fn put_off(app: &App, id: &str, why: &str, said: i64) -> Result<(), Error> {
-    let now = app.clock.now();
-    let Some(task) = store::task(&app.db, id).await? else { return Ok(()) };
+async fn put_off(broker: &Broker, id: &str, why: &str, said: i64) -> Result<(), Error> {
+    let now = broker.clock.now();
+    let Some(task) = store::task(&broker.db, id).await? else { return Ok(()) };
     if task.created_at.plus(GIVEN_UP_AFTER) <= now {
-        let connection = connections::by_id(&app.db, id).await?.ok_or(Error::ConnectionNotFound)?;
-        return finish(app, &connection, Told::Unconfirmed).await;
+        let connection = connections::by_id(&broker.db, id).await?.ok_or(Error::ConnectionNotFound)?;
+        return finish(broker, &connection, Told::Unconfirmed).await;
     }
     let next_at = now.plus(pause(task.attempts, said));
-    Ok(store::failed(&app.db, id, why, next_at).await?)
+    Ok(store::failed(&broker.db, id, why, next_at).await?)
 }
 
 /// What many were told together they are not told together again.
@@ -258,15 +254,21 @@ fn pause(attempts: i64, said: i64) -> i64 {
 }
 
 async fn is_connecting_again(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
-    third_party: &ThirdPartyApp,
+    app: &App,
 ) -> Result<bool, sqlx::Error> {
-    if !third_party.issuer.profile.revocation_reach.may_end_others() {
+    if !app.issuer.profile.revocation_reach.may_end_others() {
         return Ok(false);
     }
-    start::store::is_connecting(&app.db, &connection.account_id, &connection.app_id, None, app.clock.now())
-        .await
+    start::store::is_connecting(
+        &broker.db,
+        &connection.account_id,
+        &connection.app_id,
+        None,
+        broker.clock.now(),
+    )
+    .await
 }
 
 /// Whether a live connection of an app would end with everything that this identity allowed it.
@@ -274,17 +276,17 @@ async fn is_connecting_again(
 /// # Errors
 /// When the database does not answer.
 pub async fn shares_a_grant(
-    app: &App,
+    broker: &Broker,
     account_id: &str,
     app_id: &str,
     identity: &ExternalIdentity,
 ) -> Result<bool, sqlx::Error> {
     let named = !identity.subject.is_empty();
-    if named && !connections::by_identity(&app.db, app_id, identity).await?.is_empty() {
+    if named && !connections::by_identity(&broker.db, app_id, identity).await?.is_empty() {
         return Ok(true);
     }
     // Where the issuer names nobody, or did not at the time, it may be anybody's of this person.
-    let own = store::live_subjects(&app.db, account_id, app_id).await?;
+    let own = store::live_subjects(&broker.db, account_id, app_id).await?;
     Ok(own.iter().any(|subject| !named || subject.is_empty()))
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::held::changed;
@@ -20,14 +20,14 @@ pub async fn due(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, s
     select.fetch_all(&db.pool).await?.iter().map(|row| row.try_get("id")).collect()
 }
 
-pub async fn end(app: &App, seen: &Connection, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn end(broker: &Broker, seen: &Connection, now: Timestamp) -> Result<(), sqlx::Error> {
     let update = "UPDATE connections SET status = 'needs_reconnect', cause = 'no_refresh_token', retry_at = NULL, \
             refresh_due_at = NULL, updated_at = $3 \
         WHERE id = $1 AND generation = $2 AND refresh_token IS NULL \
             AND (access_token IS NULL OR access_expires_at <= $4) \
             AND status NOT IN ('needs_reconnect', 'revoking', 'revoked')";
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &seen.id, None);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &seen.id, None);
     let done = sqlx::query(update)
         .bind(&seen.id)
         .bind(seen.generation)
@@ -40,6 +40,6 @@ pub async fn end(app: &App, seen: &Connection, now: Timestamp) -> Result<(), sql
     }
     let entry =
         Entry::of(seen, "attache").saying("There is no refresh token, and the access token has run out.");
-    ledger::append(&mut transaction, &app.ledger, Action::NeedsReconnect, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::NeedsReconnect, &entry, now).await?;
     transaction.commit().await
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Found, Seen};
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::connection::allow;
@@ -29,13 +29,13 @@ pub(super) enum By<'a> {
 
 /// None when the key is not a live one.
 pub(super) async fn look(
-    app: &App,
+    broker: &Broker,
     key: &TokenHash,
     by: By<'_>,
     target: Option<Target<'_>>,
     scopes: &Scopes,
 ) -> Result<Option<Seen>, sqlx::Error> {
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let (which, named) = match by {
         By::Id(id) => ("c.id = $2", id.unwrap_or_default()),
         By::AccessToken(hash) => (allow::STANDS_FOR, hash.as_str()),
@@ -78,7 +78,7 @@ pub(super) async fn look(
         .bind(url)
         .bind(scopes.to_string())
         .bind(now.plus(MARGIN).unix())
-        .fetch_all(&app.db.pool)
+        .fetch_all(&broker.db.pool)
         .await?;
     match rows.as_slice() {
         [] => Ok(None),

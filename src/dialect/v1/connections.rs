@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::{Refusal, caller};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::is_id;
 use crate::connection::read::{self, Filter, Place, Readable};
@@ -28,18 +28,18 @@ struct Asked {
 }
 
 pub async fn list(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let caller = caller(&app, &headers).await?;
+    let caller = caller(&broker, &headers).await?;
     let Asked { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
     // One more tells whether there are more.
-    let mut found = read::list(&app, &caller.id, &filter, after.as_ref(), limit + 1).await?;
+    let mut found = read::list(&broker, &caller.id, &filter, after.as_ref(), limit + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > shown;
     found.truncate(shown);
-    let items: Vec<Value> = found.iter().map(|readable| item(&app, readable)).collect();
+    let items: Vec<Value> = found.iter().map(|readable| item(&broker, readable)).collect();
     let mut body = json!({ "connections": items });
     if let Some(last) = found.last().filter(|_| more) {
         body["next_cursor"] = json!(cursor(&Place::of(last)));
@@ -48,18 +48,18 @@ pub async fn list(
 }
 
 pub async fn one(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let caller = caller(&app, &headers).await?;
+    let caller = caller(&broker, &headers).await?;
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(Error::InvalidRequest("A connection is asked for without parameters.".to_owned()).into());
     }
-    let readable = read::one(&app, &caller.id, &id).await?;
-    let mut item = item(&app, &readable);
-    if let Some(receipt) = read::receipt(&app, &readable).await? {
+    let readable = read::one(&broker, &caller.id, &id).await?;
+    let mut item = item(&broker, &readable);
+    if let Some(receipt) = read::receipt(&broker, &readable).await? {
         item["revocation"] = revocation(&receipt);
     }
     Ok(Json(item))
@@ -143,7 +143,7 @@ fn revocation(receipt: &Receipt) -> Value {
 }
 
 /// What is not known is not there.
-fn item(app: &App, readable: &Readable) -> Value {
+fn item(broker: &Broker, readable: &Readable) -> Value {
     let external = &readable.external;
     let mut identity = json!({ "issuer": external.issuer });
     if !external.subject.is_empty() {
@@ -161,7 +161,7 @@ fn item(app: &App, readable: &Readable) -> Value {
     }
     if readable.status == Status::NeedsReconnect {
         let path = format!("/connect/{}?connection={}", readable.app_key, readable.id);
-        put("connect_url", json!(app.url(&path)));
+        put("connect_url", json!(broker.url(&path)));
     }
     if readable.paused && readable.status.is_live() {
         put("paused", json!(true));
