@@ -6,11 +6,11 @@ use crate::account::Account;
 use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
-use crate::connection::freeze::Stopped;
 use crate::connection::held::{OfToken, USUAL};
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
+use crate::freeze::freezes::Stopped;
 
 #[derive(Debug)]
 pub struct Held {

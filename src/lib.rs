@@ -22,6 +22,7 @@
 //! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
 //! other's verbs, never each other's store. Verbs are plain functions over one [`Broker`] value.
 
+pub mod access;
 pub mod account;
 pub mod app;
 pub mod cache;
@@ -29,11 +30,13 @@ pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod consent;
 pub mod content;
 pub mod db;
 pub mod dialect;
 pub mod edge;
 pub mod error;
+pub mod freeze;
 pub mod held;
 pub mod issuer;
 pub mod ledger;
@@ -43,11 +46,14 @@ pub mod log;
 pub mod machine_room;
 pub mod metrics;
 pub mod operator;
+pub mod pages;
 pub mod pulse;
+pub mod refresh;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
 pub mod restore;
+pub mod revoke;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
@@ -75,7 +81,6 @@ use url::Url;
 
 use clock::Clock;
 use config::Config;
-use connection::flight::Flights;
 use content::signing_key::SigningKeys;
 use db::Db;
 use dialect::graphql::ManagementSchema;
@@ -88,6 +93,7 @@ use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
 use pulse::Pulse;
+use refresh::flight::Flights;
 use replicas::Replica;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
@@ -185,7 +191,8 @@ pub fn router(broker: Broker) -> Router {
     let pages = Router::new()
         .merge(account::pages::router())
         .merge(app::pages::router())
-        .merge(connection::pages::router())
+        .merge(consent::pages::router())
+        .merge(pages::router())
         .fallback(dialect::not_found)
         .method_not_allowed_fallback(dialect::method_not_allowed)
         .layer(middleware::from_fn_with_state(broker.clone(), web::failure::dress_for_the_signed_in))

@@ -4,8 +4,8 @@
 use crate::Broker;
 use crate::app::sync;
 use crate::config::Config;
-use crate::connection;
 use crate::error::Error;
+use crate::refresh::early;
 
 /// Takes the secrets and certificates of `fresh`, where the file has the same client as when this server began.
 ///
@@ -27,7 +27,7 @@ pub async fn renew(broker: &Broker, fresh: &Config) -> Result<(), Error> {
         }
     }
     sync::carry_over(broker, &config).await?;
-    connection::try_refused_clients_again(broker).await?;
+    early::try_refused_clients_again(broker).await?;
     if fresh.sign_in.client_id == broker.config.sign_in.client_id {
         broker.sign_in_secret.replace(fresh.sign_in.client_secret.clone());
     }

@@ -10,15 +10,12 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::complete::kept;
-use crate::connection::consent;
-use crate::connection::flight::Flights;
-use crate::connection::freeze;
-use crate::connection::refresh::rescue;
-use crate::connection::revoke::tell::tell_again;
+use crate::consent::complete::kept;
+use crate::consent::{self, choice};
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
+use crate::freeze::freezes;
 use crate::held::Held;
 use crate::issuer::Issuers;
 use crate::ledger::{Ledger, hand_out};
@@ -27,10 +24,14 @@ use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::pulse::Pulse;
+use crate::refresh::early;
+use crate::refresh::flight::Flights;
+use crate::refresh::rescue;
 use crate::replicas::{self, Replica};
+use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{Broker, Parts, account, connection, content, dialect, restore, session};
+use crate::{Broker, Parts, account, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +107,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         events,
     });
     crate::app::sync::sync(&broker, extent).await?;
-    freeze::give_pseudonyms(&broker).await?;
+    freezes::give_pseudonyms(&broker).await?;
     // Before anything is refreshed or stored: by the habits that the file gives the issuers.
     restore::judge(&broker).await?;
     if extent == Extent::Whole {
@@ -114,7 +115,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         // Before anybody asks: a grant that is in the journal is newer than its row.
         rescue::replay(&broker).await?;
         rescue::prepare(&broker).await?;
-        connection::try_refused_clients_again(&broker).await.map_err(Error::from)?;
+        early::try_refused_clients_again(&broker).await.map_err(Error::from)?;
         replicas::join(&broker).await?;
         tell_the_operator(&broker).await?;
     }
@@ -160,7 +161,7 @@ pub async fn carry_on(broker: Broker) {
         if let Err(error) = tell_again(&broker).await {
             tracing::error!(%error, "issuers could not be told of revokes; they will be");
         }
-        if let Err(error) = consent::end_due(&broker).await {
+        if let Err(error) = choice::end_due(&broker).await {
             tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
         }
         if let Err(error) = account::delete::go_on(&broker).await {
@@ -209,7 +210,8 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     let now = broker.clock.now();
     session::sweep(&broker.db, now).await?;
     account::sweep(broker).await?;
-    crate::connection::sweep(broker).await?;
+    consent::start::sweep(broker).await?;
+    freezes::sweep(broker).await?;
     signing_key::sweep(broker).await?;
     house::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)

@@ -3,10 +3,13 @@
 
 use super::store;
 use crate::Broker;
-use crate::connection::selection::{Scope, Selection, Why};
-use crate::connection::{self, freeze, revoke};
+use crate::connection;
+use crate::consent;
 use crate::error::Error;
+use crate::freeze::freezes;
+use crate::freeze::selection::{Scope, Selection, Why};
 use crate::ledger::{self, Action, Entry};
+use crate::revoke::begin;
 use crate::session;
 
 /// Seconds after which no request that began before the deletion is still running and could connect something.
@@ -25,9 +28,9 @@ pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
         return Err(Error::InvalidRequest(format!("There is no account `{id}`.")));
     }
     session::end_all_with(&mut transaction, id).await?;
-    connection::forget_attempts(&mut transaction, id).await?;
+    consent::start::forget(&mut transaction, id).await?;
     // Whatever a request that began before still connects is frozen too.
-    freeze::begin(broker, &mut transaction, &selection, why, Some(id)).await?;
+    freezes::begin(broker, &mut transaction, &selection, why, Some(id)).await?;
     let entry = selection.entry(why, id);
     ledger::append(&mut transaction, &broker.ledger, Action::AccountDeleted, &entry, now).await?;
     transaction.commit().await?;
@@ -70,7 +73,7 @@ pub async fn go_on(broker: &Broker) -> Result<(), Error> {
 
 async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
     for connection in connection::live_of_account(broker, id).await? {
-        match revoke::revoke(broker, &connection, id).await {
+        match begin::revoke(broker, &connection, id).await {
             // Somebody else was quicker.
             Ok(_) | Err(Error::ConnectionNotFound) => {}
             Err(error) => return Err(error),
@@ -82,7 +85,7 @@ async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
         return Ok(());
     }
     connection::forget_identities(&mut transaction, id).await?;
-    freeze::end(broker, &mut transaction, id).await?;
+    freezes::end(broker, &mut transaction, id).await?;
     let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
     ledger::append(&mut transaction, &broker.ledger, Action::AccountErased, &entry, now).await?;
     Ok(transaction.commit().await?)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use attache::app::sync::Extent;
 use attache::clock::Clock;
-use attache::connection::mass_revoke;
+use attache::freeze::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
 use attache::operator::{Answer, Command, run, socket};
 use attache::server::drain;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use attache::clock::Clock;
 use attache::config::Config;
-use attache::connection::{early, mass_revoke};
+use attache::freeze::mass_revoke;
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
+use attache::refresh::early;
 use attache::server::{Limits, descriptors, drain, serve};
 use attache::{Broker, db, machine_room, pulse, router, start};
 use tokio::net::TcpListener;

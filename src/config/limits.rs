@@ -82,7 +82,7 @@ impl LimitsConfig {
         within("subject_failures_per_minute", self.subject_failures_per_minute.into(), 0, 1_000_000);
         within("sign_ins_per_minute", self.sign_ins_per_minute.into(), 0, 1_000_000);
         within("connects_per_minute", self.connects_per_minute.into(), 0, 1_000_000);
-        let fastest = crate::connection::mass_revoke::FASTEST.into();
+        let fastest = crate::freeze::mass_revoke::FASTEST.into();
         within("mass_revoke_per_second", self.mass_revoke_per_second.into(), 1, fastest);
     }
 }

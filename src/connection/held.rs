@@ -4,8 +4,9 @@
 
 use std::sync::Arc;
 
-use super::{Connection, allow, store};
+use super::{Connection, store};
 use crate::Broker;
+use crate::access::allow;
 use crate::cache::Weigh;
 use crate::db::write::Transaction;
 use crate::secret::TokenHash;
@@ -42,12 +43,12 @@ impl Weigh for OfToken {
 /// What a connection's row usually weighs, in bytes.
 pub const USUAL: u64 = 4096;
 
-pub(super) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, sqlx::Error> {
+pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, sqlx::Error> {
     broker.held.connections.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
 }
 
 /// By what was known of the token; whether the connection still stands for it is to be judged.
-pub(super) async fn by_access_token(
+pub(crate) async fn by_access_token(
     broker: &Broker,
     hash: &TokenHash,
 ) -> Result<Option<Arc<Connection>>, sqlx::Error> {
@@ -62,7 +63,7 @@ pub(super) async fn by_access_token(
 }
 
 /// The row is changed in this transaction; with it goes what was known of the access token that it now has.
-pub(super) fn changed(
+pub(crate) fn changed(
     broker: &Broker,
     transaction: &mut Transaction,
     id: &str,
@@ -78,7 +79,7 @@ pub(super) fn changed(
 }
 
 /// Rows are changed in this transaction, and nobody says which.
-pub(super) fn all_changed(broker: &Broker, transaction: &mut Transaction) {
+pub(crate) fn all_changed(broker: &Broker, transaction: &mut Transaction) {
     let broker = broker.clone();
     transaction.after_commit(move || broker.held.connections.forget_all());
 }

@@ -1,7 +1,7 @@
 //! Whose a connection is, in a form that outlives the names: what a freeze knows it by, and up to when another one of the
-//! same person and app was stopped. Judges neither; consents are [`super::complete`]'s.
+//! same person and app was stopped. Judges neither; consents are [`crate::consent::complete`]'s.
 
-pub(super) mod store;
+pub(crate) mod store;
 
 use super::ExternalIdentity;
 use crate::Broker;
@@ -29,7 +29,7 @@ impl Pseudonyms {
 
 /// Writes down whose the connection is that was stored in this transaction. `since` is from when on it is of this
 /// identity, where that is now.
-pub(super) async fn settle(
+pub(crate) async fn settle(
     broker: &Broker,
     transaction: &mut Transaction,
     id: &str,

@@ -1,29 +1,11 @@
 //! Connections, the product: connect, hand out, refresh, revoke. A connection is account x app x external
 //! identity; its row holds the sealed tokens, the lease with its fence, and the open intent.
 
-pub mod access;
-pub mod allow;
-pub mod complete;
-pub mod consent;
-pub mod early;
-pub mod flight;
-pub mod freeze;
-mod give_up;
 pub mod held;
-pub mod held_back;
 pub mod identity;
-pub mod mass_revoke;
-pub mod pages;
-pub mod read;
-pub mod refresh;
-pub mod revoke;
-pub mod run_out;
 pub mod seal;
-pub mod selection;
-pub mod start;
 pub mod state;
-mod store;
-pub mod survey;
+pub(crate) mod store;
 pub mod verify;
 
 use std::sync::Arc;
@@ -32,12 +14,12 @@ use crate::Broker;
 use crate::account::Account;
 use crate::app::App;
 use crate::clock::Timestamp;
+use crate::consent::choice::Allowed;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
-use consent::Allowed;
 use state::{Cause, Flaw, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
@@ -118,17 +100,6 @@ pub struct SealedTokens {
     pub granted_scopes: Scopes,
     /// What is wrong with the answer, if anything is.
     pub flaw: Option<Flaw>,
-}
-
-/// Has connections whose client was refused tried again now: the operator may have corrected the secret.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn try_refused_clients_again(broker: &Broker) -> Result<(), sqlx::Error> {
-    let mut transaction = broker.db.begin().await?;
-    held::all_changed(broker, &mut transaction);
-    early::store::try_refused_clients_again(&mut transaction).await?;
-    transaction.commit().await
 }
 
 impl ExternalIdentity {
@@ -279,27 +250,10 @@ pub async fn live_of_account(broker: &Broker, account_id: &str) -> Result<Vec<Co
     Ok(store::live_of_account(&broker.db, account_id).await?)
 }
 
-/// Ends the consents of an account that are under way, with whatever else ends in this transaction.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn forget_attempts(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    start::store::forget(transaction, account_id).await
-}
-
 /// Removes whom the revoked connections of an account were at their issuers.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
     identity::store::forget(transaction, account_id).await
-}
-
-/// Deletes consents that were never finished and pauses of what has ended, and drops what nobody decided about.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), Error> {
-    start::store::sweep(&broker.db, broker.clock.now()).await?;
-    Ok(freeze::sweep(broker).await?)
 }

@@ -29,7 +29,7 @@ impl Binding<'_> {
 }
 
 /// Where a token of a connection lives, or lived in another generation.
-pub(super) fn place_of(connection: &Connection, field: &'static str, generation: i64) -> Place {
+pub(crate) fn place_of(connection: &Connection, field: &'static str, generation: i64) -> Place {
     Binding { generation, ..connection.binding() }.place(field)
 }
 

@@ -5,30 +5,32 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
-use super::consent::Allowed;
 use super::held::changed;
-use super::revoke::Which;
 use super::state::{Cause, Status};
-use super::{Connection, ExternalIdentity, SealedTokens, early, give_up};
+use super::{Connection, ExternalIdentity, SealedTokens};
 use crate::Broker;
 use crate::clock::Timestamp;
+use crate::consent::choice::Allowed;
 use crate::db::write::Transaction;
 use crate::db::{Db, moment, named};
 use crate::issuer::revoke::Told;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, Action, Entry};
+use crate::refresh::early;
+use crate::revoke::begin::Which;
+use crate::revoke::give_up;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
-pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
+pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.access_generation, c.previous_access_token_hash, \
     c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
     c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, \
     c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
     c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
-pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
-pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
+pub(crate) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
+pub(crate) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
 
 // Only constants of this file are joined into these texts.
 fn select(condition: &str) -> AssertSqlSafe<String> {
@@ -112,7 +114,7 @@ pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection
 }
 
 /// Counted no further than this.
-pub(super) const COUNTED: i64 = 1_000;
+pub(crate) const COUNTED: i64 = 1_000;
 
 /// The connections of an app in these states, up to [`COUNTED`].
 pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, sqlx::Error> {
@@ -133,7 +135,7 @@ const MERGED: usize = 100;
 /// The first `limit` rows of several ranges in the order `across` them. Each range is a SELECT that one index answers
 /// in the order `within` it, and is read no further than the limit: the cost follows the page, and not the rows before
 /// or behind it.
-pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) -> String {
+pub(crate) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) -> String {
     let parts: Vec<String> = if ranges.len() > MERGED {
         ranges.chunks(MERGED).map(|some| merged(some, within, across, limit)).collect()
     } else {
@@ -322,7 +324,7 @@ const fn ended_here_only(told: Told) -> Option<Cause> {
     }
 }
 
-pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
+pub(crate) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
     let scopes: String = row.try_get("granted_scopes")?;
     let kid: Option<String> = row.try_get("kid")?;
     let data_key = match kid {
@@ -378,11 +380,11 @@ fn hash(row: &AnyRow, column: &str) -> Result<Option<TokenHash>, sqlx::Error> {
     Ok(row.try_get::<Option<String>, _>(column)?.map(TokenHash::stored))
 }
 
-pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+pub(crate) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// The six columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
 /// granted scopes, type.
-pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
+pub(crate) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
     let hash = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     query
         .bind(text(tokens.access_token.as_ref()))
@@ -393,6 +395,6 @@ pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<
         .bind(tokens.token_type.clone())
 }
 
-pub(super) fn text(sealed: Option<&Sealed>) -> Option<String> {
+pub(crate) fn text(sealed: Option<&Sealed>) -> Option<String> {
     sealed.map(|sealed| sealed.0.clone())
 }

@@ -2,10 +2,10 @@
 
 mod store;
 
-use super::give_up;
 use super::seal::place_of;
 use crate::Broker;
 use crate::error::Error;
+use crate::revoke::give_up;
 use crate::vault::{DataKey, Sealed, VaultError, Verified};
 
 /// The tokens of `limit` connections behind `after`.
@@ -67,14 +67,14 @@ pub async fn verify_superseded(broker: &Broker, after: &str, limit: i64) -> Resu
 /// # Errors
 /// When the database does not answer.
 pub async fn verify_attempts(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = super::start::store::verifiers(&broker.db, after, limit).await?;
+    let rows = crate::consent::start::store::verifiers(&broker.db, after, limit).await?;
     let last = rows.last().map(|(hash, ..)| hash.as_str().to_owned());
     let mut verified = Verified::of_page(rows.len(), limit, last);
     for (hash, sealed, kept) in &rows {
-        let opened = broker.house_key.open(&super::start::verifier_place(hash), sealed).map(drop);
+        let opened = broker.house_key.open(&crate::consent::start::verifier_place(hash), sealed).map(drop);
         verified.value(("connect_attempts", "verifier", hash.as_str()), opened);
         if let Some(kept) = kept {
-            let opened = broker.house_key.open(&super::complete::kept::place(hash), kept).map(drop);
+            let opened = broker.house_key.open(&crate::consent::complete::kept::place(hash), kept).map(drop);
             verified.value(("connect_attempts", "kept_tokens", hash.as_str()), opened);
         }
     }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::environment::Environment;
 use super::subject::Subject;
 use crate::Broker;
+use crate::access::hand_out;
 use crate::clock::Timestamp;
-use crate::connection::access;
 use crate::error::Error;
 use crate::issuer::IssuerFault;
 use crate::issuer::jwt::claimed_expiry;
@@ -31,7 +31,7 @@ pub async fn ask(
     subject: &Subject,
     environment: &Environment,
 ) -> Result<(Token, Timestamp, i64), Error> {
-    let (access_token, generation) = access::fresh_token(broker, &subject.connection).await?;
+    let (access_token, generation) = hand_out::fresh_token(broker, &subject.connection).await?;
     let url = environment.management_api_url.as_ref();
     let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;
     let variables = json!({ "project": environment.project, "environment": environment.environment });

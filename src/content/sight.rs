@@ -11,9 +11,10 @@ use super::subject::{self, Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken};
 use crate::Broker;
 use crate::caller::{Caller, api_key, authenticate};
+use crate::connection::is_id;
 use crate::connection::state::Status;
-use crate::connection::{freeze, is_id};
 use crate::error::Error;
+use crate::freeze::freezes;
 use crate::issuer::scope::Scopes;
 use crate::secret::{Token, same};
 
@@ -103,7 +104,7 @@ async fn look(
     authenticate::admit(broker, client_secret, &seen.caller)?;
     let found = seen.found.ok_or_else(|| Error::subject_token_refused(subject::NOT_ITS_OWN))?;
     if found.frozen {
-        return Err(freeze::refusal(broker, &found.subject.connection).await);
+        return Err(freezes::refusal(broker, &found.subject.connection).await);
     }
     if found.subject.connection.status == Status::NeedsReconnect {
         return Err(Error::subject_token_refused(subject::NEEDS_RECONNECT));

@@ -8,12 +8,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::Broker;
+use crate::access::allow;
 use crate::account::Account;
 use crate::app::AppStatus;
 use crate::caller::Caller;
 use crate::clock::Timestamp;
+use crate::connection;
 use crate::connection::state::Status;
-use crate::connection::{self, Connection, ExternalIdentity, allow};
+use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
 use crate::issuer::{access_token, jwt};
 use crate::secret::Token;

@@ -13,12 +13,15 @@ use serde_json::{Value, json};
 
 use self::arguments::Arguments;
 use crate::Broker;
+use crate::access::allow;
+use crate::access::hand_out;
+use crate::access::hand_out::DEFAULT_MIN_TTL;
 use crate::caller::{Caller, authenticate};
-use crate::connection::access::{self, DEFAULT_MIN_TTL};
+use crate::connection;
 use crate::connection::state::{Cause, Demand};
-use crate::connection::{self, allow, revoke};
 use crate::edge::mark::Mark;
 use crate::error::Error;
+use crate::revoke::begin;
 use crate::secret::Token;
 
 pub fn router() -> Router<Broker> {
@@ -141,7 +144,7 @@ async fn get(State(broker): State<Broker>, request: Request) -> Result<Json<Valu
         }
     };
     let (id, demand) = asked;
-    let handed = access::access_token(&broker, &key, &id, demand).await?;
+    let handed = hand_out::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(json!({ "ok": true, "external_token": handed.token.expose() })))
 }
 
@@ -159,7 +162,7 @@ async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<V
     let caller = authenticate::by_key(&broker, &key).await?;
     if let Some(id) = arguments.text("external_token_id") {
         let connection = allow::for_caller(&broker, &caller.id, &id).await?;
-        revoke::revoke(&broker, &connection, &caller.id).await?;
+        begin::revoke(&broker, &connection, &caller.id).await?;
         return Ok(Json(json!({ "ok": true })));
     }
     let slack_app_id = arguments.text("app_id").ok_or_else(|| missing("external_token_id"))?;
@@ -169,7 +172,7 @@ async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<V
     {
         for id in connection::live_ids(&broker, &app_id).await? {
             let Ok(connection) = allow::for_caller(&broker, &caller.id, &id).await else { continue };
-            match revoke::revoke(&broker, &connection, &caller.id).await {
+            match begin::revoke(&broker, &connection, &caller.id).await {
                 Ok(_) => deleted += 1,
                 // Somebody else was quicker.
                 Err(Error::ConnectionNotFound) => {}

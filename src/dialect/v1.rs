@@ -15,9 +15,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Broker;
+use crate::access::hand_out;
+use crate::access::hand_out::{AccessToken, DEFAULT_MIN_TTL};
+use crate::access::read;
 use crate::caller::{Caller, authenticate};
-use crate::connection::access::{self, AccessToken, DEFAULT_MIN_TTL};
-use crate::connection::read;
 use crate::connection::state::Demand;
 use crate::edge::mark::Mark;
 use crate::error::Error;
@@ -101,7 +102,7 @@ async fn token(
             return Err(error.into());
         }
     };
-    let handed = access::access_token(&broker, &key, &id, demand).await?;
+    let handed = hand_out::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(answer(&handed)))
 }
 

@@ -4,18 +4,20 @@ use super::Answer;
 use super::select::{Asked, in_words, select};
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::freeze::{self, Freeze};
-use crate::connection::selection::{OPERATOR, Scope, Selection, Why};
-use crate::connection::survey::{self, Survey};
 use crate::error::Error;
+use crate::freeze::freezes;
+use crate::freeze::freezes::Freeze;
+use crate::freeze::reach;
+use crate::freeze::reach::Survey;
+use crate::freeze::selection::{OPERATOR, Scope, Selection, Why};
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
 pub async fn freeze(broker: &Broker, asked: &Asked, reason: &str) -> Result<Answer, Error> {
     let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
-    let frozen = freeze::freeze(broker, &selection, &why).await?;
+    let frozen = freezes::freeze(broker, &selection, &why).await?;
     let words = in_words(broker, &selection).await?;
-    let reached = survey::count(broker, &selection).await?;
+    let reached = reach::count(broker, &selection).await?;
     Ok(Answer::of(vec![
         format!("{} is frozen: {words}.", frozen.id),
         format!("From now on nothing is handed out of it ({reached} live connections). No grant is lost."),
@@ -35,9 +37,9 @@ pub fn given(reason: &str) -> Result<&str, Error> {
 }
 
 /// # Errors
-/// As [`freeze::unfreeze`].
+/// As [`freezes::unfreeze`].
 pub async fn unfreeze(broker: &Broker, id: &str) -> Result<Answer, Error> {
-    let lifted = freeze::unfreeze(broker, id, OPERATOR).await?;
+    let lifted = freezes::unfreeze(broker, id, OPERATOR).await?;
     let words = in_words(broker, &lifted.selection).await?;
     Ok(Answer::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
 }
@@ -45,7 +47,7 @@ pub async fn unfreeze(broker: &Broker, id: &str) -> Result<Answer, Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn list(broker: &Broker) -> Result<Answer, Error> {
-    let (freezes, pauses) = freeze::all(broker).await?;
+    let (freezes, pauses) = freezes::all(broker).await?;
     let mut lines = Vec::new();
     for Freeze { id, selection, why, part_of, since, .. } in &freezes {
         let part = part_of.as_ref().map(|whole| format!("\tpart of {whole}")).unwrap_or_default();
@@ -67,7 +69,7 @@ pub async fn list(broker: &Broker) -> Result<Answer, Error> {
 /// [`Error::InvalidRequest`] for what is not there.
 pub async fn dry_run(broker: &Broker, asked: &Asked, limit: u32) -> Result<Answer, Error> {
     let selection = select(broker, asked).await?;
-    let found = survey::survey(broker, &selection, limit.clamp(1, 10_000)).await?;
+    let found = reach::survey(broker, &selection, limit.clamp(1, 10_000)).await?;
     Ok(Answer::of(told(&in_words(broker, &selection).await?, &selection, &found)))
 }
 

@@ -4,9 +4,10 @@ use super::Answer;
 use super::freeze::given;
 use super::select::{Asked, in_words, select};
 use crate::Broker;
-use crate::connection::mass_revoke::{self, MassRevoke, Progress, Status};
-use crate::connection::selection::Why;
 use crate::error::Error;
+use crate::freeze::mass_revoke;
+use crate::freeze::mass_revoke::{MassRevoke, Progress, Status};
+use crate::freeze::selection::Why;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::Broker;
 use crate::account::{self, Account, KnownAs};
 use crate::clock::Timestamp;
-use crate::connection::selection::{Scope, Selection};
 use crate::connection::{self, is_id};
 use crate::error::Error;
+use crate::freeze::selection::{Scope, Selection};
 
 /// As it was typed.
 #[derive(Clone, Debug, Serialize, Deserialize)]

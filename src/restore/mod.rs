@@ -12,13 +12,14 @@ mod store;
 use std::io;
 
 use crate::Broker;
-use crate::connection::refresh::rescue;
-use crate::connection::{self, held_back};
+use crate::connection;
 use crate::db::cluster::cluster;
 use crate::db::sidecar::Sidecar;
 use crate::error::Error;
+use crate::freeze::restored_copy;
 use crate::issuer::profile::Rotation;
 use crate::ledger;
+use crate::refresh::rescue;
 use crate::secret::random_id;
 use crate::vault::house;
 pub use store::Restore;
@@ -149,10 +150,10 @@ pub async fn done(broker: &Broker) -> Result<Option<i64>, Error> {
     if !store::close(&mut transaction, now).await? {
         return Ok(None);
     }
-    held_back::end(broker, &mut transaction).await?;
+    restored_copy::end(broker, &mut transaction).await?;
     let mut freed = 0;
     for app in &apps {
-        freed += held_back::let_go(broker, &mut transaction, &app.id, now).await?;
+        freed += restored_copy::let_go(broker, &mut transaction, &app.id, now).await?;
     }
     transaction.commit().await?;
     tracing::warn!(connections = freed, "the restored copy is in use by the operator's word");
@@ -195,10 +196,10 @@ async fn hold(broker: &Broker, why: &str, cluster: Option<&str>) -> Result<(), E
         // Another server was quicker.
         return Ok(());
     }
-    held_back::begin(broker, &mut transaction, newest_at).await?;
+    restored_copy::begin(broker, &mut transaction, newest_at).await?;
     let mut connections = 0;
     for app in rotating {
-        connections += held_back::hold(broker, &mut transaction, &app.id, now).await?;
+        connections += restored_copy::hold(broker, &mut transaction, &app.id, now).await?;
     }
     let restore = Restore { found_at: now, why: why.to_owned(), newest_at, connections };
     store::record(&mut transaction, &restore).await?;

@@ -2,10 +2,10 @@
 //! left; whoever signs in again begins anew.
 
 use attache::account::delete;
-use attache::connection::complete::kept::drop_forgotten;
-use attache::connection::revoke::tell::tell_again;
+use attache::consent::complete::kept::drop_forgotten;
 use attache::operator::select::Person;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 

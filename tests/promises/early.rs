@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use attache::connection::early::Line;
 use attache::ledger::hand_out;
+use attache::refresh::early::Line;
 use attache::sandbox::fault::Fault;
 use futures_util::FutureExt;
 use rstest::rstest;

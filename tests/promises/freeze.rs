@@ -1,11 +1,11 @@
 //! Freezes: the operator stops by app, person, issuer, caller, connection or age, at once and everywhere; nothing else is
 //! stopped, no grant is spent, and what is lifted goes on as if nothing had been.
 
-use attache::connection::early::Line;
 use attache::error::Error;
 use attache::ledger::hand_out;
 use attache::operator::select::{Asked, Named, Person};
 use attache::operator::{Answer, Command, run};
+use attache::refresh::early::Line;
 use rstest::rstest;
 use serde_json::{Value, json};
 

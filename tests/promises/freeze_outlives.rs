@@ -2,10 +2,10 @@
 //! account and signing in anew, not with a token that is still held.
 
 use attache::account::delete;
-use attache::connection::early::Line;
 use attache::ledger::hand_out;
 use attache::operator::select::Named;
 use attache::operator::{Command, run};
+use attache::refresh::early::Line;
 use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! An answer that was lost is asked for while an overlap heals it, whatever else its issuer is going through.
 
 use attache::app;
-use attache::connection::early::{Line, doubts};
 use attache::issuer::IssuerFault;
 use attache::issuer::calls::Urgency;
 use attache::ledger::hand_out;
+use attache::refresh::early::{Line, doubts};
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 

@@ -1,7 +1,7 @@
 //! Statements that change several rows lock them in one order, so that two of them never wait for each other.
 
-use attache::connection::early::Line;
 use attache::ledger::hand_out::flush;
+use attache::refresh::early::Line;
 use serde_json::json;
 use sqlx::Row;
 

@@ -1,10 +1,10 @@
 //! Mass revokes: nothing of the selection is handed out from the answer on, and every grant of it ends, at the pace that
 //! was asked for, whatever is killed meanwhile; none is missed, and what is connected afterwards is not touched.
 
-use attache::connection::mass_revoke;
-use attache::connection::revoke::tell::tell_again;
+use attache::freeze::mass_revoke;
 use attache::operator::select::{Asked, Named};
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use rstest::rstest;
 
 use crate::freeze::{account, asked, unfreeze};

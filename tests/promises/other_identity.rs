@@ -1,7 +1,7 @@
 //! A renewal by another identity than the connection's own: nothing is swapped silently, nothing is lost, and the person
 //! says what it was for.
 
-use attache::connection::complete::kept::drop_forgotten;
+use attache::consent::complete::kept::drop_forgotten;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use url::Url;
@@ -129,7 +129,7 @@ async fn what_nobody_decides_about_is_given_back_after_ten_minutes(
     world.settle().await;
     assert_eq!(world.issuer.live_refresh_tokens(), 1);
     world.clock.advance(601);
-    attache::connection::sweep(&world.broker).await.expect("a sweep");
+    attache::consent::start::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(world.rows("connect_attempts").await, 0);
 }
 

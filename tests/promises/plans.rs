@@ -1,7 +1,7 @@
 //! What a page costs does not grow with the pages before it, nor a start with the connections there are. Asked of the
 //! database itself: how it would answer the very statements that were sent to it.
 
-use attache::connection::early::Line;
+use attache::refresh::early::Line;
 use attache::start;
 use rstest::rstest;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{self, RevocationReach};
 use rstest::rstest;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use attache::connection::access::access_token;
+use attache::access::hand_out::access_token;
 use attache::connection::state::Demand;
 use attache::sandbox::fault::Fault;
 use attache::secret::Token;
@@ -127,7 +127,7 @@ async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(
     world.restart(&world.config).await;
     assert!(!rescued(&world, &connection));
     world.clock.advance(LIFETIME);
-    attache::connection::revoke::tell::tell_again(&world.broker).await.expect("an outbox");
+    attache::revoke::tell::tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
     assert_eq!(world.status(&connection).await, "revoked");
     assert_eq!(world.issuer.live_refresh_tokens(), 0);

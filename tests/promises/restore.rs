@@ -1,7 +1,7 @@
 //! An old copy of the database is recognised, and burns no grant: its connections wait for the operator's word.
 
-use attache::connection::early::Line;
 use attache::operator::{Answer, Command, run};
+use attache::refresh::early::Line;
 use attache::{Broker, replicas};
 use rstest::rstest;
 use serde_json::Value;

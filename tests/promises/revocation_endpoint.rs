@@ -2,9 +2,9 @@
 //! the page promises no more than that.
 
 use attache::app::revocation::Revocation;
-use attache::connection::revoke::tell::tell_again;
 use attache::issuer::profile::Reach;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{ClientAuth, DiscoveryShape};
 use rstest::rstest;

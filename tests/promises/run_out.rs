@@ -1,6 +1,6 @@
 //! What ends without an answer's word: access tokens that nothing can renew, and grants that are refused again and again.
 
-use attache::connection::early::Line;
+use attache::refresh::early::Line;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;

@@ -2,7 +2,7 @@
 //! so, and asked anew the next time.
 
 use attache::account::delete;
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::DiscoveryShape;
 use rstest::rstest;

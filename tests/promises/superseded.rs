@@ -2,10 +2,10 @@
 //! kept, sealed, and the issuer is told of it with the rest when the person stops.
 
 use attache::app::sync::{Extent, sync};
-use attache::connection::revoke::tell::tell_again;
 use attache::issuer::profile::Reach;
 use attache::operator::vault::Looked;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::RevocationReach;
 use rstest::rstest;

@@ -9,7 +9,7 @@ use crate::Broker;
 use crate::account;
 use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
-use crate::connection::selection::Why;
+use crate::freeze::selection::Why;
 use crate::secret::Token;
 use crate::web::cookies::{Cookies, Kept};
 use crate::web::failure::PageFailure;

@@ -8,9 +8,9 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::{Found, Seen};
 use crate::Broker;
+use crate::access::allow;
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::connection::allow;
 use crate::content::exchange::{MARGIN, Target};
 use crate::content::subject::Subject;
 use crate::content::{KeptToken, store};

@@ -9,12 +9,13 @@ use serde_json::{Map, Value, json};
 
 use super::{Refusal, caller};
 use crate::Broker;
+use crate::access::read;
+use crate::access::read::{Filter, Place, Readable};
 use crate::clock::Timestamp;
 use crate::connection::is_id;
-use crate::connection::read::{self, Filter, Place, Readable};
-use crate::connection::revoke::receipt::{AtIssuer, Receipt};
 use crate::connection::state::Status;
 use crate::error::Error;
+use crate::revoke::receipt::{AtIssuer, Receipt};
 
 /// Connections on a page, where the caller says nothing, and at most.
 const DEFAULT_LIMIT: i64 = 50;

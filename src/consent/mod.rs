@@ -1,0 +1,15 @@
+//! Consents: from the page that asks a person to the connection that is stored.
+//!
+//! | who comes in | which file decides | where it ends |
+//! | --- | --- | --- |
+//! | a person opens the consent page | [`pages`], [`start`] | the issuer's authorization page |
+//! | the issuer sends the browser back | [`complete`] | a connection, or a reason in words |
+//! | another identity came back | [`complete::kept`] | the person's choice, or nothing after ten minutes |
+//! | a person chooses how long and where | [`choice`] | columns of the connection |
+//!
+//! Refreshes nothing and hands nothing out.
+
+pub mod choice;
+pub mod complete;
+pub mod pages;
+pub mod start;

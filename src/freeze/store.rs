@@ -1,0 +1,134 @@
+//! The SQL of `freezes`. Which freeze covers a hand-out is joined there; see [`crate::access::allow`].
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::freezes::{Freeze, Stopped};
+use super::selection::{OPERATOR, Scope, Selection, Why};
+use crate::clock::Timestamp;
+use crate::db::{Db, DbConnection, moment, named};
+
+const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.reason, f.actor, f.part_of, \
+    f.created_at";
+/// Rows that a list shows.
+const LISTED: i64 = 500;
+
+/// False when there is one of that id.
+pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<bool, sqlx::Error> {
+    let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at, pseudonym) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    let done = sqlx::query(insert)
+        .bind(&freeze.id)
+        .bind(<&str>::from(freeze.selection.scope))
+        .bind(&freeze.selection.target)
+        .bind(freeze.selection.issued_before.map(Timestamp::unix))
+        .bind(&freeze.why.reason)
+        .bind(&freeze.why.actor)
+        .bind(freeze.part_of.clone())
+        .bind(freeze.since.unix())
+        .bind(freeze.pseudonym.clone())
+        .execute(transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub async fn delete(transaction: &mut DbConnection, id: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("DELETE FROM freezes WHERE id = $1").bind(id).execute(transaction).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub async fn delete_part(transaction: &mut DbConnection, part_of: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM freezes WHERE part_of = $1").bind(part_of).execute(transaction).await.map(drop)
+}
+
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Freeze>, sqlx::Error> {
+    let select = AssertSqlSafe(format!("SELECT {COLUMNS} FROM freezes f WHERE f.id = $1"));
+    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All but people's pauses, newest first.
+pub async fn all(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 OR f.part_of IS NOT NULL \
+         ORDER BY f.created_at DESC, f.id LIMIT {LISTED}"
+    ));
+    sqlx::query(select).bind(OPERATOR).fetch_all(&db.pool).await?.iter().map(read).collect()
+}
+
+pub async fn pauses(db: &Db) -> Result<i64, sqlx::Error> {
+    let select = "SELECT COUNT(*) AS counted FROM freezes WHERE actor <> $1 AND part_of IS NULL";
+    sqlx::query(select).bind(OPERATOR).fetch_one(&db.pool).await?.try_get("counted")
+}
+
+/// Those that may cover connections of an account.
+pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
+            OR (f.scope = 'account' AND f.target = $1) \
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
+            WHERE c.account_id = $2 AND c.consented_at >= 0 \
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+            WHERE c.account_id = $3 AND c.consented_at >= 0"
+    ));
+    let select = sqlx::query(select).bind(account_id).bind(account_id).bind(account_id);
+    let rows = select.fetch_all(&db.pool).await?;
+    rows.iter().map(read).collect()
+}
+
+/// Everything that is stopped.
+pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
+    let rows = sqlx::query("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f")
+        .fetch_all(&db.pool)
+        .await?;
+    let mut stopped = Stopped::default();
+    for row in &rows {
+        stopped.add(selection(row)?, row.try_get("pseudonym")?);
+    }
+    Ok(stopped)
+}
+
+/// Operators' freezes of somebody that know them by an id alone.
+pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
+    let select = AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 AND f.part_of IS NULL AND f.pseudonym IS NULL \
+         AND f.scope IN ('account', 'connection')"
+    ));
+    sqlx::query(select).bind(OPERATOR).fetch_all(&db.pool).await?.iter().map(read).collect()
+}
+
+pub async fn give_pseudonym(
+    transaction: &mut DbConnection,
+    id: &str,
+    pseudonym: &str,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE freezes SET pseudonym = $2 WHERE id = $1 AND pseudonym IS NULL";
+    sqlx::query(update).bind(id).bind(pseudonym).execute(transaction).await.map(drop)
+}
+
+/// Pauses of connections that are over.
+pub async fn sweep(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
+    let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND EXISTS \
+        (SELECT 1 FROM connections c WHERE c.id = freezes.target AND c.status IN ('revoking', 'revoked'))";
+    sqlx::query(delete).bind(OPERATOR).execute(transaction).await.map(drop)
+}
+
+fn selection(row: &AnyRow) -> Result<Selection, sqlx::Error> {
+    let scope = named(row, "scope")?;
+    Ok(Selection {
+        target: if scope == Scope::All { String::new() } else { row.try_get("target")? },
+        issued_before: moment(row, "issued_before")?,
+        scope,
+    })
+}
+
+fn read(row: &AnyRow) -> Result<Freeze, sqlx::Error> {
+    Ok(Freeze {
+        id: row.try_get("id")?,
+        selection: selection(row)?,
+        pseudonym: row.try_get("pseudonym")?,
+        why: Why { actor: row.try_get("actor")?, reason: row.try_get("reason")? },
+        part_of: row.try_get("part_of")?,
+        since: Timestamp::from_unix(row.try_get("created_at")?),
+    })
+}
