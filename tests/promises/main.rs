@@ -44,6 +44,7 @@ mod limits;
 mod limits_closed;
 mod locks;
 mod logged;
+mod loops;
 mod machine_room;
 mod manifest_grants;
 mod many;
