@@ -4,6 +4,7 @@
 use axum::http::StatusCode;
 
 use crate::connection::state::Cause;
+use crate::db;
 use crate::issuer::callback::AuthorizationError;
 use crate::limits::Limited;
 use crate::load::Crowded;
@@ -78,7 +79,7 @@ pub enum Error {
     #[error("{0}")]
     Conflict(String),
     #[error("The database did not answer as it should.")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] db::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
     #[error(

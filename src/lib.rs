@@ -9,7 +9,7 @@
 //! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
 //! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
 //! * [`shown`] is how a text of anybody's stands on a page or in a terminal.
-//! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
+//! * [`db`] opens either database and is the only way to speak to one; [`held`] is what memory holds of it, and
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
 //! * [`restore`] recognises an old copy of the database; [`replicas`] are the servers that run on one.

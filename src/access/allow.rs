@@ -11,6 +11,7 @@ use crate::Broker;
 use crate::app::{App, AppStatus};
 use crate::caller::{self, Caller, api_key, authenticate};
 use crate::connection::{Connection, held, is_id};
+use crate::db;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::selection::Use;
@@ -126,7 +127,7 @@ fn is_usable(broker: &Broker, connection: &Connection) -> bool {
     connection.is_live() && consented
 }
 
-async fn approved(broker: &Broker, connection: &Connection) -> Result<Option<Arc<App>>, sqlx::Error> {
+async fn approved(broker: &Broker, connection: &Connection) -> Result<Option<Arc<App>>, db::Error> {
     let app = crate::app::by_id(broker, &connection.app_id).await?;
     Ok(app.filter(|app| app.status == AppStatus::Approved))
 }

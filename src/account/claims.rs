@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{Account, store};
 use crate::Broker;
 use crate::clock::Timestamp;
+use crate::db;
 
 /// Those that tell of the token and not of the person. RFC 7519 section 4.1, OpenID Connect Core 1.0 section 2.
 const OF_THE_TOKEN: [&str; 14] = [
@@ -27,7 +28,7 @@ pub async fn follow(broker: &Broker, account_id: &str, issuer: &str, claims: &Ma
             }
             match account.saying(claims, broker.clock.now()) {
                 Some(next) => store::follow(broker, &account, &next).await,
-                None => Ok::<_, sqlx::Error>(true),
+                None => Ok::<_, db::Error>(true),
             }
         };
         match followed.await {

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::Broker;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
+use crate::db;
 use crate::error::Error;
 
 /// A person who signed in here.
@@ -76,7 +77,7 @@ impl std::fmt::Display for KnownAs {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Account>>, sqlx::Error> {
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Account>>, db::Error> {
     broker.held.accounts.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
 }
 
@@ -84,7 +85,7 @@ pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Account>>, sq
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id_even_deleted(broker: &Broker, id: &str) -> Result<Option<Account>, sqlx::Error> {
+pub async fn by_id_even_deleted(broker: &Broker, id: &str) -> Result<Option<Account>, db::Error> {
     store::by_id_even_deleted(&broker.db, id).await
 }
 
@@ -153,6 +154,6 @@ pub fn is_id(text: &str) -> bool {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), sqlx::Error> {
+pub async fn sweep(broker: &Broker) -> Result<(), db::Error> {
     store::sweep(&broker.db, broker.clock.now()).await
 }

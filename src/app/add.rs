@@ -9,6 +9,7 @@ use super::logo::Logo;
 use super::store::{self, Provenance};
 use super::{App, AppKind, AppStatus, IdentityRule, ScopeRule, Source};
 use crate::Broker;
+use crate::db;
 use crate::error::Error;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::identity::IdentityConfig;
@@ -83,7 +84,7 @@ pub async fn add(broker: &Broker, new: NewApp, source: Source) -> Result<App, Er
 }
 
 /// The apps that are this client of this issuer, under whichever key of the configuration it goes.
-async fn of_client(broker: &Broker, issuer: &Issuer, client_id: &str) -> Result<Vec<App>, sqlx::Error> {
+async fn of_client(broker: &Broker, issuer: &Issuer, client_id: &str) -> Result<Vec<App>, db::Error> {
     match issuer.identifier() {
         Some(identifier) => store::by_client(&broker.db, identifier, client_id).await,
         None => Ok(store::by_client_at(&broker.db, &issuer.id, client_id).await?.into_iter().collect()),
@@ -238,9 +239,9 @@ fn assemble(
     (app, provenance)
 }
 
-fn taken(error: sqlx::Error) -> Error {
+fn taken(error: db::Error) -> Error {
     match &error {
-        sqlx::Error::Database(database) if database.is_unique_violation() => Error::Conflict(
+        db::Error::Unique(_) => Error::Conflict(
             "Another app already has this key, or this client id at the same issuer.".to_owned(),
         ),
         _ => error.into(),

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Url};
 
 use crate::Broker;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::identity::IdentityConfig;
@@ -160,7 +161,7 @@ fn callback_path(key: &str) -> String {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<App>>, sqlx::Error> {
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<App>>, db::Error> {
     if !broker.db.is_alone() {
         return Ok(store::by_id(&broker.db, id).await?.map(Arc::new));
     }
@@ -172,7 +173,7 @@ pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<App>>, sqlx::
 pub struct Apps(HashMap<String, Arc<App>>);
 
 /// Those that are held in memory; only where this process is alone.
-async fn held(broker: &Broker) -> Result<Arc<Apps>, sqlx::Error> {
+async fn held(broker: &Broker) -> Result<Arc<Apps>, db::Error> {
     let load = async || {
         let all = store::all(&broker.db).await?.into_iter();
         Ok(Apps(all.map(|app| (app.id.clone(), Arc::new(app))).collect()))
@@ -190,7 +191,7 @@ fn changed(broker: &Broker, transaction: &mut Transaction) {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_key(broker: &Broker, key: &str) -> Result<Option<App>, sqlx::Error> {
+pub async fn by_key(broker: &Broker, key: &str) -> Result<Option<App>, db::Error> {
     if !is_key(key) {
         return Ok(None);
     }
@@ -198,11 +199,7 @@ pub async fn by_key(broker: &Broker, key: &str) -> Result<Option<App>, sqlx::Err
 }
 
 /// Writes an issuer; false when one of the same key has another source.
-pub(crate) async fn put_issuer(
-    broker: &Broker,
-    issuer: &Issuer,
-    source: Source,
-) -> Result<bool, sqlx::Error> {
+pub(crate) async fn put_issuer(broker: &Broker, issuer: &Issuer, source: Source) -> Result<bool, db::Error> {
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
     let put = store::put_issuer(&mut transaction, issuer, source, broker.clock.now()).await?;
@@ -210,7 +207,7 @@ pub(crate) async fn put_issuer(
     Ok(put)
 }
 
-async fn suspend(broker: &Broker, id: &str) -> Result<(), sqlx::Error> {
+async fn suspend(broker: &Broker, id: &str) -> Result<(), db::Error> {
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
     store::set_status(&mut transaction, id, AppStatus::Suspended, broker.clock.now()).await?;
@@ -225,7 +222,7 @@ pub async fn by_client(
     broker: &Broker,
     identifier: &str,
     client_id: &str,
-) -> Result<Vec<Arc<App>>, sqlx::Error> {
+) -> Result<Vec<Arc<App>>, db::Error> {
     if !broker.db.is_alone() {
         let found = store::by_client(&broker.db, identifier, client_id).await?;
         return Ok(found.into_iter().map(Arc::new).collect());
@@ -236,7 +233,7 @@ pub async fn by_client(
 
 /// # Errors
 /// When the database does not answer.
-pub async fn all(broker: &Broker) -> Result<Vec<App>, sqlx::Error> {
+pub async fn all(broker: &Broker) -> Result<Vec<App>, db::Error> {
     store::all(&broker.db).await
 }
 
@@ -244,19 +241,19 @@ pub async fn all(broker: &Broker) -> Result<Vec<App>, sqlx::Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_slack_app(broker: &Broker, slack_app_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
+pub async fn of_slack_app(broker: &Broker, slack_app_id: &str) -> Result<Vec<(String, String)>, db::Error> {
     store::of_slack_app(&broker.db, slack_app_id).await
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn issuer_by_key(broker: &Broker, key: &str) -> Result<Option<Issuer>, sqlx::Error> {
+pub async fn issuer_by_key(broker: &Broker, key: &str) -> Result<Option<Issuer>, db::Error> {
     store::issuer_by_key(&broker.db, key).await
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn issuers(broker: &Broker) -> Result<Vec<Issuer>, sqlx::Error> {
+pub async fn issuers(broker: &Broker) -> Result<Vec<Issuer>, db::Error> {
     store::issuers(&broker.db).await
 }
 

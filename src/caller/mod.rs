@@ -12,6 +12,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::Broker;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::secret::TokenHash;
@@ -45,7 +46,7 @@ pub async fn is_allowed(broker: &Broker, caller_id: &str, app_id: &str) -> Resul
 }
 
 /// Those that are held in memory; only where this process is alone.
-async fn held(broker: &Broker) -> Result<Arc<Callers>, sqlx::Error> {
+async fn held(broker: &Broker) -> Result<Arc<Callers>, db::Error> {
     broker.held.callers.get(&broker.db, async || store::all(&broker.db).await).await
 }
 

@@ -8,6 +8,7 @@ use super::{Connection, store};
 use crate::Broker;
 use crate::access::allow;
 use crate::cache::Weigh;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::secret::TokenHash;
 
@@ -43,7 +44,7 @@ impl Weigh for OfToken {
 /// What a connection's row usually weighs, in bytes.
 pub const USUAL: u64 = 4096;
 
-pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, sqlx::Error> {
+pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, db::Error> {
     broker.held.connections.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
 }
 
@@ -51,10 +52,10 @@ pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connec
 pub(crate) async fn by_access_token(
     broker: &Broker,
     hash: &TokenHash,
-) -> Result<Option<Arc<Connection>>, sqlx::Error> {
+) -> Result<Option<Arc<Connection>>, db::Error> {
     let load = async || {
         let found = allow::store::by_access_token(&broker.db, hash, broker.clock.now()).await?;
-        Ok::<_, sqlx::Error>(found.map(|connection| OfToken(connection.id)))
+        Ok::<_, db::Error>(found.map(|connection| OfToken(connection.id)))
     };
     match broker.held.by_access_token.get(&broker.db, hash.as_str(), load).await? {
         Some(found) => by_id(broker, &found.0).await,

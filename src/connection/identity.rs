@@ -7,6 +7,7 @@ use super::ExternalIdentity;
 use crate::Broker;
 use crate::account::Account;
 use crate::clock::Timestamp;
+use crate::db;
 use crate::db::write::Transaction;
 
 /// Keyed hashes, see [`crate::vault::pseudonym`].
@@ -35,7 +36,7 @@ pub(crate) async fn settle(
     id: &str,
     of: (&Account, &str, &ExternalIdentity),
     since: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let (account, app_id, external) = of;
     let pseudonyms = Pseudonyms::of(broker, account, app_id, external);
     store::settle(transaction, id, (&account.id, app_id), &pseudonyms, since).await

@@ -15,6 +15,7 @@ use crate::account::Account;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::consent::choice::Allowed;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
@@ -207,7 +208,7 @@ pub async fn by_identity(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn exist(broker: &Broker) -> Result<bool, sqlx::Error> {
+pub async fn exist(broker: &Broker) -> Result<bool, db::Error> {
     store::exist(&broker.db).await
 }
 
@@ -254,6 +255,6 @@ pub async fn live_of_account(broker: &Broker, account_id: &str) -> Result<Vec<Co
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), db::Error> {
     identity::store::forget(transaction, account_id).await
 }

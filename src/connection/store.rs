@@ -1,8 +1,6 @@
 //! The SQL of `connections`. Each change of state is one statement; outbox and ledger rows follow it in the
 //! same transaction, and only if it changed its one row.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
 use super::held::changed;
@@ -12,7 +10,7 @@ use crate::Broker;
 use crate::clock::Timestamp;
 use crate::consent::choice::Allowed;
 use crate::db::write::Transaction;
-use crate::db::{Db, moment, named};
+use crate::db::{self, Constants, Db, Row, Sql, moment, named, sql};
 use crate::issuer::revoke::Told;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, Action, Entry};
@@ -33,26 +31,26 @@ pub(crate) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.ki
 pub(crate) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
 
 // Only constants of this file are joined into these texts.
-fn select(condition: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("SELECT {COLUMNS} {FROM} {condition}"))
+fn select(condition: &str) -> Constants {
+    Constants(format!("SELECT {COLUMNS} {FROM} {condition}"))
 }
 
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, sqlx::Error> {
-    let row = sqlx::query(select("WHERE c.id = $1")).bind(id).fetch_optional(&db.pool).await?;
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, db::Error> {
+    let row = sql(select("WHERE c.id = $1")).bind(id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
-pub async fn exist(db: &Db) -> Result<bool, sqlx::Error> {
-    Ok(sqlx::query("SELECT id FROM connections LIMIT 1").fetch_optional(&db.pool).await?.is_some())
+pub async fn exist(db: &Db) -> Result<bool, db::Error> {
+    Ok(sql("SELECT id FROM connections LIMIT 1").optional(db).await?.is_some())
 }
 
 /// A person's own connection, live or not.
-pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, sqlx::Error> {
+pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, db::Error> {
     if !super::is_id(id) {
         return Ok(None);
     }
     let select = select("WHERE c.id = $1 AND c.account_id = $2");
-    let row = sqlx::query(select).bind(id).bind(account_id).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(id).bind(account_id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -60,15 +58,10 @@ pub async fn by_identity(
     db: &Db,
     app_id: &str,
     who: &ExternalIdentity,
-) -> Result<Vec<Connection>, sqlx::Error> {
+) -> Result<Vec<Connection>, db::Error> {
     let condition = "WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
         AND c.status NOT IN ('revoking', 'revoked')";
-    let rows = sqlx::query(select(condition))
-        .bind(app_id)
-        .bind(&who.issuer)
-        .bind(&who.subject)
-        .fetch_all(&db.pool)
-        .await?;
+    let rows = sql(select(condition)).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -78,55 +71,55 @@ pub async fn live_of(
     account_id: &str,
     app_id: &str,
     who: &ExternalIdentity,
-) -> Result<Option<Connection>, sqlx::Error> {
+) -> Result<Option<Connection>, db::Error> {
     let condition = "WHERE c.account_id = $1 AND c.app_id = $2 AND c.external_issuer = $3 \
         AND c.external_subject = $4 AND c.status NOT IN ('revoking', 'revoked')";
-    let row = sqlx::query(select(condition))
+    let row = sql(select(condition))
         .bind(account_id)
         .bind(app_id)
         .bind(&who.issuer)
         .bind(&who.subject)
-        .fetch_optional(&db.pool)
+        .optional(db)
         .await?;
     row.as_ref().map(read).transpose()
 }
 
 /// What was asked for at the last consent.
-pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, sqlx::Error> {
+pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, db::Error> {
     let select = "SELECT requested_scopes FROM connections WHERE id = $1";
-    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
-    let scopes: Option<String> = row.map(|row| row.try_get("requested_scopes")).transpose()?;
+    let row = sql(select).bind(id).optional(db).await?;
+    let scopes: Option<String> = row.map(|row| row.get("requested_scopes")).transpose()?;
     Ok(Scopes::lenient(scopes.as_deref().unwrap_or_default()))
 }
 
 /// The ids of an app's live connections.
-pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
+pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, db::Error> {
     let select =
-        AssertSqlSafe(format!("SELECT c.id FROM connections c WHERE c.app_id = $1 AND {LIVE} ORDER BY c.id"));
-    let rows = sqlx::query(select).bind(app_id).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| row.try_get("id")).collect()
+        Constants(format!("SELECT c.id FROM connections c WHERE c.app_id = $1 AND {LIVE} ORDER BY c.id"));
+    let rows = sql(select).bind(app_id).all(db).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 /// The live connections of an account.
-pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, sqlx::Error> {
+pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, db::Error> {
     let condition = "WHERE c.account_id = $1 AND c.consented_at >= 0 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
-    sqlx::query(select(condition)).bind(account_id).fetch_all(&db.pool).await?.iter().map(read).collect()
+    sql(select(condition)).bind(account_id).all(db).await?.iter().map(read).collect()
 }
 
 /// Counted no further than this.
 pub(crate) const COUNTED: i64 = 1_000;
 
 /// The connections of an app in these states, up to [`COUNTED`].
-pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, sqlx::Error> {
+pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, db::Error> {
     // Named one by one, each is a range of the index, and the many that may be revoked are none.
     let statuses = Status::VARIANTS.iter().filter(|status| counted(**status));
     let statuses: Vec<String> = statuses.map(|status| format!("'{status}'")).collect();
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT COUNT(*) AS counted FROM (SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.status IN ({}) \
          LIMIT {COUNTED}) counted",
         statuses.join(", ")
     ));
-    sqlx::query(select).bind(app_id).fetch_one(&db.pool).await?.try_get("counted")
+    sql(select).bind(app_id).one(db).await?.get("counted")
 }
 
 /// How many ranges one statement merges; SQLite takes at most 500.
@@ -169,7 +162,7 @@ pub async fn insert(
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     changed(broker, transaction, &connection.id, tokens.access_token_hash.as_ref());
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
@@ -179,7 +172,7 @@ pub async fn insert(
             $20, $21, $22, $23) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
-    let insert = sqlx::query(insert)
+    let insert = sql(insert)
         .bind(&connection.id)
         .bind(&connection.account_id)
         .bind(&connection.app_id)
@@ -200,7 +193,7 @@ pub async fn insert(
         .bind(connection.generation)
         .execute(&mut **transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
@@ -213,7 +206,7 @@ pub async fn renew(
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
@@ -228,7 +221,7 @@ pub async fn renew(
             consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
             consented_at = $17 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
-    let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
+    let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
@@ -243,7 +236,7 @@ pub async fn renew(
         .bind(&who.subject)
         .execute(&mut **transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
@@ -256,7 +249,7 @@ pub async fn begin_revoke(
     id: &str,
     which: Which,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     changed(broker, transaction, id, None);
     transaction.count();
     let (condition, moment) = match which {
@@ -265,21 +258,21 @@ pub async fn begin_revoke(
         Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
     };
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
-    let update = AssertSqlSafe(format!(
+    let update = Constants(format!(
         "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
     ));
-    let done = sqlx::query(update)
+    let done = sql(update)
         .bind(id)
         .bind(now.unix())
         .bind(now.unix())
         .bind(moment.unix())
         .execute(&mut **transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
@@ -289,20 +282,20 @@ pub async fn finish_revoke(
     told: Told,
     entry: &Entry,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
             data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
         WHERE id = $1 AND status = 'revoking'";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &connection.id, None);
-    let done = sqlx::query(update)
+    let done = sql(update)
         .bind(&connection.id)
         .bind(ended_here_only(told).map(<&str>::from))
         .bind((told == Told::Confirmed).then(|| now.unix()))
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
-    if done.rows_affected() != 1 {
+    if done != 1 {
         return Ok(());
     }
     give_up::store::forget_all(&mut transaction, &connection.id).await?;
@@ -324,51 +317,51 @@ const fn ended_here_only(told: Told) -> Option<Cause> {
     }
 }
 
-pub(crate) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
-    let scopes: String = row.try_get("granted_scopes")?;
-    let kid: Option<String> = row.try_get("kid")?;
+pub(crate) fn read(row: &Row) -> Result<Connection, db::Error> {
+    let scopes: String = row.get("granted_scopes")?;
+    let kid: Option<String> = row.get("kid")?;
     let data_key = match kid {
         None => None,
         Some(kid) => {
-            Some(WrappedKey { kid, master_kid: row.try_get("master_kid")?, wrapped: row.try_get("wrapped")? })
+            Some(WrappedKey { kid, master_kid: row.get("master_kid")?, wrapped: row.get("wrapped")? })
         }
     };
-    let cause: Option<String> = row.try_get("cause")?;
+    let cause: Option<String> = row.get("cause")?;
     Ok(Connection {
-        id: row.try_get("id")?,
-        account_id: row.try_get("account_id")?,
-        app_id: row.try_get("app_id")?,
+        id: row.get("id")?,
+        account_id: row.get("account_id")?,
+        app_id: row.get("app_id")?,
         external: ExternalIdentity {
-            issuer: row.try_get("external_issuer")?,
-            subject: row.try_get("external_subject")?,
+            issuer: row.get("external_issuer")?,
+            subject: row.get("external_subject")?,
         },
         status: named::<Status>(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
         data_key,
-        access_token: row.try_get::<Option<String>, _>("access_token")?.map(Sealed),
+        access_token: row.get::<Option<String>>("access_token")?.map(Sealed),
         access_expires_at: moment(row, "access_expires_at")?,
         access_token_hash: hash(row, "access_token_hash")?,
-        access_generation: row.try_get("access_generation")?,
+        access_generation: row.get("access_generation")?,
         previous_access_token_hash: hash(row, "previous_access_token_hash")?,
         previous_access_expires_at: moment(row, "previous_access_expires_at")?,
-        previous_access_generation: row.try_get("previous_access_generation")?,
-        refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
-        token_type: row.try_get("token_type")?,
+        previous_access_generation: row.get("previous_access_generation")?,
+        refresh_token: row.get::<Option<String>>("refresh_token")?.map(Sealed),
+        token_type: row.get("token_type")?,
         granted_scopes: Scopes::lenient(&scopes),
         consent_expires_at: moment(row, "consent_expires_at")?,
-        allowed: Allowed::stored(row.try_get::<Option<String>, _>("allowed_environments")?.as_deref()),
-        generation: row.try_get("generation")?,
+        allowed: Allowed::stored(row.get::<Option<String>>("allowed_environments")?.as_deref()),
+        generation: row.get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,
-        failures: row.try_get("failures")?,
-        refusals: row.try_get("refusals")?,
+        failures: row.get("failures")?,
+        refusals: row.get("refusals")?,
         refused_since: moment(row, "refused_since")?,
         refresh_expires_at: moment(row, "refresh_expires_at")?,
-        connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        connected_at: Timestamp::from_unix(row.get("connected_at")?),
         last_stop_at: moment(row, "last_stop_at")?,
-        account_pseudonym: row.try_get("account_pseudonym")?,
-        pseudonym: row.try_get("pseudonym")?,
-        consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
+        account_pseudonym: row.get("account_pseudonym")?,
+        pseudonym: row.get("pseudonym")?,
+        consented_at: Timestamp::from_unix(row.get("consented_at")?),
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,
         revoked_at: moment(row, "revoked_at")?,
@@ -376,15 +369,13 @@ pub(crate) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
     })
 }
 
-fn hash(row: &AnyRow, column: &str) -> Result<Option<TokenHash>, sqlx::Error> {
-    Ok(row.try_get::<Option<String>, _>(column)?.map(TokenHash::stored))
+fn hash(row: &Row, column: &str) -> Result<Option<TokenHash>, db::Error> {
+    Ok(row.get::<Option<String>>(column)?.map(TokenHash::stored))
 }
-
-pub(crate) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// The six columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
 /// granted scopes, type.
-pub(crate) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
+pub(crate) fn bind_tokens(query: Sql, tokens: &SealedTokens) -> Sql {
     let hash = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     query
         .bind(text(tokens.access_token.as_ref()))

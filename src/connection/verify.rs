@@ -4,6 +4,7 @@ mod store;
 
 use super::seal::place_of;
 use crate::Broker;
+use crate::db;
 use crate::error::Error;
 use crate::revoke::give_up;
 use crate::vault::{DataKey, Sealed, VaultError, Verified};
@@ -92,6 +93,6 @@ fn open(
 struct Row {
     id: String,
     /// Fails where a column holds a word that is none.
-    connection: Result<super::Connection, sqlx::Error>,
+    connection: Result<super::Connection, db::Error>,
     previous: Option<Sealed>,
 }

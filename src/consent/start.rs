@@ -10,6 +10,7 @@ use crate::Broker;
 use crate::account::Account;
 use crate::app::{App, AppStatus, ScopeRule};
 use crate::connection::Connection;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::address;
@@ -173,7 +174,7 @@ pub(crate) fn verifier_place(state: &TokenHash) -> Place {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<(), db::Error> {
     store::forget(transaction, account_id).await
 }
 

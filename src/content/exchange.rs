@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::connection;
 use crate::connection::seal::Binding;
 use crate::consent::choice::Access;
+use crate::db;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
@@ -72,10 +73,7 @@ fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
     }
 }
 
-pub(super) async fn find(
-    broker: &Broker,
-    target: Target<'_>,
-) -> Result<Option<Arc<Environment>>, sqlx::Error> {
+pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
     if !broker.db.is_alone() {
         return Ok(read(broker, target).await?.map(Arc::new));
     }
@@ -109,7 +107,7 @@ impl Target<'_> {
     }
 }
 
-async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, sqlx::Error> {
+async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, db::Error> {
     match target {
         // PostgreSQL stores no NUL, and no environment is named with one.
         Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
@@ -226,7 +224,7 @@ async fn kept(
     broker: &Broker,
     key: &Key<'_>,
     lives_until: Timestamp,
-) -> Result<Option<Arc<KeptToken>>, sqlx::Error> {
+) -> Result<Option<Arc<KeptToken>>, db::Error> {
     let name = key.to_string();
     let load = async || store::kept(&broker.db, key, lives_until).await;
     let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;

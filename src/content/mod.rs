@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::Broker;
 use crate::account::Account;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 
@@ -37,7 +38,7 @@ pub async fn open_environments(
 }
 
 /// Every environment there is; they are few.
-async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
+async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
     let load = async || Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect());
     broker.held.environments.get(&broker.db, load).await
 }

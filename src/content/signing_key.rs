@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use self::store::StoredKey;
 use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::db::Db;
 use crate::db::write::Transaction;
+use crate::db::{self, Db};
 use crate::error::Error;
 use crate::secret::Token;
 use crate::vault::{HouseKey, Place, house};
@@ -141,7 +141,7 @@ pub async fn follow(broker: &Broker) -> Result<(), Error> {
 }
 
 /// None of the content tokens that are kept and were minted is handed out again.
-async fn withdraw_minted(broker: &Broker, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+async fn withdraw_minted(broker: &Broker, transaction: &mut Transaction) -> Result<(), db::Error> {
     let holder = broker.clone();
     transaction.after_commit(move || holder.held.content_tokens.forget_all());
     super::store::withdraw_minted(transaction).await
@@ -212,7 +212,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, sqlx::Error> {
+pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, db::Error> {
     let stored = store::signing_keys(&broker.db).await?.into_iter();
     Ok(stored.map(|key| Standing { kid: key.kid, signs_from: key.signs_from }).collect())
 }

@@ -9,7 +9,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::error::DatabaseError;
 use url::{Url, form_urlencoded};
 
-use super::OpenError;
+use super::open_error::OpenError;
 use crate::secret::Token;
 
 const PORT: &str = "5432";

@@ -11,6 +11,7 @@ use crate::account::Account;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::identity::Pseudonyms;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::ledger::{self, Action};
@@ -71,7 +72,7 @@ impl Freeze {
 }
 
 /// Whether a freeze covers this use, by what is held in memory: only where this process is alone.
-pub(crate) async fn is_frozen(broker: &Broker, used: Use<'_>) -> Result<bool, sqlx::Error> {
+pub(crate) async fn is_frozen(broker: &Broker, used: Use<'_>) -> Result<bool, db::Error> {
     let stopped = broker.held.freezes.get(&broker.db, async || store::stopped(&broker.db).await).await?;
     Ok(stopped.covers(used))
 }
@@ -219,7 +220,7 @@ pub(crate) async fn end(
     broker: &Broker,
     transaction: &mut Transaction,
     part_of: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     changed(broker, transaction);
     store::delete_part(transaction, part_of).await
 }
@@ -311,7 +312,7 @@ pub async fn all(broker: &Broker) -> Result<(Vec<Freeze>, i64), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), sqlx::Error> {
+pub async fn sweep(broker: &Broker) -> Result<(), db::Error> {
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
     store::sweep(&mut transaction).await?;

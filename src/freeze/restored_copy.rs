@@ -10,6 +10,7 @@ use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::state::Status;
 use crate::connection::{Connection, held};
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 
@@ -47,7 +48,7 @@ pub async fn begin(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn end(broker: &Broker, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
+pub async fn end(broker: &Broker, transaction: &mut Transaction) -> Result<(), db::Error> {
     freezes::end(broker, transaction, COPY).await
 }
 
@@ -60,7 +61,7 @@ pub async fn hold(
     transaction: &mut Transaction,
     app_id: &str,
     now: Timestamp,
-) -> Result<i64, sqlx::Error> {
+) -> Result<i64, db::Error> {
     held::all_changed(broker, transaction);
     store::hold(transaction, app_id, FOR_THE_OPERATOR, now).await
 }
@@ -75,7 +76,7 @@ pub async fn let_go(
     transaction: &mut Transaction,
     app_id: &str,
     now: Timestamp,
-) -> Result<i64, sqlx::Error> {
+) -> Result<i64, db::Error> {
     held::all_changed(broker, transaction);
     store::let_go(transaction, app_id, FOR_THE_OPERATOR, now).await
 }

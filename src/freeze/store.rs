@@ -1,12 +1,9 @@
 //! The SQL of `freezes`. Which freeze covers a hand-out is joined there; see [`crate::access::allow`].
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
 use super::freezes::{Freeze, Stopped};
 use super::selection::{OPERATOR, Scope, Selection, Why};
 use crate::clock::Timestamp;
-use crate::db::{Db, DbConnection, moment, named};
+use crate::db::{self, Constants, Db, DbConnection, Row, moment, named, sql};
 
 const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.reason, f.actor, f.part_of, \
     f.created_at";
@@ -14,10 +11,10 @@ const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.
 const LISTED: i64 = 500;
 
 /// False when there is one of that id.
-pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<bool, sqlx::Error> {
+pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<bool, db::Error> {
     let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at, pseudonym) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
-    let done = sqlx::query(insert)
+    let done = sql(insert)
         .bind(&freeze.id)
         .bind(<&str>::from(freeze.selection.scope))
         .bind(&freeze.selection.target)
@@ -29,41 +26,41 @@ pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<b
         .bind(freeze.pseudonym.clone())
         .execute(transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
-pub async fn delete(transaction: &mut DbConnection, id: &str) -> Result<bool, sqlx::Error> {
-    let done = sqlx::query("DELETE FROM freezes WHERE id = $1").bind(id).execute(transaction).await?;
-    Ok(done.rows_affected() == 1)
+pub async fn delete(transaction: &mut DbConnection, id: &str) -> Result<bool, db::Error> {
+    let done = sql("DELETE FROM freezes WHERE id = $1").bind(id).execute(transaction).await?;
+    Ok(done == 1)
 }
 
-pub async fn delete_part(transaction: &mut DbConnection, part_of: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM freezes WHERE part_of = $1").bind(part_of).execute(transaction).await.map(drop)
+pub async fn delete_part(transaction: &mut DbConnection, part_of: &str) -> Result<(), db::Error> {
+    sql("DELETE FROM freezes WHERE part_of = $1").bind(part_of).execute(transaction).await.map(drop)
 }
 
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<Freeze>, sqlx::Error> {
-    let select = AssertSqlSafe(format!("SELECT {COLUMNS} FROM freezes f WHERE f.id = $1"));
-    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Freeze>, db::Error> {
+    let select = Constants(format!("SELECT {COLUMNS} FROM freezes f WHERE f.id = $1"));
+    let row = sql(select).bind(id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
 /// All but people's pauses, newest first.
-pub async fn all(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+pub async fn all(db: &Db) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 OR f.part_of IS NOT NULL \
          ORDER BY f.created_at DESC, f.id LIMIT {LISTED}"
     ));
-    sqlx::query(select).bind(OPERATOR).fetch_all(&db.pool).await?.iter().map(read).collect()
+    sql(select).bind(OPERATOR).all(db).await?.iter().map(read).collect()
 }
 
-pub async fn pauses(db: &Db) -> Result<i64, sqlx::Error> {
+pub async fn pauses(db: &Db) -> Result<i64, db::Error> {
     let select = "SELECT COUNT(*) AS counted FROM freezes WHERE actor <> $1 AND part_of IS NULL";
-    sqlx::query(select).bind(OPERATOR).fetch_one(&db.pool).await?.try_get("counted")
+    sql(select).bind(OPERATOR).one(db).await?.get("counted")
 }
 
 /// Those that may cover connections of an account.
-pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
             OR (f.scope = 'account' AND f.target = $1) \
          UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
@@ -71,64 +68,62 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::
          UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
             WHERE c.account_id = $3 AND c.consented_at >= 0"
     ));
-    let select = sqlx::query(select).bind(account_id).bind(account_id).bind(account_id);
-    let rows = select.fetch_all(&db.pool).await?;
+    let select = sql(select).bind(account_id).bind(account_id).bind(account_id);
+    let rows = select.all(db).await?;
     rows.iter().map(read).collect()
 }
 
 /// Everything that is stopped.
-pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
-    let rows = sqlx::query("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f")
-        .fetch_all(&db.pool)
-        .await?;
+pub async fn stopped(db: &Db) -> Result<Stopped, db::Error> {
+    let rows = sql("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f").all(db).await?;
     let mut stopped = Stopped::default();
     for row in &rows {
-        stopped.add(selection(row)?, row.try_get("pseudonym")?);
+        stopped.add(selection(row)?, row.get("pseudonym")?);
     }
     Ok(stopped)
 }
 
 /// Operators' freezes of somebody that know them by an id alone.
-pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 AND f.part_of IS NULL AND f.pseudonym IS NULL \
          AND f.scope IN ('account', 'connection')"
     ));
-    sqlx::query(select).bind(OPERATOR).fetch_all(&db.pool).await?.iter().map(read).collect()
+    sql(select).bind(OPERATOR).all(db).await?.iter().map(read).collect()
 }
 
 pub async fn give_pseudonym(
     transaction: &mut DbConnection,
     id: &str,
     pseudonym: &str,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE freezes SET pseudonym = $2 WHERE id = $1 AND pseudonym IS NULL";
-    sqlx::query(update).bind(id).bind(pseudonym).execute(transaction).await.map(drop)
+    sql(update).bind(id).bind(pseudonym).execute(transaction).await.map(drop)
 }
 
 /// Pauses of connections that are over.
-pub async fn sweep(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
+pub async fn sweep(transaction: &mut DbConnection) -> Result<(), db::Error> {
     let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND EXISTS \
         (SELECT 1 FROM connections c WHERE c.id = freezes.target AND c.status IN ('revoking', 'revoked'))";
-    sqlx::query(delete).bind(OPERATOR).execute(transaction).await.map(drop)
+    sql(delete).bind(OPERATOR).execute(transaction).await.map(drop)
 }
 
-fn selection(row: &AnyRow) -> Result<Selection, sqlx::Error> {
+fn selection(row: &Row) -> Result<Selection, db::Error> {
     let scope = named(row, "scope")?;
     Ok(Selection {
-        target: if scope == Scope::All { String::new() } else { row.try_get("target")? },
+        target: if scope == Scope::All { String::new() } else { row.get("target")? },
         issued_before: moment(row, "issued_before")?,
         scope,
     })
 }
 
-fn read(row: &AnyRow) -> Result<Freeze, sqlx::Error> {
+fn read(row: &Row) -> Result<Freeze, db::Error> {
     Ok(Freeze {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         selection: selection(row)?,
-        pseudonym: row.try_get("pseudonym")?,
-        why: Why { actor: row.try_get("actor")?, reason: row.try_get("reason")? },
-        part_of: row.try_get("part_of")?,
-        since: Timestamp::from_unix(row.try_get("created_at")?),
+        pseudonym: row.get("pseudonym")?,
+        why: Why { actor: row.get("actor")?, reason: row.get("reason")? },
+        part_of: row.get("part_of")?,
+        since: Timestamp::from_unix(row.get("created_at")?),
     })
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::db;
 use crate::issuer::transcript::Transcript;
 use crate::secret::random_bytes;
 use hand_out::{Firsts, HandOutLine, Repeats};
@@ -144,7 +145,7 @@ const fn first_seq(at: Timestamp) -> i64 {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn newest_at(broker: &Broker) -> Result<Option<Timestamp>, sqlx::Error> {
+pub async fn newest_at(broker: &Broker) -> Result<Option<Timestamp>, db::Error> {
     store::newest_at(&broker.db).await
 }
 
@@ -157,7 +158,7 @@ pub async fn of_connection(
     connection_id: &str,
     before: Option<i64>,
     limit: i64,
-) -> Result<Vec<Line>, sqlx::Error> {
+) -> Result<Vec<Line>, db::Error> {
     store::of_connection(&broker.db, connection_id, before.unwrap_or(i64::MAX), limit).await
 }
 
@@ -169,7 +170,7 @@ pub async fn use_by_day(
     broker: &Broker,
     connection_id: &str,
     since_day: i64,
-) -> Result<Vec<DayOfUse>, sqlx::Error> {
+) -> Result<Vec<DayOfUse>, db::Error> {
     // A day more than is asked for: whoever wrote an entry may have had a clock that was put back since.
     let since_seq = first_seq(Timestamp::from_unix((since_day - 1) * 86_400));
     store::use_by_day(&broker.db, connection_id, since_day, since_seq).await

@@ -1,14 +1,13 @@
 //! The SQL of `ledger`.
 
 use serde_json::Value;
-use sqlx::Row;
 
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
 use crate::connection::state::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
-use crate::db::{Db, DbConnection, named};
+use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 
 /// How often it is tried when a number is taken, or somebody is in the way.
 const ATTEMPTS: usize = 8;
@@ -20,12 +19,12 @@ pub async fn append(
     action: Action,
     entry: &Entry,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let insert = "INSERT INTO ledger (seq, at, action, actor, account_id, app_id, connection_id, caller_id, times, \
             last_at, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10) ON CONFLICT (seq) DO NOTHING";
     // What is told of must not fail because another replica took the number.
     for _ in 0..ATTEMPTS {
-        let done = sqlx::query(insert)
+        let done = sql(insert)
             .bind(ledger.next_seq(now))
             .bind(now.unix())
             .bind(<&str>::from(action))
@@ -38,7 +37,7 @@ pub async fn append(
             .bind(entry.detail.as_ref().map(Value::to_string))
             .execute(&mut *connection)
             .await?;
-        if done.rows_affected() == 1 {
+        if done == 1 {
             return Ok(());
         }
     }
@@ -46,14 +45,14 @@ pub async fn append(
     Ok(())
 }
 
-pub async fn newest_at(db: &Db) -> Result<Option<Timestamp>, sqlx::Error> {
-    let row = sqlx::query("SELECT at FROM ledger ORDER BY seq DESC LIMIT 1").fetch_optional(&db.pool).await?;
-    row.map(|row| row.try_get("at").map(Timestamp::from_unix)).transpose()
+pub async fn newest_at(db: &Db) -> Result<Option<Timestamp>, db::Error> {
+    let row = sql("SELECT at FROM ledger ORDER BY seq DESC LIMIT 1").optional(db).await?;
+    row.map(|row| row.get("at").map(Timestamp::from_unix)).transpose()
 }
 
 /// Adds to the one row of each of these hand-outs, no two of which are of the same row; in their order, so that
 /// replicas that count the same ones wait for each other in turn.
-pub async fn add_hand_outs(db: &Db, ledger: &Ledger, mut counted: Vec<Counted>) -> Result<(), sqlx::Error> {
+pub async fn add_hand_outs(db: &Db, ledger: &Ledger, mut counted: Vec<Counted>) -> Result<(), db::Error> {
     counted.sort_by(|one, other| one.line.cmp(&other.line));
     let mut attempt = 1;
     loop {
@@ -67,12 +66,11 @@ pub async fn add_hand_outs(db: &Db, ledger: &Ledger, mut counted: Vec<Counted>) 
 }
 
 /// Another replica took a number, or was in the way; nothing of it was written.
-fn is_another_ones(error: &sqlx::Error) -> bool {
-    let taken = error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-    taken || gave_way(error)
+fn is_another_ones(error: &db::Error) -> bool {
+    matches!(error, db::Error::Unique(_)) || gave_way(error)
 }
 
-async fn try_add_hand_outs(db: &Db, ledger: &Ledger, counted: &[Counted]) -> Result<(), sqlx::Error> {
+async fn try_add_hand_outs(db: &Db, ledger: &Ledger, counted: &[Counted]) -> Result<(), db::Error> {
     let mut transaction = db.begin().await?;
     for rows in in_powers_of_two(counted) {
         add_rows(&mut transaction, ledger, rows).await?;
@@ -94,7 +92,7 @@ async fn add_rows(
     connection: &mut DbConnection,
     ledger: &Ledger,
     counted: &[Counted],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let values = rows(counted.len(), 12, |at| {
         format!(
             "(${}, ${}, 'hand_out', ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${})",
@@ -113,14 +111,14 @@ async fn add_rows(
         )
     });
     // Only numbers of parameters are joined in.
-    let upsert = sqlx::AssertSqlSafe(format!(
+    let upsert = Constants(format!(
         "INSERT INTO ledger (seq, at, action, actor, account_id, app_id, connection_id, caller_id, \
             environment_id, generation, day, times, last_at) VALUES {values} \
         ON CONFLICT (caller_id, connection_id, generation, day, COALESCE(environment_id, '')) WHERE action = 'hand_out' \
         DO UPDATE SET times = ledger.times + excluded.times, \
             last_at = CASE WHEN excluded.last_at > ledger.last_at THEN excluded.last_at ELSE ledger.last_at END"
     ));
-    let mut query = sqlx::query(upsert);
+    let mut query = sql(upsert);
     for Counted { line, times, last_at } in counted {
         query = query
             .bind(ledger.next_seq(*last_at))
@@ -141,7 +139,7 @@ async fn add_rows(
 
 /// Tells these connections when they were last used, one after the other in their order: early refreshes claim them in the
 /// same one.
-pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
+pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), db::Error> {
     let mut attempt = 1;
     loop {
         match try_tell_last_use(db, used).await {
@@ -151,7 +149,7 @@ pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
     }
 }
 
-async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), sqlx::Error> {
+async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), db::Error> {
     // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due, as soon as it
     // may be refreshed again.
     let update = "UPDATE connections SET last_used_at = $1, listed_at = $2, \
@@ -163,7 +161,7 @@ async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
     let mut transaction = db.begin().await?;
     for (id, at) in used {
         let at = at.unix();
-        sqlx::query(update)
+        sql(update)
             .bind(at)
             .bind(at)
             .bind(at)
@@ -206,23 +204,23 @@ pub async fn of_connection(
     connection_id: &str,
     before: i64,
     limit: i64,
-) -> Result<Vec<Line>, sqlx::Error> {
+) -> Result<Vec<Line>, db::Error> {
     let select = "SELECT l.seq, l.at, l.action, l.actor, l.times, l.last_at, l.environment_id, l.detail, c.name FROM ledger l \
         LEFT JOIN callers c ON c.id = l.caller_id WHERE l.connection_id = $1 AND l.seq < $2 \
         ORDER BY l.seq DESC LIMIT $3";
-    let rows = sqlx::query(select).bind(connection_id).bind(before).bind(limit).fetch_all(&db.pool).await?;
-    let read = |row: &sqlx::any::AnyRow| {
+    let rows = sql(select).bind(connection_id).bind(before).bind(limit).all(db).await?;
+    let read = |row: &Row| {
         Ok(Line {
-            seq: row.try_get("seq")?,
-            at: Timestamp::from_unix(row.try_get("at")?),
+            seq: row.get("seq")?,
+            at: Timestamp::from_unix(row.get("at")?),
             action: named(row, "action")?,
-            actor: row.try_get("actor")?,
-            times: row.try_get("times")?,
-            last_at: Timestamp::from_unix(row.try_get("last_at")?),
-            caller: row.try_get("name")?,
-            environment_id: row.try_get("environment_id")?,
+            actor: row.get("actor")?,
+            times: row.get("times")?,
+            last_at: Timestamp::from_unix(row.get("last_at")?),
+            caller: row.get("name")?,
+            environment_id: row.get("environment_id")?,
             detail: row
-                .try_get::<Option<String>, _>("detail")?
+                .get::<Option<String>>("detail")?
                 .and_then(|detail| serde_json::from_str(&detail).ok()),
         })
     };
@@ -243,19 +241,18 @@ pub async fn use_by_day(
     connection_id: &str,
     since_day: i64,
     since_seq: i64,
-) -> Result<Vec<DayOfUse>, sqlx::Error> {
+) -> Result<Vec<DayOfUse>, db::Error> {
     let select = "SELECT l.day, c.name, CAST(SUM(l.times) AS BIGINT) AS times, MAX(l.last_at) AS last_at \
         FROM ledger l LEFT JOIN callers c ON c.id = l.caller_id \
         WHERE l.connection_id = $1 AND l.seq >= $2 AND l.action = 'hand_out' AND l.day >= $3 \
         GROUP BY l.day, c.name ORDER BY l.day";
-    let rows =
-        sqlx::query(select).bind(connection_id).bind(since_seq).bind(since_day).fetch_all(&db.pool).await?;
-    let read = |row: &sqlx::any::AnyRow| {
+    let rows = sql(select).bind(connection_id).bind(since_seq).bind(since_day).all(db).await?;
+    let read = |row: &Row| {
         Ok(DayOfUse {
-            day: row.try_get("day")?,
-            caller: row.try_get("name")?,
-            times: row.try_get("times")?,
-            last_at: Timestamp::from_unix(row.try_get("last_at")?),
+            day: row.get("day")?,
+            caller: row.get("name")?,
+            times: row.get("times")?,
+            last_at: Timestamp::from_unix(row.get("last_at")?),
         })
     };
     rows.iter().map(read).collect()

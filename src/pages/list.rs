@@ -14,6 +14,7 @@ use crate::account::Account;
 use crate::app::pages::face_of;
 use crate::clock::Timestamp;
 use crate::connection::state::Status;
+use crate::db;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Freeze;
 use crate::web::failure::PageFailure;
@@ -116,7 +117,7 @@ async fn find(
     account_id: &str,
     query: &str,
     after: Option<&Mark>,
-) -> Result<Vec<Listed>, sqlx::Error> {
+) -> Result<Vec<Listed>, db::Error> {
     if query.is_empty() {
         return store::list(&broker.db, account_id, None, after, ROWS + 1).await;
     }

@@ -1,14 +1,11 @@
 //! The SQL of what a person sees of their connections. A page of the list is one range of an index, or one for each
 //! app that a search finds, whichever page it is and however many connections there are.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
 use crate::clock::Timestamp;
 use crate::connection::state::{Cause, Status};
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
-use crate::db::{Db, moment, named};
+use crate::db::{self, Constants, Db, Row, moment, named, sql};
 use crate::freeze::selection::Use;
 
 /// One row of the Connected apps page.
@@ -115,10 +112,10 @@ pub async fn list(
     apps: Option<&[String]>,
     after: Option<&Mark>,
     limit: i64,
-) -> Result<Vec<Listed>, sqlx::Error> {
+) -> Result<Vec<Listed>, db::Error> {
     let keys = merged(&ranges(apps, after), WITHIN, ACROSS, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT c.id, c.status, c.cause, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
             a.key AS app_key, a.name AS app_name, CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
             i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at, \
@@ -127,14 +124,14 @@ pub async fn list(
          JOIN issuers i ON i.id = a.issuer_id \
          ORDER BY keys.rank, keys.listed_at DESC, keys.id DESC"
     ));
-    let mut query = sqlx::query(select).bind(account_id);
+    let mut query = sql(select).bind(account_id);
     if let Some(mark) = after {
         query = query.bind(mark.listed_at).bind(&mark.id);
     }
     for app_id in apps.unwrap_or_default() {
         query = query.bind(app_id);
     }
-    query.fetch_all(&db.pool).await?.iter().map(read_listed).collect()
+    query.all(db).await?.iter().map(read_listed).collect()
 }
 
 /// A part's own order, without the part: SQLite would sort by it though it is always the same.
@@ -164,43 +161,43 @@ fn ranges(apps: Option<&[String]>, after: Option<&Mark>) -> Vec<String> {
 }
 
 /// The apps that a person is or was connected to: id and name.
-pub async fn apps(db: &Db, account_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
+pub async fn apps(db: &Db, account_id: &str) -> Result<Vec<(String, String)>, db::Error> {
     let select = "SELECT a.id, a.name FROM apps a \
         WHERE EXISTS (SELECT 1 FROM connections k WHERE k.app_id = a.id AND k.account_id = $1)";
-    let rows = sqlx::query(select).bind(account_id).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("name")?))).collect()
+    let rows = sql(select).bind(account_id).all(db).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("name")?))).collect()
 }
 
 /// The name of the app of a person's own connection.
-pub async fn app_name(db: &Db, account_id: &str, id: &str) -> Result<Option<String>, sqlx::Error> {
+pub async fn app_name(db: &Db, account_id: &str, id: &str) -> Result<Option<String>, db::Error> {
     if !is_id(id) {
         return Ok(None);
     }
     let select = "SELECT a.name FROM connections c JOIN apps a ON a.id = c.app_id WHERE c.id = $1 AND c.account_id = $2";
-    let row = sqlx::query(select).bind(id).bind(account_id).fetch_optional(&db.pool).await?;
-    row.map(|row| row.try_get("name")).transpose()
+    let row = sql(select).bind(id).bind(account_id).optional(db).await?;
+    row.map(|row| row.get("name")).transpose()
 }
 
-fn read_listed(row: &AnyRow) -> Result<Listed, sqlx::Error> {
+fn read_listed(row: &Row) -> Result<Listed, db::Error> {
     Ok(Listed {
-        id: row.try_get("id")?,
+        id: row.get("id")?,
         status: named(row, "status")?,
-        cause: row.try_get::<Option<String>, _>("cause")?.and_then(|cause| cause.parse().ok()),
-        app_id: row.try_get("app_id")?,
-        issuer_id: row.try_get("issuer_id")?,
-        pseudonym: row.try_get("pseudonym")?,
-        account_pseudonym: row.try_get("account_pseudonym")?,
-        consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
+        cause: row.get::<Option<String>>("cause")?.and_then(|cause| cause.parse().ok()),
+        app_id: row.get("app_id")?,
+        issuer_id: row.get("issuer_id")?,
+        pseudonym: row.get("pseudonym")?,
+        account_pseudonym: row.get("account_pseudonym")?,
+        consented_at: Timestamp::from_unix(row.get("consented_at")?),
         external: ExternalIdentity {
-            issuer: row.try_get("external_issuer")?,
-            subject: row.try_get("external_subject")?,
+            issuer: row.get("external_issuer")?,
+            subject: row.get("external_subject")?,
         },
-        connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        connected_at: Timestamp::from_unix(row.get("connected_at")?),
         last_used_at: moment(row, "last_used_at")?,
-        sorted_by: row.try_get("listed_at")?,
-        app_key: row.try_get("app_key")?,
-        app_name: row.try_get("app_name")?,
-        has_logo: row.try_get::<String, _>("has_logo")? == "yes",
-        issuer_name: row.try_get("issuer_name")?,
+        sorted_by: row.get("listed_at")?,
+        app_key: row.get("app_key")?,
+        app_name: row.get("app_name")?,
+        has_logo: row.get::<String>("has_logo")? == "yes",
+        issuer_name: row.get("issuer_name")?,
     })
 }

@@ -15,6 +15,7 @@ use crate::app::{App, AppStatus};
 use crate::clock::Timestamp;
 use crate::connection::state::BETWEEN_REFRESHES;
 use crate::connection::{SealedTokens, held};
+use crate::db;
 use crate::error::Error;
 use crate::issuer::calls::{self, Urgency};
 
@@ -48,7 +49,7 @@ pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) 
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn try_refused_clients_again(broker: &Broker) -> Result<(), sqlx::Error> {
+pub async fn try_refused_clients_again(broker: &Broker) -> Result<(), db::Error> {
     let mut transaction = broker.db.begin().await?;
     held::all_changed(broker, &mut transaction);
     store::try_refused_clients_again(&mut transaction).await?;

@@ -1,8 +1,6 @@
 //! The SQL of a refresh: lease, fence and intent, and how it ended. Each change of state is one statement; the
 //! ledger's row follows it in the same transaction, and only if it changed its one row.
 
-use sqlx::Row;
-
 use super::early;
 use super::protocol::Lease;
 use crate::Broker;
@@ -12,7 +10,7 @@ use crate::connection::held::changed;
 use crate::connection::state::{Flaw, Setback, Status, settled, wait_for_a_usable_token};
 use crate::connection::store::{bind_tokens, text};
 use crate::connection::{Connection, SealedTokens};
-use crate::db::Db;
+use crate::db::{self, Db, Row, sql};
 use crate::ledger::{self, Action, Entry};
 use crate::vault::Sealed;
 
@@ -36,7 +34,7 @@ pub async fn lease(
     broker: &Broker,
     seen: &Connection,
     leasing: &Leasing,
-) -> Result<Option<Lease>, sqlx::Error> {
+) -> Result<Option<Lease>, db::Error> {
     let Leasing { now: begins, until, looked_at, lock, over } = leasing;
     let now = begins.second();
     let update = "UPDATE connections SET status = 'refreshing', \
@@ -52,7 +50,7 @@ pub async fn lease(
         RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
-    let row = sqlx::query(update)
+    let row = sql(update)
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(until.unix())
@@ -68,17 +66,13 @@ pub async fn lease(
         // No lease has a fence below 1.
         .bind(over.unwrap_or(0))
         .bind(now.unix())
-        .fetch_optional(&mut *transaction)
+        .optional(&mut *transaction)
         .await?;
     // A commit of its own: an UPDATE that returns rows hides a commit that failed.
     transaction.commit().await?;
     row.map(|row| {
-        let doubted: String = row.try_get("doubted")?;
-        Ok(Lease {
-            fence: row.try_get("fence")?,
-            doubted: doubted == "yes",
-            failures: row.try_get("failures")?,
-        })
+        let doubted: String = row.get("doubted")?;
+        Ok(Lease { fence: row.get("fence")?, doubted: doubted == "yes", failures: row.get("failures")? })
     })
     .transpose()
 }
@@ -99,28 +93,25 @@ pub struct Leased {
 }
 
 /// The lease of what was seen; None when it has run out or the row has moved on.
-pub async fn leased(db: &Db, seen: &Connection, now: Timestamp) -> Result<Option<Leased>, sqlx::Error> {
+pub async fn leased(db: &Db, seen: &Connection, now: Timestamp) -> Result<Option<Leased>, db::Error> {
     let select = "SELECT fence, lease_holder, COALESCE(intent_at, 0) AS intent_at, \
             COALESCE(intent_millis, 0) AS intent_millis FROM connections \
         WHERE id = $1 AND generation = $2 AND lease_until > $3";
-    let query = sqlx::query(select).bind(&seen.id).bind(seen.generation).bind(now.unix());
-    let read = |row: sqlx::any::AnyRow| {
+    let query = sql(select).bind(&seen.id).bind(seen.generation).bind(now.unix());
+    let read = |row: Row| {
         Ok(Leased {
-            fence: row.try_get("fence")?,
-            holder: row.try_get("lease_holder")?,
-            intent_at: Millis::of(
-                Timestamp::from_unix(row.try_get("intent_at")?),
-                row.try_get("intent_millis")?,
-            ),
+            fence: row.get("fence")?,
+            holder: row.get("lease_holder")?,
+            intent_at: Millis::of(Timestamp::from_unix(row.get("intent_at")?), row.get("intent_millis")?),
         })
     };
-    query.fetch_optional(&db.pool).await?.map(read).transpose()
+    query.optional(db).await?.map(read).transpose()
 }
 
 /// Whether a row still bears the fence of our lease.
-pub async fn bears(db: &Db, id: &str, fence: i64) -> Result<bool, sqlx::Error> {
+pub async fn bears(db: &Db, id: &str, fence: i64) -> Result<bool, db::Error> {
     let select = "SELECT id FROM connections WHERE id = $1 AND fence = $2";
-    Ok(sqlx::query(select).bind(id).bind(fence).fetch_optional(&db.pool).await?.is_some())
+    Ok(sql(select).bind(id).bind(fence).optional(db).await?.is_some())
 }
 
 /// Stores what a refresh brought, ends lease and intent, and moves the fence, so that whoever else was refreshing
@@ -135,7 +126,7 @@ pub async fn commit_refresh(
     tokens: &SealedTokens,
     entry: &Entry,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let update = "UPDATE connections SET status = CASE WHEN fence = $11 THEN $12 ELSE $13 END, \
             cause = $14, \
             previous_access_token_hash = CASE WHEN access_token_hash = $21 THEN previous_access_token_hash \
@@ -165,7 +156,7 @@ pub async fn commit_refresh(
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
-    let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
+    let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(now.unix())
         .bind(now.unix())
         .bind(fence)
@@ -186,7 +177,7 @@ pub async fn commit_refresh(
         .bind(tokens.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut *transaction)
         .await?;
-    if done.rows_affected() != 1 {
+    if done != 1 {
         return Ok(false);
     }
     let action = if status == Status::NeedsReconnect { Action::NeedsReconnect } else { Action::Refreshed };
@@ -199,11 +190,11 @@ pub async fn commit_refresh(
 const NO_FENCE: i64 = -1;
 
 /// The refresh token that the present one replaced, while the row is as it was seen.
-pub async fn previous_refresh_token(db: &Db, seen: &Connection) -> Result<Option<Sealed>, sqlx::Error> {
+pub async fn previous_refresh_token(db: &Db, seen: &Connection) -> Result<Option<Sealed>, db::Error> {
     let select = "SELECT previous_refresh_token FROM connections WHERE id = $1 AND generation = $2";
-    let row = sqlx::query(select).bind(&seen.id).bind(seen.generation).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(&seen.id).bind(seen.generation).optional(db).await?;
     let Some(row) = row else { return Ok(None) };
-    Ok(row.try_get::<Option<String>, _>("previous_refresh_token")?.map(Sealed))
+    Ok(row.get::<Option<String>>("previous_refresh_token")?.map(Sealed))
 }
 
 /// Writes down a refresh that failed. Does nothing when the fence has moved.
@@ -215,7 +206,7 @@ pub async fn fail_refresh(
     action: Action,
     entry: &Entry,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE connections SET status = $3, cause = $4, lease_until = NULL, \
             intent_generation = CASE WHEN $5 = 'open' THEN generation ELSE NULL END, \
             intent_at = CASE WHEN $6 = 'open' THEN intent_at ELSE NULL END, \
@@ -227,7 +218,7 @@ pub async fn fail_refresh(
     let from = broker.db.lease_now(&broker.clock).await?;
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
-    let done = sqlx::query(update)
+    let done = sql(update)
         .bind(&seen.id)
         .bind(fence)
         .bind(<&str>::from(setback.status))
@@ -243,7 +234,7 @@ pub async fn fail_refresh(
         .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
-    if done.rows_affected() == 1 {
+    if done == 1 {
         ledger::append(&mut transaction, &broker.ledger, action, entry, now).await?;
         transaction.commit().await?;
     }
@@ -256,7 +247,7 @@ pub async fn postpone(
     seen: &Connection,
     now: Timestamp,
     wait: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE connections SET \
             status = CASE WHEN status = 'active' AND access_expires_at <= $5 THEN 'backoff' ELSE status END, \
             retry_at = $3, updated_at = $4 \
@@ -265,7 +256,7 @@ pub async fn postpone(
     let from = broker.db.lease_now(&broker.clock).await?;
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
-    sqlx::query(update)
+    sql(update)
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(from.plus(wait).unix())
@@ -281,18 +272,14 @@ pub async fn postpone(
 /// A refresh that was under way when its connection was revoked has ended: its lease is over, and the token it
 /// brought, if any, takes the place of the spent one until the issuer has been told. False when the row is not
 /// waiting for that.
-pub async fn keep_late(
-    broker: &Broker,
-    seen: &Connection,
-    late: Option<&Sealed>,
-) -> Result<bool, sqlx::Error> {
+pub async fn keep_late(broker: &Broker, seen: &Connection, late: Option<&Sealed>) -> Result<bool, db::Error> {
     // The access token is the spent one's, sealed for its generation: of the two, the issuer is to be told of the new one.
     let update = "UPDATE connections SET lease_until = NULL, refresh_token = COALESCE($3, refresh_token), \
             access_token = CASE WHEN $4 = 0 THEN access_token ELSE NULL END, generation = generation + $5 \
         WHERE id = $1 AND generation = $2 AND status = 'revoking'";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
-    let done = sqlx::query(update)
+    let done = sql(update)
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(text(late))
@@ -301,5 +288,5 @@ pub async fn keep_late(
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }

@@ -13,6 +13,7 @@ use std::io;
 
 use crate::Broker;
 use crate::connection;
+use crate::db;
 use crate::db::cluster::cluster;
 use crate::db::sidecar::Sidecar;
 use crate::error::Error;
@@ -164,7 +165,7 @@ pub async fn done(broker: &Broker) -> Result<Option<i64>, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn open(broker: &Broker) -> Result<Option<Restore>, sqlx::Error> {
+pub async fn open(broker: &Broker) -> Result<Option<Restore>, db::Error> {
     store::open(&broker.db).await
 }
 

@@ -5,6 +5,7 @@ use super::tell::Task;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::state::{Cause, Status};
+use crate::db;
 
 #[derive(Clone, Debug)]
 pub struct Receipt {
@@ -51,7 +52,7 @@ pub struct Ended<'a> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn receipt(broker: &Broker, ended: Ended<'_>) -> Result<Option<Receipt>, sqlx::Error> {
+pub async fn receipt(broker: &Broker, ended: Ended<'_>) -> Result<Option<Receipt>, db::Error> {
     let Some(stopped_at) = ended.revoked_at else { return Ok(None) };
     let issuer = match (ended.status, ended.revoked_upstream_at, ended.cause) {
         (_, Some(at), _) => AtIssuer::Confirmed(at),

@@ -1,24 +1,22 @@
 //! What is still to be told to issuers: written with the revoke, taken out when the issuer confirmed. Holds no
 //! secret; the token to be revoked stays sealed in its connection.
 
-use sqlx::Row as _;
-
 use super::receipt::Out;
 use super::tell::Task;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::db::{Db, DbConnection};
+use crate::db::{self, Db, DbConnection, Row, sql};
 use crate::secret::random_id;
 
 /// How many are told at once.
 const BATCH: i64 = 50;
 
 /// Whom a person's live connections of an app are at its issuer; empty for nobody who was named.
-pub async fn live_subjects(db: &Db, account_id: &str, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
+pub async fn live_subjects(db: &Db, account_id: &str, app_id: &str) -> Result<Vec<String>, db::Error> {
     let select = "SELECT external_subject FROM connections \
         WHERE app_id = $1 AND account_id = $2 AND status NOT IN ('revoking', 'revoked')";
-    let rows = sqlx::query(select).bind(app_id).bind(account_id).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| row.try_get("external_subject")).collect()
+    let rows = sql(select).bind(app_id).bind(account_id).all(db).await?;
+    rows.iter().map(|row| row.get("external_subject")).collect()
 }
 
 /// What of a connection that was just ended is still good somewhere.
@@ -26,23 +24,22 @@ pub async fn handed_out(
     transaction: &mut DbConnection,
     seen: &Connection,
     now: Timestamp,
-) -> Result<Out, sqlx::Error> {
+) -> Result<Out, db::Error> {
     let row = "SELECT generation, access_expires_at FROM connections WHERE id = $1";
-    let row = sqlx::query(row).bind(&seen.id).fetch_one(&mut *transaction).await?;
-    let (generation, expires): (i64, Option<i64>) =
-        (row.try_get("generation")?, row.try_get("access_expires_at")?);
+    let row = sql(row).bind(&seen.id).one(&mut *transaction).await?;
+    let (generation, expires): (i64, Option<i64>) = (row.get("generation")?, row.get("access_expires_at")?);
     let previous =
         if generation == seen.generation { seen.previous_access_expires_at } else { seen.access_expires_at };
     let used = "SELECT DISTINCT generation FROM ledger WHERE connection_id = $1 AND action = 'hand_out' \
         AND environment_id IS NULL AND generation >= $2";
-    let used = sqlx::query(used).bind(&seen.id).bind(generation - 1).fetch_all(&mut *transaction).await?;
+    let used = sql(used).bind(&seen.id).bind(generation - 1).all(&mut *transaction).await?;
     let minted = "SELECT COUNT(*) AS tokens, MAX(expires_at) AS until FROM content_tokens \
         WHERE connection_id = $1 AND expires_at > $2";
-    let minted = sqlx::query(minted).bind(&seen.id).bind(now.unix()).fetch_one(&mut *transaction).await?;
-    let mut out = Out { tokens: minted.try_get("tokens")?, until: minted.try_get("until")? };
+    let minted = sql(minted).bind(&seen.id).bind(now.unix()).one(&mut *transaction).await?;
+    let mut out = Out { tokens: minted.get("tokens")?, until: minted.get("until")? };
     let mut endless = false;
     for row in used {
-        let ends = match row.try_get::<i64, _>("generation")? {
+        let ends = match row.get::<i64>("generation")? {
             current if current == generation => expires,
             _ => Some(previous.map_or(now.unix(), Timestamp::unix)),
         };
@@ -56,11 +53,11 @@ pub async fn handed_out(
 }
 
 /// What was written down of it with the revoke.
-pub async fn out(db: &Db, connection_id: &str) -> Result<Out, sqlx::Error> {
+pub async fn out(db: &Db, connection_id: &str) -> Result<Out, db::Error> {
     let select = "SELECT detail FROM ledger WHERE connection_id = $1 AND action = 'revoke_requested' \
         ORDER BY seq DESC LIMIT 1";
-    let row = sqlx::query(select).bind(connection_id).fetch_optional(&db.pool).await?;
-    let detail: Option<String> = row.map(|row| row.try_get("detail")).transpose()?.flatten();
+    let row = sql(select).bind(connection_id).optional(db).await?;
+    let detail: Option<String> = row.map(|row| row.get("detail")).transpose()?.flatten();
     let detail: Option<serde_json::Value> = detail.and_then(|detail| serde_json::from_str(&detail).ok());
     let out = detail.and_then(|detail| serde_json::from_value(detail["out"].clone()).ok());
     Ok(out.unwrap_or_default())
@@ -72,10 +69,10 @@ pub async fn enqueue(
     connection: &Connection,
     now: Timestamp,
     claim: i64,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let insert = "INSERT INTO outbox (id, kind, connection_id, subject, status, attempts, next_at, created_at) \
         VALUES ($1, 'revoke', $2, $3, 'pending', 0, $4, $5)";
-    sqlx::query(insert)
+    sql(insert)
         .bind(format!("ob_{}", random_id::<20>()))
         .bind(&connection.id)
         .bind(&connection.external.subject)
@@ -87,16 +84,16 @@ pub async fn enqueue(
 }
 
 /// What is still to be told of a connection.
-pub async fn task(db: &Db, connection_id: &str) -> Result<Option<Task>, sqlx::Error> {
+pub async fn task(db: &Db, connection_id: &str) -> Result<Option<Task>, db::Error> {
     let select = "SELECT attempts, next_at, last_error, created_at FROM outbox \
         WHERE connection_id = $1 AND kind = 'revoke' AND status <> 'done'";
-    let row = sqlx::query(select).bind(connection_id).fetch_optional(&db.pool).await?;
-    let read = |row: sqlx::any::AnyRow| {
+    let row = sql(select).bind(connection_id).optional(db).await?;
+    let read = |row: Row| {
         Ok(Task {
-            attempts: row.try_get("attempts")?,
-            next_at: Timestamp::from_unix(row.try_get("next_at")?),
-            last_error: row.try_get("last_error")?,
-            created_at: Timestamp::from_unix(row.try_get("created_at")?),
+            attempts: row.get("attempts")?,
+            next_at: Timestamp::from_unix(row.get("next_at")?),
+            last_error: row.get("last_error")?,
+            created_at: Timestamp::from_unix(row.get("created_at")?),
         })
     };
     row.map(read).transpose()
@@ -104,10 +101,10 @@ pub async fn task(db: &Db, connection_id: &str) -> Result<Option<Task>, sqlx::Er
 
 /// The request is about to be sent; whoever tells is taken for lost after `until`. False when there is nothing to be
 /// told any more.
-pub async fn begin_telling(db: &Db, connection_id: &str, until: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn begin_telling(db: &Db, connection_id: &str, until: Timestamp) -> Result<bool, db::Error> {
     let update = "UPDATE outbox SET status = 'telling', next_at = $2 \
         WHERE connection_id = $1 AND kind = 'revoke' AND status <> 'done'";
-    let done = db.execute(sqlx::query(update).bind(connection_id).bind(until.unix())).await?;
+    let done = sql(update).bind(connection_id).bind(until.unix()).execute(db).await?;
     Ok(done == 1)
 }
 
@@ -117,36 +114,32 @@ pub async fn is_being_told(
     account_id: &str,
     app_id: &str,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let select = "SELECT o.id FROM outbox o JOIN connections c ON c.id = o.connection_id \
         WHERE o.status = 'telling' AND o.next_at > $1 AND c.account_id = $2 AND c.app_id = $3 LIMIT 1";
-    let row =
-        sqlx::query(select).bind(now.unix()).bind(account_id).bind(app_id).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(now.unix()).bind(account_id).bind(app_id).optional(db).await?;
     Ok(row.is_some())
 }
 
-pub async fn done(db: &Db, connection_id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
-    db.execute(
-        sqlx::query(
-            "UPDATE outbox SET status = 'done', attempts = attempts + 1, done_at = $2 \
-         WHERE connection_id = $1 AND status <> 'done'",
-        )
-        .bind(connection_id)
-        .bind(now.unix()),
-    )
+pub async fn done(db: &Db, connection_id: &str, now: Timestamp) -> Result<(), db::Error> {
+    sql("UPDATE outbox SET status = 'done', attempts = attempts + 1, done_at = $2 \
+         WHERE connection_id = $1 AND status <> 'done'")
+    .bind(connection_id)
+    .bind(now.unix())
+    .execute(db)
     .await
     .map(drop)
 }
 
 /// The connections whose issuers are to be told now. Each is claimed by one replica, for so many seconds.
-pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String>, sqlx::Error> {
+pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String>, db::Error> {
     let mut claimed = Vec::new();
     // One by one, so that each is a range of the index: what was done is most of the table.
     for status in ["pending", "telling"] {
         let select = "SELECT id FROM outbox WHERE status = $1 AND kind = 'revoke' AND next_at <= $2 \
             ORDER BY next_at LIMIT $3";
-        let due = sqlx::query(select).bind(status).bind(now.unix()).bind(BATCH).fetch_all(&db.pool).await?;
-        let mut ids: Vec<String> = due.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+        let due = sql(select).bind(status).bind(now.unix()).bind(BATCH).all(db).await?;
+        let mut ids: Vec<String> = due.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
         if ids.is_empty() {
             continue;
         }
@@ -155,10 +148,10 @@ pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String
             RETURNING connection_id";
         let mut transaction = db.begin().await?;
         for id in ids {
-            let update = sqlx::query(update).bind(now.plus(claim).unix()).bind(id).bind(status);
+            let update = sql(update).bind(now.plus(claim).unix()).bind(id).bind(status);
             // None when another process was quicker.
-            if let Some(row) = update.bind(now.unix()).fetch_optional(&mut *transaction).await? {
-                claimed.push(row.try_get("connection_id")?);
+            if let Some(row) = update.bind(now.unix()).optional(&mut *transaction).await? {
+                claimed.push(row.get("connection_id")?);
             }
         }
         transaction.commit().await?;
@@ -167,16 +160,16 @@ pub async fn claim_due(db: &Db, now: Timestamp, claim: i64) -> Result<Vec<String
 }
 
 /// To be told again at this moment, because of what became of it.
-pub async fn failed(db: &Db, connection_id: &str, said: &str, next_at: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn failed(db: &Db, connection_id: &str, said: &str, next_at: Timestamp) -> Result<(), db::Error> {
     let update = "UPDATE outbox SET status = 'pending', attempts = attempts + 1, last_error = $2, next_at = $3 \
         WHERE connection_id = $1 AND status <> 'done'";
-    let update = sqlx::query(update).bind(connection_id).bind(said).bind(next_at.unix());
-    db.execute(update).await.map(drop)
+    let update = sql(update).bind(connection_id).bind(said).bind(next_at.unix());
+    update.execute(db).await.map(drop)
 }
 
 /// To be told at this moment, and no attempt counted.
-pub async fn defer(db: &Db, connection_id: &str, until: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn defer(db: &Db, connection_id: &str, until: Timestamp) -> Result<(), db::Error> {
     let update =
         "UPDATE outbox SET status = 'pending', next_at = $2 WHERE connection_id = $1 AND status <> 'done'";
-    db.execute(sqlx::query(update).bind(connection_id).bind(until.unix())).await.map(drop)
+    sql(update).bind(connection_id).bind(until.unix()).execute(db).await.map(drop)
 }

@@ -15,6 +15,7 @@ use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
 use crate::consent::start;
+use crate::db;
 use crate::error::Error;
 use crate::issuer::grants::{self, Management};
 use crate::issuer::look_up::{self, CanBeTold};
@@ -41,7 +42,7 @@ pub(crate) fn claim(broker: &Broker) -> i64 {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn tell_again(broker: &Broker) -> Result<(), sqlx::Error> {
+pub async fn tell_again(broker: &Broker) -> Result<(), db::Error> {
     for id in store::claim_due(&broker.db, broker.clock.now(), claim(broker)).await? {
         in_a_task(broker, id);
     }
@@ -255,11 +256,7 @@ fn pause(attempts: i64, said: i64) -> i64 {
     pause + pause * i64::from(random_bytes::<1>()[0] % 20) / 100
 }
 
-async fn is_connecting_again(
-    broker: &Broker,
-    connection: &Connection,
-    app: &App,
-) -> Result<bool, sqlx::Error> {
+async fn is_connecting_again(broker: &Broker, connection: &Connection, app: &App) -> Result<bool, db::Error> {
     if !app.issuer.profile.revocation_reach.may_end_others() {
         return Ok(false);
     }
@@ -282,7 +279,7 @@ pub async fn shares_a_grant(
     account_id: &str,
     app_id: &str,
     identity: &ExternalIdentity,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let named = !identity.subject.is_empty();
     if named && !connections::by_identity(&broker.db, app_id, identity).await?.is_empty() {
         return Ok(true);

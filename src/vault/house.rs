@@ -16,7 +16,7 @@ use super::{DataKey, Place, Sealed, Vault, VaultError};
 use crate::Broker;
 use crate::clock::{Clock, Timestamp};
 use crate::content::signing_key;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::error::Error;
 use crate::secret::Token;
 use crate::{replicas, session};
@@ -221,7 +221,7 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, sqlx::Error> {
+pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, db::Error> {
     let stored = store::all(&broker.db).await?.into_iter();
     let standing = |row: Stored| Standing { kid: row.key.kid, seals_from: row.seals_from, uses: row.uses };
     Ok(stored.map(standing).collect())

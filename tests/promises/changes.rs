@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use attache::db::write::Transaction;
+use attache::db::{self, sql};
 use rstest::rstest;
 use sqlx::Row;
 use tokio::task::JoinSet;
@@ -14,8 +15,8 @@ use crate::world::{Database, Postgres, Sqlite, World};
 const INSERT: &str =
     "INSERT INTO callers (id, name, status, source, created_at) VALUES ($1, $2, 'active', 'cli', 0)";
 
-async fn insert(transaction: &mut Transaction, name: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(INSERT).bind(format!("ca_{name}")).bind(name).execute(&mut **transaction).await.map(drop)
+async fn insert(transaction: &mut Transaction, name: &str) -> Result<(), db::Error> {
+    sql(INSERT).bind(format!("ca_{name}")).bind(name).execute(&mut **transaction).await.map(drop)
 }
 
 async fn names(world: &World) -> Vec<String> {

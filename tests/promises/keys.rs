@@ -2,6 +2,7 @@
 
 use attache::Broker;
 use attache::content::signing_key::{self, KEY_SET_LIFETIME, LONGEST_LIFE};
+use attache::db::sql;
 use attache::operator::vault::Looked;
 use attache::operator::{Command, run};
 use attache::replicas;
@@ -221,7 +222,7 @@ async fn tokens_for_environments_that_changed_are_not_kept_in_memory() {
     };
     let kept = exchange().await;
     assert_eq!(exchange().await, kept);
-    world.broker.db.execute(sqlx::query("DELETE FROM content_tokens")).await.expect("a change");
+    sql("DELETE FROM content_tokens").execute(&world.broker.db).await.expect("a change");
     attache::content::sync::sync(&world.broker).await.expect("a change");
     assert_ne!(exchange().await, kept);
 }

@@ -1,5 +1,7 @@
 //! Many connections without as many consents: copies of one that a person made.
 
+use attache::db::sql;
+
 use crate::world::World;
 
 /// What is particular to a copy; the rest is the original's.
@@ -57,8 +59,8 @@ pub async fn note(world: &World, connection: &str, lines: i64) {
     let now = world.broker.clock.now().unix();
     for line in 0..lines {
         let at = now - (lines - line) * 60;
-        let insert = sqlx::query(insert).bind(at << 30).bind(at).bind(connection).bind(at);
-        world.broker.db.execute(insert).await.expect("a line");
+        let insert = sql(insert).bind(at << 30).bind(at).bind(connection).bind(at);
+        insert.execute(&world.broker.db).await.expect("a line");
     }
 }
 

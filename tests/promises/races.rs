@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use attache::db::sql;
 use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::TokenShape;
@@ -200,8 +201,8 @@ async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_f
     .await;
     for cause in 0..20 {
         let cause = format!("cause-{cause}");
-        let change = sqlx::query("UPDATE connections SET cause = $1 WHERE id = $2");
-        world.broker.db.execute(change.bind(&cause).bind(&connection)).await.expect("a change");
+        let change = sql("UPDATE connections SET cause = $1 WHERE id = $2").bind(&cause).bind(&connection);
+        change.execute(&world.broker.db).await.expect("a change");
         let seen = sqlx::query("SELECT cause FROM connections WHERE id = $1").bind(&connection);
         let seen: String = sqlx::Row::get(&seen.fetch_one(&other.db.pool).await.expect("a row"), 0);
         assert_eq!(seen, cause, "acknowledged, and not committed");

@@ -1,5 +1,6 @@
 //! An old copy of the database is recognised, and burns no grant: its connections wait for the operator's word.
 
+use attache::db::sql;
 use attache::operator::{Answer, Command, run};
 use attache::refresh::early::Line;
 use attache::{Broker, replicas};
@@ -242,7 +243,7 @@ async fn a_postgresql_database_in_another_place_is_taken_for_a_copy(#[case] know
     let world = World::new(Postgres).await;
     let connection = world.connection().await;
     let change = "UPDATE copy_mark SET cluster = $1 WHERE id = 1 AND cluster IS NOT NULL";
-    assert_eq!(world.broker.db.execute(sqlx::query(change).bind(known)).await.expect("a change"), 1);
+    assert_eq!(sql(change).bind(known).execute(&world.broker.db).await.expect("a change"), 1);
     let again = world.replica().await;
     assert_eq!(state(&again.broker, &connection).await, ("in_doubt".to_owned(), Some("restored_copy")));
     assert!(ready(&world, &world.machine_room).await["restored"].is_string(), "said by every server");

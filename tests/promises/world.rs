@@ -289,7 +289,9 @@ impl World {
 
     /// A change that goes past every verb, and what is held in memory of the rows.
     pub async fn change(&self, statement: sqlx::query::Query<'_, sqlx::Any, sqlx::any::AnyArguments>) {
-        self.broker.db.execute(statement).await.expect("a change");
+        let mut transaction = self.broker.db.begin().await.expect("a turn");
+        statement.execute(&mut *transaction).await.expect("a change");
+        transaction.commit().await.expect("a change that stands");
         self.broker.held.forget_all();
     }
 

@@ -1,13 +1,10 @@
 //! The SQL of who may use a connection: one statement joins everything that decides it.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
 use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::store::{COLUMNS, FROM, LIVE, read};
-use crate::db::Db;
+use crate::db::{self, Constants, Db, Row, sql};
 use crate::secret::TokenHash;
 
 /// Whether a freeze covers connection `c`.
@@ -28,15 +25,15 @@ pub async fn for_caller(
     caller_id: &str,
     id: &str,
     now: Timestamp,
-) -> Result<Option<(Connection, bool)>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+) -> Result<Option<(Connection, bool)>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS}, {CALLER_FROZEN}, {FROZEN} {FROM} \
          JOIN apps a ON a.id = c.app_id AND a.status = 'approved' \
          JOIN caller_apps allowed ON allowed.app_id = a.id \
          JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
          WHERE c.id = $1 AND ca.id = $2 AND {LIVE} AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $3)"
     ));
-    let row = sqlx::query(select).bind(id).bind(caller_id).bind(now.unix()).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(id).bind(caller_id).bind(now.unix()).optional(db).await?;
     let Some(row) = row else { return Ok(None) };
     let frozen = flag(&row, "frozen")? || flag(&row, "caller_frozen")?;
     Ok(Some((read(&row)?, frozen)))
@@ -75,14 +72,12 @@ pub async fn by_key(
     key_hash: &TokenHash,
     id: &str,
     now: Timestamp,
-) -> Result<Option<(Caller, Option<(Connection, bool)>)>, sqlx::Error> {
+) -> Result<Option<(Caller, Option<(Connection, bool)>)>, db::Error> {
     let from = from_key("c.id = $2");
-    let select = AssertSqlSafe(format!(
-        "SELECT {} {from} WHERE k.key_hash = $1 AND k.revoked_at IS NULL",
-        authorized()
-    ));
-    let query = sqlx::query(select).bind(key_hash.as_str()).bind(id).bind(now.unix());
-    let Some(row) = query.fetch_optional(&db.pool).await? else { return Ok(None) };
+    let select =
+        Constants(format!("SELECT {} {from} WHERE k.key_hash = $1 AND k.revoked_at IS NULL", authorized()));
+    let query = sql(select).bind(key_hash.as_str()).bind(id).bind(now.unix());
+    let Some(row) = query.optional(db).await? else { return Ok(None) };
     Ok(Some((caller(&row)?, found(&row)?)))
 }
 
@@ -90,29 +85,25 @@ pub async fn by_key(
 ///
 /// # Errors
 /// When the row holds none.
-pub fn caller(row: &AnyRow) -> Result<Caller, sqlx::Error> {
-    Ok(Caller {
-        id: row.try_get("caller_id")?,
-        name: row.try_get("caller_name")?,
-        key_id: row.try_get("key_id")?,
-    })
+pub fn caller(row: &Row) -> Result<Caller, db::Error> {
+    Ok(Caller { id: row.get("caller_id")?, name: row.get("caller_name")?, key_id: row.get("key_id")? })
 }
 
 /// The connection of [`authorized`], and whether a freeze covers its use; None when the caller may use none.
 ///
 /// # Errors
 /// When the row cannot be read.
-pub fn found(row: &AnyRow) -> Result<Option<(Connection, bool)>, sqlx::Error> {
-    if row.try_get::<Option<String>, _>("id")?.is_none() {
+pub fn found(row: &Row) -> Result<Option<(Connection, bool)>, db::Error> {
+    if row.get::<Option<String>>("id")?.is_none() {
         return Ok(None);
     }
     let frozen = flag(row, "frozen")? || flag(row, "caller_frozen")?;
     Ok(Some((read(row)?, frozen)))
 }
 
-pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, sqlx::Error> {
-    let select = AssertSqlSafe(format!("SELECT {FROZEN} FROM connections c WHERE c.id = $1"));
-    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
+pub async fn is_frozen(db: &Db, id: &str) -> Result<bool, db::Error> {
+    let select = Constants(format!("SELECT {FROZEN} FROM connections c WHERE c.id = $1"));
+    let row = sql(select).bind(id).optional(db).await?;
     row.as_ref().map_or(Ok(true), |row| flag(row, "frozen"))
 }
 
@@ -126,10 +117,10 @@ pub struct Holders {
 }
 
 /// The same statement on both databases: no memory holds who was handed what.
-pub async fn holders(db: &Db, connection: &Connection, generation: i64) -> Result<Holders, sqlx::Error> {
+pub async fn holders(db: &Db, connection: &Connection, generation: i64) -> Result<Holders, db::Error> {
     let keyed = "EXISTS (SELECT 1 FROM callers ca JOIN api_keys k ON k.caller_id = ca.id AND k.revoked_at IS NULL \
         WHERE ca.id = h.caller_id AND ca.status = 'active')";
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT COUNT(*) AS holders, COUNT(CASE WHEN {keyed} THEN 1 ELSE NULL END) AS keyed, \
             COUNT(CASE WHEN {keyed} AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' \
                 AND f.target = h.caller_id AND (f.issued_before IS NULL OR f.issued_before > $1)) \
@@ -137,21 +128,21 @@ pub async fn holders(db: &Db, connection: &Connection, generation: i64) -> Resul
          FROM (SELECT DISTINCT l.caller_id FROM ledger l WHERE l.connection_id = $2 AND l.generation = $3 \
             AND l.action = 'hand_out' AND l.environment_id IS NULL) h"
     ));
-    let row = sqlx::query(select)
+    let row = sql(select)
         .bind(connection.consented_at.unix())
         .bind(&connection.id)
         .bind(generation)
-        .fetch_one(&db.pool)
+        .one(db)
         .await?;
-    Ok(Holders { all: row.try_get("holders")?, keyed: row.try_get("keyed")?, free: row.try_get("free")? })
+    Ok(Holders { all: row.get("holders")?, keyed: row.get("keyed")?, free: row.get("free")? })
 }
 
 /// One of the flags above: an integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.
 ///
 /// # Errors
 /// When the row holds none.
-pub fn flag(row: &AnyRow, column: &str) -> Result<bool, sqlx::Error> {
-    row.try_get::<i32, _>(column).map(|value| value == 1).or_else(|_| Ok(row.try_get::<i64, _>(column)? == 1))
+pub fn flag(row: &Row, column: &str) -> Result<bool, db::Error> {
+    row.flag(column)
 }
 
 /// By the hash of an access token, current or previous, that has not run out; of an approved app.
@@ -159,21 +150,21 @@ pub async fn by_access_token(
     db: &Db,
     hash: &TokenHash,
     now: Timestamp,
-) -> Result<Option<Connection>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+) -> Result<Option<Connection>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS} {FROM} JOIN apps a ON a.id = c.app_id AND a.status = 'approved' \
          WHERE {LIVE} AND c.status <> 'needs_reconnect' \
          AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $1) AND \
          ((c.access_token_hash = $2 AND (c.access_expires_at IS NULL OR c.access_expires_at > $3)) OR \
           (c.previous_access_token_hash = $4 AND c.previous_access_expires_at > $5))"
     ));
-    let rows = sqlx::query(select)
+    let rows = sql(select)
         .bind(now.unix())
         .bind(hash.as_str())
         .bind(now.unix())
         .bind(hash.as_str())
         .bind(now.unix())
-        .fetch_all(&db.pool)
+        .all(db)
         .await?;
     // Some issuers give one access token twice. On the connections of two accounts it stands for neither.
     match rows.as_slice() {

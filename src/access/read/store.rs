@@ -1,16 +1,13 @@
 //! The SQL of what a caller reads of connections. A page is one range of an index for each app and status, whichever
 //! page it is and however many connections there are.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
 use super::Place;
 use crate::access::allow::{FROZEN, flag};
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
 use crate::connection::state::{Cause, Status};
 use crate::connection::store::merged;
-use crate::db::{Db, moment, named};
+use crate::db::{self, Constants, Db, Row, moment, named, sql};
 use crate::issuer::scope::Scopes;
 
 /// A connection without anything sealed.
@@ -51,18 +48,18 @@ const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = a.id AND a.s
         AND f.issued_before IS NULL)";
 
 /// The apps that a caller is allowed: id and key.
-pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
-    let select = AssertSqlSafe(format!("SELECT a.id, a.key FROM apps a {ALLOWED} ORDER BY a.id"));
-    let rows = sqlx::query(select).bind(caller_id).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("key")?))).collect()
+pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, db::Error> {
+    let select = Constants(format!("SELECT a.id, a.key FROM apps a {ALLOWED} ORDER BY a.id"));
+    let rows = sql(select).bind(caller_id).all(db).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("key")?))).collect()
 }
 
-pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, sqlx::Error> {
-    let select = AssertSqlSafe(format!(
+pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, db::Error> {
+    let select = Constants(format!(
         "SELECT {COLUMNS}, {FROZEN} FROM connections c JOIN accounts p ON p.id = c.account_id \
          JOIN apps a ON a.id = c.app_id {ALLOWED} AND c.id = $2"
     ));
-    let row = sqlx::query(select).bind(caller_id).bind(id).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(caller_id).bind(id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -81,14 +78,14 @@ pub async fn list(
     wanted: &Wanted<'_>,
     after: Option<&Place>,
     limit: i64,
-) -> Result<Vec<Readable>, sqlx::Error> {
+) -> Result<Vec<Readable>, db::Error> {
     let keys = merged(&ranges(wanted, after.is_some()), ORDER, ORDER, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT {COLUMNS}, {FROZEN} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
          JOIN accounts p ON p.id = c.account_id JOIN apps a ON a.id = c.app_id ORDER BY c.account_id, c.id"
     ));
-    let mut query = sqlx::query(select);
+    let mut query = sql(select);
     for app_id in wanted.apps {
         query = query.bind(app_id);
     }
@@ -98,7 +95,7 @@ pub async fn list(
         (None, Some(place)) => query.bind(&place.account_id).bind(&place.id),
         (None, None) => query,
     };
-    query.fetch_all(&db.pool).await?.iter().map(read).collect()
+    query.all(db).await?.iter().map(read).collect()
 }
 
 /// `$1` and on are the apps; then the account, the filter's or the place's; then the place's id.
@@ -122,24 +119,23 @@ fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
     (1..=wanted.apps.len()).map(of_app).flat_map(of_statuses).collect()
 }
 
-fn read(row: &AnyRow) -> Result<Readable, sqlx::Error> {
-    let (granted, requested): (String, String) =
-        (row.try_get("granted_scopes")?, row.try_get("requested_scopes")?);
-    let cause: Option<String> = row.try_get("cause")?;
+fn read(row: &Row) -> Result<Readable, db::Error> {
+    let (granted, requested): (String, String) = (row.get("granted_scopes")?, row.get("requested_scopes")?);
+    let cause: Option<String> = row.get("cause")?;
     Ok(Readable {
-        id: row.try_get("id")?,
-        app_key: row.try_get("app_key")?,
-        account_id: row.try_get("account_id")?,
-        account_subject: row.try_get("account_subject")?,
+        id: row.get("id")?,
+        app_key: row.get("app_key")?,
+        account_id: row.get("account_id")?,
+        account_subject: row.get("account_subject")?,
         external: ExternalIdentity {
-            issuer: row.try_get("external_issuer")?,
-            subject: row.try_get("external_subject")?,
+            issuer: row.get("external_issuer")?,
+            subject: row.get("external_subject")?,
         },
         status: named(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
         granted_scopes: Scopes::lenient(&granted),
         requested_scopes: Scopes::lenient(&requested),
-        connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        connected_at: Timestamp::from_unix(row.get("connected_at")?),
         last_used_at: moment(row, "last_used_at")?,
         refreshed_at: moment(row, "refreshed_at")?,
         access_expires_at: moment(row, "access_expires_at")?,

@@ -14,6 +14,7 @@ use crate::connection::{Connection, ExternalIdentity};
 use crate::consent::choice::{Allowed, Choice};
 use crate::consent::start;
 use crate::consent::start::store::Attempt;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
@@ -326,7 +327,7 @@ impl Grant {
         id: &str,
         identity: &ExternalIdentity,
         since: Option<Timestamp>,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), db::Error> {
         identity::settle(&self.broker, transaction, id, (&self.account, &self.app.id, identity), since).await
     }
 

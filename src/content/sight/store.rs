@@ -3,9 +3,6 @@
 
 use std::sync::Arc;
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
-
 use super::{Found, Seen};
 use crate::Broker;
 use crate::access::allow;
@@ -14,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::content::exchange::{MARGIN, Target};
 use crate::content::subject::Subject;
 use crate::content::{KeptToken, store};
-use crate::db::json;
+use crate::db::{self, Constants, Row, json, sql};
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::Sealed;
@@ -34,7 +31,7 @@ pub(super) async fn look(
     by: By<'_>,
     target: Option<Target<'_>>,
     scopes: &Scopes,
-) -> Result<Option<Seen>, sqlx::Error> {
+) -> Result<Option<Seen>, db::Error> {
     let now = broker.clock.now();
     let (which, named) = match by {
         By::Id(id) => ("c.id = $2", id.unwrap_or_default()),
@@ -54,7 +51,7 @@ pub(super) async fn look(
         _ => ("", "", ""),
     };
     // Only constants of ours are joined here.
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT {authorized}, a.key AS app_key, ac.issuer AS account_issuer, ac.subject AS account_subject, \
             ac.name AS account_name, ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
             {environment_columns}, \
@@ -69,7 +66,7 @@ pub(super) async fn look(
         from_key = allow::from_key(which),
         environment_columns = store::ALIASED_COLUMNS,
     ));
-    let rows = sqlx::query(select)
+    let rows = sql(select)
         .bind(key.as_str())
         .bind(named)
         .bind(now.unix())
@@ -78,7 +75,7 @@ pub(super) async fn look(
         .bind(url)
         .bind(scopes.to_string())
         .bind(now.plus(MARGIN).unix())
-        .fetch_all(&broker.db.pool)
+        .all(&broker.db)
         .await?;
     match rows.as_slice() {
         [] => Ok(None),
@@ -88,31 +85,31 @@ pub(super) async fn look(
     }
 }
 
-fn found(row: &AnyRow, now: Timestamp) -> Result<Option<Found>, sqlx::Error> {
+fn found(row: &Row, now: Timestamp) -> Result<Option<Found>, db::Error> {
     let Some((connection, frozen)) = allow::found(row)? else { return Ok(None) };
     let account = Account {
         id: connection.account_id.clone(),
-        issuer: row.try_get("account_issuer")?,
-        subject: row.try_get("account_subject")?,
-        name: row.try_get("account_name")?,
-        email: row.try_get("account_email")?,
+        issuer: row.get("account_issuer")?,
+        subject: row.get("account_subject")?,
+        name: row.get("account_name")?,
+        email: row.get("account_email")?,
         claims: json(row, "account_claims")?,
         claims_at: json(row, "claims_at")?,
-        signed_in_at: Timestamp::from_unix(row.try_get("last_sign_in_at")?),
+        signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
     };
-    let kept = row.try_get::<Option<String>, _>("kept_id")?;
+    let kept = row.get::<Option<String>>("kept_id")?;
     let kept = kept.map(|id| {
-        Ok::<_, sqlx::Error>(KeptToken {
+        Ok::<_, db::Error>(KeptToken {
             id,
-            token: Sealed(row.try_get("kept_token")?),
-            expires_at: Timestamp::from_unix(row.try_get("kept_expires_at")?),
+            token: Sealed(row.get("kept_token")?),
+            expires_at: Timestamp::from_unix(row.get("kept_expires_at")?),
         })
     });
     Ok(Some(Found {
         subject: Subject {
             connection: Arc::new(connection),
             account: Arc::new(account),
-            app_key: row.try_get("app_key")?,
+            app_key: row.get("app_key")?,
             at: now,
         },
         frozen,

@@ -1,9 +1,7 @@
 //! The SQL of what is due: one probe of an index for each app, however many connections there are.
 
-use sqlx::Row;
-
 use crate::clock::Timestamp;
-use crate::db::{Db, DbConnection};
+use crate::db::{self, Db, DbConnection, Row, sql};
 use crate::issuer::calls::Urgency;
 use crate::refresh::protocol::SOON;
 
@@ -22,12 +20,12 @@ pub struct Due {
 }
 
 /// The apps with connections that are due, the one that has waited longest first.
-pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, db::Error> {
     let select = "SELECT due.id FROM (SELECT a.id, \
             (SELECT MIN(c.refresh_due_at) FROM connections c WHERE c.app_id = a.id AND c.refresh_due_at <= $1) AS since \
         FROM apps a WHERE a.status = 'approved') AS due WHERE due.since IS NOT NULL ORDER BY due.since";
-    let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| row.try_get("id")).collect()
+    let rows = sql(select).bind(now.unix()).all(db).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 /// Picks up to `limit` of an app, for this process alone; only those whose doubt cannot wait, where that is the urgency.
@@ -40,19 +38,19 @@ pub async fn claim(
     limit: usize,
     (idle, look): (Option<i64>, i64),
     now: Timestamp,
-) -> Result<Vec<Due>, sqlx::Error> {
+) -> Result<Vec<Due>, db::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
             AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR (c.intent_generation IS NOT NULL AND c.failures < $4)) \
         ORDER BY c.refresh_due_at LIMIT $5";
-    let due = sqlx::query(select)
+    let due = sql(select)
         .bind(app_id)
         .bind(now.unix())
         .bind(i64::from(urgency == Urgency::InDoubt))
         .bind(SOON)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(&db.pool)
+        .all(db)
         .await?;
-    let mut ids: Vec<String> = due.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+    let mut ids: Vec<String> = due.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
     // The order in which last uses are told too, see `ledger`.
     ids.sort();
     if ids.is_empty() {
@@ -68,15 +66,15 @@ pub async fn claim(
             THEN COALESCE(refreshed_at, connected_at) + CAST($8 AS BIGINT) ELSE NULL END \
         WHERE id = $9 AND refresh_due_at <= $10 \
         RETURNING id, generation, CASE WHEN refresh_due_at IN ($11, $12) THEN 'yes' ELSE 'no' END AS wanted";
-    let read = |row: sqlx::any::AnyRow| {
-        let (id, generation) = (row.try_get("id")?, row.try_get("generation")?);
-        let wanted = row.try_get::<String, _>("wanted")? == "yes";
-        Ok::<_, sqlx::Error>(Due { id, generation, wanted })
+    let read = |row: Row| {
+        let (id, generation) = (row.get("id")?, row.get("generation")?);
+        let wanted = row.get::<String>("wanted")? == "yes";
+        Ok::<_, db::Error>(Due { id, generation, wanted })
     };
     let mut claimed = Vec::new();
     let mut transaction = db.begin().await?;
     for id in &ids {
-        let row = sqlx::query(update)
+        let row = sql(update)
             .bind(now.unix())
             .bind(idle)
             .bind(now.unix())
@@ -89,7 +87,7 @@ pub async fn claim(
             .bind(now.unix())
             .bind(now.plus(look).unix())
             .bind(now.plus(CLAIM).unix())
-            .fetch_optional(&mut *transaction)
+            .optional(&mut *transaction)
             .await?;
         // None when another process was quicker.
         claimed.extend(row.map(read).transpose()?);
@@ -99,27 +97,27 @@ pub async fn claim(
 }
 
 /// What a lost answer left in doubt of an app, and what was being refreshed, as many as a transaction takes at once.
-pub async fn doubts(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, sqlx::Error> {
+pub async fn doubts(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, db::Error> {
     let select = "SELECT id FROM connections WHERE app_id = $1 AND status IN ('refreshing', 'in_doubt') \
             AND intent_generation IS NOT NULL AND failures < $2 AND refresh_due_at > $3 \
         ORDER BY id LIMIT 1000";
-    let rows = sqlx::query(select).bind(app_id).bind(SOON).bind(now.unix()).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| row.try_get("id")).collect()
+    let rows = sql(select).bind(app_id).bind(SOON).bind(now.unix()).all(db).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 /// It is due, and nobody need wait.
-pub async fn look_now(transaction: &mut DbConnection, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn look_now(transaction: &mut DbConnection, id: &str, now: Timestamp) -> Result<(), db::Error> {
     let update = "UPDATE connections SET refresh_due_at = $1, retry_at = CASE WHEN retry_at > $2 THEN $3 ELSE retry_at END \
         WHERE id = $4 AND intent_generation IS NOT NULL AND refresh_due_at > $5";
     let now = now.unix();
-    sqlx::query(update).bind(now).bind(now).bind(now).bind(id).bind(now).execute(transaction).await?;
+    sql(update).bind(now).bind(now).bind(now).bind(id).bind(now).execute(transaction).await?;
     Ok(())
 }
 
 /// What waits for its app's credentials may be asked for at once.
-pub async fn try_refused_clients_again(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
+pub async fn try_refused_clients_again(transaction: &mut DbConnection) -> Result<(), db::Error> {
     // App by app, so that the index of states finds the few.
     let update = "UPDATE connections SET retry_at = NULL WHERE app_id IN (SELECT id FROM apps) \
             AND status = 'misconfigured' AND retry_at IS NOT NULL";
-    sqlx::query(update).execute(transaction).await.map(drop)
+    sql(update).execute(transaction).await.map(drop)
 }

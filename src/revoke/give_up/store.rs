@@ -1,12 +1,9 @@
 //! The SQL of `superseded_tokens`.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row as _};
-
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::store::{COLUMNS, FROM, read};
-use crate::db::{Db, DbConnection};
+use crate::db::{self, Constants, Db, DbConnection, sql};
 use crate::vault::Sealed;
 
 /// One of them.
@@ -21,11 +18,11 @@ pub async fn hold_live(
     transaction: &mut DbConnection,
     connection_id: &str,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let update =
         "UPDATE connections SET updated_at = $2 WHERE id = $1 AND status NOT IN ('revoking', 'revoked')";
-    let done = sqlx::query(update).bind(connection_id).bind(now.unix()).execute(transaction).await?;
-    Ok(done.rows_affected() == 1)
+    let done = sql(update).bind(connection_id).bind(now.unix()).execute(transaction).await?;
+    Ok(done == 1)
 }
 
 pub async fn insert(
@@ -33,10 +30,10 @@ pub async fn insert(
     connection_id: &str,
     row: &Row,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let insert = "INSERT INTO superseded_tokens (id, connection_id, external_subject, refresh_token, created_at) \
         VALUES ($1, $2, $3, $4, $5)";
-    sqlx::query(insert)
+    sql(insert)
         .bind(&row.id)
         .bind(connection_id)
         .bind(&row.subject)
@@ -52,36 +49,36 @@ pub async fn drop_beyond(
     transaction: &mut DbConnection,
     connection_id: &str,
     most: i64,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, db::Error> {
     let delete = "DELETE FROM superseded_tokens WHERE connection_id = $1 AND id NOT IN \
         (SELECT id FROM superseded_tokens WHERE connection_id = $2 ORDER BY created_at DESC, id DESC LIMIT $3)";
-    let delete = sqlx::query(delete).bind(connection_id).bind(connection_id).bind(most);
-    Ok(delete.execute(transaction).await?.rows_affected())
+    let delete = sql(delete).bind(connection_id).bind(connection_id).bind(most);
+    Ok(delete.execute(transaction).await?)
 }
 
 /// Those of a connection, oldest first.
-pub async fn of(db: &Db, connection_id: &str) -> Result<Vec<Row>, sqlx::Error> {
+pub async fn of(db: &Db, connection_id: &str) -> Result<Vec<Row>, db::Error> {
     let select = "SELECT id, external_subject, refresh_token FROM superseded_tokens WHERE connection_id = $1 \
         ORDER BY created_at, id";
-    let rows = sqlx::query(select).bind(connection_id).fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| {
+    let rows = sql(select).bind(connection_id).all(db).await?;
+    let read = |row: &db::Row| {
         Ok(Row {
-            id: row.try_get("id")?,
-            subject: row.try_get("external_subject")?,
-            sealed: Sealed(row.try_get("refresh_token")?),
+            id: row.get("id")?,
+            subject: row.get("external_subject")?,
+            sealed: Sealed(row.get("refresh_token")?),
         })
     };
     rows.iter().map(read).collect()
 }
 
 /// The issuer has confirmed it.
-pub async fn forget(db: &Db, id: &str) -> Result<(), sqlx::Error> {
-    db.execute(sqlx::query("DELETE FROM superseded_tokens WHERE id = $1").bind(id)).await.map(drop)
+pub async fn forget(db: &Db, id: &str) -> Result<(), db::Error> {
+    sql("DELETE FROM superseded_tokens WHERE id = $1").bind(id).execute(db).await.map(drop)
 }
 
 /// With the connection's secrets.
-pub async fn forget_all(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM superseded_tokens WHERE connection_id = $1").bind(connection_id);
+pub async fn forget_all(transaction: &mut DbConnection, connection_id: &str) -> Result<(), db::Error> {
+    let delete = sql("DELETE FROM superseded_tokens WHERE connection_id = $1").bind(connection_id);
     delete.execute(transaction).await.map(drop)
 }
 
@@ -90,15 +87,14 @@ pub async fn page(
     db: &Db,
     after: &str,
     limit: i64,
-) -> Result<Vec<(String, Sealed, Result<Connection, sqlx::Error>)>, sqlx::Error> {
+) -> Result<Vec<(String, Sealed, Result<Connection, db::Error>)>, db::Error> {
     // Only constants are joined.
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT s.id AS superseded_id, s.refresh_token AS superseded, {COLUMNS} {FROM} \
          JOIN superseded_tokens s ON s.connection_id = c.id WHERE s.id > $1 ORDER BY s.id LIMIT $2"
     ));
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
-    let page = rows
-        .iter()
-        .map(|row| Ok((row.try_get("superseded_id")?, Sealed(row.try_get("superseded")?), read(row))));
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
+    let page =
+        rows.iter().map(|row| Ok((row.get("superseded_id")?, Sealed(row.get("superseded")?), read(row))));
     page.collect()
 }
