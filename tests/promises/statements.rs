@@ -103,7 +103,7 @@ async fn a_value_stands_wherever_its_number_does_and_in_whatever_order(
 ) {
     let world = World::new(database).await;
     let select = "SELECT CAST($3 AS TEXT) AS third, CAST($1 AS TEXT) AS first, CAST($3 AS TEXT) AS again, \
-        CAST($2 AS BIGINT) AS second, CAST($4 AS BIGINT) AS nothing, CASE WHEN $1 = 'a' THEN 1 ELSE 0 END AS flag";
+        CAST($2 AS BIGINT) AS second, CAST($4 AS BIGINT) AS empty, CASE WHEN $1 = 'a' THEN 1 ELSE 0 END AS flag";
     let ask = || sql(select).bind("a").bind(2).bind("c").bind(None::<i64>);
     let row = ask().one(&world.broker.db).await.expect("a row");
     let text = |column: &str| row.get::<String>(column).expect("a text");
@@ -112,7 +112,7 @@ async fn a_value_stands_wherever_its_number_does_and_in_whatever_order(
         ("a".to_owned(), "c".to_owned(), "c".to_owned())
     );
     assert_eq!(row.get::<i64>("second").expect("a number"), 2);
-    assert_eq!(row.get::<Option<i64>>("nothing").expect("a null"), None);
+    assert_eq!(row.get::<Option<i64>>("empty").expect("a null"), None);
     assert!(row.flag("flag").expect("a flag"));
     let joined = format!("{select} WHERE 1 = 1");
     let rows =

@@ -1,6 +1,7 @@
 //! What an expression in the source of the house is worth, where it is text: literals, constants, `format!`, `match` and
 //! small functions are followed. Whatever else there is stays unknown.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use syn::parse::Parser;
@@ -20,6 +21,9 @@ pub struct Function {
     pub block: Block,
 }
 
+/// Functions that are followed one within the other, at the most.
+const FURTHEST: usize = 6;
+
 /// What is known by name: each with its file.
 pub type Named<T> = HashMap<String, Vec<(String, T)>>;
 /// The values of names, the newest last. None is a name whose value is not known.
@@ -31,6 +35,8 @@ pub struct House {
     pub functions: Named<Function>,
     /// File and name: the path that it was imported by.
     pub imports: HashMap<(String, String), Vec<String>>,
+    /// How many functions are being followed: one that calls itself has an end.
+    pub depth: Cell<usize>,
     /// File and function: what it is called with.
     pub calls: HashMap<(String, String), Vec<Vec<Option<Value>>>>,
 }
@@ -80,10 +86,8 @@ impl House {
                     "Constants" => self.value(&call.args[0], scope, file),
                     "new" if names[0] == "String" => text(String::new()),
                     _ => {
-                        let (at, function) = self.find(&self.functions, &names, file)?;
                         let values = call.args.iter().map(|arg| self.value(arg, scope, file));
-                        let scope = function.inputs.iter().cloned().zip(values).collect();
-                        self.block(&function.block, scope, at)
+                        self.follow(&names, values.collect(), file)
                     }
                 }
             }
@@ -91,13 +95,23 @@ impl House {
                 "as_str" | "to_owned" | "to_string" | "clone" | "iter" | "into_iter" => {
                     self.value(&call.receiver, scope, file)
                 }
-                name => {
-                    let (at, function) = self.find(&self.functions, &[name.to_owned()], file)?;
-                    self.block(&function.block, Vec::new(), at)
-                }
+                name => self.follow(&[name.to_owned()], Vec::new(), file),
             },
             _ => None,
         }
+    }
+
+    /// What a function comes to, when it is called with these.
+    fn follow(&self, names: &[String], values: Vec<Option<Value>>, file: &str) -> Option<Value> {
+        let (at, function) = self.find(&self.functions, names, file)?;
+        if self.depth.get() == FURTHEST {
+            return None;
+        }
+        self.depth.set(self.depth.get() + 1);
+        let scope = function.inputs.iter().cloned().zip(values).collect();
+        let value = self.block(&function.block, scope, at);
+        self.depth.set(self.depth.get() - 1);
+        value
     }
 
     /// What a block comes to.

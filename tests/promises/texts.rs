@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use syn::visit::{self, Visit};
-use syn::{Block, Expr, ExprCall, ExprMethodCall, FnArg, ItemUse, Local, UseTree};
+use syn::{Block, Expr, ExprCall, ExprMethodCall, FnArg, ItemUse, Local, ReturnType, Type, UseTree};
 
 use crate::text_values::{Function, House, Scope, Value, identifier, union};
 
@@ -70,6 +70,9 @@ impl Declared<'_> {
             FnArg::Receiver(_) => None,
             FnArg::Typed(typed) => Some(identifier(&typed.pat).unwrap_or_default()),
         };
+        if !is_text(&signature.output) {
+            return;
+        }
         let inputs = signature.inputs.iter().filter_map(input).collect();
         let function = Function { inputs, block: block.clone() };
         let all = self.house.functions.entry(signature.ident.to_string()).or_default();
@@ -205,6 +208,14 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
         visit::visit_expr_method_call(self, call);
     }
+}
+
+/// Whether a function comes to a text.
+fn is_text(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, output) = output else { return false };
+    let named = if let Type::Reference(inner) = &**output { &inner.elem } else { output };
+    let Type::Path(path) = &**named else { return false };
+    ["str", "String", "Constants"].iter().any(|name| path.path.is_ident(name))
 }
 
 fn called(call: &ExprCall) -> Option<String> {
