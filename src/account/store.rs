@@ -26,7 +26,7 @@ pub struct Profile<'a> {
 pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> Result<Account, db::Error> {
     let upsert = Constants(format!(
         "INSERT INTO accounts (id, issuer, subject, name, email, picture, claims, created_at, last_sign_in_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
          ON CONFLICT (issuer, subject) DO UPDATE SET name = excluded.name, email = excluded.email, \
              picture = excluded.picture, claims = excluded.claims, claims_at = '{{}}', \
              last_sign_in_at = excluded.last_sign_in_at \
@@ -41,7 +41,6 @@ pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> 
         .bind(profile.email)
         .bind(profile.picture)
         .bind(Value::Object(profile.claims.clone()).to_string())
-        .bind(now.unix())
         .bind(now.unix())
         .one(&mut *transaction)
         .await?;
@@ -170,9 +169,9 @@ pub enum Used {
 pub async fn use_up(db: &Db, state: &TokenHash, expires_at: Timestamp) -> Result<Used, db::Error> {
     let insert = "INSERT INTO used_sign_ins (state_hash, expires_at) \
         SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT) \
-            WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM used_sign_ins LIMIT $3) AS used) < $4 \
+            WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM used_sign_ins LIMIT $3) AS used) < $3 \
         ON CONFLICT (state_hash) DO NOTHING";
-    let insert = sql(insert).bind(state.as_str()).bind(expires_at.unix()).bind(REMEMBERED).bind(REMEMBERED);
+    let insert = sql(insert).bind(state.as_str()).bind(expires_at.unix()).bind(REMEMBERED);
     if insert.execute(db).await? == 1 {
         return Ok(Used::Now);
     }

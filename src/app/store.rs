@@ -130,7 +130,7 @@ pub async fn put_issuer(
 ) -> Result<bool, db::Error> {
     let upsert = "INSERT INTO issuers (id, key, name, identifier, authorization_url, token_url, userinfo_url, \
             revocation_url, jwks_url, profile, scope_descriptions, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
         ON CONFLICT (key) DO UPDATE SET name = excluded.name, identifier = excluded.identifier, \
             authorization_url = excluded.authorization_url, token_url = excluded.token_url, \
             userinfo_url = excluded.userinfo_url, revocation_url = excluded.revocation_url, \
@@ -167,7 +167,6 @@ pub async fn put_issuer(
         .bind(to_json(&issuer.profile))
         .bind(to_json(&issuer.scope_descriptions))
         .bind(<&str>::from(source))
-        .bind(now.unix())
         .bind(now.unix())
         .execute(transaction)
         .await?;

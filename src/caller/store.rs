@@ -16,8 +16,8 @@ pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, db::Err
 }
 
 pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, db::Error> {
-    let select = "SELECT id FROM callers WHERE id = $1 OR name = $2 ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END LIMIT 1";
-    let row = sql(select).bind(text).bind(text).bind(text).optional(db).await?;
+    let select = "SELECT id FROM callers WHERE id = $1 OR name = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
+    let row = sql(select).bind(text).optional(db).await?;
     row.map(|row| row.get("id")).transpose()
 }
 
@@ -93,13 +93,12 @@ pub async fn insert_key(
 ) -> Result<bool, db::Error> {
     let insert = "INSERT INTO api_keys (id, caller_id, key_hash, created_at) \
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) \
-        WHERE (SELECT COUNT(*) FROM api_keys WHERE caller_id = $5 AND revoked_at IS NULL) < $6";
+        WHERE (SELECT COUNT(*) FROM api_keys WHERE caller_id = $2 AND revoked_at IS NULL) < $5";
     let done = sql(insert)
         .bind(id)
         .bind(caller_id)
         .bind(hash.as_str())
         .bind(now.unix())
-        .bind(caller_id)
         .bind(limit)
         .execute(transaction)
         .await?;

@@ -168,8 +168,8 @@ pub async fn insert(
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
             refresh_expires_at, consent_expires_at, environments, consented_at, access_generation) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, \
-            $20, $21, $22, $23) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $15, $16, $17, \
+            $18, $19, $15, $14) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sql(insert)
@@ -183,14 +183,10 @@ pub async fn insert(
         .bind(consent.requested.to_string())
         .bind(connection.generation)
         .bind(now.unix())
-        .bind(now.unix())
-        .bind(now.unix())
         .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
-        .bind(now.unix())
-        .bind(connection.generation)
         .execute(&mut **transaction)
         .await?;
     Ok(done == 1)
@@ -209,8 +205,9 @@ pub async fn renew(
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
+    // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
-            previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
+            previous_access_token_hash = CASE WHEN external_issuer = $15 AND external_subject = $16 \
                 AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
             previous_access_expires_at = access_expires_at, previous_access_generation = access_generation, \
             previous_refresh_token = NULL, access_generation = generation + 1, access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
@@ -219,7 +216,7 @@ pub async fn renew(
             refusals = 0, refused_since = NULL, \
             refreshed_at = NULL, updated_at = $10, refresh_due_at = $11, refresh_expires_at = $12, \
             consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
-            consented_at = $17 \
+            consented_at = $10 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
@@ -228,10 +225,6 @@ pub async fn renew(
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
-        .bind(&who.issuer)
-        .bind(&who.subject)
-        .bind(now.unix())
-        // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
         .bind(&who.issuer)
         .bind(&who.subject)
         .execute(&mut **transaction)
@@ -253,25 +246,19 @@ pub async fn begin_revoke(
     changed(broker, transaction, id, None);
     transaction.count();
     let (condition, moment) = match which {
-        Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
-        Which::GrantedBefore(moment) => ("consented_at < $4", moment),
-        Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
+        Which::Any => ("consented_at < $3", Timestamp::from_unix(i64::MAX)),
+        Which::GrantedBefore(moment) => ("consented_at < $3", moment),
+        Which::WhoseTimeIsOver => ("consent_expires_at <= $3", now),
     };
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
     let update = Constants(format!(
         "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
-            previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
+            previous_refresh_token = NULL, revoked_at = $2, updated_at = $2 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
     ));
-    let done = sql(update)
-        .bind(id)
-        .bind(now.unix())
-        .bind(now.unix())
-        .bind(moment.unix())
-        .execute(&mut **transaction)
-        .await?;
+    let done = sql(update).bind(id).bind(now.unix()).bind(moment.unix()).execute(&mut **transaction).await?;
     Ok(done == 1)
 }
 

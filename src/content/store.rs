@@ -56,7 +56,7 @@ pub async fn put(
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
             strategy, apps, accounts, lifetime_seconds, status, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $12) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $11) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
@@ -72,7 +72,6 @@ pub async fn put(
         .bind(environment.apps.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.accounts.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.lifetime)
-        .bind(now.unix())
         .bind(now.unix())
         .execute(&mut *transaction)
         .await

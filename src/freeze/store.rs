@@ -64,11 +64,11 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, db::Er
         "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
             OR (f.scope = 'account' AND f.target = $1) \
          UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
-            WHERE c.account_id = $2 AND c.consented_at >= 0 \
+            WHERE c.account_id = $1 AND c.consented_at >= 0 \
          UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
-            WHERE c.account_id = $3 AND c.consented_at >= 0"
+            WHERE c.account_id = $1 AND c.consented_at >= 0"
     ));
-    let select = sql(select).bind(account_id).bind(account_id).bind(account_id);
+    let select = sql(select).bind(account_id);
     let rows = select.all(db).await?;
     rows.iter().map(read).collect()
 }

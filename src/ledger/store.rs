@@ -21,7 +21,7 @@ pub async fn append(
     now: Timestamp,
 ) -> Result<(), db::Error> {
     let insert = "INSERT INTO ledger (seq, at, action, actor, account_id, app_id, connection_id, caller_id, times, \
-            last_at, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10) ON CONFLICT (seq) DO NOTHING";
+            last_at, detail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $2, $9) ON CONFLICT (seq) DO NOTHING";
     // What is told of must not fail because another replica took the number.
     for _ in 0..ATTEMPTS {
         let done = sql(insert)
@@ -33,7 +33,6 @@ pub async fn append(
             .bind(entry.app_id.clone())
             .bind(entry.connection_id.clone())
             .bind(entry.caller_id.clone())
-            .bind(now.unix())
             .bind(entry.detail.as_ref().map(Value::to_string))
             .execute(&mut *connection)
             .await?;
@@ -93,21 +92,12 @@ async fn add_rows(
     ledger: &Ledger,
     counted: &[Counted],
 ) -> Result<(), db::Error> {
-    let values = rows(counted.len(), 12, |at| {
+    let values = rows(counted.len(), 10, |at| {
+        let [moment, caller, account, app, connection, environment, generation, day, times] =
+            [1, 2, 3, 4, 5, 6, 7, 8, 9].map(|further| at + further);
         format!(
-            "(${}, ${}, 'hand_out', ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${}, ${})",
-            at,
-            at + 1,
-            at + 2,
-            at + 3,
-            at + 4,
-            at + 5,
-            at + 6,
-            at + 7,
-            at + 8,
-            at + 9,
-            at + 10,
-            at + 11
+            "(${at}, ${moment}, 'hand_out', ${caller}, ${account}, ${app}, ${connection}, ${caller}, ${environment}, \
+             ${generation}, ${day}, ${times}, ${moment})"
         )
     });
     // Only numbers of parameters are joined in.
@@ -127,12 +117,10 @@ async fn add_rows(
             .bind(&line.account_id)
             .bind(&line.app_id)
             .bind(&line.connection_id)
-            .bind(&line.caller_id)
             .bind(line.environment_id.clone())
             .bind(line.generation)
             .bind(line.day)
-            .bind(*times)
-            .bind(last_at.unix());
+            .bind(*times);
     }
     query.execute(connection).await.map(drop)
 }
@@ -152,27 +140,16 @@ pub async fn tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), 
 async fn try_tell_last_use(db: &Db, used: &[(String, Timestamp)]) -> Result<(), db::Error> {
     // Nobody used it when its early refresh was due, so that was put off; now that somebody does, it is due, as soon as it
     // may be refreshed again.
-    let update = "UPDATE connections SET last_used_at = $1, listed_at = $2, \
+    let update = "UPDATE connections SET last_used_at = $1, listed_at = $1, \
             refresh_due_at = CASE WHEN status = 'active' AND lease_until IS NULL AND refresh_token IS NOT NULL \
-                    AND access_expires_at > $3 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at) \
-                THEN CASE WHEN refreshed_at + CAST($4 AS BIGINT) > $5 THEN refreshed_at + CAST($6 AS BIGINT) ELSE $7 END \
+                    AND access_expires_at > $1 AND (refresh_due_at IS NULL OR refresh_due_at > access_expires_at) \
+                THEN CASE WHEN refreshed_at + CAST($2 AS BIGINT) > $1 THEN refreshed_at + CAST($2 AS BIGINT) ELSE $1 END \
                 ELSE refresh_due_at END \
-         WHERE id = $8 AND (last_used_at IS NULL OR last_used_at < $9)";
+         WHERE id = $3 AND (last_used_at IS NULL OR last_used_at < $1)";
     let mut transaction = db.begin().await?;
     for (id, at) in used {
         let at = at.unix();
-        sql(update)
-            .bind(at)
-            .bind(at)
-            .bind(at)
-            .bind(BETWEEN_REFRESHES)
-            .bind(at)
-            .bind(BETWEEN_REFRESHES)
-            .bind(at)
-            .bind(id)
-            .bind(at)
-            .execute(&mut *transaction)
-            .await?;
+        sql(update).bind(at).bind(BETWEEN_REFRESHES).bind(id).execute(&mut *transaction).await?;
     }
     transaction.commit().await
 }

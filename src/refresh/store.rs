@@ -42,11 +42,11 @@ pub async fn lease(
             fence = fence + 1, lease_until = $3, lease_holder = $4, \
             intent_at = CASE WHEN intent_generation = generation THEN intent_at ELSE $5 END, \
             intent_millis = CASE WHEN intent_generation = generation THEN intent_millis ELSE $6 END, \
-            intent_generation = generation, updated_at = $7, \
-            refresh_due_at = CASE WHEN access_expires_at > $8 THEN access_expires_at ELSE $9 END \
+            intent_generation = generation, updated_at = $5, \
+            refresh_due_at = CASE WHEN access_expires_at > $7 THEN access_expires_at ELSE $8 END \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
-            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $10 OR fence = $11) \
-            AND (retry_at IS NULL OR retry_at <= $12) \
+            AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $9 OR fence = $10) \
+            AND (retry_at IS NULL OR retry_at <= $5) \
         RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
@@ -57,7 +57,6 @@ pub async fn lease(
         .bind(*lock)
         .bind(now.unix())
         .bind(begins.part())
-        .bind(now.unix())
         .bind(looked_at.map_or(until.unix(), |_| i64::MAX))
         .bind(looked_at.unwrap_or_else(|| end_of_life(seen, *until)).unix())
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
@@ -65,7 +64,6 @@ pub async fn lease(
         .bind(if broker.db.is_alone() { i64::MAX } else { now.unix() })
         // No lease has a fence below 1.
         .bind(over.unwrap_or(0))
-        .bind(now.unix())
         .optional(&mut *transaction)
         .await?;
     // A commit of its own: an UPDATE that returns rows hides a commit that failed.
@@ -127,23 +125,23 @@ pub async fn commit_refresh(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<bool, db::Error> {
-    let update = "UPDATE connections SET status = CASE WHEN fence = $11 THEN $12 ELSE $13 END, \
-            cause = $14, \
-            previous_access_token_hash = CASE WHEN access_token_hash = $21 THEN previous_access_token_hash \
+    let update = "UPDATE connections SET status = CASE WHEN fence = $10 THEN $11 ELSE $12 END, \
+            cause = $13, \
+            previous_access_token_hash = CASE WHEN access_token_hash = $18 THEN previous_access_token_hash \
                 ELSE access_token_hash END, \
-            previous_access_expires_at = CASE WHEN access_token_hash = $22 THEN previous_access_expires_at \
+            previous_access_expires_at = CASE WHEN access_token_hash = $18 THEN previous_access_expires_at \
                 ELSE access_expires_at END, \
-            previous_access_generation = CASE WHEN access_token_hash = $23 THEN previous_access_generation \
+            previous_access_generation = CASE WHEN access_token_hash = $18 THEN previous_access_generation \
                 ELSE access_generation END, \
-            access_generation = CASE WHEN access_token_hash = $24 THEN access_generation ELSE generation + 1 END, \
+            access_generation = CASE WHEN access_token_hash = $18 THEN access_generation ELSE generation + 1 END, \
             previous_refresh_token = refresh_token, \
             access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, generation = generation + 1, fence = fence + 1, \
-            lease_until = CASE WHEN fence = $15 THEN NULL ELSE lease_until END, \
-            intent_generation = CASE WHEN fence = $16 THEN NULL ELSE generation + 1 END, \
-            intent_at = CASE WHEN fence = $17 THEN NULL ELSE intent_at END, \
-            retry_at = $18, failures = $19, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $10, \
-            refresh_due_at = $20, refresh_expires_at = COALESCE($25, refresh_expires_at) \
+            lease_until = CASE WHEN fence = $10 THEN NULL ELSE lease_until END, \
+            intent_generation = CASE WHEN fence = $14 THEN NULL ELSE generation + 1 END, \
+            intent_at = CASE WHEN fence = $14 THEN NULL ELSE intent_at END, \
+            retry_at = $15, failures = $16, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $9, \
+            refresh_due_at = $17, refresh_expires_at = COALESCE($19, refresh_expires_at) \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
     let (status, cause) = settled(tokens.flaw);
     let rivalled = if status == Status::NeedsReconnect { status } else { Status::InDoubt };
@@ -158,21 +156,15 @@ pub async fn commit_refresh(
     transaction.count();
     let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(now.unix())
-        .bind(now.unix())
         .bind(fence)
         .bind(<&str>::from(status))
         .bind(<&str>::from(rivalled))
         .bind(cause.map(<&str>::from))
-        .bind(fence)
-        .bind(certain)
         .bind(certain)
         .bind(wait.map(|seconds| from.plus(seconds).unix()))
         .bind(if unusable { seen.failures + 1 } else { 0 })
         .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         // The same access token as before is what was handed out before.
-        .bind(same.clone())
-        .bind(same.clone())
-        .bind(same.clone())
         .bind(same)
         .bind(tokens.refresh_expires_at.map(Timestamp::unix))
         .execute(&mut *transaction)
@@ -209,10 +201,10 @@ pub async fn fail_refresh(
 ) -> Result<(), db::Error> {
     let update = "UPDATE connections SET status = $3, cause = $4, lease_until = NULL, \
             intent_generation = CASE WHEN $5 = 'open' THEN generation ELSE NULL END, \
-            intent_at = CASE WHEN $6 = 'open' THEN intent_at ELSE NULL END, \
-            retry_at = $7, refresh_due_at = $8, failures = failures + 1, updated_at = $9, \
-            refusals = refusals + $10, \
-            refused_since = CASE WHEN $11 = 0 THEN refused_since ELSE COALESCE(refused_since, $12) END \
+            intent_at = CASE WHEN $5 = 'open' THEN intent_at ELSE NULL END, \
+            retry_at = $6, refresh_due_at = $7, failures = failures + 1, updated_at = $8, \
+            refusals = refusals + $9, \
+            refused_since = CASE WHEN $9 = 0 THEN refused_since ELSE COALESCE(refused_since, $8) END \
         WHERE id = $1 AND fence = $2 AND status = 'refreshing'";
     let intent = if setback.in_doubt { "open" } else { "closed" };
     let from = broker.db.lease_now(&broker.clock).await?;
@@ -224,14 +216,11 @@ pub async fn fail_refresh(
         .bind(<&str>::from(setback.status))
         .bind(setback.cause.map(<&str>::from))
         .bind(intent)
-        .bind(intent)
         // By the clock that will judge it: one replica's wrong clock must not keep all the others waiting.
         .bind(setback.wait.map(|seconds| from.plus(seconds).unix()))
         .bind(setback.wait.map(|seconds| now.plus(seconds).unix()))
         .bind(now.unix())
         .bind(i64::from(setback.refused))
-        .bind(i64::from(setback.refused))
-        .bind(now.unix())
         .execute(&mut *transaction)
         .await?;
     if done == 1 {
@@ -275,7 +264,7 @@ pub async fn postpone(
 pub async fn keep_late(broker: &Broker, seen: &Connection, late: Option<&Sealed>) -> Result<bool, db::Error> {
     // The access token is the spent one's, sealed for its generation: of the two, the issuer is to be told of the new one.
     let update = "UPDATE connections SET lease_until = NULL, refresh_token = COALESCE($3, refresh_token), \
-            access_token = CASE WHEN $4 = 0 THEN access_token ELSE NULL END, generation = generation + $5 \
+            access_token = CASE WHEN $4 = 0 THEN access_token ELSE NULL END, generation = generation + $4 \
         WHERE id = $1 AND generation = $2 AND status = 'revoking'";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
@@ -283,7 +272,6 @@ pub async fn keep_late(broker: &Broker, seen: &Connection, late: Option<&Sealed>
         .bind(&seen.id)
         .bind(seen.generation)
         .bind(text(late))
-        .bind(i64::from(late.is_some()))
         .bind(i64::from(late.is_some()))
         .execute(&mut *transaction)
         .await?;

@@ -274,14 +274,13 @@ pub async fn insert(
 ) -> Result<(), db::Error> {
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) \
-        WHERE NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $6 AND m.status = 'retired')";
+        WHERE NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $3 AND m.status = 'retired')";
     let done = sql(insert)
         .bind(&key.kid)
         .bind(purpose.as_str())
         .bind(&key.master_kid)
         .bind(&key.wrapped)
         .bind(now.unix())
-        .bind(&key.master_kid)
         .execute(connection)
         .await?;
     if done == 1 {

@@ -155,17 +155,10 @@ pub async fn by_access_token(
         "SELECT {COLUMNS} {FROM} JOIN apps a ON a.id = c.app_id AND a.status = 'approved' \
          WHERE {LIVE} AND c.status <> 'needs_reconnect' \
          AND (c.consent_expires_at IS NULL OR c.consent_expires_at > $1) AND \
-         ((c.access_token_hash = $2 AND (c.access_expires_at IS NULL OR c.access_expires_at > $3)) OR \
-          (c.previous_access_token_hash = $4 AND c.previous_access_expires_at > $5))"
+         ((c.access_token_hash = $2 AND (c.access_expires_at IS NULL OR c.access_expires_at > $1)) OR \
+          (c.previous_access_token_hash = $2 AND c.previous_access_expires_at > $1))"
     ));
-    let rows = sql(select)
-        .bind(now.unix())
-        .bind(hash.as_str())
-        .bind(now.unix())
-        .bind(hash.as_str())
-        .bind(now.unix())
-        .all(db)
-        .await?;
+    let rows = sql(select).bind(now.unix()).bind(hash.as_str()).all(db).await?;
     // Some issuers give one access token twice. On the connections of two accounts it stands for neither.
     match rows.as_slice() {
         [row] => read(row).map(Some),

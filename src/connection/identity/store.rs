@@ -22,18 +22,15 @@ pub async fn settle(
     let begin = "UPDATE connections SET connected_at = $2, last_stop_at = (SELECT MAX(stopped.at) FROM \
             (SELECT s.revoked_at AS at FROM connections s \
                 WHERE s.account_id = $3 AND s.app_id = $4 AND s.consented_at >= 0 \
-            UNION ALL SELECT COALESCE(s.revoked_at, CAST($5 AS BIGINT)) AS at FROM connections s \
-                WHERE s.account_pseudonym = $6 AND s.app_id = $7 AND s.account_id <> $8) stopped) \
+            UNION ALL SELECT COALESCE(s.revoked_at, CAST($2 AS BIGINT)) AS at FROM connections s \
+                WHERE s.account_pseudonym = $5 AND s.app_id = $4 AND s.account_id <> $3) stopped) \
         WHERE id = $1";
     sql(begin)
         .bind(id)
         .bind(since.unix())
         .bind(account_id)
         .bind(app_id)
-        .bind(since.unix())
         .bind(&pseudonyms.account)
-        .bind(app_id)
-        .bind(account_id)
         .execute(&mut **transaction)
         .await
         .map(drop)

@@ -23,13 +23,12 @@ pub async fn choose(
     changed(broker, transaction, &seen.id, None);
     let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') \
-            AND (consent_expires_at IS NULL OR consent_expires_at > $5) \
-            AND COALESCE(consent_expires_at, 0) = $6 AND COALESCE(environments, '') = $7";
+            AND (consent_expires_at IS NULL OR consent_expires_at > $4) \
+            AND COALESCE(consent_expires_at, 0) = $5 AND COALESCE(environments, '') = $6";
     let done = sql(update)
         .bind(&seen.id)
         .bind(ends.map(Timestamp::unix))
         .bind(allowed.text())
-        .bind(now.unix())
         .bind(now.unix())
         .bind(seen.consent_expires_at.map_or(0, Timestamp::unix))
         .bind(seen.allowed.text().unwrap_or_default())

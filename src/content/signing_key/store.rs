@@ -57,7 +57,7 @@ pub async fn insert_signing_key(
     let insert = "INSERT INTO signing_keys (kid, algorithm, public_key, data_kid, private_key, status, created_at, signs_from) \
         SELECT CAST($1 AS TEXT), 'EdDSA', CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), 'active', \
             CAST($5 AS BIGINT), CAST($6 AS BIGINT) \
-        WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE signs_from > $7)";
+        WHERE NOT EXISTS (SELECT 1 FROM signing_keys WHERE signs_from > $5)";
     let done = sql(insert)
         .bind(&key.kid)
         .bind(&key.public_key)
@@ -65,7 +65,6 @@ pub async fn insert_signing_key(
         .bind(&key.private_key.0)
         .bind(now.unix())
         .bind(key.signs_from.unix())
-        .bind(now.unix())
         .execute(transaction)
         .await?;
     Ok(done == 1)

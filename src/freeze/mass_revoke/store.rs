@@ -35,7 +35,7 @@ pub async fn insert(transaction: &mut DbConnection, begun: &MassRevoke) -> Resul
 pub async fn claim(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<MassRevoke>, db::Error> {
     let update = Constants(format!(
         "UPDATE revokes SET next_at = $1 WHERE status = 'running' AND next_at <= $2 AND id = \
-            (SELECT due.id FROM revokes due WHERE due.status = 'running' AND due.next_at <= $3 \
+            (SELECT due.id FROM revokes due WHERE due.status = 'running' AND due.next_at <= $2 \
              ORDER BY due.next_at, due.id LIMIT 1) RETURNING {COLUMNS}"
     ));
     // Nothing is written while nothing is running, which is nearly always.
@@ -44,8 +44,7 @@ pub async fn claim(db: &Db, now: Timestamp, until: Timestamp) -> Result<Option<M
         return Ok(None);
     }
     let mut transaction = db.begin().await?;
-    let row =
-        sql(update).bind(until.unix()).bind(now.unix()).bind(now.unix()).optional(&mut *transaction).await?;
+    let row = sql(update).bind(until.unix()).bind(now.unix()).optional(&mut *transaction).await?;
     transaction.commit().await?;
     row.as_ref().map(read).transpose()
 }

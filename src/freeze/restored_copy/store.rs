@@ -13,16 +13,10 @@ pub async fn hold(
 ) -> Result<i64, db::Error> {
     let update = "UPDATE connections SET status = 'in_doubt', cause = 'restored_copy', fence = fence + 1, \
             lease_until = NULL, intent_generation = generation, intent_at = $1, intent_millis = NULL, \
-            retry_at = $2, refresh_due_at = NULL, updated_at = $3 \
-        WHERE app_id = $4 AND refresh_token IS NOT NULL \
+            retry_at = $2, refresh_due_at = NULL, updated_at = $1 \
+        WHERE app_id = $3 AND refresh_token IS NOT NULL \
             AND status IN ('active', 'refreshing', 'in_doubt', 'backoff', 'misconfigured')";
-    let done = sql(update)
-        .bind(now.unix())
-        .bind(until.unix())
-        .bind(now.unix())
-        .bind(app_id)
-        .execute(transaction)
-        .await?;
+    let done = sql(update).bind(now.unix()).bind(until.unix()).bind(app_id).execute(transaction).await?;
     Ok(i64::try_from(done).unwrap_or(i64::MAX))
 }
 
@@ -34,14 +28,8 @@ pub async fn let_go(
     now: Timestamp,
 ) -> Result<i64, db::Error> {
     let update = "UPDATE connections SET updated_at = $1, \
-            retry_at = CASE WHEN access_expires_at > $2 THEN access_expires_at ELSE NULL END \
-        WHERE app_id = $3 AND status = 'in_doubt' AND retry_at = $4";
-    let done = sql(update)
-        .bind(now.unix())
-        .bind(now.unix())
-        .bind(app_id)
-        .bind(until.unix())
-        .execute(transaction)
-        .await?;
+            retry_at = CASE WHEN access_expires_at > $1 THEN access_expires_at ELSE NULL END \
+        WHERE app_id = $2 AND status = 'in_doubt' AND retry_at = $3";
+    let done = sql(update).bind(now.unix()).bind(app_id).bind(until.unix()).execute(transaction).await?;
     Ok(i64::try_from(done).unwrap_or(i64::MAX))
 }

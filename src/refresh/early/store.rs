@@ -60,12 +60,12 @@ pub async fn claim(
                 status NOT IN ('needs_reconnect', 'revoking', 'revoked') AND refresh_token IS NOT NULL \
                 AND (consent_expires_at IS NULL OR consent_expires_at > $1) \
                 AND (intent_generation IS NOT NULL OR last_used_at >= COALESCE(refreshed_at, connected_at) \
-                    OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $3) \
-            THEN CASE WHEN intent_generation IS NOT NULL THEN $4 ELSE $5 END \
-            WHEN COALESCE(refreshed_at, connected_at) + CAST($6 AS BIGINT) > $7 \
-            THEN COALESCE(refreshed_at, connected_at) + CAST($8 AS BIGINT) ELSE NULL END \
-        WHERE id = $9 AND refresh_due_at <= $10 \
-        RETURNING id, generation, CASE WHEN refresh_due_at IN ($11, $12) THEN 'yes' ELSE 'no' END AS wanted";
+                    OR COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) <= $1) \
+            THEN CASE WHEN intent_generation IS NOT NULL THEN $3 ELSE $4 END \
+            WHEN COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) > $1 \
+            THEN COALESCE(refreshed_at, connected_at) + CAST($2 AS BIGINT) ELSE NULL END \
+        WHERE id = $5 AND refresh_due_at <= $1 \
+        RETURNING id, generation, CASE WHEN refresh_due_at IN ($3, $4) THEN 'yes' ELSE 'no' END AS wanted";
     let read = |row: Row| {
         let (id, generation) = (row.get("id")?, row.get("generation")?);
         let wanted = row.get::<String>("wanted")? == "yes";
@@ -77,16 +77,9 @@ pub async fn claim(
         let row = sql(update)
             .bind(now.unix())
             .bind(idle)
-            .bind(now.unix())
             .bind(now.plus(look).unix())
             .bind(now.plus(CLAIM).unix())
-            .bind(idle)
-            .bind(now.unix())
-            .bind(idle)
             .bind(id)
-            .bind(now.unix())
-            .bind(now.plus(look).unix())
-            .bind(now.plus(CLAIM).unix())
             .optional(&mut *transaction)
             .await?;
         // None when another process was quicker.
@@ -107,10 +100,10 @@ pub async fn doubts(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>
 
 /// It is due, and nobody need wait.
 pub async fn look_now(transaction: &mut DbConnection, id: &str, now: Timestamp) -> Result<(), db::Error> {
-    let update = "UPDATE connections SET refresh_due_at = $1, retry_at = CASE WHEN retry_at > $2 THEN $3 ELSE retry_at END \
-        WHERE id = $4 AND intent_generation IS NOT NULL AND refresh_due_at > $5";
+    let update = "UPDATE connections SET refresh_due_at = $1, retry_at = CASE WHEN retry_at > $1 THEN $1 ELSE retry_at END \
+        WHERE id = $2 AND intent_generation IS NOT NULL AND refresh_due_at > $1";
     let now = now.unix();
-    sql(update).bind(now).bind(now).bind(now).bind(id).bind(now).execute(transaction).await?;
+    sql(update).bind(now).bind(id).execute(transaction).await?;
     Ok(())
 }
 

@@ -51,8 +51,8 @@ pub async fn drop_beyond(
     most: i64,
 ) -> Result<u64, db::Error> {
     let delete = "DELETE FROM superseded_tokens WHERE connection_id = $1 AND id NOT IN \
-        (SELECT id FROM superseded_tokens WHERE connection_id = $2 ORDER BY created_at DESC, id DESC LIMIT $3)";
-    let delete = sql(delete).bind(connection_id).bind(connection_id).bind(most);
+        (SELECT id FROM superseded_tokens WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2)";
+    let delete = sql(delete).bind(connection_id).bind(most);
     Ok(delete.execute(transaction).await?)
 }
 

@@ -38,8 +38,8 @@ pub(in crate::vault) async fn insert(
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at, seals_from) \
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT), CAST($6 AS BIGINT) \
         WHERE NOT EXISTS (SELECT v.kid FROM vault_keys v \
-                WHERE v.purpose IN ('check', 'house') AND v.purpose = 'house' AND v.seals_from > $7) \
-            AND NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $8 AND m.status = 'retired')";
+                WHERE v.purpose IN ('check', 'house') AND v.purpose = 'house' AND v.seals_from > $5) \
+            AND NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $3 AND m.status = 'retired')";
     let done = sql(insert)
         .bind(&key.kid)
         .bind(Purpose::House.as_str())
@@ -47,8 +47,6 @@ pub(in crate::vault) async fn insert(
         .bind(&key.wrapped)
         .bind(now.unix())
         .bind(seals_from.unix())
-        .bind(now.unix())
-        .bind(&key.master_kid)
         .execute(connection)
         .await?;
     Ok(done == 1)
@@ -63,10 +61,10 @@ pub(in crate::vault) async fn reserve(db: &Db, kid: &str, uses: i64) -> Result<(
 /// Destroys a key of the house, unless something is still sealed by it. False then.
 pub(in crate::vault) async fn destroy(db: &Db, kid: &str) -> Result<bool, db::Error> {
     let delete = "DELETE FROM vault_keys WHERE kid = $1 AND purpose = 'house' \
-        AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE data_kid = $2) \
-        AND NOT EXISTS (SELECT 1 FROM sessions WHERE data LIKE $3) \
-        AND NOT EXISTS (SELECT 1 FROM connect_attempts WHERE verifier LIKE $4 OR kept_tokens LIKE $5)";
+        AND NOT EXISTS (SELECT 1 FROM signing_keys WHERE data_kid = $1) \
+        AND NOT EXISTS (SELECT 1 FROM sessions WHERE data LIKE $2) \
+        AND NOT EXISTS (SELECT 1 FROM connect_attempts WHERE verifier LIKE $2 OR kept_tokens LIKE $2)";
     let sealed = format!("%.{kid}.%");
-    let delete = sql(delete).bind(kid).bind(kid).bind(&sealed).bind(&sealed).bind(&sealed);
+    let delete = sql(delete).bind(kid).bind(&sealed);
     Ok(delete.execute(db).await? == 1)
 }
