@@ -3,7 +3,7 @@
 
 use super::store;
 use crate::Broker;
-use crate::connection;
+use crate::connection::look_up;
 use crate::consent;
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -72,7 +72,7 @@ pub async fn go_on(broker: &Broker) -> Result<(), Error> {
 }
 
 async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
-    for connection in connection::live_of_account(broker, id).await? {
+    for connection in look_up::live_of_account(broker, id).await? {
         match begin::revoke(broker, &connection, id).await {
             // Somebody else was quicker.
             Ok(_) | Err(Error::ConnectionNotFound) => {}
@@ -84,7 +84,7 @@ async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
     if !store::end_deletion(&mut transaction, id, now.plus(-LAST_REQUESTS)).await? {
         return Ok(());
     }
-    connection::forget_identities(&mut transaction, id).await?;
+    look_up::forget_identities(&mut transaction, id).await?;
     freezes::end(broker, &mut transaction, id).await?;
     let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
     ledger::append(&mut transaction, &broker.ledger, Action::AccountErased, &entry, now).await?;

@@ -13,8 +13,8 @@ use crate::account::Account;
 use crate::app::AppStatus;
 use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::connection;
-use crate::connection::state::Status;
+use crate::connection::look_up;
+use crate::connection::status::Status;
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
 use crate::issuer::{access_token, jwt};
@@ -136,7 +136,7 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
-        let connected = connection::by_identity(broker, &app.id, &identity).await?;
+        let connected = look_up::by_identity(broker, &app.id, &identity).await?;
         found.extend(connected.into_iter().map(|connection| (connection, verified.issued_at)));
     }
     // Two accounts may have connected the same identity: then the token does not say for which it stands.

@@ -14,11 +14,12 @@ use serde_json::{Value, json};
 use self::arguments::Arguments;
 use crate::Broker;
 use crate::access::allow;
+use crate::access::decide::Demand;
 use crate::access::hand_out;
-use crate::access::hand_out::DEFAULT_MIN_TTL;
 use crate::caller::{Caller, authenticate};
-use crate::connection;
-use crate::connection::state::{Cause, Demand};
+use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::look_up;
+use crate::connection::status::Cause;
 use crate::edge::mark::Mark;
 use crate::error::Error;
 use crate::revoke::begin;
@@ -170,7 +171,7 @@ async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<V
     for app_id in
         apps_to_empty(&broker, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
     {
-        for id in connection::live_ids(&broker, &app_id).await? {
+        for id in look_up::live_ids(&broker, &app_id).await? {
             let Ok(connection) = allow::for_caller(&broker, &caller.id, &id).await else { continue };
             match begin::revoke(&broker, &connection, &caller.id).await {
                 Ok(_) => deleted += 1,

@@ -15,11 +15,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Broker;
+use crate::access::decide::Demand;
 use crate::access::hand_out;
-use crate::access::hand_out::{AccessToken, DEFAULT_MIN_TTL};
+use crate::access::hand_out::AccessToken;
 use crate::access::read;
 use crate::caller::{Caller, authenticate};
-use crate::connection::state::Demand;
+use crate::connection::life::DEFAULT_MIN_TTL;
 use crate::edge::mark::Mark;
 use crate::error::Error;
 

@@ -6,6 +6,7 @@ use super::select::named;
 use crate::Broker;
 use crate::account::{self, Account};
 use crate::clock::Timestamp;
+use crate::connection::look_up;
 use crate::connection::{self, Connection};
 use crate::error::Error;
 use crate::issuer::transcript::Transcript;
@@ -20,7 +21,7 @@ pub async fn show(broker: &Broker, id: &str) -> Result<Answer, Error> {
     if !connection::is_id(id) {
         return Err(Error::InvalidRequest(format!("`{id}` is no connection's id; those begin with Et.")));
     }
-    let connection = connection::by_id(broker, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let connection = look_up::by_id(broker, id).await?.ok_or(Error::ConnectionNotFound)?;
     let app = crate::app::by_id(broker, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
     let mut lines = vec![format!("{id}: {} at {}", app.key, app.issuer.key)];
     let account = account::by_id(broker, &connection.account_id).await?;

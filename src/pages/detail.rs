@@ -17,7 +17,7 @@ use crate::app::pages::face;
 use crate::app::{App, ScopeRule};
 use crate::clock::Timestamp;
 use crate::connection;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::connection::{Connection, store};
 use crate::consent::pages::choice::{Choices, reached};
 use crate::consent::pages::trouble;

@@ -13,7 +13,7 @@ use crate::Broker;
 use crate::account::Account;
 use crate::app::pages::face_of;
 use crate::clock::Timestamp;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Freeze;
 use crate::web::failure::PageFailure;

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::issuer::scope::{Scopes, describe};
 use crate::web::view::{HomePage, Permission, Permissions, State};
 
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::freeze::freezes::Standing;
 
 pub fn router() -> Router<Broker> {

@@ -2,8 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::issuer::look_up::CanBeTold;
+use crate::revoke::receipt::Task;
 use crate::revoke::receipt::{AtIssuer, Out, Receipt};
-use crate::revoke::tell::Task;
 use crate::web::view::Time;
 
 /// One step of the receipt; `at` is absent while we wait for it.

@@ -12,4 +12,5 @@ pub mod give_up;
 pub mod receipt;
 pub mod tell;
 
+pub mod shared;
 mod store;

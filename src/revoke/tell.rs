@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::give_up;
+use super::shared::shares_a_grant;
 use super::store;
 use crate::Broker;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
 use crate::consent::start;
@@ -230,7 +230,7 @@ fn management(broker: &Broker, app: &App) -> Option<Management> {
 async fn finish(broker: &Broker, connection: &Connection, told: Told) -> Result<(), Error> {
     let now = broker.clock.now();
     let entry = Entry::of(connection, "attache");
-    connections::finish_revoke(broker, connection, told, &entry, now).await?;
+    store::finish_revoke(broker, connection, told, &entry, now).await?;
     store::done(&broker.db, &connection.id, now).await?;
     broker.db.truncate_log().await;
     Ok(())
@@ -271,35 +271,6 @@ async fn is_connecting_again(
         broker.clock.now(),
     )
     .await
-}
-
-/// Whether a live connection of an app would end with everything that this identity allowed it.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn shares_a_grant(
-    broker: &Broker,
-    account_id: &str,
-    app_id: &str,
-    identity: &ExternalIdentity,
-) -> Result<bool, sqlx::Error> {
-    let named = !identity.subject.is_empty();
-    if named && !connections::by_identity(&broker.db, app_id, identity).await?.is_empty() {
-        return Ok(true);
-    }
-    // Where the issuer names nobody, or did not at the time, it may be anybody's of this person.
-    let own = store::live_subjects(&broker.db, account_id, app_id).await?;
-    Ok(own.iter().any(|subject| !named || subject.is_empty()))
-}
-
-/// When an issuer is told next, and how often it was.
-#[derive(Clone, Debug)]
-pub struct Task {
-    pub attempts: i64,
-    pub next_at: Timestamp,
-    /// What became of the last attempt.
-    pub last_error: Option<String>,
-    pub created_at: Timestamp,
 }
 
 #[cfg(test)]

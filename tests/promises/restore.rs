@@ -35,8 +35,10 @@ async fn forced(world: &World, connection: &str) -> String {
 }
 
 async fn state(broker: &Broker, connection: &str) -> (String, Option<&'static str>) {
-    let row =
-        attache::connection::by_id(broker, connection).await.expect("a database").expect("a connection");
+    let row = attache::connection::look_up::by_id(broker, connection)
+        .await
+        .expect("a database")
+        .expect("a connection");
     (row.status.to_string(), row.cause.map(Into::into))
 }
 

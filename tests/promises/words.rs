@@ -1,7 +1,7 @@
 //! What people and operators read of connections: names as they are known, a sentence for each thing that happened, and
 //! words of others that cannot turn what stands around them.
 
-use attache::connection::state::Cause;
+use attache::connection::status::Cause;
 use attache::ledger::{self, Action, Entry};
 use attache::operator::select::{Asked, Named, Person as Whom};
 use attache::operator::{Command, run};

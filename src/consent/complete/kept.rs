@@ -227,7 +227,7 @@ impl Grant {
 
 async fn pinned(grant: &Grant) -> Result<Option<Connection>, Error> {
     let Some(id) = &grant.attempt.connection_id else { return Ok(None) };
-    let connection = crate::connection::by_id(&grant.broker, id).await?;
+    let connection = crate::connection::look_up::by_id(&grant.broker, id).await?;
     Ok(connection.filter(|found| found.is_live() && found.account_id == grant.account.id))
 }
 

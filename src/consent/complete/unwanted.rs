@@ -2,12 +2,13 @@
 //! beside that, sealed, until the person stops it; see [`crate::revoke::give_up`]. Judges no consent.
 
 use super::grant::Grant;
-use crate::connection::{Connection, ExternalIdentity, live_of_account};
+use crate::connection::look_up::live_of_account;
+use crate::connection::{Connection, ExternalIdentity};
 use crate::consent::start::store::is_connecting;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
 use crate::revoke::give_up;
-use crate::revoke::tell;
+use crate::revoke::shared;
 use crate::secret::Token;
 
 /// What is to become of it.
@@ -67,7 +68,7 @@ impl Grant {
             None => beside.is_some(),
             Some(identity) => {
                 let now = self.broker.clock.now();
-                tell::shares_a_grant(&self.broker, account_id, app_id, identity).await?
+                shared::shares_a_grant(&self.broker, account_id, app_id, identity).await?
                     || reach.may_end_others()
                         && is_connecting(&self.broker.db, account_id, app_id, Some(&self.state), now).await?
             }

@@ -13,7 +13,7 @@ use crate::access::read;
 use crate::access::read::{Filter, Place, Readable};
 use crate::clock::Timestamp;
 use crate::connection::is_id;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::error::Error;
 use crate::revoke::receipt::{AtIssuer, Receipt};
 
