@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::activity::{Event, event, times};
 use super::receipt_in_words;
 use super::receipt_in_words::Step;
-use super::{home_page, permissions, state};
+use super::{home_page, own, permissions, state};
 use crate::Broker;
 use crate::app::pages::face;
 use crate::app::{App, ScopeRule};
@@ -242,8 +242,7 @@ pub async fn show(
     let more = lines.len() > shown;
     lines.truncate(shown);
     let last = lines.last().filter(|_| more).map(|line| line.seq);
-    let connection =
-        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    let connection = own::of_person(&broker, account, &id).await?;
     let here = format!("/account/connected-apps/{}", connection.id);
     let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
     let open = content::open_environments(&broker, &app.key, account).await?;

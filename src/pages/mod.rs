@@ -4,6 +4,7 @@ mod activity;
 mod change;
 mod detail;
 mod list;
+mod own;
 mod pause;
 mod receipt_in_words;
 mod revoke;

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::PageFailure;
@@ -18,6 +19,10 @@ pub struct OwnForm<T> {
     pub signed_in: SignedInBrowser,
     pub fields: T,
 }
+
+/// The form holds nothing but the value that proves it.
+#[derive(Deserialize)]
+pub struct Nothing {}
 
 impl<T: DeserializeOwned> FromRequest<Broker> for OwnForm<T> {
     type Rejection = Response;

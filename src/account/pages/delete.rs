@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
 use crate::Broker;
 use crate::account;
@@ -13,13 +12,9 @@ use crate::freeze::selection::Why;
 use crate::secret::Token;
 use crate::web::cookies::{Cookies, Kept};
 use crate::web::failure::PageFailure;
-use crate::web::forms::OwnForm;
+use crate::web::forms::{Nothing, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
 use crate::web::{Browser, SignedInBrowser, html, see_other};
-
-/// The form holds nothing but the value that proves it.
-#[derive(Deserialize)]
-pub struct Nothing {}
 
 pub async fn remove(
     State(broker): State<Broker>,
