@@ -4,7 +4,7 @@
 use super::store;
 use crate::Broker;
 use crate::connection::look_up;
-use crate::consent;
+use crate::consent::attempt;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::selection::{Scope, Selection, Why};
@@ -28,7 +28,7 @@ pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
         return Err(Error::InvalidRequest(format!("There is no account `{id}`.")));
     }
     session::end_all_with(&mut transaction, id).await?;
-    consent::start::forget(&mut transaction, id).await?;
+    attempt::forget(&mut transaction, id).await?;
     // Whatever a request that began before still connects is frozen too.
     freezes::begin(broker, &mut transaction, &selection, why, Some(id)).await?;
     let entry = selection.entry(why, id);

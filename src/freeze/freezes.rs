@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::restored_copy::COPY;
 use super::selection::{OPERATOR, Scope, Selection, Use, Why};
 use super::store;
 use crate::Broker;
@@ -15,6 +14,9 @@ use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::ledger::{self, Action};
 use crate::secret::random_id;
+
+/// What the freeze of a restored copy is part of, and ends with.
+pub(crate) const COPY: &str = "the restored copy";
 
 /// One row of `freezes`.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use super::{Answer, keys};
 use crate::error::Error;
 use crate::vault::rotate::{self, Progress, Step};
 use crate::vault::{self, Damage, Verified};
-use crate::{Broker, app as apps, connection, content, session};
+use crate::{Broker, app as apps, connection, consent, content, revoke, session};
 
 /// Rows of one step.
 const PAGE: i64 = 1_000;
@@ -140,9 +140,9 @@ async fn page(broker: &Broker, table: &str, after: &str) -> Result<Verified, Err
         "apps" => apps::verify(broker, after, PAGE).await,
         "signing_keys" => content::verify::verify_signing_keys(broker).await,
         "connections" => connection::verify::verify(broker, after, PAGE).await,
-        "superseded_tokens" => connection::verify::verify_superseded(broker, after, PAGE).await,
+        "superseded_tokens" => revoke::verify::verify(broker, after, PAGE).await,
         "content_tokens" => content::verify::verify_tokens(broker, after, PAGE).await,
         "sessions" => Ok(session::verify(broker, after, PAGE).await?),
-        _ => connection::verify::verify_attempts(broker, after, PAGE).await,
+        _ => consent::verify::verify(broker, after, PAGE).await,
     }
 }

@@ -14,3 +14,4 @@ pub mod tell;
 
 pub mod shared;
 mod store;
+pub mod verify;

@@ -14,7 +14,7 @@ use crate::Broker;
 use crate::app::App;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
-use crate::consent::start;
+use crate::consent::attempt;
 use crate::error::Error;
 use crate::issuer::grants::{self, Management};
 use crate::issuer::look_up::{self, CanBeTold};
@@ -263,7 +263,7 @@ async fn is_connecting_again(
     if !app.issuer.profile.revocation_reach.may_end_others() {
         return Ok(false);
     }
-    start::store::is_connecting(
+    attempt::store::is_connecting(
         &broker.db,
         &connection.account_id,
         &connection.app_id,

@@ -1,7 +1,7 @@
 //! A grant that a person has just given: finds out who consented, and stores it sealed: as a first one, as a renewal, or
 //! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::kept`].
 
-use super::{issuer_fault, kept};
+use super::kept;
 use crate::Broker;
 use crate::account::{self, Account, sign_in};
 use crate::app::{App, IdentityRule, ScopeRule};
@@ -12,9 +12,10 @@ use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
 use crate::connection::status::{Cause, Status};
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
+use crate::consent::attempt;
+use crate::consent::attempt::store::Attempt;
 use crate::consent::choice::Choice;
-use crate::consent::start;
-use crate::consent::start::store::Attempt;
+use crate::consent::issuer_fault::issuer_fault;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
@@ -57,7 +58,7 @@ impl Grant {
         let identity = match self.judge(tokens).await {
             Ok(identity) => identity,
             Err(error) => {
-                tracing::warn!(broker = self.app.key, %error, "a consent was refused");
+                tracing::warn!(app = self.app.key, %error, "a consent was refused");
                 self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
                 self.revoke_unwanted(tokens.refresh_token.token(), None).await;
                 return Err(error);
@@ -229,7 +230,7 @@ impl Grant {
         }
         self.settle(&mut transaction, &id, identity, Some(now)).await?;
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
-        start::store::forget_kept(&mut transaction, &self.state).await?;
+        attempt::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&id)).recording(&self.transcript);
         ledger::append(&mut transaction, &broker.ledger, Action::Connected, &entry, now).await?;
         transaction.commit().await?;
@@ -309,7 +310,7 @@ impl Grant {
             }
             _ => None,
         };
-        start::store::forget_kept(&mut transaction, &self.state).await?;
+        attempt::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         let action = if same { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &broker.ledger, action, &entry, now).await?;

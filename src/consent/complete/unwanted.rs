@@ -4,7 +4,7 @@
 use super::grant::Grant;
 use crate::connection::look_up::live_of_account;
 use crate::connection::{Connection, ExternalIdentity};
-use crate::consent::start::store::is_connecting;
+use crate::consent::attempt::store::is_connecting;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
 use crate::revoke::give_up;
@@ -44,7 +44,7 @@ impl Grant {
             Err(error) => Err(error),
         };
         if let Err(error) = &kept {
-            tracing::error!(broker = self.app.key, %error, "a consent that is not stored is not given back");
+            tracing::error!(app = self.app.key, %error, "a consent that is not stored is not given back");
         }
         kept.unwrap_or(false)
     }

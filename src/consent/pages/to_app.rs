@@ -4,7 +4,7 @@
 use url::Url;
 
 use crate::app::App;
-use crate::consent::start::ReturnToApp;
+use crate::consent::attempt::ReturnToApp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::AuthorizationError;
 use crate::request_id;
