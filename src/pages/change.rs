@@ -3,10 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
+use super::choice::Chosen;
 use super::own::OwnConnection;
 use crate::Broker;
 use crate::consent::choice;
-use crate::consent::pages::choice::Chosen;
 use crate::content;
 use crate::error::Error;
 use crate::web::failure::PageFailure;

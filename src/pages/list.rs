@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::state;
+use super::in_words::state;
 use super::store;
 use super::store::{Listed, Mark};
 use crate::Broker;

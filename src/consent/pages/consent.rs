@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::choice::{Choices, Chosen, reached};
 use super::to_app;
 use crate::Broker;
 use crate::app::pages::face;
@@ -20,7 +19,8 @@ use crate::consent::start::{Wish, app_to_connect, renewed, scopes_to_ask, start}
 use crate::content;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
-use crate::pages::{home_page, permissions};
+use crate::pages::choice::{Choices, Chosen, reached};
+use crate::pages::in_words::{home_page, permissions};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Asked, OwnForm};
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, Time};

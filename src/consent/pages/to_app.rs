@@ -91,7 +91,7 @@ pub(crate) fn failed(error: Error, app: &App, again: String, back: Option<&Retur
         _ => again,
     };
     let told = back.map(|back| back.with(&[("error", <&str>::from(code(&error)))]).to_string());
-    let home = || crate::pages::home_page(app).map(|home| home.href);
+    let home = || crate::pages::in_words::home_page(app).map(|home| home.href);
     let label = format!("Back to {}", app.name);
     let to_app = told.or_else(home).map(|href| Link { label, href });
     PageFailure { error, again: worth_trying.then_some(again), to_app }
