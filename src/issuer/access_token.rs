@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::jwt::{self, Claims, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
+use super::Issuers;
+use super::authorization_server::Issuer;
+use super::fault::{IssuerFault, untrusted};
+use super::jwt::{self, Claims};
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::secret::Token;

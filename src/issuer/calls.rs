@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::authorization_server::Issuer;
 use super::circuit::{Admission, Circuit, Health, LONGEST_PAUSE};
-use super::{Issuer, IssuerFault};
+use super::fault::IssuerFault;
 use crate::clock::{Clock, Timestamp};
 
 /// How long somebody waits for a place before being told to come back.
@@ -256,7 +257,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::issuer::Whereabouts;
+    use crate::issuer::authorization_server::Whereabouts;
     use crate::issuer::profile::{Preset, Profile};
 
     fn issuer(key: &str, calls_at_once: u16) -> Issuer {

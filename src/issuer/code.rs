@@ -7,11 +7,13 @@ use oauth2::{AuthType, AuthorizationCode, ClientId, ClientSecret, PkceCodeVerifi
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::Issuers;
+use super::authorization_server::Issuer;
+use super::client::{Client, ClientAuth};
 use super::discovery::endpoints;
 use super::profile::Pkce;
 use super::token_request::{TokenRequest, Told};
 use super::transcript::Transcript;
-use super::{Client, ClientAuth, Issuer, Issuers};
 use crate::secret::Token;
 
 /// Sent once, never again by itself: a code is spent by its first use. Beside the tokens, or what the issuer said

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
+use super::Issuers;
+use super::authorization_server::{Issuer, Whereabouts};
 use super::blot::quote;
+use super::fault::IssuerFault;
 use super::key_set::CachedKeys;
 use super::last_good::{LastGood, PAUSE, Terms};
 use super::metadata::{Published, endpoint, published};
 use super::scope::OFFLINE_ACCESS;
-use super::{Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which the metadata is asked for again.
 const FRESH_FOR: i64 = 3600;

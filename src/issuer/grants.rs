@@ -6,11 +6,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::Issuers;
 use super::address;
+use super::authorization_server::Issuer;
 use super::discovery::endpoints;
+use super::fault::IssuerFault;
 use super::http::Answer;
 use super::revoke::Told;
-use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
 use crate::secret::Token;
 

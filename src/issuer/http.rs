@@ -10,8 +10,9 @@ use reqwest::{Client, Method, Request, RequestBuilder, redirect};
 use url::Url;
 
 use super::blot::quote;
+use super::deadline;
 use super::egress::{Egress, PublicOnly, why_unreached};
-use super::{IssuerFault, deadline};
+use super::fault::IssuerFault;
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
 

@@ -1,8 +1,10 @@
 //! Judges an ID token (OpenID Connect Core 1.0 section 3.1.3.7), stricter than the crates do: `azp`, `nbf`,
 //! `iat` and `at_hash` are judged too, and dates must be numbers.
 
-use super::jwt::{self, Claims, Verified, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
+use super::Issuers;
+use super::authorization_server::Issuer;
+use super::fault::{IssuerFault, untrusted};
+use super::jwt::{self, Claims, Verified};
 use crate::secret::{Token, same};
 
 /// What an ID token must agree with.

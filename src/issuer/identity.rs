@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 use url::Url;
 
-use super::{IssuerFault, Issuers, address, blot};
+use super::fault::IssuerFault;
+use super::{Issuers, address, blot};
 use crate::secret::Token;
 
 /// As it stands in a manifest.

@@ -8,9 +8,11 @@ use openidconnect::core::{CoreJsonWebKey, CoreJwsSigningAlgorithm};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::Issuers;
+use super::authorization_server::Issuer;
+use super::fault::{IssuerFault, untrusted};
 use super::key_set::{key_set, missed, search};
 use super::token_set::LONGEST_TOKEN;
-use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
 
 /// Seconds by which clocks may differ.
@@ -141,11 +143,6 @@ pub fn claimed_expiry(token: &str) -> Option<Timestamp> {
     };
     let claims: Claims = json(payload64)?;
     numeric_date(&claims, "exp").ok().flatten().map(Timestamp::from_unix)
-}
-
-#[must_use]
-pub fn untrusted(reason: &str) -> IssuerFault {
-    IssuerFault::Untrusted(reason.to_owned())
 }
 
 /// A `NumericDate`, as a number: text is refused. RFC 7519 section 2.

@@ -9,10 +9,12 @@ use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{JsonWebKey, JsonWebKeyId};
 use serde_json::{Map, Value};
 
+use super::Issuers;
+use super::authorization_server::Issuer;
 use super::blot::quote;
 use super::discovery::endpoints;
+use super::fault::IssuerFault;
 use super::last_good::{LastGood, Terms};
-use super::{Issuer, IssuerFault, Issuers};
 use crate::clock::Timestamp;
 
 /// Seconds after which keys are asked for again although all needed ones are there.

@@ -9,11 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 use url::Url;
 
+use super::Issuers;
+use super::authorization_server::{ExplicitUrls, Issuer, Whereabouts};
 use super::discovery::{endpoints, is_foreign, last_known};
+use super::fault::IssuerFault;
 use super::last_good::{LastGood, Terms};
 use super::metadata::{self, appended, endpoint, inserted};
 use super::profile::Reach;
-use super::{ExplicitUrls, Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which it is looked for again.
 const FRESH_FOR: i64 = 3600;

@@ -2,11 +2,12 @@
 
 use oauth2::RefreshToken;
 
+use super::Issuers;
+use super::client::Client;
 use super::code::{oauth2_client, secrets};
 use super::discovery::Endpoints;
 use super::profile::Profile;
 use super::token_request::{TokenRequest, Told};
-use super::{Client, Issuers};
 use crate::secret::Token;
 
 /// Sent once, never again by itself: a rotating issuer may take a second use for theft. The endpoints are known

@@ -4,11 +4,14 @@ use reqwest::Method;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
+use super::Issuers;
 use super::address;
+use super::authorization_server::Issuer;
+use super::client::{Client, ClientAuth};
+use super::fault::IssuerFault;
 use super::http::{Answer, Http};
 use super::look_up::revocation_endpoint;
 use super::token_answer::{Said, said};
-use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
 use crate::secret::Token;
 
 /// How the issuer took it.

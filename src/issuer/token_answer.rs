@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
+use super::blot;
 use super::error_word::{self, Meaning};
 pub use super::error_word::{DEAD_WORDS, Said};
+use super::fault::IssuerFault;
 use super::http::Answer;
 use super::token_set::{Member, TokenSet, token_set};
-use super::{IssuerFault, blot};
 
 /// Reads one answer. `dead_words` are the profile's own; `secrets` are blotted out of the issuer's description.
 ///

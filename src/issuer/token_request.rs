@@ -13,11 +13,12 @@ use reqwest::Method;
 use serde_json::json;
 use url::Url;
 
+use super::address;
+use super::fault::IssuerFault;
 use super::http::{Answer, Http};
 use super::token_answer::read;
 use super::token_set::TokenSet;
 use super::transcript::Transcript;
-use super::{IssuerFault, address};
 use crate::secret::Token;
 
 pub(super) struct TokenRequest {

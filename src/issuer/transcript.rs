@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::IssuerFault;
 use super::blot::quote;
+use super::fault::IssuerFault;
 use super::http::Answer;
 use super::token_set::{Member, TokenSet};
 

@@ -2,10 +2,12 @@
 
 use reqwest::Method;
 
+use super::Issuers;
 use super::address;
+use super::authorization_server::Issuer;
 use super::discovery::endpoints;
-use super::jwt::{Claims, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
+use super::fault::{IssuerFault, untrusted};
+use super::jwt::Claims;
 use crate::secret::Token;
 
 /// The claims about the person, or None when the issuer has no such endpoint.

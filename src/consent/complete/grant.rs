@@ -17,6 +17,7 @@ use crate::consent::start::store::Attempt;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
+use crate::issuer::fault::untrusted;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
@@ -119,7 +120,7 @@ impl Grant {
         let id_token = match &tokens.id_token {
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
             Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
-                return Err(jwt::untrusted(&format!("its ID token cannot be read: it {why}")));
+                return Err(untrusted(&format!("its ID token cannot be read: it {why}")));
             }
             Member::Absent | Member::Unusable(_) => None,
         };

@@ -8,13 +8,14 @@ use super::refusal::{dead_words, tells_of_a_dead_token};
 use super::{Known, Probe, Registration, Report, leeway, reach};
 use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
 use crate::issuer::callback::{Answered, Callback};
+use crate::issuer::client::Client;
 use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::Endpoints;
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::refresh::refresh;
 use crate::issuer::scope::{self, Scopes};
 use crate::issuer::token_set::TokenSet;
-use crate::issuer::{Client, IssuerFault};
 use crate::secret::{Token, same};
 
 pub use leeway::waits;

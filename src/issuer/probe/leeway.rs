@@ -5,7 +5,7 @@
 use super::Report;
 use super::consent::{Asking, Person, is_dead, next};
 use super::report::Leeway;
-use crate::issuer::IssuerFault;
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::profile::Rotation;
 use crate::secret::Token;
 

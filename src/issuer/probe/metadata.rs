@@ -6,13 +6,14 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Probe, Report};
+use crate::issuer::authorization_server::Whereabouts;
 use crate::issuer::discovery::{self, Endpoints};
+use crate::issuer::jwt;
 use crate::issuer::key_set::key_set;
 use crate::issuer::look_up::revocation_endpoint;
 use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;
 use crate::issuer::token_answer::tidy;
-use crate::issuer::{Whereabouts, jwt};
 
 /// The endpoints, if they may be used.
 pub(super) async fn probe(probe: Probe<'_>, report: &mut Report) -> Option<Arc<Endpoints>> {

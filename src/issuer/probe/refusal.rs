@@ -3,11 +3,12 @@
 
 use super::clients::{client, made_up_token, name, sent_otherwise, way};
 use super::{Probe, Registration, Report, clock};
+use crate::issuer::client::Client;
 use crate::issuer::discovery::Endpoints;
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::http::Answer;
 use crate::issuer::refresh;
 use crate::issuer::token_answer::{DEAD_WORDS, Said, said};
-use crate::issuer::{Client, IssuerFault};
 
 const ABOUT: &str = "token endpoint";
 

@@ -3,12 +3,14 @@
 
 use super::clients::{client, made_up_token, sent_otherwise, way};
 use super::{Probe, Report};
+use crate::issuer::authorization_server::Whereabouts;
+use crate::issuer::client::Client;
 use crate::issuer::discovery::Endpoints;
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::http::Answer;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, UNSUPPORTED, ask};
 use crate::issuer::token_answer::{Said, said};
-use crate::issuer::{Client, IssuerFault, Whereabouts};
 use url::Url;
 
 pub(super) const ABOUT: &str = "revocation";
