@@ -9,7 +9,7 @@ use url::Url;
 
 use super::address;
 use super::authorization_server::Issuer;
-use super::discovery::Endpoints;
+use super::endpoints::Endpoints;
 use super::profile::{AudienceParameter, Pkce};
 use super::scope::Scopes;
 use crate::secret::Token;

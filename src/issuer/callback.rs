@@ -2,7 +2,7 @@
 //! judged against the issuer that was asked.
 
 use super::blot::quote;
-use super::discovery::Endpoints;
+use super::endpoints::Endpoints;
 use crate::secret::{Token, same};
 
 /// The parameters of one answer. None of them stands twice.

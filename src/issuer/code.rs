@@ -7,10 +7,10 @@ use oauth2::{AuthType, AuthorizationCode, ClientId, ClientSecret, PkceCodeVerifi
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::Issuers;
 use super::authorization_server::Issuer;
 use super::client::{Client, ClientAuth};
 use super::discovery::endpoints;
+use super::issuers::Issuers;
 use super::profile::Pkce;
 use super::token_request::{TokenRequest, Told};
 use super::transcript::Transcript;

@@ -11,7 +11,8 @@ use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 use url::Url;
 
 use super::fault::IssuerFault;
-use super::{Issuers, address, blot};
+use super::http::Http;
+use super::{address, blot};
 use crate::secret::Token;
 
 /// As it stands in a manifest.
@@ -63,7 +64,7 @@ impl IdentityConfig {
 /// # Errors
 /// [`IssuerFault::Odd`] when the answer does not hold one; [`IssuerFault::Unavailable`].
 pub async fn identify(
-    issuers: &Issuers,
+    http: &Http,
     config: &IdentityConfig,
     access_token: &Token,
 ) -> Result<String, IssuerFault> {
@@ -73,7 +74,7 @@ pub async fn identify(
     };
     // RFC 6750 section 2: a token is shown in one way only.
     let url = address::without(&config.url, &["access_token"]);
-    let mut request = issuers.http.request(method, &url)?.bearer_auth(access_token.expose());
+    let mut request = http.request(method, &url)?.bearer_auth(access_token.expose());
     for (name, value) in &config.headers {
         if !name.eq_ignore_ascii_case("authorization") {
             request = request.header(name, value);
@@ -82,7 +83,7 @@ pub async fn identify(
     if let (HttpMethod::Post, Some(body)) = (config.http_method_type, &config.body) {
         request = request.json(body);
     }
-    let answer = issuers.http.send(request).await?;
+    let answer = http.send(request).await?;
     if !(200..300).contains(&answer.status) {
         let sentence = format!("the identity endpoint answered with status {}", answer.status);
         return Err(IssuerFault::Unavailable(sentence, answer.retry_after));

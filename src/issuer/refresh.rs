@@ -2,10 +2,10 @@
 
 use oauth2::RefreshToken;
 
-use super::Issuers;
 use super::client::Client;
 use super::code::{oauth2_client, secrets};
-use super::discovery::Endpoints;
+use super::endpoints::Endpoints;
+use super::issuers::Issuers;
 use super::profile::Profile;
 use super::token_request::{TokenRequest, Told};
 use crate::secret::Token;

@@ -4,12 +4,12 @@ use reqwest::Method;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
-use super::Issuers;
 use super::address;
 use super::authorization_server::Issuer;
 use super::client::{Client, ClientAuth};
 use super::fault::IssuerFault;
 use super::http::{Answer, Http};
+use super::issuers::Issuers;
 use super::look_up::revocation_endpoint;
 use super::token_answer::{Said, said};
 use crate::secret::Token;

@@ -2,12 +2,12 @@
 
 use reqwest::Method;
 
-use super::Issuers;
 use super::address;
 use super::authorization_server::Issuer;
+use super::claims::Claims;
 use super::discovery::endpoints;
 use super::fault::{IssuerFault, untrusted};
-use super::jwt::Claims;
+use super::issuers::Issuers;
 use crate::secret::Token;
 
 /// The claims about the person, or None when the issuer has no such endpoint.

@@ -140,7 +140,7 @@ impl Grant {
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
         let identity_config = self.app.identity_config.clone().or_else(|| issuer.identity_config());
         if let Some(config) = identity_config {
-            return identify(&broker.issuers, &config, access_token).await.map(named);
+            return identify(&broker.issuers.http, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&broker.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {

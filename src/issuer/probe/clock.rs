@@ -2,8 +2,8 @@
 
 use super::Report;
 use crate::clock::Timestamp;
+use crate::issuer::claims::SKEW;
 use crate::issuer::http::Answer;
-use crate::issuer::jwt::SKEW;
 
 const ABOUT: &str = "clock";
 

@@ -10,7 +10,7 @@ use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
 use crate::issuer::callback::{Answered, Callback};
 use crate::issuer::client::Client;
 use crate::issuer::code::exchange_code;
-use crate::issuer::discovery::Endpoints;
+use crate::issuer::endpoints::Endpoints;
 use crate::issuer::fault::IssuerFault;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::refresh::refresh;

@@ -7,9 +7,10 @@ use url::Url;
 
 use super::{Probe, Report};
 use crate::issuer::authorization_server::Whereabouts;
-use crate::issuer::discovery::{self, Endpoints};
+use crate::issuer::discovery;
+use crate::issuer::endpoints::Endpoints;
+use crate::issuer::fetch_keys::key_set;
 use crate::issuer::jwt;
-use crate::issuer::key_set::key_set;
 use crate::issuer::look_up::revocation_endpoint;
 use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;

@@ -16,7 +16,8 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::discovery::{self, Endpoints};
+use super::discovery;
+use super::endpoints::Endpoints;
 use super::scope::{self, Scopes};
 use super::{Client, Issuer, Issuers};
 pub use report::{Finding, Leeway, Measured, Report, Verdict};

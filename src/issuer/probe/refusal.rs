@@ -4,7 +4,7 @@
 use super::clients::{client, made_up_token, name, sent_otherwise, way};
 use super::{Probe, Registration, Report, clock};
 use crate::issuer::client::Client;
-use crate::issuer::discovery::Endpoints;
+use crate::issuer::endpoints::Endpoints;
 use crate::issuer::fault::IssuerFault;
 use crate::issuer::http::Answer;
 use crate::issuer::refresh;

@@ -5,7 +5,7 @@ use super::clients::{client, made_up_token, sent_otherwise, way};
 use super::{Probe, Report};
 use crate::issuer::authorization_server::Whereabouts;
 use crate::issuer::client::Client;
-use crate::issuer::discovery::Endpoints;
+use crate::issuer::endpoints::Endpoints;
 use crate::issuer::fault::IssuerFault;
 use crate::issuer::http::Answer;
 use crate::issuer::profile::Reach;
