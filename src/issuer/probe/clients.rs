@@ -1,6 +1,6 @@
 //! As whom an issuer is asked: an app's client, the same sent the other way, or one that nobody registered.
 
-use super::Probe;
+use super::target::Probe;
 use crate::issuer::client::{Client, ClientAuth};
 use crate::secret::{Token, random_text};
 

@@ -1,6 +1,6 @@
 //! Judges the issuer's clock by the `Date` of an answer: tokens are dated by it.
 
-use super::Report;
+use super::report::Report;
 use crate::clock::Timestamp;
 use crate::issuer::claims::SKEW;
 use crate::issuer::http::Answer;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use super::{Probe, Report};
+use super::report::Report;
+use super::target::Probe;
 use crate::issuer::authorization_server::Whereabouts;
 use crate::issuer::discovery;
 use crate::issuer::endpoints::Endpoints;

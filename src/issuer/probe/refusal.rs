@@ -2,7 +2,9 @@
 //! that nobody registered. Tells by it whether the client is right and whether a dead grant will be recognised.
 
 use super::clients::{client, made_up_token, name, sent_otherwise, way};
-use super::{Probe, Registration, Report, clock};
+use super::clock;
+use super::report::Report;
+use super::target::{Probe, Registration};
 use crate::issuer::client::Client;
 use crate::issuer::endpoints::Endpoints;
 use crate::issuer::fault::IssuerFault;

@@ -2,7 +2,8 @@
 //! as revoked as can be. Ends nothing.
 
 use super::clients::{client, made_up_token, sent_otherwise, way};
-use super::{Probe, Report};
+use super::report::Report;
+use super::target::Probe;
 use crate::issuer::authorization_server::Whereabouts;
 use crate::issuer::client::Client;
 use crate::issuer::endpoints::Endpoints;
