@@ -13,7 +13,8 @@ use attache::issuer::{Issuers, discovery, fetch_keys};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct Check {

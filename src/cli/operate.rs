@@ -12,7 +12,8 @@ use attache::server::drain;
 use attache::shown::shown;
 use attache::{Broker, db, start};
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 /// How often it is asked how far a mass revoke is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);

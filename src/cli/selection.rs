@@ -4,7 +4,7 @@ use attache::clock::Timestamp;
 use attache::operator::select::{Asked, Named, Person};
 use clap::Args;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Exactly one of them, and how old the consent is.
 #[derive(Debug, Args)]
