@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Answer, Command, run};
+use super::output::Output;
+use super::{Command, run};
 use crate::Broker;
 
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -18,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
 enum Reply {
-    Done(Answer),
+    Done(Output),
     Refused(String),
 }
 
@@ -76,7 +77,7 @@ pub async fn listens(path: &Path) -> bool {
 ///
 /// # Errors
 /// The server's own sentence.
-pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, String>> {
+pub async fn send(path: &Path, command: &Command) -> Option<Result<Output, String>> {
     let mut stream = UnixStream::connect(path).await.ok()?;
     let exchange = async {
         let text = serde_json::to_vec(command).map_err(|error| error.to_string())?;
