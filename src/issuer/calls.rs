@@ -15,7 +15,7 @@ use super::fault::IssuerFault;
 use crate::clock::{Clock, Timestamp};
 
 /// How long somebody waits for a place before being told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Repeats that may be made at once after a quiet time.
 const REPEATS: f64 = 10.0;
 /// And what each first call adds to them: at most so many repeats for each.
@@ -119,7 +119,7 @@ impl Calls {
             return Err(wait);
         }
         let busy = TurnedAway { retry_after: 1 };
-        let place = timeout(PATIENCE, Arc::clone(&lane.places).acquire_owned()).await;
+        let place = timeout(TIMEOUT, Arc::clone(&lane.places).acquire_owned()).await;
         let place = place.ok().and_then(Result::ok).ok_or(busy)?;
         self.admit(lane, place, None, urgency)
     }

@@ -15,7 +15,7 @@ use super::{Command, run};
 use crate::Broker;
 
 const LARGEST: u64 = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
 enum Reply {
@@ -40,7 +40,7 @@ pub fn listen(broker: Broker, path: &Path) -> std::io::Result<impl Future<Output
                 accepted = listener.accept() => accepted,
             };
             if let Ok((stream, _)) = accepted {
-                let answered = tokio::time::timeout(PATIENCE, answer(broker.clone(), stream));
+                let answered = tokio::time::timeout(TIMEOUT, answer(broker.clone(), stream));
                 broker.tasks.spawn(answered);
             }
         }
@@ -93,6 +93,6 @@ pub async fn send(path: &Path, command: &Command) -> Option<Result<Output, Strin
             Err(_) => Err("The server gave no answer that can be read.".to_owned()),
         }
     };
-    let patience = tokio::time::timeout(PATIENCE, exchange).await;
-    patience.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
+    let answered = tokio::time::timeout(TIMEOUT, exchange).await;
+    answered.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
 }
