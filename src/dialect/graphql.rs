@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::Broker;
 use crate::content::exchange::{self, Kept, Target};
 use crate::content::subject::{self, Subject};
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub type ManagementSchema = Schema<Query, EmptyMutation, EmptySubscription>;
@@ -92,7 +92,7 @@ pub fn refuse(error: &Error) -> Response {
         _ => StatusCode::OK,
     };
     let mut response = (status, axum::Json(body)).into_response();
-    Mark::put(error, &mut response);
+    Rejection::put(error, &mut response);
     if let Some(seconds) = error.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

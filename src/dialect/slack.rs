@@ -19,7 +19,7 @@ use crate::access::hand_out::DEFAULT_MIN_TTL;
 use crate::caller::{Caller, authenticate};
 use crate::connection;
 use crate::connection::state::{Cause, Demand};
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::revoke::begin;
 use crate::secret::Token;
@@ -35,7 +35,7 @@ struct Refusal {
     status: StatusCode,
     word: &'static str,
     more: Value,
-    mark: Option<Mark>,
+    rejection: Option<Rejection>,
 }
 
 #[must_use]
@@ -50,7 +50,7 @@ pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Tok
 
 impl Refusal {
     fn with(word: &'static str, more: Value) -> Self {
-        Self { status: StatusCode::OK, word, more, mark: None }
+        Self { status: StatusCode::OK, word, more, rejection: None }
     }
 
     fn word(word: &'static str) -> Self {
@@ -70,8 +70,8 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(mark) = self.mark {
-            response.extensions_mut().insert(mark);
+        if let Some(rejection) = self.rejection {
+            response.extensions_mut().insert(rejection);
         }
         response
     }
@@ -80,7 +80,7 @@ impl IntoResponse for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let (status, state) = error.answer();
-        let (message, mark) = (error.to_string(), Mark::of(&error));
+        let (message, rejection) = (error.to_string(), Rejection::of(&error));
         let refusal = match error {
             Error::NotFound => Self::word("unknown_method"),
             Error::MethodNotAllowed => Self { status, ..Self::word("method_not_supported") },
@@ -128,7 +128,7 @@ impl From<Error> for Refusal {
                 Self::with("internal_error", json!({ "retry_after": 5 }))
             }
         };
-        Self { mark, ..refusal }
+        Self { rejection, ..refusal }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::access::hand_out::{AccessToken, DEFAULT_MIN_TTL};
 use crate::access::read;
 use crate::caller::{Caller, authenticate};
 use crate::connection::state::Demand;
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub fn router() -> Router<Broker> {
@@ -60,7 +60,7 @@ impl IntoResponse for Refusal {
             body["retry_after"] = json!(seconds);
         }
         let mut response = (status, Json(body)).into_response();
-        Mark::put(&self.0, &mut response);
+        Rejection::put(&self.0, &mut response);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -12,7 +12,7 @@ use url::Url;
 use super::view::{Link, MessagePage, Page};
 use super::{Browser, encode, html, return_to};
 use crate::Broker;
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::{ConnectFault, Error};
 use crate::request_id;
 
@@ -79,7 +79,7 @@ impl IntoResponse for PageFailure {
             request_id: request_id::current().filter(|_| quoted && !status.is_success()),
         };
         let mut response = html(status, &page);
-        Mark::put(&self.error, &mut response);
+        Rejection::put(&self.error, &mut response);
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

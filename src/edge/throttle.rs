@@ -4,7 +4,8 @@
 use axum::body::to_bytes;
 use axum::extract::Request;
 
-use super::{Asked, given_up};
+use super::finish::given_up;
+use super::request::EdgeRequest;
 use crate::BODY_LIMIT;
 use crate::dialect::{self, bearer};
 use crate::error::Error;
@@ -19,7 +20,7 @@ pub(super) enum Verdict {
     ByItsBody,
 }
 
-pub(super) fn judge(asked: &Asked, request: &Request) -> Verdict {
+pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
     if !asked.wire.authenticates() {
         return Verdict::Served(None);
     }
@@ -38,7 +39,10 @@ pub(super) fn judge(asked: &Asked, request: &Request) -> Verdict {
 }
 
 /// Reads the body for the credential that may stand in it, in nobody's place, and puts it back.
-pub(super) async fn judge_body(asked: &Asked, request: Request) -> Result<(Option<Known>, Request), Error> {
+pub(super) async fn judge_body(
+    asked: &EdgeRequest,
+    request: Request,
+) -> Result<(Option<Known>, Request), Error> {
     let (parts, body) = request.into_parts();
     let (read, gave_up) = body::watch(to_bytes(body, BODY_LIMIT)).await;
     let body = read.map_err(|_| given_up(gave_up))?;
