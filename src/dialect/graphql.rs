@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
+use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::content::exchange::{self, Kept, Target};
 use crate::content::subject::{self, Subject};
@@ -68,7 +69,7 @@ fn bounded(mut request: async_graphql::Request) -> Result<async_graphql::Request
 }
 
 async fn authenticate(broker: &Broker, headers: &HeaderMap) -> Result<Subject, Error> {
-    let token = super::bearer::token(headers).ok_or(Error::BearerRefused)?;
+    let token = bearer_token(headers).ok_or(Error::BearerRefused)?;
     let subject = subject::by_access_token(broker, &token).await.map_err(|error| match error {
         Error::SubjectTokenRefused => Error::BearerRefused,
         other => other,

@@ -12,6 +12,7 @@ use axum::{Json, extract::Request};
 use serde_json::{Value, json};
 
 use self::arguments::Arguments;
+use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::access::allow;
 use crate::access::hand_out;
@@ -208,7 +209,7 @@ async fn apps_to_empty(
 
 /// Arguments first, for the key may be one of them.
 async fn read(broker: &Broker, request: Request) -> Result<(Token, Arguments), Refusal> {
-    let header = super::bearer::token(request.headers());
+    let header = bearer_token(request.headers());
     let arguments = Arguments::read(request, broker).await?;
     let key = header.or_else(|| arguments.token()).ok_or(Error::NotAuthed)?;
     Ok((key, arguments))

@@ -14,6 +14,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::access::hand_out;
 use crate::access::hand_out::{AccessToken, DEFAULT_MIN_TTL};
@@ -93,7 +94,7 @@ async fn token(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let key = super::bearer::token(&headers).ok_or(Error::NotAuthed)?;
+    let key = bearer_token(&headers).ok_or(Error::NotAuthed)?;
     let demand = match body.map_err(|_| Error::TooLarge).and_then(|body| demand(&body)) {
         Ok(demand) => demand,
         // Who asks is judged before what is asked.
@@ -137,6 +138,6 @@ fn answer(handed: &AccessToken) -> Value {
 }
 
 async fn caller(broker: &Broker, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
-    let key = super::bearer::token(headers).ok_or(Error::NotAuthed)?;
+    let key = bearer_token(headers).ok_or(Error::NotAuthed)?;
     authenticate::by_key(broker, &key).await
 }

@@ -7,7 +7,8 @@ use axum::extract::Request;
 use super::finish::given_up;
 use super::request::EdgeRequest;
 use crate::BODY_LIMIT;
-use crate::dialect::{self, bearer};
+use crate::dialect::authorization_header::bearer_token;
+use crate::dialect::{self, client_authentication};
 use crate::error::Error;
 use crate::limits::Known;
 use crate::server::body;
@@ -27,7 +28,8 @@ pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
     let headers = request.headers();
     let mut in_header = false;
     let credential = || {
-        let found = bearer::token(headers).or_else(|| bearer::basic(headers).map(|(_, secret)| secret));
+        let found =
+            bearer_token(headers).or_else(|| client_authentication::basic(headers).map(|(_, secret)| secret));
         in_header = found.is_some();
         found
     };
