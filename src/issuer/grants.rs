@@ -10,7 +10,7 @@ use super::address;
 use super::authorization_server::Issuer;
 use super::discovery::endpoints;
 use super::fault::IssuerFault;
-use super::http::Answer;
+use super::http::Response;
 use super::issuers::{Issuers, ManagementToken};
 use super::revoke::Told;
 use crate::secret::Token;
@@ -103,7 +103,7 @@ async fn token(issuers: &Issuers, issuer: &Issuer, management: &Management) -> R
     Ok(given.access_token)
 }
 
-fn judged(issuers: &Issuers, issuer: &Issuer, answer: Answer) -> Result<Answer, IssuerFault> {
+fn judged(issuers: &Issuers, issuer: &Issuer, answer: Response) -> Result<Response, IssuerFault> {
     match answer.status {
         200..=299 | 404 => Ok(answer),
         401 => {

@@ -18,7 +18,7 @@ use super::blot;
 use super::error_word::{self, Meaning};
 pub use super::error_word::{DEAD_WORDS, Said};
 use super::fault::IssuerFault;
-use super::http::Answer;
+use super::http::Response;
 use super::token_set::{Member, TokenSet, token_set};
 
 /// Reads one answer. `dead_words` are the profile's own; `secrets` are blotted out of the issuer's description.
@@ -26,7 +26,7 @@ use super::token_set::{Member, TokenSet, token_set};
 /// # Errors
 /// By status and word, as the table above has them.
 pub fn read(
-    answer: &Answer,
+    answer: &Response,
     dead_words: &BTreeSet<String>,
     secrets: &[&str],
 ) -> Result<TokenSet, IssuerFault> {
@@ -76,7 +76,7 @@ pub fn read(
 fn refusal(
     word: &str,
     description: String,
-    answer: &Answer,
+    answer: &Response,
     dead_words: &BTreeSet<String>,
     secrets: &[&str],
 ) -> IssuerFault {
@@ -102,7 +102,7 @@ fn refusal(
 
 /// What the answer says is wrong, at any status. None when it says nothing.
 #[must_use]
-pub fn said(answer: &Answer) -> Option<Said> {
+pub fn said(answer: &Response) -> Option<Said> {
     error_word::said(&members(answer)?)
 }
 
@@ -112,7 +112,7 @@ fn names_an_error(members: &Map<String, Value>) -> bool {
 }
 
 /// JSON whatever the content type says; else a form, as some issuers answer.
-fn members(answer: &Answer) -> Option<Map<String, Value>> {
+fn members(answer: &Response) -> Option<Map<String, Value>> {
     let body = answer.body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&answer.body);
     if let Ok(Value::Object(members)) = serde_json::from_slice(body) {
         return Some(members);
@@ -136,9 +136,9 @@ mod tests {
     use super::*;
     use crate::issuer::token_set::LONGEST_TOKEN;
 
-    fn answer(status: u16, body: &str) -> Answer {
+    fn answer(status: u16, body: &str) -> Response {
         let body = body.as_bytes().to_vec();
-        Answer { status, content_type: String::new(), body, retry_after: None, date: None }
+        Response { status, content_type: String::new(), body, retry_after: None, date: None }
     }
 
     fn reading(status: u16, body: &str) -> Result<TokenSet, IssuerFault> {
