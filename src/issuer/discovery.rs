@@ -7,12 +7,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::authorization_server::{Issuer, Whereabouts};
-use super::blot::quote;
 use super::endpoints::Endpoints;
 use super::fault::IssuerFault;
 use super::issuers::Issuers;
 use super::last_good::{PAUSE, Terms};
 use super::metadata::{Published, endpoint, published};
+use super::redact::quote;
 use super::scope::OFFLINE_ACCESS;
 
 /// Seconds after which the metadata is asked for again.

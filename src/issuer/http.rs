@@ -9,10 +9,10 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, redirect};
 use url::Url;
 
-use super::blot::quote;
 use super::deadline;
 use super::egress::{Egress, PublicOnly, why_unreached};
 use super::fault::IssuerFault;
+use super::redact::quote;
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
 

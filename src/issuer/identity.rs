@@ -12,7 +12,7 @@ use url::Url;
 
 use super::fault::IssuerFault;
 use super::http::Http;
-use super::{address, blot};
+use super::{address, redact};
 use crate::secret::Token;
 
 /// As it stands in a manifest.
@@ -91,7 +91,7 @@ pub async fn identify(
     let identity = select(&answer.body, &config.account_identifier)?;
     // It is shown and stored as it is. Some tokens begin with whose they are, which is no secret.
     let token = access_token.expose();
-    if identity.len() > token.len() / 2 && blot::holds(&identity, &[token]) {
+    if identity.len() > token.len() / 2 && redact::holds(&identity, &[token]) {
         return Err(IssuerFault::Odd("the identity endpoint names the token that it was sent".to_owned()));
     }
     Ok(identity)

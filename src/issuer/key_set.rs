@@ -6,7 +6,7 @@ use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{JsonWebKey, JsonWebKeyId};
 use serde_json::{Map, Value};
 
-use super::blot::quote;
+use super::redact::quote;
 
 /// What an issuer publishes.
 #[derive(Debug, Default)]

@@ -1,25 +1,38 @@
-//! The protocol toward issuers (authorization servers): discovery, the authorization URL, code, refresh,
-//! revocation, ID tokens, userinfo, and the probe of an issuer's habits. Knows no database and no axum.
+//! The protocol toward issuers (authorization servers). Knows no database and no axum.
+//!
+//! | who comes in | decided in | ends in |
+//! |---|---|---|
+//! | sign-in, consent: where is the issuer? | [`metadata`], [`discovery`] | [`endpoints::Endpoints`] |
+//! | sign-in, consent: where is the browser sent? | [`authorize`] | an authorization URL |
+//! | the browser that comes back | [`callback`] | a code, or the issuer's refusal |
+//! | the code | [`exchange_code`] | [`token_answer`] reads the tokens |
+//! | a refresh | [`calls`] gives it a place, [`refresh`] sends it | [`token_answer`] reads the tokens |
+//! | an ID token, a JWT access token | [`fetch_keys`], [`jwt`], then [`id_token`] or [`access_token`] | [`claims`] |
+//! | who consented, without an ID token | [`identity`], [`userinfo`] | a subject |
+//! | a revoke | [`revocation_endpoint`], [`revoke`]; at Auth0 [`management_api`] | [`revoke::Told`] |
+//! | `attache check --issuer` | [`probe`] | a report |
+//!
+//! What they share: [`authorization_server`] (the issuer as configured) with its habits ([`profile`], [`preset`]),
+//! [`client`] (how we authenticate), [`http`] and [`egress`] (the one way out), [`issuers`] (what is kept in memory, each
+//! copy a [`last_good`]), [`fault`] (why it gave nothing), [`redact`] and [`transcript`] (what is told of it).
 
 pub mod access_token;
 pub mod address;
 pub mod authorization_server;
 pub mod authorize;
-pub mod blot;
 pub mod callback;
 pub mod calls;
 mod circuit;
 pub mod claims;
 pub mod client;
-pub mod code;
 pub mod deadline;
 pub mod discovery;
 pub mod egress;
 pub mod endpoints;
 pub mod error_word;
+pub mod exchange_code;
 pub mod fault;
 pub mod fetch_keys;
-pub mod grants;
 pub mod http;
 pub mod id_token;
 pub mod identity;
@@ -27,12 +40,14 @@ pub mod issuers;
 pub mod jwt;
 pub mod key_set;
 pub mod last_good;
-pub mod look_up;
+pub mod management_api;
 mod metadata;
 pub mod preset;
 pub mod probe;
 pub mod profile;
+pub mod redact;
 pub mod refresh;
+pub mod revocation_endpoint;
 pub mod revoke;
 pub mod scope;
 pub mod token_answer;

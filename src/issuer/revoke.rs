@@ -9,7 +9,7 @@ use super::client::{Client, ClientAuth};
 use super::fault::IssuerFault;
 use super::http::{Http, Response};
 use super::issuers::Issuers;
-use super::look_up::revocation_endpoint;
+use super::revocation_endpoint::revocation_endpoint;
 use super::token_answer::{Said, said};
 use crate::secret::Token;
 

@@ -14,11 +14,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::blot;
 use super::error_word::{self, Meaning};
 pub use super::error_word::{DEAD_WORDS, Said};
 use super::fault::IssuerFault;
 use super::http::Response;
+use super::redact;
 use super::token_set::{Member, TokenSet, token_set};
 
 /// Reads one answer. `dead_words` are the profile's own; `secrets` are blotted out of the issuer's description.
@@ -80,7 +80,7 @@ fn refusal(
     dead_words: &BTreeSet<String>,
     secrets: &[&str],
 ) -> IssuerFault {
-    let repeatable = error_word::is_word(word) && !blot::holds(word, secrets);
+    let repeatable = error_word::is_word(word) && !redact::holds(word, secrets);
     let error = if repeatable { word } else { "an error without a word" }.to_owned();
     let said = |error: String| {
         let plain = error == DEAD_WORDS[0];
@@ -128,7 +128,7 @@ fn members(answer: &Response) -> Option<Map<String, Value>> {
 /// The issuer's words as data: one line, cut, without the secrets of the request.
 #[must_use]
 pub fn tidy(description: &str, secrets: &[&str]) -> String {
-    blot::quote(description, secrets)
+    redact::quote(description, secrets)
 }
 
 #[cfg(test)]

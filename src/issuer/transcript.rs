@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::blot::quote;
 use super::fault::IssuerFault;
 use super::http::Response;
+use super::redact::quote;
 use super::token_set::{Member, TokenSet};
 
 /// One request and its answer.

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::app::revocation::{self, Revocation};
 use crate::error::Error;
 use crate::issuer::discovery::endpoints;
-use crate::issuer::look_up::revocation_endpoint;
+use crate::issuer::revocation_endpoint::revocation_endpoint;
 use crate::issuer::scope;
 
 pub(super) async fn registered(broker: &Broker, app: &App) -> Vec<String> {

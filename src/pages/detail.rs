@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Standing;
 use crate::freeze::selection;
-use crate::issuer::look_up::CanBeTold;
+use crate::issuer::revocation_endpoint::CanBeTold;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::revoke::receipt::{Ended, receipt};

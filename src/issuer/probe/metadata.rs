@@ -12,9 +12,9 @@ use crate::issuer::discovery;
 use crate::issuer::endpoints::Endpoints;
 use crate::issuer::fetch_keys::key_set;
 use crate::issuer::jwt;
-use crate::issuer::look_up::revocation_endpoint;
 use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;
+use crate::issuer::revocation_endpoint::revocation_endpoint;
 use crate::issuer::token_answer::tidy;
 
 /// The endpoints, if they may be used.
