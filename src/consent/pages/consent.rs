@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::pages::{home_page, permissions};
 use crate::web::failure::PageFailure;
-use crate::web::forms::{Asked, OwnForm};
+use crate::web::forms::{OwnForm, PageQuery};
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, Time};
 use crate::web::{SignedInBrowser, encode, html, take_to};
 
@@ -131,7 +131,7 @@ impl Link {
 pub async fn show(
     State(broker): State<Broker>,
     Path(key): Path<String>,
-    Asked(link): Asked<Link>,
+    PageQuery(link): PageQuery<Link>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let app = app_to_connect(&broker, &key).await?;
