@@ -30,7 +30,7 @@ use self::throttle::Verdict;
 use crate::Broker;
 use crate::dialect;
 use crate::error::Error;
-use crate::limits::Known;
+use crate::limits::AcceptedCredential;
 use crate::load::Place;
 use crate::request_id;
 use crate::server::body;
@@ -97,7 +97,7 @@ where
 /// In a place, if there is one.
 async fn answer(
     asked: Arc<EdgeRequest>,
-    known: Option<Known>,
+    known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Result<Response, Infallible> {
     let Some(place) = asked.broker.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
@@ -124,7 +124,7 @@ async fn tell(asked: &EdgeRequest, response: impl Future<Output = Response>) -> 
 async fn serve(
     asked: &EdgeRequest,
     place: Place,
-    known: Option<Known>,
+    known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Response {
     // The process lives on; the person or caller gets an answer without the panic's text.

@@ -10,12 +10,12 @@ use crate::BODY_LIMIT;
 use crate::dialect::authorization_header::bearer_token;
 use crate::dialect::{self, client_authentication};
 use crate::error::Error;
-use crate::limits::Known;
+use crate::limits::AcceptedCredential;
 use crate::server::body;
 
 pub(super) enum Verdict {
     /// By that credential, where the address has to wait.
-    Served(Option<Known>),
+    Served(Option<AcceptedCredential>),
     Refused(Error),
     /// The address has to wait, and the header holds no credential.
     ByItsBody,
@@ -44,7 +44,7 @@ pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
 pub(super) async fn judge_body(
     asked: &EdgeRequest,
     request: Request,
-) -> Result<(Option<Known>, Request), Error> {
+) -> Result<(Option<AcceptedCredential>, Request), Error> {
     let (parts, body) = request.into_parts();
     let (read, gave_up) = body::watch(to_bytes(body, BODY_LIMIT)).await;
     let body = read.map_err(|_| given_up(gave_up))?;

@@ -34,7 +34,7 @@ impl<E: Into<Error>> From<E> for PageFailure {
 
 /// A failure's page, told to the layer that knows who is signed in and which address failed.
 #[derive(Clone)]
-struct Told {
+struct FailurePage {
     page: MessagePage,
     /// Whether the same may succeed when it is tried again, and nobody said where.
     may_succeed: bool,
@@ -83,7 +83,7 @@ impl IntoResponse for PageFailure {
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Told { page, may_succeed, may_ask, may_prove });
+        response.extensions_mut().insert(FailurePage { page, may_succeed, may_ask, may_prove });
         response
     }
 }
@@ -205,8 +205,8 @@ pub async fn dress_for_the_signed_in(State(broker): State<Broker>, request: Requ
     let again = begins_again(&broker.config.public_url, request.method(), request.uri());
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
-    let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
-    let Told { mut page, may_succeed, may_ask, may_prove } = told;
+    let Some(failure) = response.extensions().get::<FailurePage>().cloned() else { return response };
+    let FailurePage { mut page, may_succeed, may_ask, may_prove } = failure;
     if may_ask
         && let Some(session) = session
         && let Ok(browser) = Browser::of(session, &broker).await
