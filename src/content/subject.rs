@@ -17,7 +17,7 @@ use crate::connection::look_up;
 use crate::connection::status::Status;
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
-use crate::issuer::{access_token, jwt};
+use crate::issuer::{access_token, claims};
 use crate::secret::Token;
 
 /// A connection with the account and the app that it gives.
@@ -130,7 +130,7 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
                 continue;
             }
         };
-        let audiences = jwt::audiences(&verified.claims);
+        let audiences = claims::audiences(&verified.claims);
         if !app.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
             why = "no `aud` of it is among the app's accepted_audiences";
             continue;
@@ -156,7 +156,7 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
 /// Whether a token of this moment can be of this connection, and not of one that was stopped before. Seconds are the finest
 /// that a token says: one of the second of a stop may be from before it.
 fn is_of(connection: &Connection, issued_at: Timestamp) -> bool {
-    issued_at.plus(jwt::SKEW) >= connection.connected_at
+    issued_at.plus(claims::SKEW) >= connection.connected_at
         && connection.last_stop_at.is_none_or(|stop| issued_at > stop)
 }
 

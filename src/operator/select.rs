@@ -14,7 +14,7 @@ use crate::freeze::selection::{Scope, Selection};
 
 /// As it was typed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Asked {
+pub struct NamedSelection {
     pub what: Named,
     pub issued_before: Option<Timestamp>,
 }
@@ -40,7 +40,7 @@ pub struct Person {
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, with where to look.
-pub async fn select(broker: &Broker, asked: &Asked) -> Result<Selection, Error> {
+pub async fn select(broker: &Broker, asked: &NamedSelection) -> Result<Selection, Error> {
     let (scope, target) = match &asked.what {
         Named::App(key) => {
             let found = crate::app::by_key(broker, key).await?;

@@ -27,13 +27,13 @@ use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Standing;
 use crate::freeze::selection;
-use crate::issuer::look_up::CanBeTold;
+use crate::issuer::revocation_endpoint::CanBeTold;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::revoke::receipt::{Ended, receipt};
 use crate::revoke::tell::can_be_told;
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, State as StateInWords, Time};
 use crate::web::{SignedInBrowser, html};
 
@@ -229,7 +229,7 @@ const FORM: &str = "choice";
 pub async fn show(
     State(broker): State<Broker>,
     Path(id): Path<String>,
-    Asked(asked): Asked<Query>,
+    PageQuery(asked): PageQuery<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let account = &signed_in.account;

@@ -16,8 +16,8 @@ use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
 use crate::consent::attempt;
 use crate::error::Error;
-use crate::issuer::grants::{self, Management};
-use crate::issuer::look_up::{self, CanBeTold};
+use crate::issuer::management_api::{self, Management};
+use crate::issuer::revocation_endpoint::{self, CanBeTold};
 use crate::issuer::revoke::{Kind, Told};
 use crate::issuer::{self, IssuerFault};
 use crate::ledger::Entry;
@@ -197,7 +197,7 @@ async fn end_at_issuer(
         && !whose.subject.is_empty()
     {
         let (client_id, subject) = (&app.client_id, &whose.subject);
-        return Ok(grants::delete(&broker.issuers, issuer, &management, client_id, subject).await);
+        return Ok(management_api::delete(&broker.issuers, issuer, &management, client_id, subject).await);
     }
     let client = crate::app::client(broker, app)?;
     Ok(issuer::revoke::revoke(&broker.issuers, issuer, &client, tokens).await)
@@ -209,12 +209,12 @@ pub fn can_be_told(broker: &Broker, app: &App) -> CanBeTold {
     if management(broker, app).is_some() {
         return CanBeTold::Yes;
     }
-    let known = look_up::can_be_told(&broker.issuers, &app.issuer);
+    let known = revocation_endpoint::can_be_told(&broker.issuers, &app.issuer);
     if known == CanBeTold::NotKnown {
         let (broker, issuer) = (broker.clone(), app.issuer.clone());
         let tasks = broker.tasks.clone();
         let looking = async move {
-            if let Err(fault) = look_up::revocation_endpoint(&broker.issuers, &issuer).await {
+            if let Err(fault) = revocation_endpoint::revocation_endpoint(&broker.issuers, &issuer).await {
                 tracing::warn!(issuer = issuer.key, %fault, "where it revokes could not be looked up");
             }
         };

@@ -52,9 +52,9 @@ fn signed_out(broker: &Broker, parts: &Parts) -> Response {
 }
 
 /// The query of a page. What cannot be read is a page that says so.
-pub struct Asked<T>(pub T);
+pub struct PageQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Broker> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<Broker> for PageQuery<T> {
     type Rejection = PageFailure;
 
     async fn from_request_parts(parts: &mut Parts, _: &Broker) -> Result<Self, PageFailure> {

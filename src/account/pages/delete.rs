@@ -10,7 +10,7 @@ use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
 use crate::freeze::selection::Why;
 use crate::secret::Token;
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{Nothing, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
@@ -26,9 +26,9 @@ pub async fn remove(
     delete::delete(&broker, &account.id, &why).await?;
     browser.sign_out().await?;
     let mut answer = see_other("/account/deleted");
-    cookies.keep(&mut answer, Kept::Deleted, &Token::new(account.id))?;
+    cookies.keep(&mut answer, OwnCookie::Deleted, &Token::new(account.id))?;
     // Signed in there still, the next visit would make a new account at once.
-    cookies.keep(&mut answer, Kept::SignedOut, &SignedOut::toward(None).write()?)?;
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &SignedOut::toward(None).write()?)?;
     Ok(answer)
 }
 
@@ -41,7 +41,7 @@ pub async fn deleted(
     if browser.account.is_some() {
         return Ok(see_other("/account/connected-apps"));
     }
-    let Some(id) = cookies.open(Kept::Deleted) else { return Ok(see_other("/")) };
+    let Some(id) = cookies.open(OwnCookie::Deleted) else { return Ok(see_other("/")) };
     let further = match delete::deletion(&broker, id.expose()).await? {
         Deletion::None => return Ok(see_other("/")),
         Deletion::UnderWay => {

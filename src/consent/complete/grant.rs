@@ -19,6 +19,7 @@ use crate::consent::issuer_fault::issuer_fault;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
+use crate::issuer::fault::untrusted;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
@@ -121,7 +122,7 @@ impl Grant {
         let id_token = match &tokens.id_token {
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
             Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
-                return Err(jwt::untrusted(&format!("its ID token cannot be read: it {why}")));
+                return Err(untrusted(&format!("its ID token cannot be read: it {why}")));
             }
             Member::Absent | Member::Unusable(_) => None,
         };
@@ -141,7 +142,7 @@ impl Grant {
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
         let identity_config = self.app.identity_config.clone().or_else(|| issuer.identity_config());
         if let Some(config) = identity_config {
-            return identify(&broker.issuers, &config, access_token).await.map(named);
+            return identify(&broker.issuers.http, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&broker.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {

@@ -22,7 +22,7 @@ use crate::issuer::scope::Scopes;
 use crate::pages::choice::{Choices, Chosen, reached};
 use crate::pages::in_words::{home_page, permissions};
 use crate::web::failure::PageFailure;
-use crate::web::forms::{Asked, OwnForm};
+use crate::web::forms::{OwnForm, PageQuery};
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, Time};
 use crate::web::{SignedInBrowser, encode, html, take_to};
 
@@ -133,7 +133,7 @@ impl Link {
 pub async fn show(
     State(broker): State<Broker>,
     Path(key): Path<String>,
-    Asked(link): Asked<Link>,
+    PageQuery(link): PageQuery<Link>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let app = app_to_connect(&broker, &key).await?;
