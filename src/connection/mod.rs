@@ -5,6 +5,7 @@ pub mod held;
 pub mod identity;
 pub mod seal;
 pub mod state;
+pub mod status;
 pub(crate) mod store;
 pub mod verify;
 
@@ -20,7 +21,7 @@ use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
-use state::{Cause, Flaw, Status};
+use status::{Cause, Flaw, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
 #[derive(Clone, Debug)]
