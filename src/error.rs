@@ -4,9 +4,10 @@
 use axum::http::StatusCode;
 
 use crate::connection::status::Cause;
-use crate::issuer::callback::AuthorizationError;
-use crate::limits::Limited;
+use crate::issuer::authorization_error::AuthorizationError;
+use crate::limits::limited::Limited;
 use crate::load::Crowded;
+use crate::vault::error::VaultError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -92,7 +93,7 @@ pub enum Error {
     )]
     RestoredCopy { connect_url: String },
     #[error("A stored secret could not be opened.")]
-    Vault(#[from] crate::vault::VaultError),
+    Vault(#[from] VaultError),
     #[error("{0}")]
     Internal(String),
 }

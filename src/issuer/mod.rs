@@ -3,6 +3,7 @@
 
 pub mod access_token;
 pub mod address;
+pub mod authorization_error;
 pub mod authorize;
 pub mod blot;
 pub mod callback;

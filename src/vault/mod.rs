@@ -2,6 +2,7 @@
 //! Holds no connection to a database but through `store`; never prints what it opens.
 
 pub mod damage;
+pub mod error;
 pub mod house;
 pub mod pseudonym;
 pub mod rotate;
@@ -20,34 +21,11 @@ use crate::secret::{Token, random_bytes, random_text};
 
 use damage::Damaged;
 pub use damage::{Damage, Verified};
+pub use error::VaultError;
 pub use house::HouseKey;
 pub use pseudonym::Pseudonyms;
 pub use seal::{DataKey, Place, Sealed};
 pub use store::{Purpose, Wrapping, destroy, foreign, insert, under, unlock, verify, wrappings};
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    #[error("the master key is not 32 bytes in base64")]
-    MalformedMasterKey,
-    #[error("the master key is not the one this database was sealed with")]
-    WrongMasterKey,
-    #[error(
-        "this is {from}, from which the vault was rotated to {to}; give {to} as vault.master_key, and {from} as \
-         vault.previous_master_key as long as `attache vault status` says that it is needed"
-    )]
-    Rotated { from: String, to: String },
-    #[error(
-        "data keys are still wrapped by {0}, from which the vault is being rotated; give it as \
-         vault.previous_master_key until `attache vault rotate` has come to its end"
-    )]
-    StillNeeded(String),
-    #[error("a data key is wrapped by a master key that this process was not given")]
-    UnknownMasterKey,
-    #[error("the database holds secrets but no key to open them with")]
-    KeysMissing,
-    #[error("a sealed value does not open where it stands")]
-    DoesNotOpen,
-}
 
 /// 32 bytes from outside the database. Its id is derived from it, so that two can be told apart.
 pub struct MasterKey {
