@@ -7,6 +7,7 @@ use crate::connection::status::Cause;
 use crate::issuer::authorization_error::AuthorizationError;
 use crate::limits::limited::Limited;
 use crate::load::Crowded;
+use crate::torture::Failed;
 use crate::vault::error::VaultError;
 
 #[derive(Debug, thiserror::Error)]
@@ -278,6 +279,12 @@ impl Error {
 impl From<Crowded> for Error {
     fn from(Crowded: Crowded) -> Self {
         Self::Overloaded
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(Failed(sentence): Failed) -> Self {
+        Self::Internal(sentence)
     }
 }
 
