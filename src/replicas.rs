@@ -3,6 +3,7 @@
 //! which the others see when it is gone. Decides nothing.
 
 pub mod holders;
+pub mod lives;
 mod store;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,9 +17,7 @@ use crate::secret::{random_bytes, random_id};
 use crate::vault::house;
 use crate::{restore, vault};
 use holders::Holders;
-
-/// Seconds for which a server that says nothing more is still counted.
-pub const LIVES: i64 = 30;
+use lives::LIVES;
 
 /// This process among them.
 #[derive(Debug)]

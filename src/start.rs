@@ -213,6 +213,6 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     consent::start::sweep(broker).await?;
     freezes::sweep(broker).await?;
     signing_key::sweep(broker).await?;
-    house::sweep(broker).await?;
+    house::retire::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)
 }
