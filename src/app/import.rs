@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::change::put_issuer;
 use super::add::{NewApp, add, judge, refuse_to_move};
 use super::{App, AppKind, IdentityRule, Source, store};
 use crate::Broker;
@@ -109,7 +110,7 @@ pub async fn import(broker: &Broker, import: Import) -> Result<Vec<App>, Error> 
     let mut imported = Vec::new();
     for (issuer, new) in judged {
         let configured = broker.config.issuers.contains_key(&issuer.key);
-        if !configured && !super::put_issuer(broker, &issuer, Source::Cli).await? {
+        if !configured && !put_issuer(broker, &issuer, Source::Cli).await? {
             let sentence = format!("An issuer `{}` stands in the configuration file already.", issuer.key);
             return Err(Error::Conflict(sentence));
         }

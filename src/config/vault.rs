@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use super::judge::read_secret;
-use super::{ConfigFault, VaultConfig, command};
+use super::fault::ConfigFault;
+use super::read_secret::read_secret;
+use super::{VaultConfig, command};
 use crate::secret::Token;
 use crate::vault::master_keys::MasterKey;
 

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use self::store::StoredKey;
+use super::rules::LONGEST_LIFE;
 use crate::Broker;
 use crate::clock::{Clock, Timestamp};
 use crate::db::Db;
@@ -24,9 +25,6 @@ use crate::vault::{HouseKey, Place};
 
 /// Seconds a verifier may keep the key set.
 pub const KEY_SET_LIFETIME: i64 = 300;
-
-/// The longest life of a content token that is minted, in seconds.
-pub const LONGEST_LIFE: i64 = 86_400;
 
 /// Those that are published.
 pub struct SigningKeys {

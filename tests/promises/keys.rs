@@ -1,7 +1,8 @@
 //! The keys in the database are replaced while everything goes on: those that sign, and the house's.
 
 use attache::Broker;
-use attache::content::signing_key::{self, KEY_SET_LIFETIME, LONGEST_LIFE};
+use attache::content::rules::LONGEST_LIFE;
+use attache::content::signing_key::{self, KEY_SET_LIFETIME};
 use attache::operator::vault::Looked;
 use attache::operator::{Command, run};
 use attache::replicas::{self, lives::HEARD};
