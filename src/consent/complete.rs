@@ -143,7 +143,7 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
         }
         Err(fault) => {
             let error = issuer_fault(app, fault);
-            tracing::warn!(broker = app.key, %transcript, "a code brought no tokens");
+            tracing::warn!(app = app.key, %transcript, "a code brought no tokens");
             grant.record_refusal(&grant.entry(None).recording(&transcript)).await;
             return Err(error);
         }
@@ -155,7 +155,7 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
 /// An issuer's failure during a consent, in words for the person.
 pub(crate) fn issuer_fault(app: &App, fault: IssuerFault) -> Error {
     let name = app.issuer.name.clone();
-    tracing::warn!(broker = app.key, issuer = app.issuer.key, %fault, "a consent failed at the issuer");
+    tracing::warn!(app = app.key, issuer = app.issuer.key, %fault, "a consent failed at the issuer");
     match fault {
         IssuerFault::Unavailable(_, retry_after) => {
             Error::IssuerUnavailable { issuer: name, retry_after: retry_after.unwrap_or(10) }

@@ -125,7 +125,7 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
         let verified = match verified {
             Ok(verified) => verified,
             Err(fault) => {
-                tracing::info!(issuer = issuer.key, broker = app.key, %fault, "a subject token is not verified");
+                tracing::info!(issuer = issuer.key, app = app.key, %fault, "a subject token is not verified");
                 why = "it could not be verified; the line before says why";
                 continue;
             }

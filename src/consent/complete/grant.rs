@@ -56,7 +56,7 @@ impl Grant {
         let identity = match self.judge(tokens).await {
             Ok(identity) => identity,
             Err(error) => {
-                tracing::warn!(broker = self.app.key, %error, "a consent was refused");
+                tracing::warn!(app = self.app.key, %error, "a consent was refused");
                 self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
                 self.revoke_unwanted(tokens.refresh_token.token(), None).await;
                 return Err(error);

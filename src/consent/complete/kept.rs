@@ -178,7 +178,7 @@ async fn drop_one(broker: &Broker, state: &TokenHash, kept: Kept) -> Result<(), 
             Ok(store::end(&broker.db, state).await?)
         }
         Err(error) => {
-            tracing::error!(broker = app.key, %error, "what is kept of a consent does not open");
+            tracing::error!(app = app.key, %error, "what is kept of a consent does not open");
             forget(broker, state).await
         }
     }

@@ -43,7 +43,7 @@ impl Grant {
             Err(error) => Err(error),
         };
         if let Err(error) = &kept {
-            tracing::error!(broker = self.app.key, %error, "a consent that is not stored is not given back");
+            tracing::error!(app = self.app.key, %error, "a consent that is not stored is not given back");
         }
         kept.unwrap_or(false)
     }
