@@ -108,7 +108,7 @@ pub async fn beat(broker: &Broker) -> Result<(), Error> {
         store::put(broker, &broker.replica.id, now).await?;
     }
     broker.replica.is_seen(Some(now));
-    restore::look_again(broker, unbroken).await
+    restore::recognise::look_again(broker, unbroken).await
 }
 
 /// It serves no more.

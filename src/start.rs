@@ -109,7 +109,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
     crate::app::sync::sync(&broker, extent).await?;
     freezes::give_pseudonyms(&broker).await?;
     // Before anything is refreshed or stored: by the habits that the file gives the issuers.
-    restore::judge(&broker).await?;
+    restore::recognise::judge(&broker).await?;
     if extent == Extent::Whole {
         content::sync::sync(&broker).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.

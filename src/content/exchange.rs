@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::environment::Environment;
-use super::kept_token::{KeptToken, place};
+use super::kept_token::KeptToken;
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
@@ -11,11 +11,13 @@ use super::{ask, mint};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection;
+use crate::connection::seal::Binding;
 use crate::consent::choice::Access;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::secret::{Token, random_id};
+use crate::vault::Place;
 
 pub use super::look_up::Target;
 pub(super) use super::look_up::find;
@@ -202,4 +204,9 @@ async fn make(
         ));
     }
     Ok((token, expires_at))
+}
+
+/// Where a content token lives.
+pub(super) fn place(id: &str, of: Binding<'_>) -> Place {
+    Place::new("content_tokens", "token", id, &[of.connection_id, of.account_id, of.app_id])
 }

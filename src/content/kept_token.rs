@@ -1,9 +1,8 @@
-//! A content token as it is kept, and where it is sealed to. How long it is good is decided in [`super::exchange`].
+//! A content token as it is kept. Where it is sealed to, and how long it is good, is decided in [`super::exchange`].
 
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
-use crate::connection::seal::Binding;
-use crate::vault::{Place, Sealed};
+use crate::vault::Sealed;
 
 /// A content token as it is kept, sealed, until shortly before its end.
 #[derive(Clone, Debug)]
@@ -18,9 +17,4 @@ impl Weigh for KeptToken {
     fn weight(&self) -> u64 {
         (size_of::<Self>() + self.id.len() + self.token.0.len() + 250) as u64
     }
-}
-
-/// Where a content token lives.
-pub(super) fn place(id: &str, of: Binding<'_>) -> Place {
-    Place::new("content_tokens", "token", id, &[of.connection_id, of.account_id, of.app_id])
 }

@@ -1,6 +1,6 @@
 //! Tries every sealed content token and signing key, a page at a time; hands out nothing.
 
-use super::kept_token::place;
+use super::exchange::place;
 use super::{signing_key, store};
 use crate::Broker;
 use crate::connection::seal::Binding;
