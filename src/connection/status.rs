@@ -1,4 +1,4 @@
-//! The states of a connection, and why it may need somebody. Imports nothing of ours.
+//! The states of a connection and why it may need somebody. Pure: reads no clock and no database.
 //!
 //! ```text
 //! active ── lease ──> refreshing ── answer ──> active

@@ -1,4 +1,4 @@
-//! Finds environments: in memory where this process is alone with its database, else by a statement. Says not who may
+//! Finds environments: in memory where this process is alone with its database, else by a statement. Does not say who may
 //! reach one; see [`super::environment`] and [`super::exchange`].
 
 use std::sync::Arc;

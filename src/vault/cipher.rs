@@ -1,4 +1,4 @@
-//! AES-256-GCM with a random nonce: bytes in, text out, and back. Knows not what it seals.
+//! AES-256-GCM with a random nonce: bytes in, text out, and back. Does not know what it seals.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use base64::Engine;
