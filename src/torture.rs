@@ -25,7 +25,11 @@ pub fn pass(_step: &str, _connection: &str) -> Result<(), Failed> {
 /// When this step has been told to fail.
 #[cfg(feature = "torture")]
 pub fn pass(step: &str, connection: &str) -> Result<(), Failed> {
-    if control::wants_failure(step, connection) { Err(Failed(format!("The torture run wants this to fail: {step}"))) } else { Ok(()) }
+    if control::wants_failure(step, connection) {
+        Err(Failed(format!("The torture run wants this to fail: {step}")))
+    } else {
+        Ok(())
+    }
 }
 
 /// Seconds that the system's clock is wrong.

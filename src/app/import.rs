@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::change::put_issuer;
 use super::add::{NewApp, add, judge, refuse_to_move};
+use super::change::put_issuer;
 use super::{App, AppKind, IdentityRule, Source, store};
 use crate::Broker;
 use crate::error::Error;

@@ -46,7 +46,10 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
     let public = &config.public_url;
-    if !rules::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some()
+    if !rules::is_web(public)
+        || public.path() != "/"
+        || public.query().is_some()
+        || public.fragment().is_some()
     {
         faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
     } else if public.scheme() == "http" && !rules::is_loopback(public) {

@@ -85,7 +85,13 @@ pub(super) struct Damaged(Mutex<HashSet<String>>);
 
 impl Damaged {
     /// Names it in the log, once; the failure for whoever serves the row.
-    pub(super) fn name(&self, table: &'static str, column: &'static str, row: &str, why: VaultError) -> Error {
+    pub(super) fn name(
+        &self,
+        table: &'static str,
+        column: &'static str,
+        row: &str,
+        why: VaultError,
+    ) -> Error {
         let damage = Damage { table, column, row: row.to_owned(), why };
         let mut named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= REMEMBERED || named.insert(damage.to_string()) {
