@@ -4,8 +4,8 @@
 
 mod buckets;
 mod limit;
+pub mod limited;
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use dashmap::DashMap;
 use governor::Quota;
 
 use self::limit::Limit;
+use self::limited::Limited;
 use crate::clock::Clock;
 use crate::config::LimitsConfig;
 use crate::edge::address::Address;
@@ -27,28 +28,6 @@ const NETWORKS_OF_A_SITE: u32 = 16;
 const KNOWN_FOR: Duration = Duration::from_hours(1);
 /// A known credential's time is not written at each use.
 const KNOWN_GRAIN: Duration = Duration::from_mins(1);
-
-/// Which limit was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limited {
-    Key,
-    Failures,
-    SubjectTokens,
-    SignIns,
-    Connects,
-}
-
-impl fmt::Display for Limited {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Key => "This API key asks more often than it may.",
-            Self::Failures => "Too many requests from this address were refused.",
-            Self::SubjectTokens => "Too many subject tokens of this caller were refused.",
-            Self::SignIns => "Too many sign-ins were begun from this address.",
-            Self::Connects => "You went on to connect apps more often than is allowed.",
-        })
-    }
-}
 
 /// A credential that was accepted lately, by its hash.
 #[derive(Clone, Copy, Debug)]

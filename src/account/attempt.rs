@@ -72,3 +72,11 @@ impl Attempt {
         }
     }
 }
+
+/// Forgets used sign-ins whose time is over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(broker: &Broker) -> Result<(), sqlx::Error> {
+    store::sweep(&broker.db, broker.clock.now()).await
+}

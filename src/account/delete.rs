@@ -2,6 +2,7 @@
 //! and when all of them have been, nothing personal is left. The id stays, so that the ledger can still be read.
 
 use super::store;
+pub use super::store::Deletion;
 use crate::Broker;
 use crate::connection::look_up;
 use crate::consent::attempt;
@@ -41,17 +42,6 @@ pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
         tracing::error!(%error, "connections of a deleted account could not be ended yet; they will be");
     }
     Ok(())
-}
-
-/// How far a deletion is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deletion {
-    /// There is no such account, or it is not being deleted.
-    None,
-    /// Not all issuers have been told.
-    UnderWay,
-    /// Nothing of the person is left.
-    Done,
 }
 
 /// # Errors

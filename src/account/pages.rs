@@ -71,7 +71,7 @@ async fn front(
         cookies.forget(&mut answer, OwnCookie::SignedOut);
         return Ok(answer);
     }
-    let issuer = super::sign_in::issuer(&broker).await?;
+    let issuer = super::our_client::issuer(&broker).await?;
     let page = FrontPage {
         page: browser.page(""),
         sign_in_at: issuer.name,

@@ -4,8 +4,7 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::Account;
-use super::delete::Deletion;
+use super::person::Account;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -119,6 +118,17 @@ pub async fn deleting(db: &Db, now: Timestamp) -> Result<Vec<String>, sqlx::Erro
     let select = "SELECT id FROM accounts WHERE status = 'deleting' AND deleted_at <= $1 ORDER BY deleted_at LIMIT 100";
     let rows = sqlx::query(select).bind(now.unix()).fetch_all(&db.pool).await?;
     rows.iter().map(|row| row.try_get("id")).collect()
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There is no such account, or it is not being deleted.
+    None,
+    /// Not all issuers have been told.
+    UnderWay,
+    /// Nothing of the person is left.
+    Done,
 }
 
 pub async fn deletion(db: &Db, id: &str) -> Result<Deletion, sqlx::Error> {

@@ -5,7 +5,8 @@ use sqlx::any::AnyRow;
 use url::Url;
 
 use super::logo::Logo;
-use super::{App, AppStatus, Source};
+use super::row::App;
+use super::rules::{AppStatus, Source};
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, json, named};
 use crate::issuer::scope::Scopes;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{Caller, Callers};
-use crate::app::Source;
+use super::row::{Caller, Callers};
+use crate::app::rules::Source;
 use crate::clock::Timestamp;
 use crate::db::{Db, DbConnection, moment};
 use crate::secret::TokenHash;

@@ -6,7 +6,8 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use url::Url;
 
-use super::{Environment, KeptToken};
+use super::environment::Environment;
+use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, named};
 use crate::vault::{Sealed, WrappedKey};

@@ -4,7 +4,7 @@
 use axum::response::Response;
 
 use crate::error::Error;
-use crate::limits::Limited;
+use crate::limits::limited::Limited;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rejection {

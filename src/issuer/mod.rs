@@ -18,6 +18,7 @@
 
 pub mod access_token;
 pub mod address;
+pub mod authorization_error;
 pub mod authorization_server;
 pub mod authorize;
 pub mod callback;

@@ -3,8 +3,9 @@
 use serde_json::Value;
 use sqlx::Row;
 
-use super::hand_out::Counted;
-use super::{Action, Entry, Ledger};
+use super::counted::Counted;
+use super::entry::{Action, Entry};
+use super::memory::Ledger;
 use crate::clock::Timestamp;
 use crate::connection::life::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;

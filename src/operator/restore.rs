@@ -30,7 +30,7 @@ pub async fn mark(broker: &Broker) -> Result<Output, Error> {
     // In a task: with many connections it takes longer than anybody waits for an answer, and must not be cut off.
     let broker = broker.clone();
     let tasks = broker.tasks.clone();
-    let marked = tasks.spawn(async move { restore::mark(&broker).await }).await;
+    let marked = tasks.spawn(async move { restore::recognise::mark(&broker).await }).await;
     let connections = marked.unwrap_or_else(|_| Err(cut_off()))?;
     Ok(Output::line(format!(
         "{connections} connections are in doubt and are not refreshed until `attache restore done`."
@@ -42,7 +42,7 @@ pub async fn mark(broker: &Broker) -> Result<Output, Error> {
 pub async fn done(broker: &Broker) -> Result<Output, Error> {
     let broker = broker.clone();
     let tasks = broker.tasks.clone();
-    let used = tasks.spawn(async move { restore::done(&broker).await }).await;
+    let used = tasks.spawn(async move { restore::done::done(&broker).await }).await;
     Ok(Output::line(match used.unwrap_or_else(|_| Err(cut_off()))? {
         None => "There was no restored copy to say it of.".to_owned(),
         Some(connections) => format!(

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::choice::Chosen;
 use super::own::OwnConnection;
 use crate::Broker;
-use crate::consent::choice;
+use crate::consent::choose;
 use crate::content;
 use crate::error::Error;
 use crate::web::failure::PageFailure;
@@ -20,6 +20,6 @@ pub async fn change(
     let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
     let open = content::open_environments(&broker, &app.key, &account).await?;
     let choice = fields.choice(&open, Some(&connection.allowed))?;
-    choice::change(&broker, &connection, &account.id, &choice).await?;
+    choose::change(&broker, &connection, &account.id, &choice).await?;
     Ok(see_other(&format!("/account/connected-apps/{}?changed", connection.id)))
 }

@@ -4,7 +4,10 @@
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::{HouseKey, Vault, VaultError, Verified, WrappedKey, house};
+use super::damage::Verified;
+use super::error::VaultError;
+use super::house::{self, HouseKey};
+use super::master_keys::{Vault, WrappedKey};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{Db, DbConnection, named};
 use crate::error::Error;

@@ -49,7 +49,7 @@ pub async fn deleted(
         }
         Deletion::Done => "The services behind your apps have confirmed, and who you were there is gone too.",
     };
-    let issuer = account::sign_in::issuer(&broker).await?.name;
+    let issuer = account::our_client::issuer(&broker).await?.name;
     let page = MessagePage {
         page: Page::new("Account deleted"),
         heading: "Your account is deleted".to_owned(),

@@ -7,8 +7,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::Broker;
+use crate::account::our_client;
 use crate::account::sessions;
-use crate::account::sign_in;
 use crate::secret::TokenHash;
 use crate::session::{self, Ending};
 use crate::web::failure::PageFailure;
@@ -69,7 +69,7 @@ pub async fn show(
         },
         others: sessions.iter().any(|session| session.end.is_some()),
         sessions,
-        issuer: sign_in::issuer(&broker).await?.name,
+        issuer: our_client::issuer(&broker).await?.name,
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -31,7 +31,7 @@ pub async fn leave(
     record(&broker, Action::SignedOut, &account.id).await?;
     let path = form.fields.return_to.map(|path| return_to::parse(&broker.config.public_url, Some(&path)));
     let signed_out = SignedOut::toward(path.clone());
-    let issuer = account::sign_in::issuer(&broker).await?.name;
+    let issuer = account::our_client::issuer(&broker).await?.name;
     let mut answer = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
         IssuersEnd::At(url) => take_to(&url, &issuer),
         IssuersEnd::Nowhere => here_only(

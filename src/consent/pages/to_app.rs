@@ -6,7 +6,7 @@ use url::Url;
 use crate::app::App;
 use crate::consent::attempt::ReturnToApp;
 use crate::error::{ConnectFault, Error};
-use crate::issuer::callback::AuthorizationError;
+use crate::issuer::authorization_error::AuthorizationError;
 use crate::request_id;
 use crate::web::encode;
 use crate::web::failure::PageFailure;

@@ -5,8 +5,8 @@ use sqlx::any::AnyRow;
 
 use crate::clock::Timestamp;
 use crate::db::{Db, DbConnection};
-use crate::vault::store::wrapped;
-use crate::vault::{Purpose, WrappedKey};
+use crate::vault::master_keys::WrappedKey;
+use crate::vault::store::{Purpose, wrapped};
 
 /// A key of the house as it is stored.
 pub(in crate::vault) struct Stored {
