@@ -3,6 +3,7 @@
 //! which the others see when it is gone. Decides nothing.
 
 pub mod holders;
+pub mod lives;
 mod store;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -16,9 +17,7 @@ use crate::secret::{random_bytes, random_id};
 use crate::vault::house;
 use crate::{restore, vault};
 use holders::Holders;
-
-/// Seconds for which a server that says nothing more is still counted.
-pub const LIVES: i64 = 30;
+use lives::LIVES;
 
 /// This process among them.
 #[derive(Debug)]
@@ -109,7 +108,7 @@ pub async fn beat(broker: &Broker) -> Result<(), Error> {
         store::put(broker, &broker.replica.id, now).await?;
     }
     broker.replica.is_seen(Some(now));
-    restore::look_again(broker, unbroken).await
+    restore::recognise::look_again(broker, unbroken).await
 }
 
 /// It serves no more.

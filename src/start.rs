@@ -10,8 +10,9 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::consent::attempt;
+use crate::consent::choose;
 use crate::consent::complete::kept;
-use crate::consent::{self, choice};
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -109,7 +110,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
     crate::app::sync::sync(&broker, extent).await?;
     freezes::give_pseudonyms(&broker).await?;
     // Before anything is refreshed or stored: by the habits that the file gives the issuers.
-    restore::judge(&broker).await?;
+    restore::recognise::judge(&broker).await?;
     if extent == Extent::Whole {
         content::sync::sync(&broker).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.
@@ -161,7 +162,7 @@ pub async fn carry_on(broker: Broker) {
         if let Err(error) = tell_again(&broker).await {
             tracing::error!(%error, "issuers could not be told of revokes; they will be");
         }
-        if let Err(error) = choice::end_due(&broker).await {
+        if let Err(error) = choose::end_due(&broker).await {
             tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
         }
         if let Err(error) = account::delete::go_on(&broker).await {
@@ -210,9 +211,9 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     let now = broker.clock.now();
     session::sweep(&broker.db, now).await?;
     account::sweep(broker).await?;
-    consent::start::sweep(broker).await?;
+    attempt::sweep(broker).await?;
     freezes::sweep(broker).await?;
     signing_key::sweep(broker).await?;
-    house::sweep(broker).await?;
+    house::retire::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)
 }

@@ -9,5 +9,6 @@
 //! Asks no issuer itself: what has run out is refreshed by [`crate::refresh`].
 
 pub mod allow;
+pub mod decide;
 pub mod hand_out;
 pub mod read;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::store;
 use crate::Broker;
 use crate::clock::Timestamp;
+use crate::db;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash, exposed};
 
@@ -71,4 +72,12 @@ impl Attempt {
             store::Used::TooMany => Err(Error::Overloaded),
         }
     }
+}
+
+/// Forgets used sign-ins whose time is over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(broker: &Broker) -> Result<(), db::Error> {
+    store::sweep(&broker.db, broker.clock.now()).await
 }

@@ -4,7 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Account, store};
+use super::person::Account;
+use super::store;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db;

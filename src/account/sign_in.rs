@@ -7,23 +7,24 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Account;
 use super::attempt::Attempt;
+use super::our_client::{client, issuer};
+use super::person::Account;
 use super::store::{self, Profile};
 use crate::Broker;
 use crate::error::Error;
 use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
-use crate::issuer::blot::quote;
 use crate::issuer::callback::{Answered, Callback};
-use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
+use crate::issuer::exchange_code::exchange_code;
+use crate::issuer::fault::untrusted;
 use crate::issuer::id_token::{self, Expected};
-use crate::issuer::jwt::untrusted;
 use crate::issuer::profile::Pkce;
+use crate::issuer::redact::quote;
 use crate::issuer::scope::Scopes;
 use crate::issuer::token_set::Member;
 use crate::issuer::userinfo::userinfo;
-use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
+use crate::issuer::{Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};
 
 /// The longest ID token that is kept, in bytes: it is sent back in an address, and those end at 8 KB in many places.
@@ -172,26 +173,6 @@ fn as_data(text: &str) -> Option<String> {
         |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let kept: String = text.chars().filter(|c| !c.is_control() && !turns(*c)).take(200).collect();
     Some(kept.trim().to_owned()).filter(|kept| !kept.is_empty())
-}
-
-/// The one sign-in issuer.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn issuer(broker: &Broker) -> Result<Issuer, Error> {
-    let issuer = crate::app::issuer_by_key(broker, &broker.config.sign_in.issuer).await?;
-    issuer.ok_or_else(|| Error::Internal("The sign-in issuer is not in the database.".to_owned()))
-}
-
-/// Our own client at the sign-in issuer.
-#[must_use]
-pub fn client(broker: &Broker) -> Client {
-    let (sign_in, secret) = (&broker.config.sign_in, broker.sign_in_secret.get());
-    Client {
-        id: sign_in.client_id.clone(),
-        auth: ClientAuth::or_default(sign_in.client_auth, secret.as_ref()),
-        secret,
-    }
 }
 
 fn redirect_uri(broker: &Broker) -> Url {

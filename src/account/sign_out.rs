@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Account, sign_in};
+use super::our_client;
+use super::person::Account;
 use crate::Broker;
 use crate::error::Error;
 use crate::issuer::address;
@@ -74,7 +75,7 @@ impl SignedOut {
         account: &Account,
         id_token: Option<&Token>,
     ) -> Result<IssuersEnd, Error> {
-        let issuer = sign_in::issuer(broker).await?;
+        let issuer = our_client::issuer(broker).await?;
         let Ok(Ok(known)) = timeout(PATIENCE, endpoints(&broker.issuers, &issuer)).await else {
             return Ok(IssuersEnd::Unknown);
         };

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::Account;
-use super::delete::Deletion;
+use super::person::Account;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -114,6 +113,17 @@ pub async fn deleting(db: &Db, now: Timestamp) -> Result<Vec<String>, db::Error>
     let select = "SELECT id FROM accounts WHERE status = 'deleting' AND deleted_at <= $1 ORDER BY deleted_at LIMIT 100";
     let rows = sql(select).bind(now.unix()).all(db).await?;
     rows.iter().map(|row| row.get("id")).collect()
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// There is no such account, or it is not being deleted.
+    None,
+    /// Not all issuers have been told.
+    UnderWay,
+    /// Nothing of the person is left.
+    Done,
 }
 
 pub async fn deletion(db: &Db, id: &str) -> Result<Deletion, db::Error> {

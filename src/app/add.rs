@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::change::changed;
 use super::logo::Logo;
+use super::rules::{is_key, is_redirect_uri, is_web};
 use super::store::{self, Provenance};
 use super::{App, AppKind, AppStatus, IdentityRule, ScopeRule, Source};
 use crate::Broker;
@@ -117,7 +119,7 @@ pub(super) async fn refuse_to_move(
     if existing.client_id == client_id && existing.issuer.external_name() == issuer.external_name() {
         return Ok(());
     }
-    let held = crate::connection::count_held(broker, &existing.id).await?;
+    let held = crate::connection::look_up::count_held(broker, &existing.id).await?;
     if held.is_none() {
         return Ok(());
     }
@@ -131,13 +133,13 @@ pub(super) async fn refuse_to_move(
 /// What can be said of an app before anything is looked up.
 pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
-    if !super::is_key(&new.key) {
+    if !is_key(&new.key) {
         return refuse("An app's key holds only lower-case letters, digits, `-` and `_`.");
     }
     if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.contains(char::is_control) {
         return refuse("An app's name has 1 to 100 characters, on one line.");
     }
-    if new.home_page.as_ref().is_some_and(|url| !super::is_web(url)) {
+    if new.home_page.as_ref().is_some_and(|url| !is_web(url)) {
         return refuse("An app's home page must be a web address: https, or http.");
     }
     if new.client_id.is_empty() {
@@ -154,7 +156,7 @@ pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     if new.identity_config.as_ref().is_some_and(|config| !config.can_be_read()) {
         return refuse("`account_identifier` must be a JSONPath (RFC 9535) such as `$.sub`.");
     }
-    if !new.redirect_uris.iter().all(super::is_redirect_uri) {
+    if !new.redirect_uris.iter().all(is_redirect_uri) {
         return refuse("A redirect URI must be https, http on loopback, or a native app's own scheme.");
     }
     if matches!(new.client_auth, Some(ClientAuth::Body | ClientAuth::Basic)) && new.client_secret.is_none() {
@@ -171,7 +173,7 @@ async fn insert(broker: &Broker, new: NewApp, issuer: Issuer, source: Source) ->
     let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
     let (app, provenance) = assemble(broker, id, new, issuer, source, sealed, wrapped.clone());
     let mut transaction = broker.db.begin().await?;
-    super::changed(broker, &mut transaction);
+    changed(broker, &mut transaction);
     crate::vault::insert(&mut transaction, &wrapped, Purpose::App, now).await?;
     store::insert(&mut transaction, &app, &provenance, now).await.map_err(taken)?;
     transaction.commit().await?;
@@ -187,7 +189,7 @@ async fn update(broker: &Broker, existing: App, new: NewApp, issuer: Issuer) -> 
     let (app, provenance) =
         assemble(broker, existing.id, new, issuer, existing.source, sealed, existing.data_key);
     let mut transaction = broker.db.begin().await?;
-    super::changed(broker, &mut transaction);
+    changed(broker, &mut transaction);
     store::update(&mut transaction, &app, &provenance, now).await.map_err(taken)?;
     transaction.commit().await?;
     Ok(app)

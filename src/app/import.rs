@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::add::{NewApp, add, judge, refuse_to_move};
+use super::change::put_issuer;
 use super::{App, AppKind, IdentityRule, Source, store};
 use crate::Broker;
 use crate::error::Error;
@@ -109,7 +110,7 @@ pub async fn import(broker: &Broker, import: Import) -> Result<Vec<App>, Error> 
     let mut imported = Vec::new();
     for (issuer, new) in judged {
         let configured = broker.config.issuers.contains_key(&issuer.key);
-        if !configured && !super::put_issuer(broker, &issuer, Source::Cli).await? {
+        if !configured && !put_issuer(broker, &issuer, Source::Cli).await? {
             let sentence = format!("An issuer `{}` stands in the configuration file already.", issuer.key);
             return Err(Error::Conflict(sentence));
         }

@@ -6,7 +6,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{App, is_key, store};
+use super::rules::is_key;
+use super::{App, store};
 use crate::Broker;
 use crate::error::Error;
 use crate::web::failure::PageFailure;

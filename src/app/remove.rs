@@ -1,5 +1,6 @@
 //! Takes an app out of use. It is suspended, never deleted: its connections and its ledger still name it.
 
+use super::change::suspend;
 use super::{Source, store};
 use crate::Broker;
 use crate::error::Error;
@@ -13,12 +14,12 @@ pub async fn remove(broker: &Broker, key: &str) -> Result<(), Error> {
             "The app `{key}` stands in the configuration file; remove it there."
         )));
     }
-    let live = crate::connection::count_live(broker, &app.id).await?;
+    let live = crate::connection::look_up::count_live(broker, &app.id).await?;
     if !live.is_none() {
         return Err(Error::Conflict(format!(
             "The app `{key}` still has {live} live connections; end them first with `attache revoke --app {key}`."
         )));
     }
-    super::suspend(broker, &app.id).await?;
+    suspend(broker, &app.id).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::change::put_issuer;
 use super::{App, Source, store};
 use crate::Broker;
 use crate::error::Error;
@@ -41,9 +42,7 @@ pub async fn say(broker: &Broker, said: Revocation) -> Result<App, Error> {
         urls.revocation = Some(url);
     }
     issuer.profile.revocation_reach = said.reach.unwrap_or(issuer.profile.revocation_reach);
-    if broker.config.issuers.contains_key(&issuer.key)
-        || !super::put_issuer(broker, issuer, Source::Cli).await?
-    {
+    if broker.config.issuers.contains_key(&issuer.key) || !put_issuer(broker, issuer, Source::Cli).await? {
         return Err(in_the_file());
     }
     // As it is stored now.

@@ -3,7 +3,8 @@
 use url::Url;
 
 use super::logo::Logo;
-use super::{App, AppStatus, Source};
+use super::row::App;
+use super::rules::{AppStatus, Source};
 use crate::clock::Timestamp;
 use crate::db::{self, Constants, Db, DbConnection, Row, Sql, json, named, sql};
 use crate::issuer::scope::Scopes;

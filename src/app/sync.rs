@@ -4,6 +4,7 @@
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::add::{NewApp, add, refuse_to_move};
+use super::change::{put_issuer, suspend};
 use super::{AppStatus, Source, store};
 use crate::Broker;
 use crate::config::{AppConfig, Config, IssuerConfig};
@@ -51,8 +52,8 @@ pub async fn sync(broker: &Broker, extent: Extent) -> Result<(), Error> {
     for app in store::all(&broker.db).await? {
         let gone = app.source == Source::Config && !broker.config.apps.contains_key(&app.key);
         if gone && app.status != AppStatus::Suspended {
-            tracing::warn!(broker = app.key, "the app is gone from the configuration file and is suspended");
-            super::suspend(broker, &app.id).await?;
+            tracing::warn!(app = app.key, "the app is gone from the configuration file and is suspended");
+            suspend(broker, &app.id).await?;
         }
     }
     Ok(())
@@ -67,7 +68,7 @@ async fn sync_issuer(broker: &Broker, key: &str, config: &IssuerConfig, extent: 
     if let Some(existing) = existing {
         refuse_to_move_issuer(broker, &existing, &issuer).await?;
     }
-    if super::put_issuer(broker, &issuer, Source::Config).await? {
+    if put_issuer(broker, &issuer, Source::Config).await? {
         Ok(())
     } else {
         Err(Error::Conflict(format!("The issuer `{key}` was already made by the command line.")))

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Caller, api_key, store};
+use super::look_up::held;
+use super::row::Caller;
+use super::{api_key, store};
 use crate::Broker;
 use crate::error::Error;
 use crate::secret::{Token, same};
@@ -12,7 +14,7 @@ use crate::secret::{Token, same};
 pub async fn by_key(broker: &Broker, key: &Token) -> Result<Arc<Caller>, Error> {
     let hash = api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)?;
     let caller = if broker.db.is_alone() {
-        super::held(broker).await?.by_key.get(&hash).cloned()
+        held(broker).await?.by_key.get(&hash).cloned()
     } else {
         store::by_key(&broker.db, &hash).await?.map(Arc::new)
     };

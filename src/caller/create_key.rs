@@ -1,5 +1,6 @@
 //! Makes an API key, and its caller when it is the first. The key is returned once and kept as a hash.
 
+use super::look_up::changed;
 use super::{api_key, store};
 use crate::Broker;
 use crate::app::Source;
@@ -35,7 +36,7 @@ pub async fn create_key(broker: &Broker, caller: &str, app_keys: &[String]) -> R
     let now = broker.clock.now();
     let new = api_key::generate();
     let mut transaction = broker.db.begin().await?;
-    super::changed(broker, &mut transaction);
+    changed(broker, &mut transaction);
     let id = format!("ca_{}", random_id::<20>());
     let caller_id = store::put_caller(&mut transaction, &id, caller, Source::Cli, now).await?;
     for app_id in &app_ids {

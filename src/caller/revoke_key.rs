@@ -1,5 +1,6 @@
 //! Revokes an API key, at once and everywhere.
 
+use super::look_up::changed;
 use super::store;
 use crate::Broker;
 use crate::error::Error;
@@ -10,7 +11,7 @@ use crate::ledger::{self, Action, Entry};
 pub async fn revoke_key(broker: &Broker, key_id: &str) -> Result<(), Error> {
     let now = broker.clock.now();
     let mut transaction = broker.db.begin().await?;
-    super::changed(broker, &mut transaction);
+    changed(broker, &mut transaction);
     let caller_id = store::revoke_key(&mut transaction, key_id, now).await?;
     let caller_id = caller_id.ok_or_else(|| {
         Error::InvalidRequest(format!("There is no live key `{key_id}`; `attache key list` shows them."))

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Callers};
-use crate::app::Source;
+use super::row::{Caller, Callers};
+use crate::app::rules::Source;
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, Row, moment, sql};
 use crate::secret::TokenHash;

@@ -1,18 +1,11 @@
 //! What a person chose when they consented: for how long, and at which environments to do what. Judged at every
 //! hand-out; changed on the connection's page; ended here when its time is over.
 
-mod store;
-
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
-use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::{Connection, store as connections};
-use crate::error::Error;
-use crate::ledger::{self, Action, Entry};
-use crate::revoke::begin;
+use crate::connection::Connection;
+use crate::connection::allowed::Allowed;
 
 const DAY: i64 = 86_400;
 
@@ -97,103 +90,4 @@ impl Places {
             Self::Chosen(allowed) => allowed.clone(),
         }
     }
-}
-
-/// The environments that a person lets an app reach, by id; None for each one that is open to both. Only of those whose
-/// tokens are made here: what another platform gives for an access token cannot be narrowed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Allowed(Option<BTreeMap<String, Access>>);
-
-/// What may be done at an environment.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr,
-)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Access {
-    Read,
-    Write,
-}
-
-impl Allowed {
-    /// No more than these.
-    #[must_use]
-    pub const fn only(places: BTreeMap<String, Access>) -> Self {
-        Self(Some(places))
-    }
-
-    /// Each one that was chosen; None for everywhere.
-    #[must_use]
-    pub const fn places(&self) -> Option<&BTreeMap<String, Access>> {
-        self.0.as_ref()
-    }
-
-    /// What may be done at an environment; None for nothing.
-    #[must_use]
-    pub fn at(&self, environment_id: &str) -> Option<Access> {
-        self.0.as_ref().map_or(Some(Access::Write), |places| places.get(environment_id).copied())
-    }
-
-    /// From its column. What cannot be read allows nothing.
-    #[must_use]
-    pub fn stored(text: Option<&str>) -> Self {
-        text.map_or(Self(None), |text| Self(Some(serde_json::from_str(text).unwrap_or_default())))
-    }
-
-    /// For its column.
-    #[must_use]
-    pub fn text(&self) -> Option<String> {
-        self.0.as_ref().and_then(|places| serde_json::to_string(places).ok())
-    }
-
-    /// What it weighs in memory, in bytes.
-    #[must_use]
-    pub fn weight(&self) -> usize {
-        self.0.as_ref().map_or(0, |places| places.keys().map(|id| id.len() + 48).sum())
-    }
-}
-
-/// Changes what was chosen, for every request that begins after the answer. Content tokens that are kept are not handed
-/// out again.
-///
-/// # Errors
-/// [`Error::Conflict`] when it is not live any more, or was chosen otherwise meanwhile.
-pub async fn change(
-    broker: &Broker,
-    connection: &Connection,
-    actor: &str,
-    choice: &Choice,
-) -> Result<(), Error> {
-    let now = broker.clock.now();
-    let ends = choice.lasts.end(connection.consent_expires_at, now);
-    let allowed = choice.places.over(&connection.allowed);
-    let mut transaction = broker.db.begin().await?;
-    if !store::choose(broker, &mut transaction, connection, ends, &allowed, now).await? {
-        let sentence =
-            "Something else about this app was changed at the same moment. Look at it, and choose again.";
-        return Err(Error::Conflict(sentence.to_owned()));
-    }
-    crate::content::withdraw(&mut transaction, &connection.id).await?;
-    let entry = Entry::of(connection, actor);
-    ledger::append(&mut transaction, &broker.ledger, Action::ConsentChanged, &entry, now).await?;
-    transaction.commit().await?;
-    Ok(())
-}
-
-/// Ends what was consented to for a time that is over: nothing has been handed out since, and now the issuer is told.
-/// Called every second; see [`crate::start::carry_on`].
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn end_due(broker: &Broker) -> Result<(), Error> {
-    for id in store::ended(&broker.db, broker.clock.now()).await? {
-        let Some(connection) = connections::by_id(&broker.db, &id).await? else { continue };
-        match begin::end(broker, &connection, begin::Which::WhoseTimeIsOver, "attache").await {
-            // Another replica, or the person, was quicker.
-            Ok(_) | Err(Error::ConnectionNotFound) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

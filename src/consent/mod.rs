@@ -5,11 +5,15 @@
 //! | a person opens the consent page | [`pages`], [`start`] | the issuer's authorization page |
 //! | the issuer sends the browser back | [`complete`] | a connection, or a reason in words |
 //! | another identity came back | [`complete::kept`] | the person's choice, or nothing after ten minutes |
-//! | a person chooses how long and where | [`choice`] | columns of the connection |
+//! | a person chooses how long and where | [`choice`], [`choose`] | columns of the connection |
 //!
 //! Refreshes nothing and hands nothing out.
 
+pub mod attempt;
 pub mod choice;
+pub mod choose;
 pub mod complete;
+mod issuer_fault;
 pub mod pages;
 pub mod start;
+pub mod verify;

@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
-use super::environment::{Environment, Strategy};
+use super::environment::Environment;
+use super::kept_token::KeptToken;
+use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
 use super::{ask, mint};
 use crate::Broker;
-use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::connection;
+use crate::connection::allowed::Access;
+use crate::connection::look_up;
 use crate::connection::seal::Binding;
-use crate::consent::choice::Access;
 use crate::db;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::secret::{Token, random_id};
-use crate::vault::{Place, Sealed};
+use crate::vault::Place;
+
+pub use super::look_up::Target;
+pub(super) use super::look_up::find;
 
 /// Seconds before its end at which a content token is not handed out again.
 pub(super) const MARGIN: i64 = 30;
@@ -73,79 +78,12 @@ fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
     }
 }
 
-pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
-    if !broker.db.is_alone() {
-        return Ok(read(broker, target).await?.map(Arc::new));
-    }
-    Ok(super::all(broker).await?.iter().find(|environment| target.names(environment)).cloned())
-}
-
-/// How an environment is named. RFC 8693 section 2.1.
-#[derive(Clone, Copy, Debug)]
-pub enum Target<'a> {
-    /// `project/environment`
-    Audience(&'a str),
-    /// The content API URL.
-    Resource(&'a str),
-    Named {
-        project: &'a str,
-        environment: &'a str,
-    },
-}
-
-impl Target<'_> {
-    fn names(&self, environment: &Environment) -> bool {
-        match *self {
-            Self::Audience(audience) => audience.split_once('/').is_some_and(|(project, name)| {
-                project == environment.project && name == environment.environment
-            }),
-            Self::Resource(url) => url == environment.content_api_url.as_str(),
-            Self::Named { project, environment: name } => {
-                project == environment.project && name == environment.environment
-            }
-        }
-    }
-}
-
-async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, db::Error> {
-    match target {
-        // PostgreSQL stores no NUL, and no environment is named with one.
-        Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
-        Target::Named { project, environment }
-            if project.contains(char::is_control) || environment.contains(char::is_control) =>
-        {
-            Ok(None)
-        }
-        Target::Audience(audience) => match audience.split_once('/') {
-            Some((project, environment)) => store::by_name(&broker.db, project, environment).await,
-            None => Ok(None),
-        },
-        Target::Resource(url) => store::by_content_api_url(&broker.db, url).await,
-        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await,
-    }
-}
-
-/// A content token as it is kept, sealed, until shortly before its end.
-#[derive(Clone, Debug)]
-pub struct KeptToken {
-    /// Where it is sealed to.
-    pub id: String,
-    pub token: Sealed,
-    pub expires_at: Timestamp,
-}
-
 /// What is known of a token that was made before for the same.
 #[derive(Debug)]
 pub enum Kept {
     Unknown,
     Nothing,
     Token(KeptToken),
-}
-
-impl Weigh for KeptToken {
-    fn weight(&self) -> u64 {
-        (size_of::<Self>() + self.id.len() + self.token.0.len() + 250) as u64
-    }
 }
 
 /// Parses what was asked for against what there is.
@@ -252,7 +190,7 @@ async fn make(
         // Asking may have refreshed the connection.
         Strategy::Ask => ask::ask(broker, subject, environment).await?,
     };
-    let current = connection::reread(broker, &subject.connection).await?;
+    let current = look_up::reread(broker, &subject.connection).await?;
     if current.generation != generation {
         // Refreshed meanwhile, or another's by now: what was made before is not to be given again as what comes after.
         return Ok((token, expires_at));

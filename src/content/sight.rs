@@ -12,7 +12,7 @@ use super::{Environment, KeptToken};
 use crate::Broker;
 use crate::caller::{Caller, api_key, authenticate};
 use crate::connection::is_id;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::issuer::scope::Scopes;

@@ -13,19 +13,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use self::store::StoredKey;
+use super::rules::LONGEST_LIFE;
 use crate::Broker;
 use crate::clock::{Clock, Timestamp};
 use crate::db::write::Transaction;
 use crate::db::{self, Db};
 use crate::error::Error;
+use crate::replicas::lives::HEARD;
 use crate::secret::Token;
-use crate::vault::{HouseKey, Place, house};
+use crate::vault::{HouseKey, Place};
 
 /// Seconds a verifier may keep the key set.
 pub const KEY_SET_LIFETIME: i64 = 300;
-
-/// The longest life of a content token that is minted, in seconds.
-pub const LONGEST_LIFE: i64 = 86_400;
 
 /// Those that are published.
 pub struct SigningKeys {
@@ -155,7 +154,7 @@ async fn withdraw_minted(broker: &Broker, transaction: &mut Transaction) -> Resu
 /// [`Error::Conflict`] when one is to follow already.
 pub async fn rotate(broker: &Broker, withdraw: bool) -> Result<(String, Timestamp), Error> {
     let now = broker.db.lease_now(&broker.clock).await?;
-    let signs_from = if withdraw { now } else { now.plus(house::HEARD + KEY_SET_LIFETIME) };
+    let signs_from = if withdraw { now } else { now.plus(HEARD + KEY_SET_LIFETIME) };
     let new = generate(&broker.house_key, signs_from)?;
     let mut transaction = broker.db.begin().await?;
     if withdraw {

@@ -4,7 +4,8 @@ use std::fmt;
 
 use url::Url;
 
-use super::{Environment, KeptToken};
+use super::environment::Environment;
+use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
 use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 use crate::vault::{Sealed, WrappedKey};

@@ -1,7 +1,9 @@
 //! Brings the environments in line with the configuration file at boot. What is gone from the file is
 //! suspended, never deleted.
 
-use super::{Environment, store};
+use super::environment::Environment;
+use super::look_up::changed;
+use super::store;
 use crate::Broker;
 use crate::error::Error;
 use crate::secret::random_id;
@@ -13,7 +15,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
     let named = broker.config.environments.values();
     let kept: Vec<_> = named.map(|config| (config.project.as_str(), config.environment.as_str())).collect();
     let mut transaction = broker.db.begin().await?;
-    super::changed(broker, &mut transaction);
+    changed(broker, &mut transaction);
     store::suspend_all_but(&mut transaction, &kept, now).await?;
     for (key, config) in &broker.config.environments {
         let environment = Environment {

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use super::restored_copy::COPY;
 use super::selection::{OPERATOR, Scope, Selection, Use, Why};
 use super::store;
 use crate::Broker;
@@ -16,6 +15,9 @@ use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::ledger::{self, Action};
 use crate::secret::random_id;
+
+/// What the freeze of a restored copy is part of, and ends with.
+pub(crate) const COPY: &str = "the restored copy";
 
 /// One row of `freezes`.
 #[derive(Clone, Debug)]
@@ -188,7 +190,9 @@ async fn pseudonym(broker: &Broker, selection: &Selection) -> Result<Option<Stri
             Ok(account.map(|account| broker.pseudonyms.of_account(&account.issuer, &account.subject)))
         }
         Scope::Connection => {
-            let Some(connection) = crate::connection::by_id(broker, target).await? else { return Ok(None) };
+            let Some(connection) = crate::connection::look_up::by_id(broker, target).await? else {
+                return Ok(None);
+            };
             let account = crate::account::by_id(broker, &connection.account_id).await?;
             let of = |account: &Account| {
                 Pseudonyms::of(broker, account, &connection.app_id, &connection.external).connection

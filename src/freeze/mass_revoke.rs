@@ -10,6 +10,7 @@ use super::selection::{Scope, Selection, Why};
 use super::{freezes, reach};
 use crate::Broker;
 use crate::clock::Timestamp;
+use crate::config::FASTEST_MASS_REVOKE as FASTEST;
 use crate::connection::store as connections;
 use crate::error::Error;
 use crate::ledger::{self, Action};
@@ -24,8 +25,6 @@ const CLAIM: i64 = 10;
 const TURN: Duration = Duration::from_secs(5);
 /// How often it is looked for work.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// As fast as one may be.
-pub const FASTEST: u32 = 1000;
 /// How long a person waits for their own to end; the rest goes on without them.
 const A_MOMENT: Duration = Duration::from_millis(1500);
 

@@ -4,11 +4,11 @@
 
 mod store;
 
-use super::freezes;
+use super::freezes::{self, COPY};
 use super::selection::{Scope, Selection, Why};
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::connection::{Connection, held};
 use crate::db;
 use crate::db::write::Transaction;
@@ -24,9 +24,6 @@ impl Connection {
         self.status == Status::InDoubt && self.retry_at == Some(FOR_THE_OPERATOR)
     }
 }
-
-/// What the freeze is part of, and ends with.
-pub(crate) const COPY: &str = "the restored copy";
 
 /// Nothing that was agreed to until now is handed out, by whatever way. A person who agrees again has another grant.
 ///

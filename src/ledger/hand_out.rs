@@ -10,6 +10,7 @@ use hashbrown::Equivalent;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::counted::{Counted, HandOutLine, Repeats};
 use super::store;
 use crate::Broker;
 use crate::clock::Timestamp;
@@ -53,24 +54,6 @@ impl<'a> HandOut<'a> {
     }
 }
 
-/// The one row of the ledger on which a hand-out and its repeats are counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HandOutLine {
-    pub connection_id: String,
-    pub caller_id: String,
-    pub generation: i64,
-    pub environment_id: Option<String>,
-    pub day: i64,
-    pub account_id: String,
-    pub app_id: String,
-}
-
-impl Hash for HandOutLine {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.caller_id.as_str(), self.connection_id.as_str(), self.generation, self.day).hash(state);
-    }
-}
-
 /// As the line that it is counted on, so that counting a repeat copies nothing.
 impl Hash for HandOut<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -87,31 +70,6 @@ impl Equivalent<HandOutLine> for HandOut<'_> {
             && self.environment_id == line.environment_id.as_deref()
             && self.day == line.day
     }
-}
-
-/// Hand-outs since the last write.
-#[derive(Clone, Copy, Debug)]
-pub struct Repeats {
-    pub times: i64,
-    pub last_at: Timestamp,
-    /// What the connection's row says of its last use; None before it was told of this one.
-    told: Option<Timestamp>,
-}
-
-/// How often something was handed out, and when last.
-#[derive(Clone, Debug)]
-pub struct Counted {
-    pub line: HandOutLine,
-    pub times: i64,
-    pub last_at: Timestamp,
-}
-
-/// First hand-outs that are to be written, and who waits for that.
-#[derive(Debug, Default)]
-pub struct Firsts {
-    waiting: Vec<(Counted, oneshot::Sender<bool>)>,
-    /// Whether a task is writing.
-    writing: bool,
 }
 
 /// Seconds by which a connection's last use may be out of date on the pages.

@@ -2,10 +2,11 @@
 
 use serde_json::Value;
 
-use super::hand_out::Counted;
-use super::{Action, Entry, Ledger};
+use super::counted::Counted;
+use super::entry::{Action, Entry};
+use super::memory::Ledger;
 use crate::clock::Timestamp;
-use crate::connection::state::BETWEEN_REFRESHES;
+use crate::connection::life::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
 use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 

@@ -2,7 +2,7 @@
 //! app that a search finds, whichever page it is and however many connections there are.
 
 use crate::clock::Timestamp;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
 use crate::db::{self, Constants, Db, Row, moment, named, sql};

@@ -5,6 +5,7 @@
 //! replaced at an eighth of that by itself. The data key of an app or connection comes nowhere near: it seals two values
 //! at a refresh. A master key wraps one for each app and connection, and is the operator's to rotate.
 
+pub mod retire;
 pub(super) mod store;
 
 use std::fmt;
@@ -12,24 +13,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use self::store::Stored;
-use super::{DataKey, Place, Sealed, Vault, VaultError};
+use super::error::VaultError;
+use super::master_keys::Vault;
+use super::seal::{DataKey, Place, Sealed};
 use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::content::signing_key;
 use crate::db::{self, Db};
 use crate::error::Error;
+use crate::replicas::lives::HEARD;
 use crate::secret::Token;
-use crate::{replicas, session};
 
 /// Uses after which another key follows by itself. What was not counted yet, because a process was killed or is about to
 /// count, comes nowhere near the rest of 2^30.
 const MOST_USES: i64 = 1 << 29;
 /// Uses that a process reserves at a time, before it makes them.
 const BLOCK: i64 = 1 << 16;
-/// Seconds until every live server has heard of a key.
-pub const HEARD: i64 = 2 * replicas::LIVES;
-/// Seconds for which something that a key has sealed may be needed, beside what has no end.
-const NEEDED: i64 = session::LIFETIME;
 
 /// The house's keys in memory.
 pub struct HouseKey {
@@ -186,27 +184,6 @@ pub async fn count(broker: &Broker) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Destroys the keys that nothing needs any more. What has no end is sealed anew by the present one before.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), Error> {
-    let now = broker.clock.now();
-    let stored = store::all(&broker.db).await?;
-    let Some(present) = stored.iter().position(|key| key.seals_from <= now) else { return Ok(()) };
-    let (successor, past) = (&stored[present], &stored[present + 1..]);
-    if past.is_empty() || successor.seals_from.plus(NEEDED + HEARD) > now {
-        return Ok(());
-    }
-    signing_key::seal_anew(broker).await?;
-    for old in past {
-        if store::destroy(&broker.db, &old.key.kid).await? {
-            tracing::warn!(kid = old.key.kid, "a house key that nothing needs any more is destroyed");
-        }
-    }
-    follow(broker).await
 }
 
 /// What is said of one key, for the operator.

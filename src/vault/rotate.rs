@@ -7,8 +7,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::damage::Damage;
+use super::error::VaultError;
+use super::master_keys::WrappedKey;
 use super::store::{self, Master};
-use super::{Damage, VaultError, WrappedKey};
 use crate::Broker;
 use crate::error::Error;
 use crate::replicas;
@@ -123,7 +125,7 @@ async fn begin(broker: &Broker, under: &str, to: &str) -> Result<(), Error> {
             "{servers} running servers were not given {to}. Give every one of them {to} as vault.master_key and \
              {under} as vault.previous_master_key, restart them, and try again; one that was stopped hard is counted \
              for {} seconds.",
-            replicas::LIVES
+            replicas::lives::LIVES
         ));
     }
     if store::begin(&broker.db, &broker.vault, broker.clock.now()).await? {

@@ -1,7 +1,10 @@
 //! The SQL of `vault_keys` and `vault_masters`: the key check, the key of pseudonyms, the data keys of apps and
 //! connections, and which master key they are under. That of the house's keys is in [`super::house`].
 
-use super::{HouseKey, Vault, VaultError, Verified, WrappedKey, house};
+use super::damage::Verified;
+use super::error::VaultError;
+use super::house::{self, HouseKey};
+use super::master_keys::{Vault, WrappedKey};
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Db, DbConnection, Row, named, sql};
 use crate::error::Error;

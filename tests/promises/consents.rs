@@ -1,6 +1,6 @@
 //! What a person chose with their consent: for how long and where. Held to at every hand-out, and changeable.
 
-use attache::consent::choice::end_due;
+use attache::consent::choose::end_due;
 use rstest::rstest;
 use serde_json::{Value, json};
 

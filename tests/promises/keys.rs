@@ -1,11 +1,12 @@
 //! The keys in the database are replaced while everything goes on: those that sign, and the house's.
 
 use attache::Broker;
-use attache::content::signing_key::{self, KEY_SET_LIFETIME, LONGEST_LIFE};
+use attache::content::rules::LONGEST_LIFE;
+use attache::content::signing_key::{self, KEY_SET_LIFETIME};
 use attache::db::sql;
 use attache::operator::vault::Looked;
 use attache::operator::{Command, run};
-use attache::replicas;
+use attache::replicas::{self, lives::HEARD};
 use attache::vault::house;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -68,7 +69,7 @@ async fn a_signing_key_is_published_before_it_signs_and_the_old_one_while_what_i
     assert!(run(&world.broker, Command::RotateSigning { withdraw: false }).await.is_err(), "one at a time");
     world.clock.advance(KEY_SET_LIFETIME);
     assert_eq!(signs(&world, &connection).await, old, "somebody may keep the key set of before");
-    world.clock.advance(house::HEARD + KEY_SET_LIFETIME);
+    world.clock.advance(HEARD + KEY_SET_LIFETIME);
     assert_eq!(signs(&world, &connection).await, both[0]);
     signing_key::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(published(&world, &url).await, both);
@@ -112,7 +113,7 @@ async fn servers_hear_of_each_others_keys_before_they_are_used() {
         (world.broker.house_key.kid(), other.broker.house_key.kid()),
         (keys[1].clone(), keys[1].clone())
     );
-    world.clock.advance(house::HEARD + KEY_SET_LIFETIME + 300);
+    world.clock.advance(HEARD + KEY_SET_LIFETIME + 300);
     assert_eq!(
         (world.broker.house_key.kid(), other.broker.house_key.kid()),
         (keys[0].clone(), keys[0].clone())
@@ -134,7 +135,7 @@ async fn the_house_has_another_key_and_nobody_notices(#[values(Sqlite, Postgres)
     let callback = person.consent(&format!("/connect/{APP}"), EDITOR).await;
     let before = house_keys(&world).await;
     let said = ask(&world.broker, Command::RotateHouse).await;
-    world.clock.advance(house::HEARD);
+    world.clock.advance(HEARD);
     let both = house_keys(&world).await;
     assert!(both.len() == 2 && both[1] == before[0] && said[0].starts_with(&both[0]), "{both:?} {said:?}");
     assert_eq!(world.broker.house_key.kid(), both[0]);
@@ -142,14 +143,14 @@ async fn the_house_has_another_key_and_nobody_notices(#[values(Sqlite, Postgres)
     assert_eq!(person.get("/account/connected-apps").await.status, 200);
     assert_eq!(person.get(callback.as_str()).await.status, 303);
     all_opens(&world.broker).await;
-    house::sweep(&world.broker).await.expect("a sweep");
+    house::retire::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(house_keys(&world).await.len(), 2, "it is needed");
     // What it sealed is over, and what has no end is sealed anew.
-    world.clock.advance(attache::session::LIFETIME + house::HEARD);
+    world.clock.advance(attache::session::LIFETIME + HEARD);
     attache::session::sweep(&world.broker.db, world.broker.clock.now()).await.expect("a sweep");
-    attache::consent::start::sweep(&world.broker).await.expect("a sweep");
+    attache::consent::attempt::sweep(&world.broker).await.expect("a sweep");
     attache::account::sweep(&world.broker).await.expect("a sweep");
-    house::sweep(&world.broker).await.expect("a sweep");
+    house::retire::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(house_keys(&world).await, both[..1]);
     all_opens(&world.broker).await;
     signs(&world, &connection).await;
@@ -163,9 +164,9 @@ async fn a_house_key_that_something_needs_is_not_destroyed(#[values(Sqlite, Post
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     ask(&world.broker, Command::RotateHouse).await;
-    world.clock.advance(house::HEARD + attache::session::LIFETIME + house::HEARD);
+    world.clock.advance(2 * HEARD + attache::session::LIFETIME);
     world.change(sqlx::query("UPDATE sessions SET expires_at = 9000000000")).await;
-    house::sweep(&world.broker).await.expect("a sweep");
+    house::retire::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(house_keys(&world).await.len(), 2);
     assert_eq!(person.get("/account/connected-apps").await.status, 200);
 }
@@ -202,7 +203,7 @@ async fn a_house_key_that_has_sealed_enough_is_followed_by_itself(
 async fn the_operator_sees_how_the_keys_stand(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
     ask(&world.broker, Command::RotateSigning { withdraw: false }).await;
-    world.clock.advance(house::HEARD + KEY_SET_LIFETIME);
+    world.clock.advance(HEARD + KEY_SET_LIFETIME);
     let status = ask(&world.broker, Command::VaultStatus).await.join("\n");
     for said in ["house key dk_", "seals from now on", "signs from now on", "is published for what it signed"]
     {

@@ -272,7 +272,7 @@ async fn a_rotation_does_not_begin_before_every_server_knows_the_new_key() {
     let (_, wrapped) = server.broker.vault.new_data_key().expect("a data key");
     assert_eq!(wrapped.master_kid, world.broker.vault.master_kid());
     // One that was killed is forgotten after a while.
-    world.clock.advance(replicas::LIVES + 1);
+    world.clock.advance(replicas::lives::LIVES + 1);
     replicas::beat(&server.broker).await.expect("a beat");
     let third = world.process(&both(&world)).await;
     let Step::Further { progress, .. } = step(&server.broker, Progress::default()).await.expect("a step")

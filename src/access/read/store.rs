@@ -5,7 +5,7 @@ use super::Place;
 use crate::access::allow::{FROZEN, flag};
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::db::{self, Constants, Db, Row, moment, named, sql};
 use crate::issuer::scope::Scopes;

@@ -2,8 +2,8 @@
 
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, Row, sql};
-use crate::vault::store::wrapped;
-use crate::vault::{Purpose, WrappedKey};
+use crate::vault::master_keys::WrappedKey;
+use crate::vault::store::{Purpose, wrapped};
 
 /// A key of the house as it is stored.
 pub(in crate::vault) struct Stored {
