@@ -53,7 +53,7 @@ pub async fn drop_beyond(
     let delete = "DELETE FROM superseded_tokens WHERE connection_id = $1 AND id NOT IN \
         (SELECT id FROM superseded_tokens WHERE connection_id = $1 ORDER BY created_at DESC, id DESC LIMIT $2)";
     let delete = sql(delete).bind(connection_id).bind(most);
-    Ok(delete.execute(transaction).await?)
+    delete.execute(transaction).await
 }
 
 /// Those of a connection, oldest first.
