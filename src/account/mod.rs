@@ -20,7 +20,7 @@ use crate::clock::Timestamp;
 use crate::error::Error;
 
 /// A person who signed in here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     pub id: String,
     pub issuer: String,

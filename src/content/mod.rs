@@ -38,8 +38,16 @@ pub async fn open_environments(
 
 /// Every environment there is; they are few.
 async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
-    let load = async || Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect());
-    broker.held.environments.get(&broker.db, load).await
+    broker.held.environments.get(&broker.db, async || read_all(broker).await).await
+}
+
+/// Those that are held in memory; None where nothing is.
+async fn held(broker: &Broker) -> Result<Option<Arc<Vec<Arc<Environment>>>>, sqlx::Error> {
+    broker.held.environments.held(&broker.db, async || read_all(broker).await).await
+}
+
+async fn read_all(broker: &Broker) -> Result<Vec<Arc<Environment>>, sqlx::Error> {
+    Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect())
 }
 
 /// Environments are changed in this transaction, and the tokens for them may be dropped.

@@ -5,7 +5,7 @@
 mod store;
 
 use super::freezes;
-use super::selection::{Scope, Selection, Why};
+use super::selection::{COPY, Scope, Selection, Why};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::state::Status;
@@ -23,9 +23,6 @@ impl Connection {
         self.status == Status::InDoubt && self.retry_at == Some(FOR_THE_OPERATOR)
     }
 }
-
-/// What the freeze is part of, and ends with.
-pub(crate) const COPY: &str = "the restored copy";
 
 /// Nothing that was agreed to until now is handed out, by whatever way. A person who agrees again has another grant.
 ///
