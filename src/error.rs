@@ -3,7 +3,7 @@
 
 use axum::http::StatusCode;
 
-use crate::connection::state::Cause;
+use crate::connection::status::Cause;
 use crate::issuer::callback::AuthorizationError;
 use crate::limits::Limited;
 use crate::load::Crowded;

@@ -6,6 +6,17 @@
 //! with API keys; they are handed fresh access tokens, and *content tokens* for one environment of a content
 //! platform ([`content`]). Everything that was done or handed out is in the [`ledger`].
 //!
+//! What becomes of a connection has a wing each, and each wing opens with a table of its paths:
+//!
+//! * [`consent`] asks a person, and stores what the issuer gives.
+//! * [`access`] judges who may use a connection, and hands out.
+//! * [`refresh`] gets a new access token before or when one is needed, and loses no grant.
+//! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
+//! * [`freeze`] stops for a while, and ends in bulk.
+//! * [`pages`] are what the person sees of it.
+//!
+//! Around them:
+//!
 //! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
 //! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
 //! * [`shown`] is how a text of anybody's stands on a page or in a terminal.
@@ -19,8 +30,9 @@
 //! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
 //!
-//! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
-//! other's verbs, never each other's store. Verbs are plain functions over one [`Broker`] value.
+//! Arrows point down: dialect and pages → verbs of a wing or slice → its `store.rs` → [`db`]. Nobody reaches into
+//! another one's store, but for the connection's, which is the wings' own. Verbs are plain functions over one
+//! [`Broker`] value.
 
 pub mod access;
 pub mod account;

@@ -52,7 +52,7 @@ impl fmt::Display for Limited {
 
 /// A credential that was accepted lately, by its hash.
 #[derive(Clone, Copy, Debug)]
-pub struct Known(u64);
+pub struct AcceptedCredential(u64);
 
 #[derive(Debug)]
 pub struct RateLimits {
@@ -135,14 +135,14 @@ impl RateLimits {
         &self,
         address: Address,
         credential: impl FnOnce() -> Option<Token>,
-    ) -> Result<Option<Known>, Error> {
+    ) -> Result<Option<AcceptedCredential>, Error> {
         let failures = self.failures.as_ref();
         let Some(wait) = failures.and_then(|limit| limit.wait(&self.hashes, address)) else {
             return Ok(None);
         };
         let hash = credential().map(|credential| self.hashes.hash_one(credential.expose()));
         match hash.filter(|hash| self.known.contains_key(hash)) {
-            Some(hash) => Ok(Some(Known(hash))),
+            Some(hash) => Ok(Some(AcceptedCredential(hash))),
             None => Err(limited(Limited::Failures, wait)),
         }
     }
@@ -163,8 +163,8 @@ impl RateLimits {
 
     /// Counts a refused request against its address. A credential that got it past the address's wait is known no
     /// longer.
-    pub fn count_failure(&self, address: Address, passed: Option<Known>) {
-        if let Some(Known(hash)) = passed {
+    pub fn count_failure(&self, address: Address, passed: Option<AcceptedCredential>) {
+        if let Some(AcceptedCredential(hash)) = passed {
             self.known.remove(&hash);
         }
         if let Some(failures) = &self.failures {

@@ -11,7 +11,7 @@ use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::complete::kept;
-use crate::consent::{self, choice};
+use crate::consent::{attempt, choice};
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -211,7 +211,7 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     let now = broker.clock.now();
     session::sweep(&broker.db, now).await?;
     account::sweep(broker).await?;
-    consent::start::sweep(broker).await?;
+    attempt::sweep(broker).await?;
     freezes::sweep(broker).await?;
     signing_key::sweep(broker).await?;
     house::sweep(broker).await?;

@@ -4,18 +4,18 @@
 use std::sync::Arc;
 
 use super::allow;
+use super::decide::{Demand, Step, asks_again_at, decide};
 use crate::Broker;
+use crate::connection::Connection;
+use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::look_up::reread;
 use crate::connection::seal::{open_access_token, open_refresh_token};
-use crate::connection::state::{Cause, Demand, Status, Step, asks_again_at, decide};
-use crate::connection::{Connection, reread};
+use crate::connection::status::{Cause, Status};
 use crate::error::Error;
 use crate::issuer::Issuer;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::refresh::{flight, run_out};
 use crate::secret::Token;
-
-/// Seconds of life a token has at least, where the caller says nothing and the issuer allows it.
-pub const DEFAULT_MIN_TTL: i64 = 60;
 
 /// An access token on its way to a caller.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::Broker;
 use crate::connection::is_id;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::error::Error;
 use crate::revoke::receipt;
 use crate::revoke::receipt::{Ended, Receipt};

@@ -17,9 +17,9 @@ use super::sign_out::SignedOut;
 use crate::Broker;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::view::Page;
 use crate::web::{Browser, html, see_other};
 
@@ -59,16 +59,16 @@ async fn front(
     State(broker): State<Broker>,
     browser: Browser,
     cookies: Cookies,
-    Asked(returned): Asked<Returned>,
+    PageQuery(returned): PageQuery<Returned>,
 ) -> Result<Response, PageFailure> {
-    let signed_out = cookies.open(Kept::SignedOut).and_then(|kept| SignedOut::read(&kept));
+    let signed_out = cookies.open(OwnCookie::SignedOut).and_then(|kept| SignedOut::read(&kept));
     let signed_out = signed_out.filter(|_| browser.account.is_none());
     let path = signed_out.as_ref().and_then(|signed_out| signed_out.return_to.clone());
     if let (Some(signed_out), Some(state)) = (&signed_out, &returned.state)
         && signed_out.is_confirmed_by(state)
     {
         let mut answer = see_other(&path.map_or_else(|| "/".to_owned(), |path| sign_in::as_another(&path)));
-        cookies.forget(&mut answer, Kept::SignedOut);
+        cookies.forget(&mut answer, OwnCookie::SignedOut);
         return Ok(answer);
     }
     let issuer = super::sign_in::issuer(&broker).await?;

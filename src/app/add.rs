@@ -116,7 +116,7 @@ pub(super) async fn refuse_to_move(
     if existing.client_id == client_id && existing.issuer.external_name() == issuer.external_name() {
         return Ok(());
     }
-    let held = crate::connection::count_held(broker, &existing.id).await?;
+    let held = crate::connection::look_up::count_held(broker, &existing.id).await?;
     if held.is_none() {
         return Ok(());
     }

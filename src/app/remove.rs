@@ -13,7 +13,7 @@ pub async fn remove(broker: &Broker, key: &str) -> Result<(), Error> {
             "The app `{key}` stands in the configuration file; remove it there."
         )));
     }
-    let live = crate::connection::count_live(broker, &app.id).await?;
+    let live = crate::connection::look_up::count_live(broker, &app.id).await?;
     if !live.is_none() {
         return Err(Error::Conflict(format!(
             "The app `{key}` still has {live} live connections; end them first with `attache revoke --app {key}`."

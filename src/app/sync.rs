@@ -51,7 +51,7 @@ pub async fn sync(broker: &Broker, extent: Extent) -> Result<(), Error> {
     for app in store::all(&broker.db).await? {
         let gone = app.source == Source::Config && !broker.config.apps.contains_key(&app.key);
         if gone && app.status != AppStatus::Suspended {
-            tracing::warn!(broker = app.key, "the app is gone from the configuration file and is suspended");
+            tracing::warn!(app = app.key, "the app is gone from the configuration file and is suspended");
             super::suspend(broker, &app.id).await?;
         }
     }

@@ -15,8 +15,9 @@ use attache::{Broker, Event, start};
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::failure::Failure;
+use super::logging;
 use super::serve::{bind, serve_until_told};
-use super::{Failure, logging};
 
 #[derive(Debug, Args)]
 pub struct Demo {

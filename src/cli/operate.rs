@@ -7,12 +7,13 @@ use attache::app::sync::Extent;
 use attache::clock::Clock;
 use attache::freeze::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
-use attache::operator::{Answer, Command, run, socket};
+use attache::operator::{Command, Output, run, socket};
 use attache::server::drain;
 use attache::shown::shown;
 use attache::{Broker, db, start};
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 /// How often it is asked how far a mass revoke is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ impl Hand {
         Ok(Self::Here(start::open(config, Clock::System, Extent::OnlyNew).await?, lock))
     }
 
-    pub async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+    pub async fn ask(&self, command: Command) -> Result<Output, Failure> {
         match self {
             Self::Here(broker, _) => Ok(run(broker, command).await?),
             Self::Server(socket) => match socket::send(socket, &command).await {
@@ -111,7 +112,7 @@ pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> 
     followed
 }
 
-async fn to_the_end(hand: &Hand, begun: Answer) -> Result<(), Failure> {
+async fn to_the_end(hand: &Hand, begun: Output) -> Result<(), Failure> {
     print(&begun);
     let (mut running, mut said) = (begun.follow, begun.lines);
     while let Some(id) = running {
@@ -150,7 +151,7 @@ pub async fn operate_in_steps(
     told
 }
 
-pub fn print(answer: &Answer) {
+pub fn print(answer: &Output) {
     for line in &answer.lines {
         let line = shown(line);
         if answer.secret.is_some() { warn_them!("{line}") } else { say!("{line}") }

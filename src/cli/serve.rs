@@ -14,7 +14,9 @@ use attache::{Broker, db, machine_room, pulse, router, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigFile, Failure, logging, supervisor};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
+use super::{logging, supervisor};
 
 pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;

@@ -5,7 +5,8 @@ use attache::{Broker, renew};
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 /// Requests are served from now on.
 pub fn tell_ready() {

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{Config, ConfigFault};
 use crate::issuer::SaidUrls;
-use crate::issuer::grants::Management;
+use crate::issuer::management_api::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
 use crate::issuer::scope::Separator;
 use crate::secret::Token;

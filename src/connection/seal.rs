@@ -1,7 +1,7 @@
 //! Seals and opens the tokens of a connection. Each is bound to (connection, account, app, field, generation),
 //! so that no token can come out under another name.
 
-use super::state::Flaw;
+use super::status::Flaw;
 use super::{Connection, SealedTokens};
 use crate::Broker;
 use crate::clock::Timestamp;

@@ -5,20 +5,16 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
+use super::allowed::Allowed;
 use super::held::changed;
-use super::state::{Cause, Status};
+use super::life;
+use super::status::Status;
 use super::{Connection, ExternalIdentity, SealedTokens};
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::consent::choice::Allowed;
 use crate::db::write::Transaction;
 use crate::db::{Db, moment, named};
-use crate::issuer::revoke::Told;
 use crate::issuer::scope::Scopes;
-use crate::ledger::{self, Action, Entry};
-use crate::refresh::early;
-use crate::revoke::begin::Which;
-use crate::revoke::give_up;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
@@ -192,7 +188,7 @@ pub async fn insert(
         .bind(now.unix())
         .bind(now.unix())
         .bind(now.unix())
-        .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
+        .bind(life::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
@@ -231,7 +227,7 @@ pub async fn renew(
     let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
-        .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        .bind(life::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
@@ -244,84 +240,6 @@ pub async fn renew(
         .execute(&mut **transaction)
         .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
-/// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
-/// token, and the access token for where it revokes no other. False when it was not live, or is not one of those that are
-/// meant.
-pub async fn begin_revoke(
-    broker: &Broker,
-    transaction: &mut Transaction,
-    id: &str,
-    which: Which,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    changed(broker, transaction, id, None);
-    transaction.count();
-    let (condition, moment) = match which {
-        Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
-        Which::GrantedBefore(moment) => ("consented_at < $4", moment),
-        Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
-    };
-    // The lease stays: a refresh under way brings a token that the issuer must be told of too.
-    let update = AssertSqlSafe(format!(
-        "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
-            intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
-            access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
-            previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
-    ));
-    let done = sqlx::query(update)
-        .bind(id)
-        .bind(now.unix())
-        .bind(now.unix())
-        .bind(moment.unix())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
-pub async fn finish_revoke(
-    broker: &Broker,
-    connection: &Connection,
-    told: Told,
-    entry: &Entry,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
-            data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
-        WHERE id = $1 AND status = 'revoking'";
-    let mut transaction = broker.db.begin().await?;
-    changed(broker, &mut transaction, &connection.id, None);
-    let done = sqlx::query(update)
-        .bind(&connection.id)
-        .bind(ended_here_only(told).map(<&str>::from))
-        .bind((told == Told::Confirmed).then(|| now.unix()))
-        .bind(now.unix())
-        .execute(&mut *transaction)
-        .await?;
-    if done.rows_affected() != 1 {
-        return Ok(());
-    }
-    give_up::store::forget_all(&mut transaction, &connection.id).await?;
-    if let Some(key) = &connection.data_key {
-        crate::vault::destroy(&mut transaction, &key.kid).await?;
-    }
-    if told == Told::Confirmed {
-        ledger::append(&mut transaction, &broker.ledger, Action::RevokeConfirmed, entry, now).await?;
-    }
-    transaction.commit().await
-}
-
-/// Why the issuer did not confirm, where it could have.
-const fn ended_here_only(told: Told) -> Option<Cause> {
-    match told {
-        Told::Confirmed | Told::Unsupported => None,
-        Told::Withheld => Some(Cause::SharedGrant),
-        Told::Unconfirmed => Some(Cause::Unconfirmed),
-    }
 }
 
 pub(crate) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {

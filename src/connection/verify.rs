@@ -5,7 +5,6 @@ mod store;
 use super::seal::place_of;
 use crate::Broker;
 use crate::error::Error;
-use crate::revoke::give_up;
 use crate::vault::{DataKey, Sealed, VaultError, Verified};
 
 /// The tokens of `limit` connections behind `after`.
@@ -36,46 +35,6 @@ pub async fn verify(broker: &Broker, after: &str, limit: i64) -> Result<Verified
             let place = place_of(&connection, field, generation);
             let opened = open(key.as_ref(), |key| key.open(&place, sealed).map(drop));
             verified.value(("connections", column, &connection.id), opened);
-        }
-    }
-    Ok(verified)
-}
-
-/// The refresh tokens that are kept until their connection is stopped: `limit` of them behind `after`.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn verify_superseded(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = give_up::store::page(&broker.db, after, limit).await?;
-    let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|(id, ..)| id.clone()));
-    for (id, sealed, connection) in &rows {
-        let opened = match connection.as_ref().map(|connection| (connection, &connection.data_key)) {
-            Ok((connection, Some(wrapped))) => broker
-                .vault
-                .unwrap(wrapped)
-                .and_then(|key| key.open(&give_up::place(id, &connection.binding()), sealed).map(drop)),
-            Ok((_, None)) => Err(VaultError::KeysMissing),
-            Err(_) => Err(VaultError::DoesNotOpen),
-        };
-        verified.value(("superseded_tokens", "refresh_token", id), opened);
-    }
-    Ok(verified)
-}
-
-/// The verifiers of `limit` running consents behind `after`, and what is kept of them.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn verify_attempts(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = crate::consent::start::store::verifiers(&broker.db, after, limit).await?;
-    let last = rows.last().map(|(hash, ..)| hash.as_str().to_owned());
-    let mut verified = Verified::of_page(rows.len(), limit, last);
-    for (hash, sealed, kept) in &rows {
-        let opened = broker.house_key.open(&crate::consent::start::verifier_place(hash), sealed).map(drop);
-        verified.value(("connect_attempts", "verifier", hash.as_str()), opened);
-        if let Some(kept) = kept {
-            let opened = broker.house_key.open(&crate::consent::complete::kept::place(hash), kept).map(drop);
-            verified.value(("connect_attempts", "kept_tokens", hash.as_str()), opened);
         }
     }
     Ok(verified)

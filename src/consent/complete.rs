@@ -6,17 +6,16 @@ pub mod kept;
 mod unwanted;
 
 use self::grant::{Grant, Outcome};
-use super::start;
-use super::start::store::Claimant;
-use super::start::{ReturnToApp, verifier_place};
+use super::attempt::store::Claimant;
+use super::attempt::{self, ReturnToApp, verifier_place};
+use super::issuer_fault::issuer_fault;
 use crate::Broker;
 use crate::account::{self, Account};
 use crate::app::App;
 use crate::error::{ConnectFault, Error};
-use crate::issuer::IssuerFault;
 use crate::issuer::callback::{Answered, Callback};
-use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
+use crate::issuer::exchange_code::exchange_code;
 use crate::issuer::scope;
 use crate::issuer::transcript::Transcript;
 use crate::secret::{Token, TokenHash};
@@ -54,7 +53,7 @@ pub async fn complete(
     let state = callback.state().ok_or(ConnectFault::StateUnknown).map_err(Error::from)?.hash();
     let now = broker.clock.now();
     let claimant = Claimant { account_id: &account.id, browser, app_id: &app.id };
-    let Some(attempt) = start::store::take(&broker.db, &state, &claimant, now).await? else {
+    let Some(attempt) = attempt::store::take(&broker.db, &state, &claimant, now).await? else {
         return Err(Error::from(foreign(broker, account, browser, &state).await?).into());
     };
     let (return_to_app, connection_id) = (attempt.return_to_app.clone(), attempt.connection_id.clone());
@@ -81,7 +80,7 @@ async fn foreign(
     state: &TokenHash,
 ) -> Result<ConnectFault, Error> {
     let now = broker.clock.now();
-    let Some(open) = start::store::open(&broker.db, state, now).await? else {
+    let Some(open) = attempt::store::open(&broker.db, state, now).await? else {
         return Ok(ConnectFault::StateUnknown);
     };
     if open.browser != *browser || open.account_id == account.id {
@@ -98,7 +97,7 @@ async fn end(mut grant: Grant, callback: Callback) -> Result<Outcome, Error> {
         Ok(code) => spend(&mut grant, code).await,
         Err(error) => Err(error),
     };
-    start::store::end(&grant.broker.db, &grant.state).await?;
+    attempt::store::end(&grant.broker.db, &grant.state).await?;
     outcome
 }
 
@@ -143,33 +142,11 @@ async fn spend(grant: &mut Grant, code: Token) -> Result<Outcome, Error> {
         }
         Err(fault) => {
             let error = issuer_fault(app, fault);
-            tracing::warn!(broker = app.key, %transcript, "a code brought no tokens");
+            tracing::warn!(app = app.key, %transcript, "a code brought no tokens");
             grant.record_refusal(&grant.entry(None).recording(&transcript)).await;
             return Err(error);
         }
     };
     grant.transcript = transcript;
     grant.judge_and_store(&tokens).await
-}
-
-/// An issuer's failure during a consent, in words for the person.
-pub(crate) fn issuer_fault(app: &App, fault: IssuerFault) -> Error {
-    let name = app.issuer.name.clone();
-    tracing::warn!(broker = app.key, issuer = app.issuer.key, %fault, "a consent failed at the issuer");
-    match fault {
-        IssuerFault::Unavailable(_, retry_after) => {
-            Error::IssuerUnavailable { issuer: name, retry_after: retry_after.unwrap_or(10) }
-        }
-        IssuerFault::Unanswered(_) => Error::IssuerUnavailable { issuer: name, retry_after: 10 },
-        IssuerFault::InvalidClient(_) => Error::Misconfigured { issuer: name },
-        IssuerFault::Untrusted(why) | IssuerFault::Unverified(why) | IssuerFault::Odd(why) => {
-            ConnectFault::Issuer(format!(
-                "{name} gave an answer that cannot be used: {why}. Nothing was stored."
-            ))
-            .into()
-        }
-        refused => {
-            ConnectFault::Issuer(format!("{name} did not accept the consent: {refused}. Try again.")).into()
-        }
-    }
 }

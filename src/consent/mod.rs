@@ -9,7 +9,10 @@
 //!
 //! Refreshes nothing and hands nothing out.
 
+pub mod attempt;
 pub mod choice;
 pub mod complete;
+mod issuer_fault;
 pub mod pages;
 pub mod start;
+pub mod verify;

@@ -1,24 +1,20 @@
 //! Begins a consent: an attempt for one person in one browser, and the issuer's authorization URL.
 
-pub(crate) mod store;
-
 use url::Url;
 
-use self::store::Attempt;
+use super::attempt::store::{self, Attempt};
+use super::attempt::{ReturnToApp, verifier_place};
 use super::choice::Choice;
 use crate::Broker;
 use crate::account::Account;
 use crate::app::{App, ScopeRule};
 use crate::connection::Connection;
-use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
-use crate::issuer::address;
 use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
 use crate::issuer::discovery::endpoints;
 use crate::issuer::scope::Scopes;
 use crate::revoke::tell;
 use crate::secret::{Token, TokenHash};
-use crate::vault::Place;
 
 /// Seconds a person has to consent at the issuer.
 const ATTEMPT_LIFETIME: i64 = 600;
@@ -36,35 +32,6 @@ pub struct Wish {
     pub narrow: Option<Scopes>,
     /// What the issuer is to ask, whoever it knows already.
     pub prompt: Option<Prompt>,
-}
-
-/// One of the app's registered redirect URIs and the app's own `state`.
-#[derive(Clone, Debug)]
-pub struct ReturnToApp {
-    pub uri: Url,
-    pub state: Option<String>,
-}
-
-impl ReturnToApp {
-    /// # Errors
-    /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter. RFC 9700 section 2.1.
-    pub fn parse(app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
-        let registered = app.redirect_uris.iter().find(|registered| registered.as_str() == uri);
-        let uri = registered.cloned().ok_or_else(|| {
-            Error::InvalidRequest(
-                "The app asked to return to an address that it has not registered.".to_owned(),
-            )
-        })?;
-        Ok(Self { uri, state })
-    }
-
-    /// The address with an answer added. RFC 6749 section 4.1.2.
-    #[must_use]
-    pub fn with(&self, answer: &[(&str, &str)]) -> Url {
-        let state = self.state.as_deref().map(|state| ("state", state));
-        let ours: Vec<(&str, &str)> = answer.iter().copied().chain(state).collect();
-        address::with(&self.uri, &ours)
-    }
 }
 
 /// The app of a connect link, if it is open for connecting.
@@ -112,7 +79,7 @@ pub async fn start(
     let scopes = scopes_to_ask(app, renewed.as_ref(), wish)?;
     let endpoints = endpoints(&broker.issuers, &app.issuer)
         .await
-        .map_err(|fault| super::complete::issuer_fault(app, fault))?;
+        .map_err(|fault| super::issuer_fault::issuer_fault(app, fault))?;
     let (state, nonce, verifier) = (Token::random(), Token::random(), Token::random());
     let hash = state.hash();
     let now = broker.clock.now();
@@ -162,24 +129,4 @@ pub async fn renewed(
         found.is_live() && !found.consent_is_over(broker.clock.now()) && found.app_id == app.id
     });
     connection.map(Some).ok_or(Error::ConnectionNotFound)
-}
-
-pub(crate) fn verifier_place(state: &TokenHash) -> Place {
-    Place::new("connect_attempts", "verifier", state.as_str(), &[])
-}
-
-/// Ends the consents of an account that are under way, with whatever else ends in this transaction.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    store::forget(transaction, account_id).await
-}
-
-/// Deletes consents that were never finished, and drops what nobody decided about.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), Error> {
-    Ok(store::sweep(&broker.db, broker.clock.now()).await?)
 }

@@ -11,8 +11,9 @@ use crate::access::judge;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::connection;
+use crate::connection::allowed::Access;
+use crate::connection::look_up;
 use crate::connection::seal::Binding;
-use crate::consent::choice::Access;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
@@ -239,7 +240,7 @@ async fn make(
         // Asking may have refreshed the connection.
         Strategy::Ask => ask::ask(broker, subject, environment).await?,
     };
-    let current = connection::reread(broker, &subject.connection).await?;
+    let current = look_up::reread(broker, &subject.connection).await?;
     if current.generation != generation {
         // Refreshed meanwhile, or another's by now: what was made before is not to be given again as what comes after.
         return Ok((token, expires_at));

@@ -13,10 +13,10 @@ use crate::access::facts::{self, Facts, Found, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::connection;
+use crate::connection::look_up;
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
-use crate::issuer::{access_token, jwt};
+use crate::issuer::{access_token, claims};
 use crate::secret::Token;
 
 /// A connection with the account and the app that it gives.
@@ -103,18 +103,18 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
         let verified = match verified {
             Ok(verified) => verified,
             Err(fault) => {
-                tracing::info!(issuer = issuer.key, broker = app.key, %fault, "a subject token is not verified");
+                tracing::info!(issuer = issuer.key, app = app.key, %fault, "a subject token is not verified");
                 why = "it could not be verified; the line before says why";
                 continue;
             }
         };
-        let audiences = jwt::audiences(&verified.claims);
+        let audiences = claims::audiences(&verified.claims);
         if !app.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
             why = "no `aud` of it is among the app's accepted_audiences";
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
-        let connected = connection::by_identity(broker, &app.id, &identity).await?;
+        let connected = look_up::by_identity(broker, &app.id, &identity).await?;
         found.extend(connected.into_iter().map(|connection| (connection, verified.issued_at)));
     }
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
@@ -134,7 +134,7 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
 /// Whether a token of this moment can be of this connection, and not of one that was stopped before. Seconds are the finest
 /// that a token says: one of the second of a stop may be from before it.
 fn is_of(connection: &Connection, issued_at: Timestamp) -> bool {
-    issued_at.plus(jwt::SKEW) >= connection.connected_at
+    issued_at.plus(claims::SKEW) >= connection.connected_at
         && connection.last_stop_at.is_none_or(|stop| issued_at > stop)
 }
 

@@ -16,10 +16,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
+use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::content::exchange::{self, Kept, Target};
 use crate::content::subject::{self, Subject};
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub type ManagementSchema = Schema<Query, EmptyMutation, EmptySubscription>;
@@ -68,7 +69,7 @@ fn bounded(mut request: async_graphql::Request) -> Result<async_graphql::Request
 }
 
 async fn authenticate(broker: &Broker, headers: &HeaderMap) -> Result<Subject, Error> {
-    let token = super::bearer::token(headers).ok_or(Error::BearerRefused)?;
+    let token = bearer_token(headers).ok_or(Error::BearerRefused)?;
     let subject = subject::by_access_token(broker, &token).await.map_err(|error| match error {
         Error::SubjectTokenRefused => Error::BearerRefused,
         other => other,
@@ -92,7 +93,7 @@ pub fn refuse(error: &Error) -> Response {
         _ => StatusCode::OK,
     };
     let mut response = (status, axum::Json(body)).into_response();
-    Mark::put(error, &mut response);
+    Rejection::put(error, &mut response);
     if let Some(seconds) = error.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -18,7 +18,7 @@ use crate::caller::authenticate;
 use crate::content::exchange::{self, ContentToken, Target};
 use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -90,7 +90,7 @@ impl IntoResponse for Refusal {
             body["connect_url"] = json!(connect_url);
         }
         let mut response = (status, Json(body)).into_response();
-        Mark::put(&self.error, &mut response);
+        Rejection::put(&self.error, &mut response);
         if self.by_basic && status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"attache\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);

@@ -12,14 +12,16 @@ use axum::{Json, extract::Request};
 use serde_json::{Value, json};
 
 use self::arguments::Arguments;
+use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::access::allow;
+use crate::access::decide::Demand;
 use crate::access::hand_out;
-use crate::access::hand_out::DEFAULT_MIN_TTL;
 use crate::caller::{Caller, authenticate};
-use crate::connection;
-use crate::connection::state::{Cause, Demand};
-use crate::edge::mark::Mark;
+use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::look_up;
+use crate::connection::status::Cause;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::revoke::begin;
 use crate::secret::Token;
@@ -35,7 +37,7 @@ struct Refusal {
     status: StatusCode,
     word: &'static str,
     more: Value,
-    mark: Option<Mark>,
+    rejection: Option<Rejection>,
 }
 
 #[must_use]
@@ -50,7 +52,7 @@ pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Tok
 
 impl Refusal {
     fn with(word: &'static str, more: Value) -> Self {
-        Self { status: StatusCode::OK, word, more, mark: None }
+        Self { status: StatusCode::OK, word, more, rejection: None }
     }
 
     fn word(word: &'static str) -> Self {
@@ -70,8 +72,8 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(mark) = self.mark {
-            response.extensions_mut().insert(mark);
+        if let Some(rejection) = self.rejection {
+            response.extensions_mut().insert(rejection);
         }
         response
     }
@@ -80,7 +82,7 @@ impl IntoResponse for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let (status, state) = error.answer();
-        let (message, mark) = (error.to_string(), Mark::of(&error));
+        let (message, rejection) = (error.to_string(), Rejection::of(&error));
         let refusal = match error {
             Error::NotFound => Self::word("unknown_method"),
             Error::MethodNotAllowed => Self { status, ..Self::word("method_not_supported") },
@@ -128,7 +130,7 @@ impl From<Error> for Refusal {
                 Self::with("internal_error", json!({ "retry_after": 5 }))
             }
         };
-        Self { mark, ..refusal }
+        Self { rejection, ..refusal }
     }
 }
 
@@ -170,7 +172,7 @@ async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<V
     for app_id in
         apps_to_empty(&broker, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
     {
-        for id in connection::live_ids(&broker, &app_id).await? {
+        for id in look_up::live_ids(&broker, &app_id).await? {
             let Ok(connection) = allow::for_caller(&broker, &caller.id, &id).await else { continue };
             match begin::revoke(&broker, &connection, &caller.id).await {
                 Ok(_) => deleted += 1,
@@ -208,7 +210,7 @@ async fn apps_to_empty(
 
 /// Arguments first, for the key may be one of them.
 async fn read(broker: &Broker, request: Request) -> Result<(Token, Arguments), Refusal> {
-    let header = super::bearer::token(request.headers());
+    let header = bearer_token(request.headers());
     let arguments = Arguments::read(request, broker).await?;
     let key = header.or_else(|| arguments.token()).ok_or(Error::NotAuthed)?;
     Ok((key, arguments))

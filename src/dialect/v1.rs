@@ -14,13 +14,15 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::authorization_header::bearer_token;
 use crate::Broker;
+use crate::access::decide::Demand;
 use crate::access::hand_out;
-use crate::access::hand_out::{AccessToken, DEFAULT_MIN_TTL};
+use crate::access::hand_out::AccessToken;
 use crate::access::read;
 use crate::caller::{Caller, authenticate};
-use crate::connection::state::Demand;
-use crate::edge::mark::Mark;
+use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub fn router() -> Router<Broker> {
@@ -60,7 +62,7 @@ impl IntoResponse for Refusal {
             body["retry_after"] = json!(seconds);
         }
         let mut response = (status, Json(body)).into_response();
-        Mark::put(&self.0, &mut response);
+        Rejection::put(&self.0, &mut response);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -93,7 +95,7 @@ async fn token(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let key = super::bearer::token(&headers).ok_or(Error::NotAuthed)?;
+    let key = bearer_token(&headers).ok_or(Error::NotAuthed)?;
     let demand = match body.map_err(|_| Error::TooLarge).and_then(|body| demand(&body)) {
         Ok(demand) => demand,
         // Who asks is judged before what is asked.
@@ -137,6 +139,6 @@ fn answer(handed: &AccessToken) -> Value {
 }
 
 async fn caller(broker: &Broker, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
-    let key = super::bearer::token(headers).ok_or(Error::NotAuthed)?;
+    let key = bearer_token(headers).ok_or(Error::NotAuthed)?;
     authenticate::by_key(broker, &key).await
 }

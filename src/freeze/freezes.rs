@@ -163,7 +163,9 @@ async fn pseudonym(broker: &Broker, selection: &Selection) -> Result<Option<Stri
             Ok(account.map(|account| broker.pseudonyms.of_account(&account.issuer, &account.subject)))
         }
         Scope::Connection => {
-            let Some(connection) = crate::connection::by_id(broker, target).await? else { return Ok(None) };
+            let Some(connection) = crate::connection::look_up::by_id(broker, target).await? else {
+                return Ok(None);
+            };
             let account = crate::account::by_id(broker, &connection.account_id).await?;
             let of = |account: &Account| {
                 Pseudonyms::of(broker, account, &connection.app_id, &connection.external).connection

@@ -8,7 +8,7 @@ use super::freezes;
 use super::selection::{COPY, Scope, Selection, Why};
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::connection::{Connection, held};
 use crate::db::write::Transaction;
 use crate::error::Error;

@@ -1,8 +1,8 @@
 //! The authorization answer as it comes through the browser (RFC 6749 section 4.1.2, RFC 9207): parsed once,
 //! judged against the issuer that was asked.
 
-use super::blot::quote;
-use super::discovery::Endpoints;
+use super::endpoints::Endpoints;
+use super::redact::quote;
 use crate::secret::{Token, same};
 
 /// The parameters of one answer. None of them stands twice.

@@ -6,7 +6,7 @@ use sqlx::Row;
 use super::hand_out::Counted;
 use super::{Action, Entry, Ledger};
 use crate::clock::Timestamp;
-use crate::connection::state::BETWEEN_REFRESHES;
+use crate::connection::life::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
 use crate::db::{Db, DbConnection, named};
 

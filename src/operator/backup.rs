@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::Answer;
+use super::output::Output;
 use crate::Broker;
 use crate::db::BackupError;
 use crate::error::Error;
@@ -36,7 +36,7 @@ impl Backups {
 ///
 /// # Errors
 /// [`Error::Conflict`] with why there is none.
-pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Answer, Error> {
+pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Output, Error> {
     if !file.is_absolute() {
         return Err(Error::InvalidRequest("The backup's file must be named by its whole path.".to_owned()));
     }
@@ -59,7 +59,7 @@ pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Answe
         None => copy(broker, &file),
     };
     match tokio::time::timeout(WAIT, &mut copying).await {
-        Ok(Ok(Ok(bytes))) => Ok(Answer::line(format!(
+        Ok(Ok(Ok(bytes))) => Ok(Output::line(format!(
             "{} holds the database as it was at one moment, {bytes} bytes. Keep it apart from the master key ({}), \
              without which it opens nothing.",
             file.display(),
@@ -69,7 +69,7 @@ pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Answe
         Ok(Err(_)) => Err(Error::Internal("The backup ended without a word.".to_owned())),
         Err(_) => {
             broker.backups.keep(file, copying);
-            Answer::further(Vec::new(), 0, &())
+            Output::further(Vec::new(), 0, &())
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The operator's freezes: made, lifted and listed; and what one would reach.
 
-use super::Answer;
-use super::select::{Asked, in_words, select};
+use super::output::Output;
+use super::select::{NamedSelection, in_words, select};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
@@ -13,12 +13,12 @@ use crate::freeze::selection::{OPERATOR, Scope, Selection, Why};
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
-pub async fn freeze(broker: &Broker, asked: &Asked, reason: &str) -> Result<Answer, Error> {
+pub async fn freeze(broker: &Broker, asked: &NamedSelection, reason: &str) -> Result<Output, Error> {
     let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
     let frozen = freezes::freeze(broker, &selection, &why).await?;
     let words = in_words(broker, &selection).await?;
     let reached = reach::count(broker, &selection).await?;
-    Ok(Answer::of(vec![
+    Ok(Output::of(vec![
         format!("{} is frozen: {words}.", frozen.id),
         format!("From now on nothing is handed out of it ({reached} live connections). No grant is lost."),
         format!("  attache unfreeze {}", frozen.id),
@@ -38,15 +38,15 @@ pub fn given(reason: &str) -> Result<&str, Error> {
 
 /// # Errors
 /// As [`freezes::unfreeze`].
-pub async fn unfreeze(broker: &Broker, id: &str) -> Result<Answer, Error> {
+pub async fn unfreeze(broker: &Broker, id: &str) -> Result<Output, Error> {
     let lifted = freezes::unfreeze(broker, id, OPERATOR).await?;
     let words = in_words(broker, &lifted.selection).await?;
-    Ok(Answer::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
+    Ok(Output::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn list(broker: &Broker) -> Result<Answer, Error> {
+pub async fn list(broker: &Broker) -> Result<Output, Error> {
     let (freezes, pauses) = freezes::all(broker).await?;
     let mut lines = Vec::new();
     for Freeze { id, selection, why, part_of, since, .. } in &freezes {
@@ -60,17 +60,17 @@ pub async fn list(broker: &Broker) -> Result<Answer, Error> {
     if pauses > 0 {
         lines.push(format!("Beside these, {pauses} connections are paused by their own people."));
     }
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }
 
 /// What a freeze or a mass revoke of this would reach.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there.
-pub async fn dry_run(broker: &Broker, asked: &Asked, limit: u32) -> Result<Answer, Error> {
+pub async fn dry_run(broker: &Broker, asked: &NamedSelection, limit: u32) -> Result<Output, Error> {
     let selection = select(broker, asked).await?;
     let found = reach::survey(broker, &selection, limit.clamp(1, 10_000)).await?;
-    Ok(Answer::of(told(&in_words(broker, &selection).await?, &selection, &found)))
+    Ok(Output::of(told(&in_words(broker, &selection).await?, &selection, &found)))
 }
 
 fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {

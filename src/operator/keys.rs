@@ -1,6 +1,6 @@
 //! What an operator does with the keys that are in the database: the house's and those that sign. Shows no secret.
 
-use super::Answer;
+use super::output::Output;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::content::signing_key;
@@ -9,9 +9,9 @@ use crate::vault::house;
 
 /// # Errors
 /// [`Error::Conflict`] when another key is to follow already.
-pub async fn rotate_house(broker: &Broker) -> Result<Answer, Error> {
+pub async fn rotate_house(broker: &Broker) -> Result<Output, Error> {
     let (kid, seals_from) = house::rotate(broker).await?;
-    Ok(Answer::of(vec![
+    Ok(Output::of(vec![
         format!("{kid} seals what belongs to the house, {}.", from(broker, seals_from)),
         "The key before it opens what it sealed, and is destroyed when nothing needs it any more.".to_owned(),
         "Running servers hear of it by themselves; none is to be restarted.".to_owned(),
@@ -20,7 +20,7 @@ pub async fn rotate_house(broker: &Broker) -> Result<Answer, Error> {
 
 /// # Errors
 /// [`Error::Conflict`] when another key is to follow already.
-pub async fn rotate_signing(broker: &Broker, withdraw: bool) -> Result<Answer, Error> {
+pub async fn rotate_signing(broker: &Broker, withdraw: bool) -> Result<Output, Error> {
     let (kid, signs_from) = signing_key::rotate(broker, withdraw).await?;
     let mut lines =
         vec![format!("{kid} is published, and signs content tokens {}.", from(broker, signs_from))];
@@ -34,7 +34,7 @@ pub async fn rotate_signing(broker: &Broker, withdraw: bool) -> Result<Answer, E
         "The key before it stays published until nothing that it signed is good any more.".to_owned()
     });
     lines.push("Running servers hear of it by themselves; none is to be restarted.".to_owned());
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }
 
 /// How the keys stand, as lines.

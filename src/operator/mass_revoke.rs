@@ -1,8 +1,8 @@
 //! The operator's mass revokes: begun and followed.
 
-use super::Answer;
 use super::freeze::given;
-use super::select::{Asked, in_words, select};
+use super::output::Output;
+use super::select::{NamedSelection, in_words, select};
 use crate::Broker;
 use crate::error::Error;
 use crate::freeze::mass_revoke;
@@ -13,10 +13,10 @@ use crate::freeze::selection::Why;
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
 pub async fn begin(
     broker: &Broker,
-    asked: &Asked,
+    asked: &NamedSelection,
     reason: &str,
     per_second: Option<u32>,
-) -> Result<Answer, Error> {
+) -> Result<Output, Error> {
     let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
     let begun = mass_revoke::start(broker, &selection, &why, per_second).await?;
     let MassRevoke { id, total, per_second, .. } = &begun;
@@ -29,15 +29,15 @@ pub async fn begin(
         ),
         format!("  attache revoke --status {id}"),
     ];
-    Ok(Answer { lines, follow: Some(begun.id), ..Answer::default() })
+    Ok(Output { lines, follow: Some(begun.id), ..Output::default() })
 }
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is none of that id.
-pub async fn status(broker: &Broker, id: &str) -> Result<Answer, Error> {
+pub async fn status(broker: &Broker, id: &str) -> Result<Output, Error> {
     let progress = mass_revoke::progress(broker, id).await?;
     let follow = (progress.mass_revoke.status == Status::Running).then(|| id.to_owned());
-    Ok(Answer { lines: vec![told(&progress)], follow, ..Answer::default() })
+    Ok(Output { lines: vec![told(&progress)], follow, ..Output::default() })
 }
 
 fn told(progress: &Progress) -> String {
@@ -59,7 +59,7 @@ fn told(progress: &Progress) -> String {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn list(broker: &Broker) -> Result<Answer, Error> {
+pub async fn list(broker: &Broker) -> Result<Output, Error> {
     let mut lines = Vec::new();
     for MassRevoke { id, selection, why, total, status, created_at, .. } in
         mass_revoke::latest(broker).await?
@@ -70,5 +70,5 @@ pub async fn list(broker: &Broker) -> Result<Answer, Error> {
     if lines.is_empty() {
         lines.push("There has been no mass revoke.".to_owned());
     }
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }

@@ -1,13 +1,13 @@
 //! What an operator says of restored copies, and is told.
 
-use super::Answer;
+use super::output::Output;
 use crate::Broker;
 use crate::error::Error;
 use crate::restore;
 
 /// # Errors
 /// When the database does not answer.
-pub async fn status(broker: &Broker) -> Result<Answer, Error> {
+pub async fn status(broker: &Broker) -> Result<Output, Error> {
     Ok(match restore::open(broker).await? {
         None => {
             let how = if broker.db.sidecar().is_some() {
@@ -16,36 +16,36 @@ pub async fn status(broker: &Broker) -> Result<Answer, Error> {
                 "a copy is known when the server's identity or timeline has changed; `attache restore mark` says it of \
                  any other"
             };
-            Answer::line(format!(
+            Output::line(format!(
                 "This is no restored copy, or one that is in use by the operator's word: {how}."
             ))
         }
         Some(open) => {
-            Answer { lines: told(&open, broker.db.sidecar().is_some()), troubles: 1, ..Answer::default() }
+            Output { lines: told(&open, broker.db.sidecar().is_some()), troubles: 1, ..Output::default() }
         }
     })
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn mark(broker: &Broker) -> Result<Answer, Error> {
+pub async fn mark(broker: &Broker) -> Result<Output, Error> {
     // In a task: with many connections it takes longer than anybody waits for an answer, and must not be cut off.
     let broker = broker.clone();
     let tasks = broker.tasks.clone();
     let marked = tasks.spawn(async move { restore::mark(&broker).await }).await;
     let connections = marked.unwrap_or_else(|_| Err(cut_off()))?;
-    Ok(Answer::line(format!(
+    Ok(Output::line(format!(
         "{connections} connections are in doubt and are not refreshed until `attache restore done`."
     )))
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn done(broker: &Broker) -> Result<Answer, Error> {
+pub async fn done(broker: &Broker) -> Result<Output, Error> {
     let broker = broker.clone();
     let tasks = broker.tasks.clone();
     let used = tasks.spawn(async move { restore::done(&broker).await }).await;
-    Ok(Answer::line(match used.unwrap_or_else(|_| Err(cut_off()))? {
+    Ok(Output::line(match used.unwrap_or_else(|_| Err(cut_off()))? {
         None => "There was no restored copy to say it of.".to_owned(),
         Some(connections) => format!(
             "The copy is in use. {connections} connections are tried once each, when somebody asks for them; whose \

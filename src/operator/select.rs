@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::Broker;
 use crate::account::{self, Account, KnownAs};
 use crate::clock::Timestamp;
-use crate::connection::{self, is_id};
+use crate::connection::is_id;
+use crate::connection::look_up;
 use crate::error::Error;
 use crate::freeze::selection::{Scope, Selection};
 
 /// As it was typed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Asked {
+pub struct NamedSelection {
     pub what: Named,
     pub issued_before: Option<Timestamp>,
 }
@@ -39,7 +40,7 @@ pub struct Person {
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, with where to look.
-pub async fn select(broker: &Broker, asked: &Asked) -> Result<Selection, Error> {
+pub async fn select(broker: &Broker, asked: &NamedSelection) -> Result<Selection, Error> {
     let (scope, target) = match &asked.what {
         Named::App(key) => {
             let found = crate::app::by_key(broker, key).await?;
@@ -57,7 +58,7 @@ pub async fn select(broker: &Broker, asked: &Asked) -> Result<Selection, Error> 
             (Scope::Caller, found.ok_or_else(|| missing("caller", text, "attache key list"))?)
         }
         Named::Connection(id) => {
-            let found = if is_id(id) { connection::by_id(broker, id).await? } else { None };
+            let found = if is_id(id) { look_up::by_id(broker, id).await? } else { None };
             let missing = || missing("connection", id, "attache freeze --dry-run");
             (Scope::Connection, found.ok_or_else(missing)?.id)
         }
@@ -109,7 +110,7 @@ pub async fn in_words(broker: &Broker, selection: &Selection) -> Result<String, 
         }
         Scope::Account => format!("account {}", named(broker, target).await?),
         Scope::Caller => format!("caller {target}"),
-        Scope::Connection => match connection::by_id(broker, target).await? {
+        Scope::Connection => match look_up::by_id(broker, target).await? {
             Some(found) => format!("connection {target} of {}", named(broker, &found.account_id).await?),
             None => format!("connection {target}"),
         },

@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Answer, Command, run};
+use super::output::Output;
+use super::{Command, run};
 use crate::Broker;
 
 const LARGEST: u64 = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
 enum Reply {
-    Done(Answer),
+    Done(Output),
     Refused(String),
 }
 
@@ -39,7 +40,7 @@ pub fn listen(broker: Broker, path: &Path) -> std::io::Result<impl Future<Output
                 accepted = listener.accept() => accepted,
             };
             if let Ok((stream, _)) = accepted {
-                let answered = tokio::time::timeout(PATIENCE, answer(broker.clone(), stream));
+                let answered = tokio::time::timeout(TIMEOUT, answer(broker.clone(), stream));
                 broker.tasks.spawn(answered);
             }
         }
@@ -76,7 +77,7 @@ pub async fn listens(path: &Path) -> bool {
 ///
 /// # Errors
 /// The server's own sentence.
-pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, String>> {
+pub async fn send(path: &Path, command: &Command) -> Option<Result<Output, String>> {
     let mut stream = UnixStream::connect(path).await.ok()?;
     let exchange = async {
         let text = serde_json::to_vec(command).map_err(|error| error.to_string())?;
@@ -92,6 +93,6 @@ pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, Strin
             Err(_) => Err("The server gave no answer that can be read.".to_owned()),
         }
     };
-    let patience = tokio::time::timeout(PATIENCE, exchange).await;
-    patience.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
+    let answered = tokio::time::timeout(TIMEOUT, exchange).await;
+    answered.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
 }

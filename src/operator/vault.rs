@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, keys};
+use super::keys;
+use super::output::Output;
 use crate::error::Error;
 use crate::vault::rotate::{self, Progress, Step};
 use crate::vault::{self, Damage, Verified};
-use crate::{Broker, app as apps, connection, content, session};
+use crate::{Broker, app as apps, connection, consent, content, revoke, session};
 
 /// Rows of one step.
 const PAGE: i64 = 1_000;
@@ -38,16 +39,16 @@ pub struct Looked {
 ///
 /// # Errors
 /// [`Error::Conflict`] with what is to be done first.
-pub async fn rotate(broker: &Broker, progress: Progress) -> Result<Answer, Error> {
+pub async fn rotate(broker: &Broker, progress: Progress) -> Result<Output, Error> {
     let line = |damage: &Damage| format!("{damage}; {}", damage.cure());
     let named = |damaged: &[Damage]| damaged.iter().map(line).collect::<Vec<_>>();
     match rotate::step(broker, progress).await? {
-        Step::Further { progress, damaged } => Answer::further(named(&damaged), damaged.len(), &progress),
+        Step::Further { progress, damaged } => Output::further(named(&damaged), damaged.len(), &progress),
         Step::Waiting { progress, servers } => {
             // They hear of it within a few seconds.
             tokio::time::sleep(Duration::from_secs(1)).await;
             let line = format!("Waiting for {servers} servers to hear of the new master key.");
-            Answer::further(vec![line], 0, &progress)
+            Output::further(vec![line], 0, &progress)
         }
         Step::Retired { from, to, progress, .. } => {
             let mut lines = vec![format!(
@@ -64,9 +65,9 @@ pub async fn rotate(broker: &Broker, progress: Progress) -> Result<Answer, Error
                 "Remove vault.previous_master_key at the next restart. Backups of before open with the old key only."
                     .to_owned(),
             );
-            Ok(Answer { lines, troubles: usize::from(progress.damaged > 0), ..Answer::default() })
+            Ok(Output { lines, troubles: usize::from(progress.damaged > 0), ..Output::default() })
         }
-        Step::Nothing { kid } => Ok(Answer::line(format!(
+        Step::Nothing { kid } => Ok(Output::line(format!(
             "The vault is under {kid}, which is vault.master_key: there is nothing to rotate. To rotate, give a new key \
              as vault.master_key and this one as vault.previous_master_key, restart, and try again."
         ))),
@@ -77,7 +78,7 @@ pub async fn rotate(broker: &Broker, progress: Progress) -> Result<Answer, Error
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn status(broker: &Broker) -> Result<Answer, Error> {
+pub async fn status(broker: &Broker) -> Result<Output, Error> {
     let standing = rotate::standing(broker).await?;
     let role = |kid: &str| {
         let configured = match kid {
@@ -106,14 +107,14 @@ pub async fn status(broker: &Broker) -> Result<Answer, Error> {
         ));
     }
     lines.extend(keys::status(broker).await?);
-    Ok(Answer { lines, ..Answer::default() })
+    Ok(Output { lines, ..Output::default() })
 }
 
 /// The next page of everything that is sealed; names what does not open.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn look(broker: &Broker, looked: Looked) -> Result<Answer, Error> {
+pub async fn look(broker: &Broker, looked: Looked) -> Result<Output, Error> {
     let Some(table) = TABLES.get(looked.table) else {
         let Looked { values, damaged, .. } = looked;
         let line = if damaged == 0 {
@@ -121,7 +122,7 @@ pub async fn look(broker: &Broker, looked: Looked) -> Result<Answer, Error> {
         } else {
             format!("Of {values} sealed values {damaged} do not open. Everything else is served as ever.")
         };
-        return Ok(Answer { lines: vec![line], troubles: damaged, ..Answer::default() });
+        return Ok(Output { lines: vec![line], troubles: damaged, ..Output::default() });
     };
     let Verified { values, damaged, next } = page(broker, table, &looked.after).await?;
     let further = Looked {
@@ -131,7 +132,7 @@ pub async fn look(broker: &Broker, looked: Looked) -> Result<Answer, Error> {
         damaged: looked.damaged + damaged.len(),
     };
     let lines = damaged.iter().map(|damage| format!("{damage}; {}", damage.cure())).collect();
-    Answer::further(lines, damaged.len(), &further)
+    Output::further(lines, damaged.len(), &further)
 }
 
 async fn page(broker: &Broker, table: &str, after: &str) -> Result<Verified, Error> {
@@ -140,9 +141,9 @@ async fn page(broker: &Broker, table: &str, after: &str) -> Result<Verified, Err
         "apps" => apps::verify(broker, after, PAGE).await,
         "signing_keys" => content::verify::verify_signing_keys(broker).await,
         "connections" => connection::verify::verify(broker, after, PAGE).await,
-        "superseded_tokens" => connection::verify::verify_superseded(broker, after, PAGE).await,
+        "superseded_tokens" => revoke::verify::verify(broker, after, PAGE).await,
         "content_tokens" => content::verify::verify_tokens(broker, after, PAGE).await,
         "sessions" => Ok(session::verify(broker, after, PAGE).await?),
-        _ => connection::verify::verify_attempts(broker, after, PAGE).await,
+        _ => consent::verify::verify(broker, after, PAGE).await,
     }
 }

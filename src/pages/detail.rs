@@ -9,30 +9,31 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::activity::{Event, event, times};
+use super::choice::{Choices, reached};
+use super::in_words::{home_page, permissions, state};
+use super::own;
 use super::receipt_in_words;
 use super::receipt_in_words::Step;
-use super::{home_page, permissions, state};
+use super::trouble;
 use crate::Broker;
 use crate::app::pages::face;
 use crate::app::{App, ScopeRule};
 use crate::clock::Timestamp;
 use crate::connection;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::connection::{Connection, store};
-use crate::consent::pages::choice::{Choices, reached};
-use crate::consent::pages::trouble;
 use crate::content;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Standing;
 use crate::freeze::selection;
-use crate::issuer::look_up::CanBeTold;
+use crate::issuer::revocation_endpoint::CanBeTold;
 use crate::issuer::scope::Scopes;
 use crate::ledger::{self, DayOfUse};
 use crate::revoke::receipt::{Ended, receipt};
 use crate::revoke::tell::can_be_told;
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, State as StateInWords, Time};
 use crate::web::{SignedInBrowser, html};
 
@@ -228,7 +229,7 @@ const FORM: &str = "choice";
 pub async fn show(
     State(broker): State<Broker>,
     Path(id): Path<String>,
-    Asked(asked): Asked<Query>,
+    PageQuery(asked): PageQuery<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let account = &signed_in.account;
@@ -242,8 +243,7 @@ pub async fn show(
     let more = lines.len() > shown;
     lines.truncate(shown);
     let last = lines.last().filter(|_| more).map(|line| line.seq);
-    let connection =
-        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
+    let connection = own::of_person(&broker, account, &id).await?;
     let here = format!("/account/connected-apps/{}", connection.id);
     let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
     let open = content::open_environments(&broker, &app.key, account).await?;

@@ -6,18 +6,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::state;
+use super::in_words::state;
 use super::store;
 use super::store::{Listed, Mark};
 use crate::Broker;
 use crate::account::Account;
 use crate::app::pages::face_of;
 use crate::clock::Timestamp;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Freeze;
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::view::{Face, Link, Page, State as StateInWords, Time};
 use crate::web::{SignedInBrowser, encode, html};
 
@@ -77,7 +77,7 @@ const SEARCH_FROM: usize = 10;
 
 pub async fn show(
     State(broker): State<Broker>,
-    Asked(asked): Asked<Query>,
+    PageQuery(asked): PageQuery<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let query = asked

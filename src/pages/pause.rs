@@ -1,40 +1,30 @@
 //! `POST /account/connected-apps/{id}/pause` and `…/resume`: the person stops an app for a while, and lets it go on.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 
-use super::revoke::Nothing;
+use super::own::{OwnConnection, see};
 use crate::Broker;
-use crate::connection::store;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::web::failure::PageFailure;
-use crate::web::forms::OwnForm;
-use crate::web::see_other;
+use crate::web::forms::Nothing;
 
 pub async fn pause(
     State(broker): State<Broker>,
-    Path(id): Path<String>,
-    form: OwnForm<Nothing>,
+    own: OwnConnection<Nothing>,
 ) -> Result<Response, PageFailure> {
-    let account = form.signed_in.account;
-    let connection =
-        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    match freezes::pause(&broker, &connection).await {
+    match freezes::pause(&broker, &own.connection).await {
         // It has ended meanwhile, which its page says.
-        Ok(()) | Err(Error::ConnectionNotFound) => Ok(see_other(&format!("/account/connected-apps/{id}"))),
+        Ok(()) | Err(Error::ConnectionNotFound) => Ok(see(&own.connection)),
         Err(error) => Err(error.into()),
     }
 }
 
 pub async fn resume(
     State(broker): State<Broker>,
-    Path(id): Path<String>,
-    form: OwnForm<Nothing>,
+    own: OwnConnection<Nothing>,
 ) -> Result<Response, PageFailure> {
-    let account = form.signed_in.account;
-    let connection =
-        store::of_account(&broker.db, &account.id, &id).await?.ok_or(Error::ConnectionNotFound)?;
-    freezes::go_on(&broker, &connection).await?;
-    Ok(see_other(&format!("/account/connected-apps/{id}")))
+    freezes::go_on(&broker, &own.connection).await?;
+    Ok(see(&own.connection))
 }

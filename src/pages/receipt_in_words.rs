@@ -1,9 +1,9 @@
 //! The receipt of a revoke in a person's words: one sentence for each step. Reads nothing.
 
 use crate::clock::Timestamp;
-use crate::issuer::look_up::CanBeTold;
+use crate::issuer::revocation_endpoint::CanBeTold;
+use crate::revoke::receipt::Task;
 use crate::revoke::receipt::{AtIssuer, Out, Receipt};
-use crate::revoke::tell::Task;
 use crate::web::view::Time;
 
 /// One step of the receipt; `at` is absent while we wait for it.

@@ -3,11 +3,10 @@
 use axum::extract::State;
 use axum::response::Response;
 
-use super::revoke::Nothing;
 use crate::Broker;
 use crate::freeze::mass_revoke;
 use crate::web::failure::PageFailure;
-use crate::web::forms::OwnForm;
+use crate::web::forms::{Nothing, OwnForm};
 use crate::web::see_other;
 
 pub async fn stop_all(State(broker): State<Broker>, form: OwnForm<Nothing>) -> Result<Response, PageFailure> {

@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::clock::Timestamp;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
 use crate::db::{Db, moment, named};

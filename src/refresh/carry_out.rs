@@ -4,15 +4,17 @@
 
 use super::asking::call_lasts;
 use super::protocol::{Effect, Event, Next, Outcome, Row, Terms, advance, begin, urgency};
+use super::set_back::{Setback, is_refused_for_good};
 use super::storing::Storing;
 use super::under_way::Refresh;
-use super::{early, rescue, store};
+use super::{rescue, store};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection;
 use crate::connection::Connection;
+use crate::connection::life;
 use crate::connection::seal::open_refresh_token;
-use crate::connection::state::{Setback, Status, is_refused_for_good};
+use crate::connection::status::Status;
 use crate::error::Error;
 use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery;
@@ -116,7 +118,7 @@ fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
 fn lives_for(seen: &Connection, now: Timestamp) -> i64 {
     match seen.access_expires_at {
         Some(ends) => ends.seconds_from(now).max(0),
-        None if seen.access_token.is_some() => early::UNKNOWN_LIFE,
+        None if seen.access_token.is_some() => life::UNKNOWN_LIFE,
         None => 0,
     }
 }

@@ -5,7 +5,6 @@
 pub mod doubts;
 pub(crate) mod store;
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
 use super::{flight, run_out};
@@ -13,13 +12,10 @@ use crate::Broker;
 use crate::access::allow;
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::connection::state::BETWEEN_REFRESHES;
-use crate::connection::{SealedTokens, held};
+use crate::connection::held;
 use crate::error::Error;
 use crate::issuer::calls::{self, Urgency};
 
-/// Seconds after which a token of which the issuer does not say how long it lives is looked at.
-pub const UNKNOWN_LIFE: i64 = 86_400;
 /// Of an issuer's idle time, what an unused connection lets pass: four fifths.
 const IDLE_PER_MILLE: i64 = 800;
 /// Connections that are claimed together for each place of an issuer: soon done, and rarely asked for.
@@ -28,21 +24,6 @@ const CLAIMED_PER_PLACE: usize = 8;
 const WAVERS: i64 = 1;
 /// How often it is looked for what is due, while nothing is, or no place comes free.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-
-/// When tokens that are stored now are due. Where between 60 and 80 % of their life follows from the connection and its
-/// generation, so that what was connected together is not refreshed together. Without a refresh token, when they run out.
-#[must_use]
-pub fn due_at(id: &str, generation: i64, tokens: &SealedTokens, now: Timestamp) -> Option<Timestamp> {
-    if tokens.refresh_token.is_none() {
-        return tokens.access_expires_at;
-    }
-    let Some(expires) = tokens.access_expires_at else { return Some(now.plus(UNKNOWN_LIFE)) };
-    let mut hasher = DefaultHasher::new();
-    (id, generation).hash(&mut hasher);
-    let per_mille = 600 + i64::try_from(hasher.finish() % 201).unwrap_or_default();
-    let seconds = expires.seconds_from(now).max(0).saturating_mul(per_mille) / 1000;
-    Some(now.plus(seconds.max(BETWEEN_REFRESHES)))
-}
 
 /// Has connections whose client was refused tried again now: the operator may have corrected the secret.
 ///
@@ -228,33 +209,4 @@ async fn begin(broker: &Broker, claimed: &Claimed) -> Result<Begun, Error> {
     };
     flight::begin(broker, &connection, place);
     Ok(Begun::Yes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::issuer::scope::Scopes;
-    use crate::vault::Sealed;
-
-    #[test]
-    fn what_was_connected_together_is_due_between_three_and_four_fifths_of_its_life_and_not_together() {
-        let now = Timestamp::from_unix(1_000_000);
-        let tokens = SealedTokens {
-            access_token: None,
-            access_token_hash: None,
-            access_expires_at: Some(now.plus(10_000)),
-            refresh_token: Some(Sealed(String::new())),
-            refresh_expires_at: None,
-            token_type: None,
-            granted_scopes: Scopes::lenient(""),
-            flaw: None,
-        };
-        let due = |id: usize| due_at(&format!("Et{id}"), 1, &tokens, now).map(|at| at.seconds_from(now));
-        let all: Vec<i64> = (0..1000).filter_map(due).collect();
-        assert!(all.iter().all(|seconds| (6000..=8000).contains(seconds)), "{all:?}");
-        let early = all.iter().filter(|seconds| **seconds < 7000).count();
-        assert!((350..650).contains(&early), "{early} of a thousand in the first half");
-        let kept = SealedTokens { refresh_token: None, ..tokens };
-        assert_eq!(due_at("Et1", 1, &kept, now), Some(now.plus(10_000)));
-    }
 }

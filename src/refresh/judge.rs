@@ -10,7 +10,7 @@ use crate::account;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::issuer::jwt::{self, Claims};
+use crate::issuer::claims::{self, Claims};
 use crate::issuer::token_set::{EMPTY, Member, TokenSet};
 use crate::issuer::{IssuerFault, id_token};
 
@@ -70,7 +70,7 @@ pub async fn is_another(broker: &Broker, app: &App, connection: &Connection, tok
 /// Whether an ID token was issued with this answer: some issuers send the first one again and again, and what it says of the
 /// person may be long over.
 fn says_now(claims: &Claims, now: Timestamp) -> bool {
-    let issued = jwt::numeric_date(claims, "iat").ok().flatten();
+    let issued = claims::numeric_date(claims, "iat").ok().flatten();
     issued.is_some_and(|at| (at - now.unix()).abs() <= FRESH)
 }
 

@@ -20,6 +20,7 @@ mod carry_out;
 mod holding;
 mod judge;
 mod sealing;
+pub mod set_back;
 mod store;
 mod storing;
 mod under_way;

@@ -17,9 +17,10 @@
 
 use std::time::Duration;
 
-use crate::access::hand_out::DEFAULT_MIN_TTL;
+use super::set_back::{Setback, set_back};
 use crate::connection::Connection;
-use crate::connection::state::{Cause, Setback, Status, set_back};
+use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::status::{Cause, Status};
 use crate::issuer::IssuerFault;
 use crate::issuer::calls::Urgency;
 use crate::issuer::profile::{Profile, Reach};

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::store;
 use crate::clock::Timestamp;
 use crate::config::Database;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::connection::{self, Connection, SealedTokens};
 use crate::db::sqlite_path;
 use crate::error::Error;

@@ -4,7 +4,8 @@
 mod store;
 
 use crate::Broker;
-use crate::connection::{Connection, by_id};
+use crate::connection::Connection;
+use crate::connection::look_up::by_id;
 use crate::error::Error;
 
 /// Writes down that there is nothing more to hand out. Does nothing when the row has moved on.

@@ -3,7 +3,7 @@
 use super::under_way::Refresh;
 use crate::connection::SealedTokens;
 use crate::connection::seal::{Binding, data_key, open_access_token, seal};
-use crate::connection::state::Flaw;
+use crate::connection::status::Flaw;
 use crate::error::Error;
 use crate::issuer::scope;
 use crate::issuer::token_set::{Member, TokenSet};

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::issuer::calls::Call;
-use crate::issuer::discovery::Endpoints;
+use crate::issuer::endpoints::Endpoints;
 use crate::issuer::token_set::TokenSet;
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{Client, IssuerFault};

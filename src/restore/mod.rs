@@ -12,7 +12,7 @@ mod store;
 use std::io;
 
 use crate::Broker;
-use crate::connection;
+use crate::connection::look_up;
 use crate::db::cluster::cluster;
 use crate::db::sidecar::Sidecar;
 use crate::error::Error;
@@ -55,7 +55,7 @@ async fn judge_sqlite(broker: &Broker, sidecar: &Sidecar) -> Result<(), Error> {
         store::first(&broker.db, &random_id::<20>(), None).await?;
     }
     if let Some(why) = why
-        && connection::exist(broker).await?
+        && look_up::exist(broker).await?
     {
         hold(broker, why, None).await?;
     }

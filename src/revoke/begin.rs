@@ -1,12 +1,13 @@
 //! Revokes: final here in one statement before the answer. Tells no issuer itself; see [`tell`].
 
+pub use super::store::Which;
+
 use serde_json::json;
 
 use super::tell::Telling;
 use super::{store, tell};
 use crate::Broker;
-use crate::clock::Timestamp;
-use crate::connection::{Connection, store as connections};
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
 
@@ -17,16 +18,6 @@ use crate::ledger::{self, Action, Entry};
 /// [`Error::ConnectionNotFound`] when it is not live.
 pub async fn revoke(broker: &Broker, connection: &Connection, actor: &str) -> Result<Telling, Error> {
     end(broker, connection, Which::Any, actor).await
-}
-
-/// Which connections are meant, judged by the statement that ends one.
-#[derive(Clone, Copy, Debug)]
-pub enum Which {
-    Any,
-    /// Not those whose person agreed again at this moment or later: that is another grant.
-    GrantedBefore(Timestamp),
-    /// Those whose person said so when they agreed, unless they changed it.
-    WhoseTimeIsOver,
 }
 
 /// The same for one that is meant, as it is at this moment.
@@ -41,7 +32,7 @@ pub async fn end(
 ) -> Result<Telling, Error> {
     let now = broker.clock.now();
     let mut transaction = broker.db.begin().await?;
-    if !connections::begin_revoke(broker, &mut transaction, &connection.id, which, now).await? {
+    if !store::begin_revoke(broker, &mut transaction, &connection.id, which, now).await? {
         return Err(Error::ConnectionNotFound);
     }
     // Counted before they are forgotten: what is out cannot be called back, and the receipt says so.

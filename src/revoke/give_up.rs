@@ -4,12 +4,12 @@
 
 pub(crate) mod store;
 
-use super::tell;
+use super::shared;
 use crate::Broker;
 use crate::app::App;
 use crate::connection::seal::{Binding, data_key};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
-use crate::consent::start;
+use crate::consent::attempt;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
@@ -117,8 +117,8 @@ pub(crate) async fn give_up_late(
         (Reach::Token, _) | (Reach::Family, None) => true,
         (Reach::Grant | Reach::Unknown, None) => {
             let (account, app_id, now) = (&seen.account_id, &seen.app_id, broker.clock.now());
-            !tell::shares_a_grant(broker, account, app_id, &seen.external).await?
-                && !start::store::is_connecting(&broker.db, account, app_id, None, now).await?
+            !shared::shares_a_grant(broker, account, app_id, &seen.external).await?
+                && !attempt::store::is_connecting(&broker.db, account, app_id, None, now).await?
         }
         _ => false,
     };

@@ -12,4 +12,6 @@ pub mod give_up;
 pub mod receipt;
 pub mod tell;
 
+pub mod shared;
 mod store;
+pub mod verify;

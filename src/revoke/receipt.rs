@@ -1,10 +1,11 @@
 //! The receipt of a revoke: each step, as far as it has come. Changes nothing.
 
+pub use super::store::{Out, Task};
+
 use super::store;
-use super::tell::Task;
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 
 #[derive(Clone, Debug)]
 pub struct Receipt {
@@ -26,15 +27,6 @@ pub enum AtIssuer {
     Withheld,
     /// It was told for a month and never confirmed.
     Unconfirmed,
-}
-
-/// What was handed out before and cannot be called back: it ends by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Out {
-    /// Access tokens and content tokens.
-    pub tokens: i64,
-    /// When the last one ends, in Unix seconds; None when one of them has no end that is known.
-    pub until: Option<i64>,
 }
 
 /// What a connection's row says of its end.

@@ -1,14 +1,48 @@
 //! What is still to be told to issuers: written with the revoke, taken out when the issuer confirmed. Holds no
 //! secret; the token to be revoked stays sealed in its connection.
 
-use sqlx::Row as _;
+use sqlx::{AssertSqlSafe, Row as _};
 
-use super::receipt::Out;
-use super::tell::Task;
+use super::give_up;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::connection::held::changed;
+use crate::connection::status::Cause;
+use crate::db::write::Transaction;
 use crate::db::{Db, DbConnection};
+use crate::issuer::revoke::Told;
+use crate::ledger::{self, Action, Entry};
 use crate::secret::random_id;
+
+/// When an issuer is told next, and how often it was.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub attempts: i64,
+    pub next_at: Timestamp,
+    /// What became of the last attempt.
+    pub last_error: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// What was handed out before and cannot be called back: it ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Out {
+    /// Access tokens and content tokens.
+    pub tokens: i64,
+    /// When the last one ends, in Unix seconds; None when one of them has no end that is known.
+    pub until: Option<i64>,
+}
+
+/// Which connections are meant, judged by the statement that ends one.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    Any,
+    /// Not those whose person agreed again at this moment or later: that is another grant.
+    GrantedBefore(Timestamp),
+    /// Those whose person said so when they agreed, unless they changed it.
+    WhoseTimeIsOver,
+}
 
 /// How many are told at once.
 const BATCH: i64 = 50;
@@ -179,4 +213,82 @@ pub async fn defer(db: &Db, connection_id: &str, until: Timestamp) -> Result<(),
     let update =
         "UPDATE outbox SET status = 'pending', next_at = $2 WHERE connection_id = $1 AND status <> 'done'";
     db.execute(sqlx::query(update).bind(connection_id).bind(until.unix())).await.map(drop)
+}
+
+/// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
+/// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
+/// token, and the access token for where it revokes no other. False when it was not live, or is not one of those that are
+/// meant.
+pub async fn begin_revoke(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    id: &str,
+    which: Which,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    changed(broker, transaction, id, None);
+    transaction.count();
+    let (condition, moment) = match which {
+        Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
+        Which::GrantedBefore(moment) => ("consented_at < $4", moment),
+        Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
+    };
+    // The lease stays: a refresh under way brings a token that the issuer must be told of too.
+    let update = AssertSqlSafe(format!(
+        "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
+            intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
+            access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
+            previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
+        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
+    ));
+    let done = sqlx::query(update)
+        .bind(id)
+        .bind(now.unix())
+        .bind(now.unix())
+        .bind(moment.unix())
+        .execute(&mut **transaction)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
+pub async fn finish_revoke(
+    broker: &Broker,
+    connection: &Connection,
+    told: Told,
+    entry: &Entry,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
+            data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
+        WHERE id = $1 AND status = 'revoking'";
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction, &connection.id, None);
+    let done = sqlx::query(update)
+        .bind(&connection.id)
+        .bind(ended_here_only(told).map(<&str>::from))
+        .bind((told == Told::Confirmed).then(|| now.unix()))
+        .bind(now.unix())
+        .execute(&mut *transaction)
+        .await?;
+    if done.rows_affected() != 1 {
+        return Ok(());
+    }
+    give_up::store::forget_all(&mut transaction, &connection.id).await?;
+    if let Some(key) = &connection.data_key {
+        crate::vault::destroy(&mut transaction, &key.kid).await?;
+    }
+    if told == Told::Confirmed {
+        ledger::append(&mut transaction, &broker.ledger, Action::RevokeConfirmed, entry, now).await?;
+    }
+    transaction.commit().await
+}
+
+/// Why the issuer did not confirm, where it could have.
+const fn ended_here_only(told: Told) -> Option<Cause> {
+    match told {
+        Told::Confirmed | Told::Unsupported => None,
+        Told::Withheld => Some(Cause::SharedGrant),
+        Told::Unconfirmed => Some(Cause::Unconfirmed),
+    }
 }

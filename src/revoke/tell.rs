@@ -8,16 +8,16 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
 use super::give_up;
+use super::shared::shares_a_grant;
 use super::store;
 use crate::Broker;
 use crate::app::App;
-use crate::clock::Timestamp;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::{Connection, ExternalIdentity, store as connections};
-use crate::consent::start;
+use crate::consent::attempt;
 use crate::error::Error;
-use crate::issuer::grants::{self, Management};
-use crate::issuer::look_up::{self, CanBeTold};
+use crate::issuer::management_api::{self, Management};
+use crate::issuer::revocation_endpoint::{self, CanBeTold};
 use crate::issuer::revoke::{Kind, Told};
 use crate::issuer::{self, IssuerFault};
 use crate::ledger::Entry;
@@ -197,7 +197,7 @@ async fn end_at_issuer(
         && !whose.subject.is_empty()
     {
         let (client_id, subject) = (&app.client_id, &whose.subject);
-        return Ok(grants::delete(&broker.issuers, issuer, &management, client_id, subject).await);
+        return Ok(management_api::delete(&broker.issuers, issuer, &management, client_id, subject).await);
     }
     let client = crate::app::client(broker, app)?;
     Ok(issuer::revoke::revoke(&broker.issuers, issuer, &client, tokens).await)
@@ -209,12 +209,12 @@ pub fn can_be_told(broker: &Broker, app: &App) -> CanBeTold {
     if management(broker, app).is_some() {
         return CanBeTold::Yes;
     }
-    let known = look_up::can_be_told(&broker.issuers, &app.issuer);
+    let known = revocation_endpoint::can_be_told(&broker.issuers, &app.issuer);
     if known == CanBeTold::NotKnown {
         let (broker, issuer) = (broker.clone(), app.issuer.clone());
         let tasks = broker.tasks.clone();
         let looking = async move {
-            if let Err(fault) = look_up::revocation_endpoint(&broker.issuers, &issuer).await {
+            if let Err(fault) = revocation_endpoint::revocation_endpoint(&broker.issuers, &issuer).await {
                 tracing::warn!(issuer = issuer.key, %fault, "where it revokes could not be looked up");
             }
         };
@@ -230,7 +230,7 @@ fn management(broker: &Broker, app: &App) -> Option<Management> {
 async fn finish(broker: &Broker, connection: &Connection, told: Told) -> Result<(), Error> {
     let now = broker.clock.now();
     let entry = Entry::of(connection, "attache");
-    connections::finish_revoke(broker, connection, told, &entry, now).await?;
+    store::finish_revoke(broker, connection, told, &entry, now).await?;
     store::done(&broker.db, &connection.id, now).await?;
     broker.db.truncate_log().await;
     Ok(())
@@ -263,7 +263,7 @@ async fn is_connecting_again(
     if !app.issuer.profile.revocation_reach.may_end_others() {
         return Ok(false);
     }
-    start::store::is_connecting(
+    attempt::store::is_connecting(
         &broker.db,
         &connection.account_id,
         &connection.app_id,
@@ -271,35 +271,6 @@ async fn is_connecting_again(
         broker.clock.now(),
     )
     .await
-}
-
-/// Whether a live connection of an app would end with everything that this identity allowed it.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn shares_a_grant(
-    broker: &Broker,
-    account_id: &str,
-    app_id: &str,
-    identity: &ExternalIdentity,
-) -> Result<bool, sqlx::Error> {
-    let named = !identity.subject.is_empty();
-    if named && !connections::by_identity(&broker.db, app_id, identity).await?.is_empty() {
-        return Ok(true);
-    }
-    // Where the issuer names nobody, or did not at the time, it may be anybody's of this person.
-    let own = store::live_subjects(&broker.db, account_id, app_id).await?;
-    Ok(own.iter().any(|subject| !named || subject.is_empty()))
-}
-
-/// When an issuer is told next, and how often it was.
-#[derive(Clone, Debug)]
-pub struct Task {
-    pub attempts: i64,
-    pub next_at: Timestamp,
-    /// What became of the last attempt.
-    pub last_error: Option<String>,
-    pub created_at: Timestamp,
 }
 
 #[cfg(test)]

@@ -18,9 +18,9 @@ use crate::vault::{Place, Sealed};
 
 /// What a browser may keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept<'a> {
+pub enum OwnCookie<'a> {
     /// Which browser this is, across sign-outs and sign-ins: forms and consents are bound to it.
-    Mark,
+    Browser,
     /// A sign-in that is under way, by the hash of its state.
     SignIn(&'a TokenHash),
     /// That somebody signed out, until the issuer is known to have ended its own session too.
@@ -32,10 +32,10 @@ pub enum Kept<'a> {
 /// The end of the name of a sign-in's cookie is the hash of its state.
 const SIGN_IN: &str = "sign-in-";
 
-impl Kept<'_> {
+impl OwnCookie<'_> {
     fn name(self) -> String {
         match self {
-            Self::Mark => "browser".to_owned(),
+            Self::Browser => "browser".to_owned(),
             Self::SignIn(state) => format!("{SIGN_IN}{}", state.as_str()),
             Self::SignedOut => "signed-out".to_owned(),
             Self::Deleted => "deleted".to_owned(),
@@ -44,7 +44,7 @@ impl Kept<'_> {
 
     fn place(self) -> Place {
         match self {
-            Self::Mark => Place::new("cookie", "browser", "", &[]),
+            Self::Browser => Place::new("cookie", "browser", "", &[]),
             Self::SignIn(state) => Place::new("cookie", "sign_in", state.as_str(), &[]),
             Self::SignedOut => Place::new("cookie", "signed_out", "", &[]),
             Self::Deleted => Place::new("cookie", "deleted", "", &[]),
@@ -54,7 +54,7 @@ impl Kept<'_> {
     /// Seconds.
     const fn lives(self) -> i64 {
         match self {
-            Self::Mark | Self::SignedOut => session::LIFETIME,
+            Self::Browser | Self::SignedOut => session::LIFETIME,
             Self::SignIn(_) | Self::Deleted => 600,
         }
     }
@@ -84,7 +84,7 @@ impl FromRequestParts<Broker> for Cookies {
 impl Cookies {
     /// What is kept for this, if we sealed it for this.
     #[must_use]
-    pub fn open(&self, kept: Kept<'_>) -> Option<Token> {
+    pub fn open(&self, kept: OwnCookie<'_>) -> Option<Token> {
         let name = kept.name();
         let mut values = self.sent.iter().filter(|(sent, _)| *sent == name);
         values.find_map(|(_, value)| self.broker.house_key.open(&kept.place(), &Sealed(value.clone())).ok())
@@ -107,7 +107,7 @@ impl Cookies {
     ///
     /// # Errors
     /// When it cannot be sealed.
-    pub fn keep(&self, answer: &mut Response, kept: Kept<'_>, what: &Token) -> Result<usize, Error> {
+    pub fn keep(&self, answer: &mut Response, kept: OwnCookie<'_>, what: &Token) -> Result<usize, Error> {
         let sealed = self.broker.house_key.seal(&kept.place(), what)?;
         let size = kept.name().len() + sealed.0.len();
         self.set(answer, kept, sealed.0, kept.lives());
@@ -115,12 +115,12 @@ impl Cookies {
     }
 
     /// Has the browser forget it.
-    pub fn forget(&self, answer: &mut Response, kept: Kept<'_>) {
+    pub fn forget(&self, answer: &mut Response, kept: OwnCookie<'_>) {
         self.set(answer, kept, String::new(), 0);
     }
 
     /// Like the session's own cookie, so that none is weaker than it.
-    fn set(&self, answer: &mut Response, kept: Kept<'_>, value: String, lives: i64) {
+    fn set(&self, answer: &mut Response, kept: OwnCookie<'_>, value: String, lives: i64) {
         let cookie =
             Cookie::build((format!("{}-{}", session::cookie_name(&self.broker), kept.name()), value))
                 .secure(session::is_secure(&self.broker))

@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::failure::PageFailure;
@@ -18,6 +19,10 @@ pub struct OwnForm<T> {
     pub signed_in: SignedInBrowser,
     pub fields: T,
 }
+
+/// The form holds nothing but the value that proves it.
+#[derive(Deserialize)]
+pub struct Nothing {}
 
 impl<T: DeserializeOwned> FromRequest<Broker> for OwnForm<T> {
     type Rejection = Response;
@@ -47,9 +52,9 @@ fn signed_out(broker: &Broker, parts: &Parts) -> Response {
 }
 
 /// The query of a page. What cannot be read is a page that says so.
-pub struct Asked<T>(pub T);
+pub struct PageQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<Broker> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<Broker> for PageQuery<T> {
     type Rejection = PageFailure;
 
     async fn from_request_parts(parts: &mut Parts, _: &Broker) -> Result<Self, PageFailure> {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use attache::error::Error;
 use attache::operator::vault::Looked;
-use attache::operator::{Answer, Command, run};
+use attache::operator::{Command, Output, run};
 use sqlx::{ConnectOptions, Row};
 
 use crate::world::{APP, Postgres, READER, Sqlite, World, open};
 
-pub async fn backup(world: &World, file: PathBuf) -> Result<Answer, Error> {
+pub async fn backup(world: &World, file: PathBuf) -> Result<Output, Error> {
     let mut begun = false;
     loop {
         let answer = run(&world.broker, Command::Backup { file: file.clone(), begun }).await?;

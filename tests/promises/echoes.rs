@@ -118,8 +118,10 @@ async fn what_a_refresh_was_asked_with_is_shown_to_no_operator(
 ) {
     let world = World::new(database).await;
     let connection = world.connection().await;
-    let row =
-        attache::connection::by_id(&world.broker, &connection).await.expect("a database").expect("a row");
+    let row = attache::connection::look_up::by_id(&world.broker, &connection)
+        .await
+        .expect("a database")
+        .expect("a row");
     let refresh_token = open_refresh_token(&world.broker, &row).expect("a token").expect("a token");
     for which in [SECRET, refresh_token.expose()] {
         for spelling in spelled(which) {

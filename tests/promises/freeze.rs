@@ -3,8 +3,8 @@
 
 use attache::error::Error;
 use attache::ledger::hand_out;
-use attache::operator::select::{Asked, Named, Person};
-use attache::operator::{Answer, Command, run};
+use attache::operator::select::{Named, NamedSelection, Person};
+use attache::operator::{Command, Output, run};
 use attache::refresh::early::Line;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -14,22 +14,22 @@ use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqli
 
 const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
 
-pub fn asked(what: Named) -> Asked {
-    Asked { what, issued_before: None }
+pub fn asked(what: Named) -> NamedSelection {
+    NamedSelection { what, issued_before: None }
 }
 
 pub fn account(who: &str) -> Named {
     Named::Account(Person { issuer: None, who: who.to_owned() })
 }
 
-pub async fn freeze(world: &World, asked: Asked) -> String {
+pub async fn freeze(world: &World, asked: NamedSelection) -> String {
     let answer =
         run(&world.broker, Command::Freeze { asked, reason: "a laptop was stolen".to_owned() }).await;
     let answer = answer.expect("a freeze");
     answer.lines[0].split(' ').next().expect("an id").to_owned()
 }
 
-pub async fn unfreeze(world: &World, id: &str) -> Result<Answer, Error> {
+pub async fn unfreeze(world: &World, id: &str) -> Result<Output, Error> {
     run(&world.broker, Command::Unfreeze { id: id.to_owned() }).await
 }
 
@@ -75,16 +75,16 @@ async fn each_scope_stops_what_it_names_and_nothing_else(#[values(Sqlite, Postgr
     all.extend(grants(&world, APP, 2..3).await);
     let person = format!("ac_{:020}", 0);
     let cut = world.broker.clock.now().plus(-5);
-    let cases: [(Asked, &[usize]); 9] = [
+    let cases: [(NamedSelection, &[usize]); 9] = [
         (asked(Named::App(APP.to_owned())), &[2, 3]),
         (asked(account(&person)), &[1, 4]),
         (asked(account("sandbox|person-0")), &[1, 4]),
         (asked(Named::Issuer("sandbox".to_owned())), &[3]),
         (asked(Named::Connection(all[1].clone())), &[0, 2, 3, 4]),
         (asked(Named::All), &[]),
-        (Asked { what: Named::All, issued_before: Some(cut) }, &[4]),
-        (Asked { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, &[2, 3, 4]),
-        (Asked { what: Named::Caller("first".to_owned()), issued_before: Some(cut) }, &[4]),
+        (NamedSelection { what: Named::All, issued_before: Some(cut) }, &[4]),
+        (NamedSelection { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, &[2, 3, 4]),
+        (NamedSelection { what: Named::Caller("first".to_owned()), issued_before: Some(cut) }, &[4]),
     ];
     for (asked, expected) in cases {
         let said = format!("{asked:?}");
@@ -241,7 +241,7 @@ async fn who_agrees_again_is_not_stopped_by_a_freeze_of_what_was_before(
     let connection = person.connect(APP).await;
     world.clock.advance(60);
     let cut = world.broker.clock.now();
-    freeze(&world, Asked { what: Named::All, issued_before: Some(cut) }).await;
+    freeze(&world, NamedSelection { what: Named::All, issued_before: Some(cut) }).await;
     assert_eq!(world.get(&connection).await["state"], "paused");
     world.clock.advance(60);
     assert_eq!(person.connect(APP).await, connection, "it keeps its id");

@@ -146,7 +146,7 @@ async fn the_house_has_another_key_and_nobody_notices(#[values(Sqlite, Postgres)
     // What it sealed is over, and what has no end is sealed anew.
     world.clock.advance(attache::session::LIFETIME + house::HEARD);
     attache::session::sweep(&world.broker.db, world.broker.clock.now()).await.expect("a sweep");
-    attache::consent::start::sweep(&world.broker).await.expect("a sweep");
+    attache::consent::attempt::sweep(&world.broker).await.expect("a sweep");
     attache::account::sweep(&world.broker).await.expect("a sweep");
     house::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(house_keys(&world).await, both[..1]);

@@ -106,7 +106,7 @@ impl House {
 
     fn loops(&self) -> Vec<Vec<&str>> {
         let arrows = self.arrows.keys().map(|(from, to)| (from.as_str(), to.as_str()));
-        tarjan_scc(&DiGraphMap::<&str, ()>::from_edges(arrows))
+        tarjan_scc(&DiGraphMap::<&str, (), std::hash::RandomState>::from_edges(arrows))
     }
 }
 

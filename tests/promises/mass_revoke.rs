@@ -2,7 +2,7 @@
 //! was asked for, whatever is killed meanwhile; none is missed, and what is connected afterwards is not touched.
 
 use attache::freeze::mass_revoke;
-use attache::operator::select::{Asked, Named};
+use attache::operator::select::{Named, NamedSelection};
 use attache::operator::{Command, run};
 use attache::revoke::tell::tell_again;
 use rstest::rstest;
@@ -11,7 +11,7 @@ use crate::freeze::{account, asked, unfreeze};
 use crate::many::{grants, more_apps};
 use crate::world::{APP, Database, EDITOR, Plan, Postgres, READER, Sqlite, World, open};
 
-async fn begin(world: &World, asked: Asked, per_second: u32) -> String {
+async fn begin(world: &World, asked: NamedSelection, per_second: u32) -> String {
     let command =
         Command::MassRevoke { asked, reason: "they were sold".to_owned(), per_second: Some(per_second) };
     run(&world.broker, command).await.expect("a mass revoke").follow.expect("its id")
@@ -172,7 +172,7 @@ async fn only_what_was_agreed_to_before_a_moment_ends(#[values(Sqlite, Postgres)
     world.clock.advance(100);
     let cut = world.broker.clock.now();
     grants(&world, APP, 3..5).await;
-    begin(&world, Asked { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, 100).await;
+    begin(&world, NamedSelection { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, 100).await;
     to_the_end(&world).await;
     assert_eq!((count(&world, "revoked").await, count(&world, "active").await), (3, 2));
     let person = format!("ac_{:020}", 4);

@@ -129,7 +129,7 @@ async fn what_nobody_decides_about_is_given_back_after_ten_minutes(
     world.settle().await;
     assert_eq!(world.issuer.live_refresh_tokens(), 1);
     world.clock.advance(601);
-    attache::consent::start::sweep(&world.broker).await.expect("a sweep");
+    attache::consent::attempt::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(world.rows("connect_attempts").await, 0);
 }
 

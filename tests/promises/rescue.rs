@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use attache::access::decide::Demand;
 use attache::access::hand_out::access_token;
-use attache::connection::state::Demand;
 use attache::sandbox::fault::Fault;
 use attache::secret::Token;
 use rstest::rstest;

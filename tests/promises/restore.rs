@@ -1,6 +1,6 @@
 //! An old copy of the database is recognised, and burns no grant: its connections wait for the operator's word.
 
-use attache::operator::{Answer, Command, run};
+use attache::operator::{Command, Output, run};
 use attache::refresh::early::Line;
 use attache::{Broker, replicas};
 use rstest::rstest;
@@ -35,12 +35,14 @@ async fn forced(world: &World, connection: &str) -> String {
 }
 
 async fn state(broker: &Broker, connection: &str) -> (String, Option<&'static str>) {
-    let row =
-        attache::connection::by_id(broker, connection).await.expect("a database").expect("a connection");
+    let row = attache::connection::look_up::by_id(broker, connection)
+        .await
+        .expect("a database")
+        .expect("a connection");
     (row.status.to_string(), row.cause.map(Into::into))
 }
 
-async fn ask(broker: &Broker, command: Command) -> Answer {
+async fn ask(broker: &Broker, command: Command) -> Output {
     run(broker, command).await.expect("an answer")
 }
 

@@ -90,7 +90,7 @@ async fn with_the_same_key_everything_opens_again(#[values(Sqlite, Postgres)] da
     let again = open(&world.config, &world.clock).await;
     assert_eq!(again.signing_keys.key_set(), before);
     let (_, key) = world.make_caller("after_the_restart", &[APP]).await;
-    let demand = attache::connection::state::Demand { min_ttl: 60, force_refresh: false };
+    let demand = attache::access::decide::Demand { min_ttl: 60, force_refresh: false };
     let handed = attache::access::hand_out::access_token(&again, &Token::new(key), &connection, demand).await;
     assert_eq!(handed.expect("a token").token.expose(), token);
 }

@@ -1,9 +1,9 @@
 //! What people and operators read of connections: names as they are known, a sentence for each thing that happened, and
 //! words of others that cannot turn what stands around them.
 
-use attache::connection::state::Cause;
+use attache::connection::status::Cause;
 use attache::ledger::{self, Action, Entry};
-use attache::operator::select::{Asked, Named, Person as Whom};
+use attache::operator::select::{Named, NamedSelection, Person as Whom};
 use attache::operator::{Command, run};
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
@@ -57,7 +57,7 @@ async fn people_are_named_by_what_is_known_of_them(#[values(Sqlite, Postgres)] d
     let account = world.column("SELECT account_id FROM connections WHERE id = $1", &connection).await;
     let account = account.expect("an account");
     let whom = Whom { issuer: None, who: account.clone() };
-    let asked = |what| Asked { what, issued_before: None };
+    let asked = |what| NamedSelection { what, issued_before: None };
     let freeze = |what| Command::Freeze { asked: asked(what), reason: "r".to_owned() };
     let named = format!("editor@sandbox.test (Demo Editor), {account}");
     for command in [

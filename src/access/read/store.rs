@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, Row};
 use super::Place;
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::db::{Db, moment, named};
 use crate::issuer::scope::Scopes;

@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
 use crate::Broker;
 use crate::account;
@@ -11,15 +10,11 @@ use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
 use crate::freeze::selection::Why;
 use crate::secret::Token;
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::OwnForm;
+use crate::web::forms::{Nothing, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
 use crate::web::{Browser, SignedInBrowser, html, see_other};
-
-/// The form holds nothing but the value that proves it.
-#[derive(Deserialize)]
-pub struct Nothing {}
 
 pub async fn remove(
     State(broker): State<Broker>,
@@ -31,9 +26,9 @@ pub async fn remove(
     delete::delete(&broker, &account.id, &why).await?;
     browser.sign_out().await?;
     let mut answer = see_other("/account/deleted");
-    cookies.keep(&mut answer, Kept::Deleted, &Token::new(account.id))?;
+    cookies.keep(&mut answer, OwnCookie::Deleted, &Token::new(account.id))?;
     // Signed in there still, the next visit would make a new account at once.
-    cookies.keep(&mut answer, Kept::SignedOut, &SignedOut::toward(None).write()?)?;
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &SignedOut::toward(None).write()?)?;
     Ok(answer)
 }
 
@@ -46,7 +41,7 @@ pub async fn deleted(
     if browser.account.is_some() {
         return Ok(see_other("/account/connected-apps"));
     }
-    let Some(id) = cookies.open(Kept::Deleted) else { return Ok(see_other("/")) };
+    let Some(id) = cookies.open(OwnCookie::Deleted) else { return Ok(see_other("/")) };
     let further = match delete::deletion(&broker, id.expose()).await? {
         Deletion::None => return Ok(see_other("/")),
         Deletion::UnderWay => {

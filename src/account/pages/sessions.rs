@@ -12,7 +12,7 @@ use crate::account::sign_in;
 use crate::secret::TokenHash;
 use crate::session::{self, Ending};
 use crate::web::failure::PageFailure;
-use crate::web::forms::{Asked, OwnForm};
+use crate::web::forms::{Nothing, OwnForm, PageQuery};
 use crate::web::view::{Page, Time};
 use crate::web::{SignedInBrowser, html, see_other};
 
@@ -47,7 +47,7 @@ pub struct Query {
 
 pub async fn show(
     State(broker): State<Broker>,
-    Asked(asked): Asked<Query>,
+    PageQuery(asked): PageQuery<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let (here, now) = (here(&signed_in), broker.clock.now());
@@ -85,10 +85,6 @@ pub async fn end(State(broker): State<Broker>, form: OwnForm<Chosen>) -> Result<
     sessions::end(&broker, &form.signed_in.account.id, &ending).await?;
     Ok(see_other("/account/sessions?ended=one"))
 }
-
-/// The form holds nothing but the value that proves it.
-#[derive(Deserialize)]
-pub struct Nothing {}
 
 pub async fn end_others(
     State(broker): State<Broker>,

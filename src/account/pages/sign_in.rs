@@ -15,9 +15,9 @@ use crate::issuer::authorize::Prompt;
 use crate::issuer::callback::Callback;
 use crate::ledger::Action;
 use crate::secret::{Token, TokenHash};
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::{Browser, browser_name, encode, return_to, see_other};
 
 /// Sign-ins that one browser has under way at one time, and the bytes of their cookies: every request carries them, and
@@ -42,7 +42,7 @@ pub async fn start(
     browser: Browser,
     address: Address,
     cookies: Cookies,
-    Asked(asked): Asked<SignIn>,
+    PageQuery(asked): PageQuery<SignIn>,
 ) -> Result<Response, PageFailure> {
     let return_to = return_to::parse(&broker.config.public_url, asked.return_to.as_deref());
     let prompt = asked.prompt.and_then(|word| word.parse::<Prompt>().ok());
@@ -51,10 +51,10 @@ pub async fn start(
     }
     broker.limits.admit_sign_in(address)?;
     // Who signed out is not signed in again by an issuer that may not know of it.
-    let prompt = prompt.or_else(|| cookies.open(Kept::SignedOut).map(|_| Prompt::Login));
+    let prompt = prompt.or_else(|| cookies.open(OwnCookie::SignedOut).map(|_| Prompt::Login));
     let begun = sign_in::start(&broker, &return_to, prompt).await?;
     let mut answer = see_other(begun.url.as_str());
-    let size = cookies.keep(&mut answer, Kept::SignIn(&begun.state), &begun.attempt.write()?)?;
+    let size = cookies.keep(&mut answer, OwnCookie::SignIn(&begun.state), &begun.attempt.write()?)?;
     make_room(&broker, &cookies, &mut answer, size);
     Ok(answer)
 }
@@ -63,7 +63,7 @@ pub async fn start(
 fn make_room(broker: &Broker, cookies: &Cookies, answer: &mut Response, new: usize) {
     let now = broker.clock.now();
     let age = |state: &TokenHash| {
-        let kept = cookies.open(Kept::SignIn(state))?;
+        let kept = cookies.open(OwnCookie::SignIn(state))?;
         Attempt::read(&kept, now).map(|attempt| attempt.expires_at())
     };
     let mut others: Vec<(Option<i64>, TokenHash, usize)> =
@@ -73,7 +73,7 @@ fn make_room(broker: &Broker, cookies: &Cookies, answer: &mut Response, new: usi
     for (age, state, size) in others {
         (number, bytes) = (number + 1, bytes + size);
         if age.is_none() || number > AT_ONCE || bytes > BYTES_AT_ONCE {
-            cookies.forget(answer, Kept::SignIn(&state));
+            cookies.forget(answer, OwnCookie::SignIn(&state));
         }
     }
 }
@@ -94,7 +94,7 @@ pub async fn callback(
         |_| Error::SignInFailed("The answer was not one that a sign-in service gives.".to_owned());
     let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
     let state = callback.state().map(Token::hash).ok_or_else(unknown)?;
-    let kept = cookies.open(Kept::SignIn(&state)).ok_or_else(unknown)?;
+    let kept = cookies.open(OwnCookie::SignIn(&state)).ok_or_else(unknown)?;
     let attempt = Attempt::read(&kept, broker.clock.now()).ok_or_else(unknown)?;
     let mut answer = match go_on(&broker, &browser, &cookies, &attempt, &callback).await {
         Ok(answer) => {
@@ -103,7 +103,7 @@ pub async fn callback(
         }
         Err(error) => PageFailure::of_signing_in(error, &attempt.return_to).into_response(),
     };
-    cookies.forget(&mut answer, Kept::SignIn(&state));
+    cookies.forget(&mut answer, OwnCookie::SignIn(&state));
     Ok(answer)
 }
 
@@ -115,12 +115,12 @@ async fn go_on(
     callback: &Callback,
 ) -> Result<Response, Error> {
     let signed_in = sign_in::complete(broker, attempt, callback).await?;
-    let mark = cookies.open(Kept::Mark).unwrap_or_else(Token::random);
+    let mark = cookies.open(OwnCookie::Browser).unwrap_or_else(Token::random);
     browser.sign_in(&signed_in.account, &mark, signed_in.id_token.as_ref()).await?;
     record(broker, Action::SignedIn, &signed_in.account.id).await?;
     let mut answer = see_other(&attempt.return_to);
-    cookies.keep(&mut answer, Kept::Mark, &mark)?;
-    for past in [Kept::SignedOut, Kept::Deleted] {
+    cookies.keep(&mut answer, OwnCookie::Browser, &mark)?;
+    for past in [OwnCookie::SignedOut, OwnCookie::Deleted] {
         if cookies.open(past).is_some() {
             cookies.forget(&mut answer, past);
         }

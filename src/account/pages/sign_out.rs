@@ -10,7 +10,7 @@ use crate::Broker;
 use crate::account;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
 use crate::ledger::Action;
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::OwnForm;
 use crate::web::view::{Link, MessagePage, Page};
@@ -46,7 +46,7 @@ pub async fn leave(
         ),
     };
     // It stays until the issuer says that it knows, or somebody has signed in anew.
-    cookies.keep(&mut answer, Kept::SignedOut, &signed_out.write()?)?;
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &signed_out.write()?)?;
     Ok(answer)
 }
 

@@ -11,7 +11,7 @@ use attache::issuer::{Issuer, Issuers};
 use attache::operator::{lock, socket};
 use attache::refresh::rescue;
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::cli::serve::bind;
 
 /// What is to be registered at the issuers.

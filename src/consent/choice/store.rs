@@ -2,10 +2,10 @@
 
 use sqlx::Row;
 
-use super::Allowed;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
+use crate::connection::allowed::Allowed;
 use crate::connection::held::changed;
 use crate::db::Db;
 use crate::db::write::Transaction;

@@ -1,22 +1,25 @@
 //! A grant that a person has just given: finds out who consented, and stores it sealed: as a first one, as a renewal, or
 //! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::kept`].
 
-use super::{issuer_fault, kept};
+use super::kept;
 use crate::Broker;
 use crate::account::{self, Account, sign_in};
 use crate::app::{App, IdentityRule, ScopeRule};
 use crate::clock::Timestamp;
+use crate::connection::allowed::Allowed;
 use crate::connection::identity;
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
-use crate::consent::choice::{Allowed, Choice};
-use crate::consent::start;
-use crate::consent::start::store::Attempt;
+use crate::consent::attempt;
+use crate::consent::attempt::store::Attempt;
+use crate::consent::choice::Choice;
+use crate::consent::issuer_fault::issuer_fault;
 use crate::db::write::Transaction;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::discovery::endpoints;
+use crate::issuer::fault::untrusted;
 use crate::issuer::id_token::{self, Expected};
 use crate::issuer::identity::identify;
 use crate::issuer::profile::Reach;
@@ -56,7 +59,7 @@ impl Grant {
         let identity = match self.judge(tokens).await {
             Ok(identity) => identity,
             Err(error) => {
-                tracing::warn!(broker = self.app.key, %error, "a consent was refused");
+                tracing::warn!(app = self.app.key, %error, "a consent was refused");
                 self.record_refusal(&self.entry(None).saying(&error.to_string())).await;
                 self.revoke_unwanted(tokens.refresh_token.token(), None).await;
                 return Err(error);
@@ -119,7 +122,7 @@ impl Grant {
         let id_token = match &tokens.id_token {
             Member::Token(id_token) => Some(id_token).filter(|_| issuer.identifier().is_some()),
             Member::Unusable(why) if self.attempt.scopes.contains("openid") => {
-                return Err(jwt::untrusted(&format!("its ID token cannot be read: it {why}")));
+                return Err(untrusted(&format!("its ID token cannot be read: it {why}")));
             }
             Member::Absent | Member::Unusable(_) => None,
         };
@@ -139,7 +142,7 @@ impl Grant {
         let Some(access_token) = tokens.access_token.token() else { return Ok(named(String::new())) };
         let identity_config = self.app.identity_config.clone().or_else(|| issuer.identity_config());
         if let Some(config) = identity_config {
-            return identify(&broker.issuers, &config, access_token).await.map(named);
+            return identify(&broker.issuers.http, &config, access_token).await.map(named);
         }
         let publishes_keys = endpoints(&broker.issuers, issuer).await?.jwks.is_some();
         if issuer.identifier().is_none() || !publishes_keys || !jwt::looks_like_one(access_token.expose()) {
@@ -228,7 +231,7 @@ impl Grant {
         }
         self.settle(&mut transaction, &id, identity, Some(now)).await?;
         crate::vault::insert(&mut transaction, &wrapped, Purpose::Connection, now).await?;
-        start::store::forget_kept(&mut transaction, &self.state).await?;
+        attempt::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&id)).recording(&self.transcript);
         ledger::append(&mut transaction, &broker.ledger, Action::Connected, &entry, now).await?;
         transaction.commit().await?;
@@ -308,7 +311,7 @@ impl Grant {
             }
             _ => None,
         };
-        start::store::forget_kept(&mut transaction, &self.state).await?;
+        attempt::store::forget_kept(&mut transaction, &self.state).await?;
         let entry = self.entry(Some(&live.id)).recording(&self.transcript);
         let action = if same { Action::Reconnected } else { Action::Switched };
         ledger::append(&mut transaction, &broker.ledger, action, &entry, now).await?;

@@ -11,8 +11,8 @@ use crate::account::Account;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::{Connection, ExternalIdentity};
-use crate::consent::start::store;
-use crate::consent::start::store::{Claimant, Kept};
+use crate::consent::attempt::store;
+use crate::consent::attempt::store::{Claimant, Kept};
 use crate::error::{ConnectFault, Error};
 use crate::issuer::scope::Scopes;
 use crate::issuer::token_set::{Member, TokenSet};
@@ -178,7 +178,7 @@ async fn drop_one(broker: &Broker, state: &TokenHash, kept: Kept) -> Result<(), 
             Ok(store::end(&broker.db, state).await?)
         }
         Err(error) => {
-            tracing::error!(broker = app.key, %error, "what is kept of a consent does not open");
+            tracing::error!(app = app.key, %error, "what is kept of a consent does not open");
             forget(broker, state).await
         }
     }
@@ -227,7 +227,7 @@ impl Grant {
 
 async fn pinned(grant: &Grant) -> Result<Option<Connection>, Error> {
     let Some(id) = &grant.attempt.connection_id else { return Ok(None) };
-    let connection = crate::connection::by_id(&grant.broker, id).await?;
+    let connection = crate::connection::look_up::by_id(&grant.broker, id).await?;
     Ok(connection.filter(|found| found.is_live() && found.account_id == grant.account.id))
 }
 

@@ -2,12 +2,13 @@
 //! beside that, sealed, until the person stops it; see [`crate::revoke::give_up`]. Judges no consent.
 
 use super::grant::Grant;
-use crate::connection::{Connection, ExternalIdentity, live_of_account};
-use crate::consent::start::store::is_connecting;
+use crate::connection::look_up::live_of_account;
+use crate::connection::{Connection, ExternalIdentity};
+use crate::consent::attempt::store::is_connecting;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
 use crate::revoke::give_up;
-use crate::revoke::tell;
+use crate::revoke::shared;
 use crate::secret::Token;
 
 /// What is to become of it.
@@ -43,7 +44,7 @@ impl Grant {
             Err(error) => Err(error),
         };
         if let Err(error) = &kept {
-            tracing::error!(broker = self.app.key, %error, "a consent that is not stored is not given back");
+            tracing::error!(app = self.app.key, %error, "a consent that is not stored is not given back");
         }
         kept.unwrap_or(false)
     }
@@ -67,7 +68,7 @@ impl Grant {
             None => beside.is_some(),
             Some(identity) => {
                 let now = self.broker.clock.now();
-                tell::shares_a_grant(&self.broker, account_id, app_id, identity).await?
+                shared::shares_a_grant(&self.broker, account_id, app_id, identity).await?
                     || reach.may_end_others()
                         && is_connecting(&self.broker.db, account_id, app_id, Some(&self.state), now).await?
             }

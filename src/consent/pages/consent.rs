@@ -8,19 +8,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::choice::{Choices, Chosen, reached};
 use super::to_app;
 use crate::Broker;
 use crate::app::pages::face;
 use crate::app::{App, IdentityRule};
-use crate::consent::choice::{Allowed, Choice};
-use crate::consent::start::{ReturnToApp, Wish, app_to_connect, renewed, scopes_to_ask, start};
+use crate::connection::allowed::Allowed;
+use crate::consent::attempt::ReturnToApp;
+use crate::consent::choice::Choice;
+use crate::consent::start::{Wish, app_to_connect, renewed, scopes_to_ask, start};
 use crate::content;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
-use crate::pages::{home_page, permissions};
+use crate::pages::choice::{Choices, Chosen, reached};
+use crate::pages::in_words::{home_page, permissions};
 use crate::web::failure::PageFailure;
-use crate::web::forms::{Asked, OwnForm};
+use crate::web::forms::{OwnForm, PageQuery};
 use crate::web::view::{Environment, Face, HomePage, Page, Permissions, Time};
 use crate::web::{SignedInBrowser, encode, html, take_to};
 
@@ -131,7 +133,7 @@ impl Link {
 pub async fn show(
     State(broker): State<Broker>,
     Path(key): Path<String>,
-    Asked(link): Asked<Link>,
+    PageQuery(link): PageQuery<Link>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let app = app_to_connect(&broker, &key).await?;

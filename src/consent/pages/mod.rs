@@ -1,11 +1,9 @@
 //! The pages of a consent: the one that asks, the callback, and the choice when another identity came.
 
 mod callback;
-pub(crate) mod choice;
 mod consent;
 mod identity;
 mod to_app;
-pub(crate) mod trouble;
 
 use axum::Router;
 use axum::routing::get;

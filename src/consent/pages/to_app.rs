@@ -4,7 +4,7 @@
 use url::Url;
 
 use crate::app::App;
-use crate::consent::start::ReturnToApp;
+use crate::consent::attempt::ReturnToApp;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::callback::AuthorizationError;
 use crate::request_id;
@@ -91,7 +91,7 @@ pub(crate) fn failed(error: Error, app: &App, again: String, back: Option<&Retur
         _ => again,
     };
     let told = back.map(|back| back.with(&[("error", <&str>::from(code(&error)))]).to_string());
-    let home = || crate::pages::home_page(app).map(|home| home.href);
+    let home = || crate::pages::in_words::home_page(app).map(|home| home.href);
     let label = format!("Back to {}", app.name);
     let to_app = told.or_else(home).map(|href| Link { label, href });
     PageFailure { error, again: worth_trying.then_some(again), to_app }

@@ -13,7 +13,7 @@ use crate::access::read;
 use crate::access::read::{Filter, Place, Readable};
 use crate::clock::Timestamp;
 use crate::connection::is_id;
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::error::Error;
 use crate::revoke::receipt::{AtIssuer, Receipt};
 
@@ -22,7 +22,7 @@ const DEFAULT_LIMIT: i64 = 50;
 const LIMIT: i64 = 200;
 
 /// What a list is asked for.
-struct Asked {
+struct ListQuery {
     filter: Filter,
     limit: i64,
     after: Option<Place>,
@@ -34,7 +34,7 @@ pub async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let caller = caller(&broker, &headers).await?;
-    let Asked { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
+    let ListQuery { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
     // One more tells whether there are more.
     let mut found = read::list(&broker, &caller.id, &filter, after.as_ref(), limit + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -66,9 +66,9 @@ pub async fn one(
     Ok(Json(item))
 }
 
-fn parse(query: &str) -> Result<Asked, Error> {
+fn parse(query: &str) -> Result<ListQuery, Error> {
     let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
-    let mut asked = Asked { filter: Filter::default(), limit: DEFAULT_LIMIT, after: None };
+    let mut asked = ListQuery { filter: Filter::default(), limit: DEFAULT_LIMIT, after: None };
     let mut seen = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if seen.contains(&name) {

@@ -7,14 +7,14 @@ use crate::error::Error;
 use crate::limits::Limited;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum Rejection {
     /// No credential, or one that is not accepted.
     Credential,
     Limited(Limited),
     Overloaded,
 }
 
-impl Mark {
+impl Rejection {
     #[must_use]
     pub const fn of(error: &Error) -> Option<Self> {
         match error {
@@ -29,8 +29,8 @@ impl Mark {
 
     /// Puts it onto the answer of this failure. It stays inside the process.
     pub fn put(error: &Error, response: &mut Response) {
-        if let Some(mark) = Self::of(error) {
-            response.extensions_mut().insert(mark);
+        if let Some(rejection) = Self::of(error) {
+            response.extensions_mut().insert(rejection);
         }
     }
 

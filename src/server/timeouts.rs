@@ -10,13 +10,13 @@ use std::time::Duration;
 use axum::http::Version;
 use tokio::time::{Instant, sleep_until};
 
-use super::Limits;
+use super::limits::Limits;
 
 /// For a client to say goodbye once it is told that this is the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub struct Patience {
+pub struct Timeouts {
     header: Duration,
     idle: Duration,
     state: Mutex<State>,
@@ -43,9 +43,9 @@ enum Awaited {
 
 /// A request that is being served; it ends when this is dropped.
 #[derive(Debug)]
-pub struct Running(Arc<Patience>);
+pub struct Running(Arc<Timeouts>);
 
-impl Patience {
+impl Timeouts {
     pub fn new(limits: &Limits) -> Self {
         let state = State { awaited: Awaited::Head, since: Instant::now(), running: 0, http2: false };
         Self { header: limits.header, idle: limits.idle, state: Mutex::new(state) }
@@ -102,13 +102,13 @@ impl Patience {
 
     fn deadline(&self) -> Option<Instant> {
         let state = self.state();
-        let patience = match state.awaited {
+        let timeout = match state.awaited {
             _ if state.running > 0 => return None,
             Awaited::Head => self.header,
             Awaited::NextRequest => self.idle,
             Awaited::Farewell => FAREWELL,
         };
-        Some(state.since + patience)
+        Some(state.since + timeout)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

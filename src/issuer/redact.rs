@@ -1,5 +1,5 @@
-//! Blots out of an issuer's words whatever we sent it: as it is, URL-encoded, in hexadecimal, in base64 or base64url at
-//! any alignment, whole or in part. Makes of the words one short line. Judges nothing.
+//! Redacts an issuer's words: whatever we sent it is blotted out, as it is, URL-encoded, in hexadecimal, in base64 or
+//! base64url at any alignment, whole or in part. What is left is one short line. Judges nothing.
 //!
 //! The cost is bounded: the words are cut before they are read, and each secret is gone through once.
 

@@ -3,26 +3,21 @@
 //! when they name that very token address as their token endpoint: whoever answers there is given the tokens anyway.
 //! Looks for no other endpoint, and revokes nothing.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use serde_json::Value;
 use url::Url;
 
+use super::authorization_server::{ExplicitUrls, Issuer, Whereabouts};
 use super::discovery::{endpoints, is_foreign, last_known};
-use super::last_good::{LastGood, Terms};
+use super::fault::IssuerFault;
+use super::issuers::Issuers;
+use super::last_good::Terms;
 use super::metadata::{self, appended, endpoint, inserted};
 use super::profile::Reach;
-use super::{ExplicitUrls, Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which it is looked for again.
 const FRESH_FOR: i64 = 3600;
 /// The longest path of an issuer, in segments: Keycloak's have two.
 const LONGEST_PATH: usize = 4;
-
-/// What was found at token addresses: where the issuer revokes, if it does.
-#[derive(Debug, Default)]
-pub(super) struct Found(Mutex<HashMap<String, LastGood<Option<Url>>>>);
 
 /// Whether an issuer can be told of a revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +51,7 @@ pub async fn revocation_endpoint(issuers: &Issuers, issuer: &Issuer) -> Result<O
         let (issuers, issuer, urls) = (issuers.clone(), issuer.clone(), urls.clone());
         async move { look(&issuers, &issuer, &urls).await }
     };
-    let found = issuers.found.at(&urls.token).get(terms, looking).await?;
+    let found = issuers.revocation_endpoint(&urls.token).get(terms, looking).await?;
     Ok(found.as_ref().clone())
 }
 
@@ -70,19 +65,14 @@ pub fn can_be_told(issuers: &Issuers, issuer: &Issuer) -> CanBeTold {
             .filter(|known| known.revocation.is_some() || known.unseen.is_none())
             .map(|known| known.revocation.is_some()),
         Whereabouts::Explicit(urls) if urls.revocation.is_some() => Some(true),
-        Whereabouts::Explicit(urls) => issuers.found.at(&urls.token).last().map(|found| found.is_some()),
+        Whereabouts::Explicit(urls) => {
+            issuers.revocation_endpoint(&urls.token).last().map(|found| found.is_some())
+        }
     };
     match found {
         Some(true) => CanBeTold::Yes,
         Some(false) => CanBeTold::No,
         None => CanBeTold::NotKnown,
-    }
-}
-
-impl Found {
-    fn at(&self, token: &Url) -> LastGood<Option<Url>> {
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        found.entry(token.to_string()).or_default().clone()
     }
 }
 

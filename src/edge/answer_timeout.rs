@@ -10,28 +10,29 @@ use std::time::Duration;
 use axum::response::Response;
 use tokio::time::{Sleep, sleep};
 
-use super::Asked;
+use super::finish::turn_away;
+use super::request::EdgeRequest;
 use crate::dialect::Wire;
 use crate::error::Error;
 
 pub(super) type Work = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 /// The answer to one request, or the word that it takes longer.
-pub struct Patient {
-    asked: Arc<Asked>,
+pub struct InTime {
+    asked: Arc<EdgeRequest>,
     /// None once the answer is there.
     work: Option<Work>,
     /// From the moment that there was something to wait for: most requests never need a timer.
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patient {
-    pub(super) fn new(asked: Arc<Asked>, work: Work) -> Self {
+impl InTime {
+    pub(super) fn new(asked: Arc<EdgeRequest>, work: Work) -> Self {
         Self { asked, work: Some(work), deadline: None }
     }
 }
 
-impl Future for Patient {
+impl Future for InTime {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -53,6 +54,6 @@ impl Future for Patient {
             this.asked.broker.tasks.spawn(work);
         }
         this.asked.broker.metrics.turned_away("takes_longer");
-        Poll::Ready(Ok(super::turn_away(&this.asked, Error::TakesLonger)))
+        Poll::Ready(Ok(turn_away(&this.asked, Error::TakesLonger)))
     }
 }

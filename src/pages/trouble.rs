@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::connection::state::{Cause, Status};
+use crate::connection::status::{Cause, Status};
 use crate::freeze::freezes::Standing;
 
 /// None when nothing is.

@@ -4,29 +4,32 @@
 use axum::body::to_bytes;
 use axum::extract::Request;
 
-use super::{Asked, given_up};
+use super::finish::given_up;
+use super::request::EdgeRequest;
 use crate::BODY_LIMIT;
-use crate::dialect::{self, bearer};
+use crate::dialect::authorization_header::bearer_token;
+use crate::dialect::{self, client_authentication};
 use crate::error::Error;
-use crate::limits::Known;
+use crate::limits::AcceptedCredential;
 use crate::server::body;
 
 pub(super) enum Verdict {
     /// By that credential, where the address has to wait.
-    Served(Option<Known>),
+    Served(Option<AcceptedCredential>),
     Refused(Error),
     /// The address has to wait, and the header holds no credential.
     ByItsBody,
 }
 
-pub(super) fn judge(asked: &Asked, request: &Request) -> Verdict {
+pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
     if !asked.wire.authenticates() {
         return Verdict::Served(None);
     }
     let headers = request.headers();
     let mut in_header = false;
     let credential = || {
-        let found = bearer::token(headers).or_else(|| bearer::basic(headers).map(|(_, secret)| secret));
+        let found =
+            bearer_token(headers).or_else(|| client_authentication::basic(headers).map(|(_, secret)| secret));
         in_header = found.is_some();
         found
     };
@@ -38,7 +41,10 @@ pub(super) fn judge(asked: &Asked, request: &Request) -> Verdict {
 }
 
 /// Reads the body for the credential that may stand in it, in nobody's place, and puts it back.
-pub(super) async fn judge_body(asked: &Asked, request: Request) -> Result<(Option<Known>, Request), Error> {
+pub(super) async fn judge_body(
+    asked: &EdgeRequest,
+    request: Request,
+) -> Result<(Option<AcceptedCredential>, Request), Error> {
     let (parts, body) = request.into_parts();
     let (read, gave_up) = body::watch(to_bytes(body, BODY_LIMIT)).await;
     let body = read.map_err(|_| given_up(gave_up))?;

@@ -7,11 +7,12 @@ use serde_json::Value;
 use url::Url;
 
 use super::address;
+use super::authorization_server::Issuer;
 use super::discovery::endpoints;
-use super::http::Answer;
+use super::fault::IssuerFault;
+use super::http::Response;
+use super::issuers::{Issuers, ManagementToken};
 use super::revoke::Told;
-use super::{Issuer, IssuerFault, Issuers};
-use crate::clock::Timestamp;
 use crate::secret::Token;
 
 /// Seconds before its end at which a management token is not used any more.
@@ -26,13 +27,6 @@ pub struct Management {
     pub url: Url,
     pub client_id: String,
     pub client_secret: Token,
-}
-
-/// A management token in memory, until it ends. Each one that is asked for counts against the tenant's quota.
-#[derive(Clone, Debug)]
-pub(super) struct Held {
-    token: Token,
-    until: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -102,11 +96,14 @@ async fn token(issuers: &Issuers, issuer: &Issuer, management: &Management) -> R
     let given: Given = serde_json::from_slice(&answer.body)
         .map_err(|_| IssuerFault::Odd("the management client was given no token".to_owned()))?;
     let until = now.plus(given.expires_in.unwrap_or(UNKNOWN_LIFE) - MARGIN);
-    issuers.hold_management_token(&issuer.key, Some(Held { token: given.access_token.clone(), until }));
+    issuers.hold_management_token(
+        &issuer.key,
+        Some(ManagementToken { token: given.access_token.clone(), until }),
+    );
     Ok(given.access_token)
 }
 
-fn judged(issuers: &Issuers, issuer: &Issuer, answer: Answer) -> Result<Answer, IssuerFault> {
+fn judged(issuers: &Issuers, issuer: &Issuer, answer: Response) -> Result<Response, IssuerFault> {
     match answer.status {
         200..=299 | 404 => Ok(answer),
         401 => {

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use crate::clock::Timestamp;
-use crate::consent::choice::{Access, Allowed, Choice, Lasts, Places};
+use crate::connection::allowed::{Access, Allowed};
+use crate::consent::choice::{Choice, Lasts, Places};
 use crate::content::{Environment, Strategy};
 use crate::error::Error;
 use crate::web::view;
