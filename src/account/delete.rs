@@ -3,8 +3,8 @@
 
 use super::store;
 use crate::Broker;
-use crate::connection;
-use crate::consent;
+use crate::connection::look_up;
+use crate::consent::attempt;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::selection::{Scope, Selection, Why};
@@ -28,7 +28,7 @@ pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
         return Err(Error::InvalidRequest(format!("There is no account `{id}`.")));
     }
     session::end_all_with(&mut transaction, id).await?;
-    consent::start::forget(&mut transaction, id).await?;
+    attempt::forget(&mut transaction, id).await?;
     // Whatever a request that began before still connects is frozen too.
     freezes::begin(broker, &mut transaction, &selection, why, Some(id)).await?;
     let entry = selection.entry(why, id);
@@ -72,7 +72,7 @@ pub async fn go_on(broker: &Broker) -> Result<(), Error> {
 }
 
 async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
-    for connection in connection::live_of_account(broker, id).await? {
+    for connection in look_up::live_of_account(broker, id).await? {
         match begin::revoke(broker, &connection, id).await {
             // Somebody else was quicker.
             Ok(_) | Err(Error::ConnectionNotFound) => {}
@@ -84,7 +84,7 @@ async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
     if !store::end_deletion(&mut transaction, id, now.plus(-LAST_REQUESTS)).await? {
         return Ok(());
     }
-    connection::forget_identities(&mut transaction, id).await?;
+    look_up::forget_identities(broker, &mut transaction, id).await?;
     freezes::end(broker, &mut transaction, id).await?;
     let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
     ledger::append(&mut transaction, &broker.ledger, Action::AccountErased, &entry, now).await?;
