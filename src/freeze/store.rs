@@ -1,10 +1,10 @@
-//! The SQL of `freezes`. Which freeze covers a hand-out is joined there; see [`crate::access::allow`].
+//! The SQL of `freezes`. Which of them name a use is joined there; see [`crate::access::facts`].
 
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::freezes::{Freeze, Stopped};
-use super::selection::{OPERATOR, Scope, Selection, Why};
+use super::freezes::{Covers, Freeze};
+use super::selection::{Cover, OPERATOR, Scope, Selection, Why};
 use crate::clock::Timestamp;
 use crate::db::{Db, DbConnection, moment, named};
 
@@ -76,16 +76,15 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, sqlx::
     rows.iter().map(read).collect()
 }
 
-/// Everything that is stopped.
-pub async fn stopped(db: &Db) -> Result<Stopped, sqlx::Error> {
-    let rows = sqlx::query("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f")
-        .fetch_all(&db.pool)
-        .await?;
-    let mut stopped = Stopped::default();
-    for row in &rows {
-        stopped.add(selection(row)?, row.try_get("pseudonym")?);
+/// What every freeze covers.
+pub async fn covers(db: &Db) -> Result<Covers, sqlx::Error> {
+    let select = "SELECT f.scope, f.target, f.issued_before, f.pseudonym, f.part_of FROM freezes f";
+    let mut covers = Covers::default();
+    for row in &sqlx::query(select).fetch_all(&db.pool).await? {
+        let (pseudonym, part_of) = (row.try_get("pseudonym")?, row.try_get("part_of")?);
+        covers.add(Cover { selection: selection(row)?, pseudonym, part_of });
     }
-    Ok(stopped)
+    Ok(covers)
 }
 
 /// Operators' freezes of somebody that know them by an id alone.

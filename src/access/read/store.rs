@@ -5,7 +5,6 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Place;
-use crate::access::allow::{FROZEN, flag};
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
 use crate::connection::status::{Cause, Status};
@@ -37,6 +36,15 @@ pub struct Readable {
     pub revoked_at: Option<Timestamp>,
     pub revoked_upstream_at: Option<Timestamp>,
 }
+
+/// Whether a freeze covers connection `c`. A list asks it of many at once; what is handed out is judged by
+/// [`crate::access::judge`].
+const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+    WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
+    ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
+    OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
+    OR (f.scope = 'connection' AND f.target = c.id) OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
 
 /// With [`FROZEN`] behind them.
 const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
@@ -120,6 +128,11 @@ fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
             .collect(),
     };
     (1..=wanted.apps.len()).map(of_app).flat_map(of_statuses).collect()
+}
+
+/// An integer literal is INT4 on PostgreSQL and 64 bits wide on SQLite.
+fn flag(row: &AnyRow, column: &str) -> Result<bool, sqlx::Error> {
+    row.try_get::<i32, _>(column).map(|value| value == 1).or_else(|_| Ok(row.try_get::<i64, _>(column)? == 1))
 }
 
 fn read(row: &AnyRow) -> Result<Readable, sqlx::Error> {

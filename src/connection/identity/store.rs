@@ -1,5 +1,7 @@
 //! The SQL of whose a connection is.
 
+use sqlx::Row;
+
 use super::Pseudonyms;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
@@ -38,12 +40,14 @@ pub async fn settle(
         .map(drop)
 }
 
-/// Whom the revoked connections of an account were at their issuers: of no more use once those have been told.
-pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
+/// Whom the revoked connections of an account were at their issuers: of no more use once those have been told. Which
+/// connections those were.
+pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<Vec<String>, sqlx::Error> {
     let update = "UPDATE connections SET external_subject = '', account_pseudonym = NULL, pseudonym = NULL \
-        WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked'";
-    sqlx::query(update).bind(account_id).execute(&mut **transaction).await?;
+        WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked' RETURNING id";
+    let forgotten = sqlx::query(update).bind(account_id).fetch_all(&mut **transaction).await?;
     let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
         (SELECT c.id FROM connections c WHERE c.account_id = $1 AND c.consented_at >= 0)";
-    sqlx::query(update).bind(account_id).execute(&mut **transaction).await.map(drop)
+    sqlx::query(update).bind(account_id).execute(&mut **transaction).await?;
+    forgotten.iter().map(|row| row.try_get("id")).collect()
 }
