@@ -149,25 +149,37 @@ fn bearer(facts: &mut Facts) {
 type Row = (&'static str, fn(&mut Facts), Refusal, &'static str);
 
 fn rows() -> Vec<Row> {
-    let copy = || Refusal::RestoredCopy("/connect/writer?connection=Et1".to_owned());
+    [of_who_asks(), of_the_connection(), of_freezes(), of_what_it_is_wanted_for()].concat()
+}
+
+fn row(what: &'static str, break_it: fn(&mut Facts), rule: Refusal, code: &'static str) -> Row {
+    (what, break_it, rule, code)
+}
+
+fn of_who_asks() -> Vec<Row> {
     vec![
-        ("no key", |f| f.asker = Asker::Key(None), Refusal::UnknownKey, "invalid_auth"),
-        ("revoked", |f| key(f, |key| key.is_revoked = true), Refusal::RevokedKey, "invalid_auth"),
-        (
+        row("no key", |f| f.asker = Asker::Key(None), Refusal::UnknownKey, "invalid_auth"),
+        row("revoked", |f| key(f, |key| key.is_revoked = true), Refusal::RevokedKey, "invalid_auth"),
+        row(
             "suspended",
             |f| key(f, |key| key.caller_is_active = false),
             Refusal::CallerSuspended,
             "invalid_auth",
         ),
-        (
+        row(
             "a caller that showed its key before",
             |f| f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: false },
             Refusal::AppNotAllowed,
             "connection_not_found",
         ),
-        ("none", |f| f.found.clear(), Refusal::NoConnection, "connection_not_found"),
-        ("another token", |f| by_token(f, "another"), Refusal::UnknownToken, "connection_not_found"),
-        (
+    ]
+}
+
+fn of_the_connection() -> Vec<Row> {
+    vec![
+        row("none", |f| f.found.clear(), Refusal::NoConnection, "connection_not_found"),
+        row("another token", |f| by_token(f, "another"), Refusal::UnknownToken, "connection_not_found"),
+        row(
             "the current token ran out",
             |f| {
                 by_token(f, "current");
@@ -176,7 +188,7 @@ fn rows() -> Vec<Row> {
             Refusal::UnknownToken,
             "connection_not_found",
         ),
-        (
+        row(
             "the previous token ran out",
             |f| {
                 by_token(f, "previous");
@@ -185,7 +197,7 @@ fn rows() -> Vec<Row> {
             Refusal::UnknownToken,
             "connection_not_found",
         ),
-        (
+        row(
             "a token of who must reconnect",
             |f| {
                 bearer(f);
@@ -194,7 +206,7 @@ fn rows() -> Vec<Row> {
             Refusal::UnknownToken,
             "connection_not_found",
         ),
-        (
+        row(
             "one token on two connections",
             |f| {
                 by_token(f, "current");
@@ -207,49 +219,55 @@ fn rows() -> Vec<Row> {
             Refusal::SharedToken,
             "connection_not_found",
         ),
-        (
+        row(
             "revoking",
             |f| with(f, |c| c.status = Status::Revoking),
             Refusal::ConnectionEnded,
             "connection_not_found",
         ),
-        (
+        row(
             "revoked",
             |f| with(f, |c| c.status = Status::Revoked),
             Refusal::ConnectionEnded,
             "connection_not_found",
         ),
-        (
+        row(
             "agreed to until now",
             |f| with(f, |c| c.consent_expires_at = Some(NOW)),
             Refusal::ConsentOver,
             "connection_not_found",
         ),
-        (
+        row(
             "an app that is suspended",
             |f| f.found[0].app.status = AppStatus::Suspended,
             Refusal::AppNotApproved,
             "connection_not_found",
         ),
-        (
+        row(
             "an app that waits for approval",
             |f| f.found[0].app.status = AppStatus::Pending,
             Refusal::AppNotApproved,
             "connection_not_found",
         ),
-        (
+        row(
             "another caller's app",
             |f| f.found[0].is_allowed = false,
             Refusal::AppNotAllowed,
             "connection_not_found",
         ),
-        ("person frozen", |f| freeze(f, cover(Scope::Account, "ac_1")), Refusal::Frozen, "paused"),
-        ("app frozen", |f| freeze(f, cover(Scope::App, "app_1")), Refusal::Frozen, "paused"),
-        ("issuer frozen", |f| freeze(f, cover(Scope::Issuer, "is_1")), Refusal::Frozen, "paused"),
-        ("caller frozen", |f| freeze(f, cover(Scope::Caller, "ca_1")), Refusal::Frozen, "paused"),
-        ("connection frozen", |f| freeze(f, cover(Scope::Connection, "Et1")), Refusal::Frozen, "paused"),
-        ("all frozen", |f| freeze(f, cover(Scope::All, "")), Refusal::Frozen, "paused"),
-        (
+    ]
+}
+
+fn of_freezes() -> Vec<Row> {
+    let copy = || Refusal::RestoredCopy("/connect/writer?connection=Et1".to_owned());
+    vec![
+        row("person frozen", |f| freeze(f, cover(Scope::Account, "ac_1")), Refusal::Frozen, "paused"),
+        row("app frozen", |f| freeze(f, cover(Scope::App, "app_1")), Refusal::Frozen, "paused"),
+        row("issuer frozen", |f| freeze(f, cover(Scope::Issuer, "is_1")), Refusal::Frozen, "paused"),
+        row("caller frozen", |f| freeze(f, cover(Scope::Caller, "ca_1")), Refusal::Frozen, "paused"),
+        row("connection frozen", |f| freeze(f, cover(Scope::Connection, "Et1")), Refusal::Frozen, "paused"),
+        row("all frozen", |f| freeze(f, cover(Scope::All, "")), Refusal::Frozen, "paused"),
+        row(
             "what was agreed to before is frozen",
             |f| {
                 let selection =
@@ -259,7 +277,7 @@ fn rows() -> Vec<Row> {
             Refusal::Frozen,
             "paused",
         ),
-        (
+        row(
             "the person is known again",
             |f| {
                 freeze(f, Cover { pseudonym: Some("person".to_owned()), ..cover(Scope::Account, "ac_0") });
@@ -267,7 +285,7 @@ fn rows() -> Vec<Row> {
             Refusal::Frozen,
             "paused",
         ),
-        (
+        row(
             "the grant is known again",
             |f| {
                 freeze(f, Cover { pseudonym: Some("grant".to_owned()), ..cover(Scope::Connection, "Et0") });
@@ -275,7 +293,7 @@ fn rows() -> Vec<Row> {
             Refusal::Frozen,
             "paused",
         ),
-        (
+        row(
             "a restored copy",
             |f| {
                 let part_of = Some("the restored copy".to_owned());
@@ -284,7 +302,7 @@ fn rows() -> Vec<Row> {
             copy(),
             "restored_copy",
         ),
-        (
+        row(
             "a restored copy, and the caller is frozen",
             |f| {
                 let part_of = Some("the restored copy".to_owned());
@@ -294,7 +312,7 @@ fn rows() -> Vec<Row> {
             copy(),
             "restored_copy",
         ),
-        (
+        row(
             "a restored copy, and the app is frozen",
             |f| {
                 let part_of = Some("the restored copy".to_owned());
@@ -304,27 +322,32 @@ fn rows() -> Vec<Row> {
             Refusal::Frozen,
             "paused",
         ),
-        (
+    ]
+}
+
+fn of_what_it_is_wanted_for() -> Vec<Row> {
+    vec![
+        row(
             "who must reconnect",
             |f| with(f, |c| c.status = Status::NeedsReconnect),
             Refusal::NeedsReconnect,
             "invalid_request",
         ),
-        ("the person is gone", |f| f.found[0].account = None, Refusal::AccountGone, "invalid_request"),
-        ("no environment", |f| f.environment = None, Refusal::EnvironmentClosed, "invalid_target"),
-        (
+        row("the person is gone", |f| f.found[0].account = None, Refusal::AccountGone, "invalid_request"),
+        row("no environment", |f| f.environment = None, Refusal::EnvironmentClosed, "invalid_target"),
+        row(
             "an environment that is closed to the app",
             |f| at(f, |environment| environment.apps = None),
             Refusal::EnvironmentClosed,
             "invalid_target",
         ),
-        (
+        row(
             "an environment that is closed to the person",
             |f| at(f, |environment| environment.accounts = Some(AccountRule::Listed(Vec::new()))),
             Refusal::EnvironmentClosed,
             "invalid_target",
         ),
-        (
+        row(
             "an environment that the person did not choose",
             |f| with(f, |c| c.allowed = Allowed::only(BTreeMap::new())),
             Refusal::EnvironmentClosed,
