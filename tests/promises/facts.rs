@@ -237,9 +237,10 @@ impl History {
     async fn ask(&mut self, said: &str) {
         let broker = self.world.broker.clone();
         let (caller_id, key) = self.chance.of(&self.callers).clone();
-        let key = if self.chance.below(8) == 0 { "no key" } else { &key };
+        let key = if self.chance.below(8) == 0 { "no key" } else { key.as_str() };
         let key = Token::new(key.to_owned()).hash();
-        let token = TokenHash::of(self.chance.of(&self.tokens));
+        let token: &String = self.chance.of(&self.tokens);
+        let token = TokenHash::of(token);
         let connection = self.connection();
         let which = match self.chance.below(2) {
             0 => Which::Id(&connection),

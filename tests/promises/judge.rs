@@ -398,7 +398,7 @@ async fn what_breaks_no_rule_is_allowed() {
         let mut facts = good();
         change(&mut facts);
         let allowed = judge(&facts, NOW);
-        assert!(allowed.is_ok_and(|allowed| allowed.found.connection.id == "Et1"), "{what}: {allowed:?}");
+        assert!(allowed.as_ref().is_ok_and(|allowed| allowed.found.connection.id == "Et1"), "{what}: {allowed:?}");
     }
 }
 
