@@ -11,6 +11,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::content::signing_key;
+use crate::db::Db;
 use crate::db::presence::Presence;
 use crate::error::Error;
 use crate::secret::{random_bytes, random_id};
@@ -23,6 +24,8 @@ use lives::LIVES;
 #[derive(Debug)]
 pub struct Replica {
     id: String,
+    /// Whether no other process can be at work on the database.
+    is_only: bool,
     /// When it said so last, as the database knows; None for one that serves nobody.
     seen_at: Mutex<Option<Timestamp>>,
     /// Its lock; none for one that serves nobody, or that is alone with its database.
@@ -31,18 +34,25 @@ pub struct Replica {
     holders: Holders,
 }
 
-impl Default for Replica {
-    fn default() -> Self {
+impl Replica {
+    /// One of those on this database, of which nobody has heard yet.
+    #[must_use]
+    pub fn new(db: &Db) -> Self {
         Self {
             id: format!("rp_{}", random_id::<12>()),
+            is_only: db.is_alone(),
             seen_at: Mutex::new(None),
             presence: OnceLock::new(),
             holders: Holders::default(),
         }
     }
-}
 
-impl Replica {
+    /// Whether no other process can be at work on the database: whoever left something behind is dead.
+    #[must_use]
+    pub const fn is_only(&self) -> bool {
+        self.is_only
+    }
+
     /// The number of its lock, held or not.
     #[must_use]
     pub fn number(&self) -> Option<i64> {
@@ -69,7 +79,7 @@ impl Replica {
 /// # Errors
 /// When the database does not answer.
 pub async fn join(broker: &Broker) -> Result<(), Error> {
-    if broker.db.is_alone() {
+    if broker.replica.is_only() {
         return Ok(());
     }
     let now = broker.db.lease_now(&broker.clock).await?;
@@ -90,7 +100,7 @@ pub async fn join(broker: &Broker) -> Result<(), Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn beat(broker: &Broker) -> Result<(), Error> {
-    if broker.db.is_alone() {
+    if broker.replica.is_only() {
         return Ok(());
     }
     if let Some(under) = vault::under(&broker.db).await? {
@@ -116,7 +126,7 @@ pub async fn beat(broker: &Broker) -> Result<(), Error> {
 /// # Errors
 /// When the database does not answer.
 pub async fn leave(broker: &Broker) -> Result<(), Error> {
-    if !broker.db.is_alone() && broker.replica.seen_at().is_some() {
+    if broker.replica.seen_at().is_some() {
         store::remove(&broker.db, &broker.replica.id).await?;
         broker.replica.is_seen(None);
     }
@@ -142,7 +152,7 @@ pub async fn that_wrap_by_another(broker: &Broker, master_kid: &str) -> Result<u
 }
 
 async fn others(broker: &Broker) -> Result<Vec<store::Seen>, Error> {
-    if broker.db.is_alone() {
+    if broker.replica.is_only() {
         return Ok(Vec::new());
     }
     let now = broker.db.lease_now(&broker.clock).await?;

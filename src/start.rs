@@ -82,6 +82,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
     let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
     let http = config.outbound.http(clock.clone()).map_err(StartError::Outbound)?;
     let (events, _) = broadcast::channel(64);
+    let replica = Replica::new(&db);
     let broker = Broker::new(Parts {
         issuers: Issuers::new(http, clock.clone()),
         held: Held::new(config.database.memory_megabytes),
@@ -92,7 +93,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         db,
         clock,
         vault,
-        replica: Replica::default(),
+        replica,
         house_key,
         pseudonyms,
         signing_keys,

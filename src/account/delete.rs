@@ -74,7 +74,7 @@ async fn end(broker: &Broker, id: &str) -> Result<(), Error> {
     if !store::end_deletion(&mut transaction, id, now.plus(-LAST_REQUESTS)).await? {
         return Ok(());
     }
-    look_up::forget_identities(&mut transaction, id).await?;
+    look_up::forget_identities(broker, &mut transaction, id).await?;
     freezes::end(broker, &mut transaction, id).await?;
     let entry = Entry { actor: "attache".to_owned(), account_id: Some(id.to_owned()), ..Entry::default() };
     ledger::append(&mut transaction, &broker.ledger, Action::AccountErased, &entry, now).await?;

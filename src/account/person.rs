@@ -8,7 +8,7 @@ use crate::cache::Weigh;
 use crate::clock::Timestamp;
 
 /// A person who signed in here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Account {
     pub id: String,
     pub issuer: String,

@@ -13,23 +13,23 @@ use crate::issuer::Issuer;
 /// # Errors
 /// When the database does not answer.
 pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<App>>, db::Error> {
-    if !broker.db.is_alone() {
-        return Ok(store::by_id(&broker.db, id).await?.map(Arc::new));
+    match held(broker).await? {
+        Some(apps) => Ok(apps.0.get(id).cloned()),
+        None => Ok(store::by_id(&broker.db, id).await?.map(Arc::new)),
     }
-    Ok(held(broker).await?.0.get(id).cloned())
 }
 
 /// Every app, by its id.
 #[derive(Debug)]
 pub struct Apps(HashMap<String, Arc<App>>);
 
-/// Those that are held in memory; only where this process is alone.
-async fn held(broker: &Broker) -> Result<Arc<Apps>, db::Error> {
+/// Those that are held in memory; None where nothing is.
+async fn held(broker: &Broker) -> Result<Option<Arc<Apps>>, db::Error> {
     let load = async || {
         let all = store::all(&broker.db).await?.into_iter();
         Ok(Apps(all.map(|app| (app.id.clone(), Arc::new(app))).collect()))
     };
-    broker.held.apps.get(&broker.db, load).await
+    broker.held.apps.held(&broker.db, load).await
 }
 
 /// None also for a text that cannot be a key; PostgreSQL refuses some of those.
@@ -52,12 +52,12 @@ pub async fn by_client(
     identifier: &str,
     client_id: &str,
 ) -> Result<Vec<Arc<App>>, db::Error> {
-    if !broker.db.is_alone() {
+    let Some(apps) = held(broker).await? else {
         let found = store::by_client(&broker.db, identifier, client_id).await?;
         return Ok(found.into_iter().map(Arc::new).collect());
-    }
+    };
     let is_it = |app: &&Arc<App>| app.issuer.identifier() == Some(identifier) && app.client_id == client_id;
-    Ok(held(broker).await?.0.values().filter(is_it).cloned().collect())
+    Ok(apps.0.values().filter(is_it).cloned().collect())
 }
 
 /// # Errors

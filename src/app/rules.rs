@@ -34,6 +34,14 @@ pub enum AppStatus {
     Suspended,
 }
 
+impl AppStatus {
+    /// Whether the app may be connected and used.
+    #[must_use]
+    pub const fn is_approved(self) -> bool {
+        matches!(self, Self::Approved)
+    }
+}
+
 /// Which identity at the issuer a person may connect with.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::IntoStaticStr,

@@ -3,27 +3,38 @@
 
 use std::sync::Arc;
 
-use super::row::Callers;
+use super::row::{Callers, Key};
 use super::store::{self, ListedKey};
 use crate::Broker;
 use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
+use crate::secret::TokenHash;
+
+/// The key of this hash.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn key(broker: &Broker, hash: &TokenHash) -> Result<Option<Arc<Key>>, db::Error> {
+    match broker.held.callers.held(&broker.db, async || store::all(&broker.db).await).await? {
+        Some(callers) => Ok(callers.key(hash)),
+        None => Ok(store::key(&broker.db, hash).await?.map(Arc::new)),
+    }
+}
 
 /// Whether an active caller is allowed an app.
 ///
 /// # Errors
 /// When the database does not answer.
 pub async fn is_allowed(broker: &Broker, caller_id: &str, app_id: &str) -> Result<bool, Error> {
-    if !broker.db.is_alone() {
-        return Ok(store::is_allowed(&broker.db, caller_id, app_id).await?);
+    match broker.held.callers.held(&broker.db, async || store::all(&broker.db).await).await? {
+        Some(callers) => Ok(callers.is_active(caller_id) && callers.is_allowed(caller_id, app_id)),
+        None => Ok(store::is_allowed(&broker.db, caller_id, app_id).await?),
     }
-    let callers = held(broker).await?;
-    Ok(callers.apps.get(caller_id).is_some_and(|apps| apps.contains(app_id)))
 }
 
-/// Those that are held in memory; only where this process is alone.
-pub(super) async fn held(broker: &Broker) -> Result<Arc<Callers>, db::Error> {
+/// All of them, from memory where this process is alone.
+pub(crate) async fn all(broker: &Broker) -> Result<Arc<Callers>, db::Error> {
     broker.held.callers.get(&broker.db, async || store::all(&broker.db).await).await
 }
 

@@ -16,6 +16,8 @@ pub mod revoke_key;
 mod row;
 mod store;
 
+pub(crate) use look_up::all;
 pub use look_up::{id_of, is_allowed, list_keys};
-pub use row::{Caller, Callers};
+pub use row::{Caller, Callers, Key};
 pub use store::ListedKey;
+pub(crate) use store::{KEY_COLUMNS, is_active, read_key};

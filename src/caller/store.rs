@@ -2,17 +2,38 @@
 
 use std::sync::Arc;
 
-use super::row::{Caller, Callers};
+use super::row::{Caller, Callers, Key};
 use crate::app::rules::Source;
 use crate::clock::Timestamp;
-use crate::db::{self, Db, DbConnection, Row, moment, sql};
+use crate::db::{self, Constants, Db, DbConnection, Row, moment, sql};
 use crate::secret::TokenHash;
 
-pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, db::Error> {
-    let select = "SELECT c.id, c.name, k.id AS key_id FROM api_keys k JOIN callers c ON c.id = k.caller_id \
-        WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND c.status = 'active'";
+/// A key `k` and its caller `ca`, as [`read_key`] reads them.
+pub(crate) const KEY_COLUMNS: &str = "k.id AS key_id, k.revoked_at AS key_revoked_at, ca.id AS caller_id, \
+    ca.name AS caller_name, ca.status AS caller_status";
+
+pub async fn key(db: &Db, hash: &TokenHash) -> Result<Option<Key>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id WHERE k.key_hash = $1"
+    ));
     let row = sql(select).bind(hash.as_str()).optional(db).await?;
-    row.as_ref().map(read).transpose()
+    row.as_ref().map(read_key).transpose()
+}
+
+/// Of [`KEY_COLUMNS`].
+pub(crate) fn read_key(row: &Row) -> Result<Key, db::Error> {
+    let caller =
+        Caller { id: row.get("caller_id")?, name: row.get("caller_name")?, key_id: row.get("key_id")? };
+    Ok(Key {
+        caller: Arc::new(caller),
+        is_revoked: moment(row, "key_revoked_at")?.is_some(),
+        caller_is_active: is_active(row)?,
+    })
+}
+
+/// Whether the caller of a row is active.
+pub(crate) fn is_active(row: &Row) -> Result<bool, db::Error> {
+    Ok(row.get::<String>("caller_status")? == "active")
 }
 
 pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, db::Error> {
@@ -21,25 +42,25 @@ pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, db::Error> {
     row.map(|row| row.get("id")).transpose()
 }
 
-/// Every active caller with a live key.
+/// Every caller and every key.
 pub async fn all(db: &Db) -> Result<Callers, db::Error> {
     let mut callers = Callers::default();
-    let keys = "SELECT c.id, c.name, k.id AS key_id, k.key_hash FROM api_keys k JOIN callers c ON c.id = k.caller_id \
-        WHERE k.revoked_at IS NULL AND c.status = 'active'";
+    let keys = Constants(format!(
+        "SELECT k.key_hash, {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id"
+    ));
     for row in sql(keys).all(db).await? {
-        let caller = read(&row)?;
-        callers.by_key.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(caller));
+        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(read_key(&row)?));
     }
-    let allowed = "SELECT allowed.caller_id, allowed.app_id FROM caller_apps allowed \
-        JOIN callers c ON c.id = allowed.caller_id WHERE c.status = 'active'";
+    let statuses = "SELECT ca.id, ca.status AS caller_status FROM callers ca";
+    for row in sql(statuses).all(db).await? {
+        callers.callers.entry(row.get("id")?).or_default().is_active = is_active(&row)?;
+    }
+    let allowed = "SELECT caller_id, app_id FROM caller_apps";
     for row in sql(allowed).all(db).await? {
-        callers.apps.entry(row.get("caller_id")?).or_default().insert(row.get("app_id")?);
+        let caller = callers.callers.entry(row.get("caller_id")?).or_default();
+        caller.apps.insert(row.get("app_id")?);
     }
     Ok(callers)
-}
-
-fn read(row: &Row) -> Result<Caller, db::Error> {
-    Ok(Caller { id: row.get("id")?, name: row.get("name")?, key_id: row.get("key_id")? })
 }
 
 /// The id of the caller of that name, made when it is new.
@@ -75,9 +96,10 @@ pub async fn allow_app(
         .map(drop)
 }
 
-/// Whether a caller is allowed an app.
+/// Whether an active caller is allowed an app.
 pub async fn is_allowed(db: &Db, caller_id: &str, app_id: &str) -> Result<bool, db::Error> {
-    let select = "SELECT caller_id FROM caller_apps WHERE caller_id = $1 AND app_id = $2";
+    let select = "SELECT ca.id FROM callers ca JOIN caller_apps allowed ON allowed.caller_id = ca.id \
+        WHERE ca.id = $1 AND allowed.app_id = $2 AND ca.status = 'active'";
     let row = sql(select).bind(caller_id).bind(app_id).optional(db).await?;
     Ok(row.is_some())
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use super::{Connection, store};
 use crate::Broker;
-use crate::access::allow;
 use crate::cache::Weigh;
 use crate::db;
 use crate::db::write::Transaction;
@@ -31,36 +30,11 @@ impl Weigh for Connection {
     }
 }
 
-/// Which connection an access token stands for.
-#[derive(Debug)]
-pub struct OfToken(String);
-
-impl Weigh for OfToken {
-    fn weight(&self) -> u64 {
-        100
-    }
-}
-
 /// What a connection's row usually weighs, in bytes.
 pub const USUAL: u64 = 4096;
 
 pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, db::Error> {
     broker.held.connections.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
-}
-
-/// By what was known of the token; whether the connection still stands for it is to be judged.
-pub(crate) async fn by_access_token(
-    broker: &Broker,
-    hash: &TokenHash,
-) -> Result<Option<Arc<Connection>>, db::Error> {
-    let load = async || {
-        let found = allow::store::by_access_token(&broker.db, hash, broker.clock.now()).await?;
-        Ok::<_, db::Error>(found.map(|connection| OfToken(connection.id)))
-    };
-    match broker.held.by_access_token.get(&broker.db, hash.as_str(), load).await? {
-        Some(found) => by_id(broker, &found.0).await,
-        None => Ok(None),
-    }
 }
 
 /// The row is changed in this transaction; with it goes what was known of the access token that it now has.

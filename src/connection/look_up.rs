@@ -100,6 +100,13 @@ pub async fn live_of_account(broker: &Broker, account_id: &str) -> Result<Vec<Co
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), db::Error> {
-    identity::store::forget(transaction, account_id).await
+pub async fn forget_identities(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    account_id: &str,
+) -> Result<(), db::Error> {
+    for id in identity::store::forget(transaction, account_id).await? {
+        held::changed(broker, transaction, &id, None);
+    }
+    Ok(())
 }

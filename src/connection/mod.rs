@@ -22,7 +22,7 @@ use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// `Et…`, Slack's `external_token_id`.
     pub id: String,
@@ -149,10 +149,22 @@ impl Connection {
         self.status.is_live()
     }
 
+    /// Whether the time is over for which the person agreed.
+    #[must_use]
+    pub fn consent_is_over(&self, now: Timestamp) -> bool {
+        self.consent_expires_at.is_some_and(|ends| ends <= now)
+    }
+
     /// Where its person agrees again.
     #[must_use]
     pub fn connect_url(&self, broker: &Broker, app: &App) -> String {
-        broker.url(&format!("/connect/{}?connection={}", app.key, self.id)).to_string()
+        broker.url(&self.connect_path(&app.key)).to_string()
+    }
+
+    /// The path of it, by the app's key.
+    #[must_use]
+    pub fn connect_path(&self, app_key: &str) -> String {
+        format!("/connect/{app_key}?connection={}", self.id)
     }
 }
 

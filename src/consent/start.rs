@@ -7,7 +7,7 @@ use super::attempt::{ReturnToApp, verifier_place};
 use super::choice::Choice;
 use crate::Broker;
 use crate::account::Account;
-use crate::app::{App, AppStatus, ScopeRule};
+use crate::app::{App, ScopeRule};
 use crate::connection::Connection;
 use crate::error::{ConnectFault, Error};
 use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
@@ -40,7 +40,7 @@ pub struct Wish {
 /// [`Error::AppNotFound`], or that it is closed.
 pub async fn app_to_connect(broker: &Broker, key: &str) -> Result<App, Error> {
     let app = crate::app::by_key(broker, key).await?.ok_or(Error::AppNotFound)?;
-    if app.status != AppStatus::Approved {
+    if !app.status.is_approved() {
         return Err(ConnectFault::AppClosed.into());
     }
     Ok(app)
@@ -126,8 +126,7 @@ pub async fn renewed(
     let Some(id) = &wish.connection else { return Ok(None) };
     let connection = crate::connection::store::of_account(&broker.db, &account.id, id).await?;
     let connection = connection.filter(|found| {
-        let over = found.consent_expires_at.is_some_and(|ends| ends <= broker.clock.now());
-        found.is_live() && !over && found.app_id == app.id
+        found.is_live() && !found.consent_is_over(broker.clock.now()) && found.app_id == app.id
     });
     connection.map(Some).ok_or(Error::ConnectionNotFound)
 }

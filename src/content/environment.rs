@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::clock::Timestamp;
 
 /// One (project, environment) of a content platform.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Environment {
     pub id: String,
     pub key: String,

@@ -9,6 +9,7 @@ use super::store::{self, Key};
 use super::subject::Subject;
 use super::{ask, mint};
 use crate::Broker;
+use crate::access::judge;
 use crate::clock::Timestamp;
 use crate::connection;
 use crate::connection::allowed::Access;
@@ -52,30 +53,14 @@ pub async fn target(
     subject: &Subject,
     target: Target<'_>,
 ) -> Result<Arc<Environment>, Error> {
-    open(find(broker, target).await?, subject)
-}
-
-/// As [`target`], of an environment that was looked for already.
-///
-/// # Errors
-/// [`Error::InvalidTarget`]
-pub fn open(found: Option<Arc<Environment>>, subject: &Subject) -> Result<Arc<Environment>, Error> {
+    let found = find(broker, target).await?;
     found.filter(|environment| is_open(environment, subject)).ok_or(Error::InvalidTarget)
 }
 
 /// Whether the operator opened it to app and account, and the person lets the app in.
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
-    environment.is_open_to(&subject.app_key, &subject.account, subject.at)
-        && access(environment, subject).is_some()
-}
-
-/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
-fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
-    match environment.strategy {
-        Strategy::Mint => subject.connection.allowed.at(&environment.id),
-        Strategy::Ask => Some(Access::Write),
-    }
+    judge::is_open(environment, &subject.app_key, &subject.account, &subject.connection, subject.at)
 }
 
 /// What is known of a token that was made before for the same.
@@ -91,7 +76,7 @@ pub enum Kept {
 /// # Errors
 /// [`Error::InvalidScope`]
 pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject) -> Result<Scopes, Error> {
-    let may_write = access(environment, subject) == Some(Access::Write);
+    let may_write = judge::access(environment, &subject.connection) == Some(Access::Write);
     let all = Scopes::lenient(if may_write { SCOPES } else { READ });
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else { return Ok(all) };
     if environment.strategy == Strategy::Ask {

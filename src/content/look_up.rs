@@ -26,8 +26,16 @@ pub async fn open_environments(
 
 /// Every environment there is; they are few.
 pub(super) async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
-    let load = async || Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect());
-    broker.held.environments.get(&broker.db, load).await
+    broker.held.environments.get(&broker.db, async || read_all(broker).await).await
+}
+
+/// Those that are held in memory; None where nothing is.
+async fn held(broker: &Broker) -> Result<Option<Arc<Vec<Arc<Environment>>>>, db::Error> {
+    broker.held.environments.held(&broker.db, async || read_all(broker).await).await
+}
+
+async fn read_all(broker: &Broker) -> Result<Vec<Arc<Environment>>, db::Error> {
+    Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect())
 }
 
 /// Environments are changed in this transaction, and the tokens for them may be dropped.
@@ -41,10 +49,10 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
 
 /// The environment of this name, open to anybody or not.
 pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
-    if !broker.db.is_alone() {
-        return Ok(read(broker, target).await?.map(Arc::new));
+    match held(broker).await? {
+        Some(held) => Ok(held.iter().find(|environment| target.names(environment)).cloned()),
+        None => Ok(read(broker, target).await?.map(Arc::new)),
     }
-    Ok(all(broker).await?.iter().find(|environment| target.names(environment)).cloned())
 }
 
 /// How an environment is named. RFC 8693 section 2.1.

@@ -9,12 +9,11 @@ use serde::Deserialize;
 
 use crate::Broker;
 use crate::access::allow;
+use crate::access::facts::{self, Facts, Found, Question, Wanted, Which, Who};
+use crate::access::judge::{self, judge};
 use crate::account::Account;
-use crate::app::AppStatus;
-use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::connection::look_up;
-use crate::connection::status::Status;
 use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
 use crate::issuer::{access_token, claims};
@@ -37,65 +36,44 @@ pub enum SubjectToken {
     Connection(String),
 }
 
+impl Subject {
+    /// Of what was judged.
+    ///
+    /// # Errors
+    /// [`Error::SubjectTokenRefused`] when nobody asked for its account.
+    pub(super) fn of(found: &Found, at: Timestamp) -> Result<Self, Error> {
+        let account =
+            found.account.as_ref().ok_or_else(|| Error::subject_token_refused("its account is gone"))?;
+        Ok(Self {
+            connection: Arc::clone(&found.connection),
+            account: Arc::clone(account),
+            app_key: found.app.key.clone(),
+            at,
+        })
+    }
+}
+
 /// By an access token: one that we stored, or a JWT of an app's issuer for one of the app's audiences.
 ///
 /// # Errors
-/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
+/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`]; [`Error::RestoredCopy`].
 pub async fn by_access_token(broker: &Broker, token: &Token) -> Result<Subject, Error> {
-    let subject = complete(broker, find(broker, token).await?).await?;
-    allow::refuse_frozen(broker, &subject.connection).await?;
-    allow::refuse_stopped_holders(broker, &subject.connection, &token.hash()).await?;
+    let hash = token.hash();
+    let mut facts = load(broker, Which::AccessToken(&hash)).await?;
+    if !judge::stands(&facts, broker.clock.now()) {
+        let connection = by_jwt(broker, token).await?;
+        facts = load(broker, Which::Id(&connection.id)).await?;
+    }
+    let now = broker.clock.now();
+    let allowed = judge(&facts, now).map_err(|refusal| refusal.error_of_subject(broker))?;
+    let subject = Subject::of(allowed.found, now)?;
+    allow::refuse_stopped_holders(broker, &subject.connection, &hash).await?;
     Ok(subject)
 }
 
-/// For a caller that must be allowed the connection's app. To one that is not, a frozen connection is no other than a
-/// missing one.
-///
-/// # Errors
-/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
-pub async fn for_caller(broker: &Broker, caller: &Caller, token: &SubjectToken) -> Result<Subject, Error> {
-    let found;
-    let id = match token {
-        SubjectToken::Connection(id) => id,
-        SubjectToken::AccessToken(token) => {
-            found = find(broker, token).await?;
-            &found.id
-        }
-    };
-    let connection = match allow::for_caller(broker, &caller.id, id).await {
-        Err(Error::ConnectionNotFound) => return Err(Error::subject_token_refused(NOT_ITS_OWN)),
-        other => other?,
-    };
-    complete(broker, connection).await
-}
-
-/// Why a caller gets nothing of a connection. What decides it is one statement, which does not say which it was.
-pub(super) const NOT_ITS_OWN: &str =
-    "there is no such connection, it has ended, or its app is not one that this caller is allowed";
-pub(super) const NEEDS_RECONNECT: &str = "its connection needs its person, who must connect the app again";
-
-async fn find(broker: &Broker, token: &Token) -> Result<Arc<Connection>, Error> {
-    match allow::by_access_token(broker, &token.hash()).await? {
-        Some(connection) => Ok(connection),
-        None => by_jwt(broker, token).await,
-    }
-}
-
-async fn complete(broker: &Broker, connection: Arc<Connection>) -> Result<Subject, Error> {
-    let now = broker.clock.now();
-    if connection.consent_expires_at.is_some_and(|ends| ends <= now) {
-        return Err(Error::subject_token_refused("the time is over for which the person agreed"));
-    }
-    if connection.status == Status::NeedsReconnect {
-        return Err(Error::subject_token_refused(NEEDS_RECONNECT));
-    }
-    let app = crate::app::by_id(broker, &connection.app_id).await?;
-    let app = app.filter(|found| found.status == AppStatus::Approved);
-    let account = crate::account::by_id(broker, &connection.account_id).await?;
-    match (app, account) {
-        (Some(app), Some(account)) => Ok(Subject { connection, account, app_key: app.key.clone(), at: now }),
-        _ => Err(Error::subject_token_refused("its app is not in use, or its account is gone")),
-    }
+async fn load(broker: &Broker, which: Which<'_>) -> Result<Facts, Error> {
+    let question = Question { who: Who::Nobody, which, wanted: Wanted::Content };
+    facts::load(broker, &question, |_| Ok(())).await
 }
 
 /// The two claims by which a token says whose it is; believed only after its signature.

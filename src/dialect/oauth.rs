@@ -128,9 +128,9 @@ async fn token(
         };
         let asked = request.scope.as_deref();
         let mut sight = sight::of_client(&broker, &id, &secret, &request.subject, target, asked).await?;
-        let (environment, scopes, kept) = sight.judge(asked)?;
-        let Sight { caller, subject, .. } = &sight;
-        exchange::exchange(&broker, subject, Some(&caller.id), &environment, &scopes, kept).await
+        let (scopes, kept) = sight.scopes(asked)?;
+        let Sight { caller, subject, environment, .. } = &sight;
+        exchange::exchange(&broker, subject, Some(&caller.id), environment, &scopes, kept).await
     };
     let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
     Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())

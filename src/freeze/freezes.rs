@@ -2,8 +2,9 @@
 //! connection; spends no refresh token and asks no issuer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::selection::{OPERATOR, Scope, Selection, Use, Why};
+use super::selection::{COPY, Cover, OPERATOR, Scope, Selection, Use, Why};
 use super::store;
 use crate::Broker;
 use crate::account::Account;
@@ -15,9 +16,6 @@ use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::ledger::{self, Action};
 use crate::secret::random_id;
-
-/// What the freeze of a restored copy is part of, and ends with.
-pub(crate) const COPY: &str = "the restored copy";
 
 /// One row of `freezes`.
 #[derive(Clone, Debug)]
@@ -33,70 +31,46 @@ pub struct Freeze {
     pub since: Timestamp,
 }
 
-/// All that is stopped, by what is asked at a hand-out: of each target, what was agreed to before a moment, or
-/// everything.
+/// What every freeze covers, by the names that it goes by.
 #[derive(Debug, Default)]
-pub struct Stopped(HashMap<Scope, HashMap<String, Option<Timestamp>>>);
+pub struct Covers(HashMap<Scope, HashMap<String, Vec<Arc<Cover>>>>);
 
-impl Stopped {
-    pub(crate) fn add(&mut self, selection: Selection, pseudonym: Option<String>) {
-        let targets = self.0.entry(selection.scope).or_default();
+impl Covers {
+    pub(crate) fn add(&mut self, cover: Cover) {
+        let cover = Arc::new(cover);
+        let names = self.0.entry(cover.selection.scope).or_default();
         // Ids and pseudonyms have different forms.
-        for name in [Some(selection.target), pseudonym].into_iter().flatten() {
-            let before = targets.entry(name).or_insert(selection.issued_before);
-            // Of two, the one that stops more.
-            *before = match (*before, selection.issued_before) {
-                (Some(one), Some(other)) => Some(one.max(other)),
-                _ => None,
-            };
+        for name in [Some(&cover.selection.target), cover.pseudonym.as_ref()].into_iter().flatten() {
+            names.entry(name.clone()).or_default().push(Arc::clone(&cover));
         }
     }
 
-    fn covers(&self, used: Use<'_>) -> bool {
-        self.0.iter().any(|(scope, targets)| {
-            let names = [used.target(*scope), used.pseudonym(*scope)].into_iter().flatten();
-            names.filter_map(|name| targets.get(name)).any(|before| is_before(used.consented_at, *before))
-        })
+    /// Those that name this use, however old the consent is.
+    fn naming(&self, used: Use<'_>) -> Vec<Arc<Cover>> {
+        let mut naming = Vec::new();
+        for (scope, names) in &self.0 {
+            for name in [used.target(*scope), used.pseudonym(*scope)].into_iter().flatten() {
+                let named = names.get(name).into_iter().flatten();
+                naming.extend(named.filter(|cover| cover.names(used)).cloned());
+            }
+        }
+        naming
     }
-}
-
-fn is_before(consented_at: Timestamp, before: Option<Timestamp>) -> bool {
-    before.is_none_or(|before| consented_at < before)
 }
 
 impl Freeze {
     fn covers(&self, used: Use<'_>) -> bool {
-        let scope = self.selection.scope;
-        let known_again = self.pseudonym.is_some() && self.pseudonym.as_deref() == used.pseudonym(scope);
-        (known_again || used.target(scope) == Some(self.selection.target.as_str()))
-            && is_before(used.consented_at, self.selection.issued_before)
+        self.selection.covers(self.pseudonym.as_deref(), used)
     }
 }
 
-/// Whether a freeze covers this use, by what is held in memory: only where this process is alone.
-pub(crate) async fn is_frozen(broker: &Broker, used: Use<'_>) -> Result<bool, db::Error> {
-    let stopped = broker.held.freezes.get(&broker.db, async || store::stopped(&broker.db).await).await?;
-    Ok(stopped.covers(used))
-}
-
-/// Why a connection that a freeze covers is not handed out, for whoever asks.
-pub(crate) async fn refusal(broker: &Broker, connection: &Connection) -> Error {
-    let app = match crate::app::by_id(broker, &connection.app_id).await {
-        Ok(Some(app)) => app,
-        Ok(None) => return Error::Frozen,
-        Err(error) => return error.into(),
-    };
-    let freezes = match store::of_account(&broker.db, &connection.account_id).await {
-        Ok(freezes) => freezes,
-        Err(error) => return error.into(),
-    };
-    let used = Use::of(connection, &app.issuer.id, None);
-    let mut covering = freezes.iter().filter(|freeze| freeze.covers(used)).peekable();
-    // Without one it is the caller that is stopped.
-    if covering.peek().is_none() || !covering.all(|freeze| freeze.part_of.as_deref() == Some(COPY)) {
-        return Error::Frozen;
-    }
-    Error::RestoredCopy { connect_url: connection.connect_url(broker, &app) }
+/// What the freezes cover that name this use, by what is held in memory where this process is alone.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn naming(broker: &Broker, used: Use<'_>) -> Result<Vec<Arc<Cover>>, db::Error> {
+    let covers = broker.held.freezes.get(&broker.db, async || store::covers(&broker.db).await).await?;
+    Ok(covers.naming(used))
 }
 
 /// How a connection stands, as its person sees it.

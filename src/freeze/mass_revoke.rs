@@ -128,7 +128,7 @@ pub async fn stop_all_of(broker: &Broker, account_id: &str) -> Result<(), Error>
 /// Works on whatever is running, until the server drains.
 pub async fn run(broker: Broker) {
     // Nobody else is alive who could be working on it.
-    if broker.db.is_alone()
+    if broker.replica.is_only()
         && let Err(error) = store::release_all(&broker.db).await
     {
         tracing::error!(%error, "a mass revoke goes on later");

@@ -4,8 +4,8 @@
 
 mod store;
 
-use super::freezes::{self, COPY};
-use super::selection::{Scope, Selection, Why};
+use super::freezes;
+use super::selection::{COPY, Scope, Selection, Why};
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::status::Status;

@@ -9,7 +9,7 @@ use crate::connection::Connection;
 use crate::ledger::Entry;
 
 /// Some connections, by what they have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Selection {
     pub scope: Scope,
     /// An id; empty where the scope is `all`.
@@ -25,6 +25,8 @@ pub struct Selection {
     Debug,
     PartialEq,
     Eq,
+    PartialOrd,
+    Ord,
     Hash,
     Serialize,
     Deserialize,
@@ -42,6 +44,19 @@ pub enum Scope {
     Connection,
     All,
 }
+
+/// What a freeze covers: all of it that decides.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cover {
+    pub selection: Selection,
+    /// By what else the freeze knows its target, though the id became another.
+    pub pseudonym: Option<String>,
+    /// What the freeze ends with.
+    pub part_of: Option<String>,
+}
+
+/// What the freeze of a restored copy is part of, and ends with.
+pub(crate) const COPY: &str = "the restored copy";
 
 /// Whose use of a connection is judged.
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +116,39 @@ impl Selection {
                 "said": why.reason,
             })),
         }
+    }
+}
+
+impl Cover {
+    /// Whether the freeze names this use, however old the consent is.
+    #[must_use]
+    pub fn names(&self, used: Use<'_>) -> bool {
+        self.selection.names(self.pseudonym.as_deref(), used)
+    }
+
+    #[must_use]
+    pub fn covers(&self, used: Use<'_>) -> bool {
+        self.selection.covers(self.pseudonym.as_deref(), used)
+    }
+
+    /// Whether it waits for the operator's word on a restored copy.
+    #[must_use]
+    pub fn is_of_a_copy(&self) -> bool {
+        self.part_of.as_deref() == Some(COPY)
+    }
+}
+
+impl Selection {
+    /// Whether it names this use, by its target or by a pseudonym.
+    fn names(&self, pseudonym: Option<&str>, used: Use<'_>) -> bool {
+        let known_again = pseudonym.is_some() && pseudonym == used.pseudonym(self.scope);
+        known_again || used.target(self.scope) == Some(self.target.as_str())
+    }
+
+    /// The one rule of what a freeze covers: it names the use, and the consent is old enough.
+    #[must_use]
+    pub fn covers(&self, pseudonym: Option<&str>, used: Use<'_>) -> bool {
+        self.names(pseudonym, used) && self.issued_before.is_none_or(|before| used.consented_at < before)
     }
 }
 

@@ -1,7 +1,7 @@
-//! The SQL of `freezes`. Which freeze covers a hand-out is joined there; see [`crate::access::allow`].
+//! The SQL of `freezes`. Which of them name a use is joined there; see [`crate::access::facts`].
 
-use super::freezes::{Freeze, Stopped};
-use super::selection::{OPERATOR, Scope, Selection, Why};
+use super::freezes::{Covers, Freeze};
+use super::selection::{Cover, OPERATOR, Scope, Selection, Why};
 use crate::clock::Timestamp;
 use crate::db::{self, Constants, Db, DbConnection, Row, moment, named, sql};
 
@@ -73,14 +73,15 @@ pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, db::Er
     rows.iter().map(read).collect()
 }
 
-/// Everything that is stopped.
-pub async fn stopped(db: &Db) -> Result<Stopped, db::Error> {
-    let rows = sql("SELECT f.scope, f.target, f.issued_before, f.pseudonym FROM freezes f").all(db).await?;
-    let mut stopped = Stopped::default();
-    for row in &rows {
-        stopped.add(selection(row)?, row.get("pseudonym")?);
+/// What every freeze covers.
+pub async fn covers(db: &Db) -> Result<Covers, db::Error> {
+    let select = "SELECT f.scope, f.target, f.issued_before, f.pseudonym, f.part_of FROM freezes f";
+    let mut covers = Covers::default();
+    for row in &sql(select).all(db).await? {
+        let (pseudonym, part_of) = (row.get("pseudonym")?, row.get("part_of")?);
+        covers.add(Cover { selection: selection(row)?, pseudonym, part_of });
     }
-    Ok(stopped)
+    Ok(covers)
 }
 
 /// Operators' freezes of somebody that know them by an id alone.

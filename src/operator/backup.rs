@@ -40,7 +40,7 @@ pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Outpu
     if !file.is_absolute() {
         return Err(Error::InvalidRequest("The backup's file must be named by its whole path.".to_owned()));
     }
-    if !broker.db.is_alone() {
+    if broker.db.sidecar().is_none() {
         return Err(Error::Conflict(
             "This database is PostgreSQL, which has tools of its own: pg_dump, or a base backup with its log for any \
              moment. docs/backup.md says how, and what else to keep."

@@ -10,7 +10,7 @@ use crate::restore;
 pub async fn status(broker: &Broker) -> Result<Output, Error> {
     Ok(match restore::open(broker).await? {
         None => {
-            let how = if broker.db.is_alone() {
+            let how = if broker.db.sidecar().is_some() {
                 "a copy that is older is known by the .mark file beside this one"
             } else {
                 "a copy is known when the server's identity or timeline has changed; `attache restore mark` says it of \
@@ -20,7 +20,9 @@ pub async fn status(broker: &Broker) -> Result<Output, Error> {
                 "This is no restored copy, or one that is in use by the operator's word: {how}."
             ))
         }
-        Some(open) => Output { lines: told(&open, broker.db.is_alone()), troubles: 1, ..Output::default() },
+        Some(open) => {
+            Output { lines: told(&open, broker.db.sidecar().is_some()), troubles: 1, ..Output::default() }
+        }
     })
 }
 
@@ -56,10 +58,10 @@ fn cut_off() -> Error {
     Error::Internal("It was cut off; `attache restore status` says how it stands.".to_owned())
 }
 
-fn told(open: &restore::Restore, alone: bool) -> Vec<String> {
+fn told(open: &restore::Restore, has_mark: bool) -> Vec<String> {
     vec![
         open.sentence(),
-        if alone {
+        if has_mark {
             "If the newest database is still there, stop, put it back together with the .mark file beside it, and start: \
              nothing was spent."
         } else {

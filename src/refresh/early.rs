@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{flight, run_out};
 use crate::Broker;
 use crate::access::allow;
-use crate::app::{App, AppStatus};
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::held;
 use crate::db;
@@ -194,24 +194,20 @@ async fn begin(broker: &Broker, claimed: &Claimed) -> Result<Begun, Error> {
         return Ok(Begun::NotWanted);
     }
     let app = crate::app::by_id(broker, &claimed.app_id).await?;
-    let Some(app) = app.filter(|app| app.status == AppStatus::Approved) else {
+    let Some(app) = app.filter(|app| app.status.is_approved()) else {
         return Ok(Begun::NotWanted);
     };
     let issuer = &app.issuer;
     let Some(place) = broker.issuers.calls.enter_early(issuer, claimed.urgency) else {
         return Ok(Begun::NoPlace);
     };
-    let connection = held::by_id(broker, &claimed.id).await?;
-    let Some(connection) = connection.filter(|connection| connection.generation == claimed.generation) else {
-        return Ok(Begun::NotWanted);
-    };
-    match allow::refuse_frozen(broker, &connection).await {
-        Ok(()) => {}
-        Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {
+    let connection = match allow::for_nobody(broker, &claimed.id).await {
+        Ok(connection) if connection.generation == claimed.generation => connection,
+        Ok(_) | Err(Error::Frozen | Error::RestoredCopy { .. } | Error::ConnectionNotFound) => {
             return Ok(Begun::NotWanted);
         }
         Err(error) => return Err(error),
-    }
+    };
     flight::begin(broker, &connection, place);
     Ok(Begun::Yes)
 }

@@ -62,7 +62,7 @@ impl Refresh<'_> {
         if self.leased.is_none_or(|(at, lasts)| at.elapsed() + deadline > lasts) {
             return false;
         }
-        if self.broker.db.is_alone() {
+        if self.broker.replica.is_only() {
             return true;
         }
         // What was taken over because the overlap lasts is shown while it does.

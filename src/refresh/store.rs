@@ -62,7 +62,7 @@ pub async fn lease(
         .bind(looked_at.unwrap_or_else(|| end_of_life(seen, *until)).unix())
         // Alone on its database, this process knows that whoever left a lease behind is dead: of one connection it
         // never has two flights.
-        .bind(if broker.db.is_alone() { i64::MAX } else { now.unix() })
+        .bind(if broker.replica.is_only() { i64::MAX } else { now.unix() })
         // No lease has a fence below 1.
         .bind(over.unwrap_or(0))
         .optional(&mut *transaction)

@@ -148,7 +148,7 @@ pub async fn rotate(broker: &Broker) -> Result<(String, Timestamp), Error> {
     let now = broker.db.lease_now(&broker.clock).await?;
     let (_, wrapped) = broker.vault.new_data_key()?;
     // Where others run, each has to know it before anybody seals by it; and no two begin in the same second.
-    let heard = if broker.db.is_alone() { now } else { now.plus(HEARD) };
+    let heard = if broker.replica.is_only() { now } else { now.plus(HEARD) };
     let newest = store::all(&broker.db).await?.first().map(|newest| newest.seals_from.plus(1));
     let seals_from = newest.map_or(heard, |newest| heard.max(newest));
     let mut transaction = broker.db.begin().await?;

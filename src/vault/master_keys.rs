@@ -70,7 +70,7 @@ pub struct Vault {
 }
 
 /// A data key as it lies in `vault_keys`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedKey {
     pub kid: String,
     pub master_kid: String,

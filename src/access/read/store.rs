@@ -2,7 +2,6 @@
 //! page it is and however many connections there are.
 
 use super::Place;
-use crate::access::allow::{FROZEN, flag};
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
 use crate::connection::status::{Cause, Status};
@@ -34,6 +33,15 @@ pub struct Readable {
     pub revoked_at: Option<Timestamp>,
     pub revoked_upstream_at: Option<Timestamp>,
 }
+
+/// Whether a freeze covers connection `c`. A list asks it of many at once; what is handed out is judged by
+/// [`crate::access::judge`].
+const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+    WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
+    ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
+    OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
+    OR (f.scope = 'connection' AND f.target = c.id) OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
 
 /// With [`FROZEN`] behind them.
 const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
@@ -140,7 +148,7 @@ fn read(row: &Row) -> Result<Readable, db::Error> {
         refreshed_at: moment(row, "refreshed_at")?,
         access_expires_at: moment(row, "access_expires_at")?,
         consent_expires_at: moment(row, "consent_expires_at")?,
-        paused: flag(row, "frozen")?,
+        paused: row.flag("frozen")?,
         revoked_at: moment(row, "revoked_at")?,
         revoked_upstream_at: moment(row, "revoked_upstream_at")?,
     })

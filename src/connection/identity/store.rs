@@ -36,12 +36,14 @@ pub async fn settle(
         .map(drop)
 }
 
-/// Whom the revoked connections of an account were at their issuers: of no more use once those have been told.
-pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<(), db::Error> {
+/// Whom the revoked connections of an account were at their issuers: of no more use once those have been told. Which
+/// connections those were.
+pub async fn forget(transaction: &mut Transaction, account_id: &str) -> Result<Vec<String>, db::Error> {
     let update = "UPDATE connections SET external_subject = '', account_pseudonym = NULL, pseudonym = NULL \
-        WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked'";
-    sql(update).bind(account_id).execute(&mut **transaction).await?;
+        WHERE account_id = $1 AND consented_at >= 0 AND status = 'revoked' RETURNING id";
+    let forgotten = sql(update).bind(account_id).all(&mut **transaction).await?;
     let update = "UPDATE outbox SET subject = NULL WHERE connection_id IN \
         (SELECT c.id FROM connections c WHERE c.account_id = $1 AND c.consented_at >= 0)";
-    sql(update).bind(account_id).execute(&mut **transaction).await.map(drop)
+    sql(update).bind(account_id).execute(&mut **transaction).await?;
+    forgotten.iter().map(|row| row.get("id")).collect()
 }
