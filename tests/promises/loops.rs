@@ -12,6 +12,17 @@ use syn::{Attribute, ItemMod, ItemUse, UseTree};
 /// Files that import each other in a loop, at the most: a slice with its store, and little beside.
 const LARGEST_LOOP: usize = 4;
 
+/// What a wing may import of the others. A path narrows it to what begins so.
+const MAY_IMPORT: [(&str, &[&str]); 7] = [
+    ("connection", &[]),
+    ("revoke", &["connection/", "consent/attempt/"]),
+    ("freeze", &["connection/", "revoke/"]),
+    ("refresh", &["connection/", "revoke/", "access/allow.rs", "access/judge.rs"]),
+    ("access", &["connection/", "freeze/", "refresh/", "revoke/receipt.rs"]),
+    ("consent", &["connection/", "revoke/", "pages/choice.rs", "pages/in_words.rs"]),
+    ("pages", &["connection/", "consent/choice.rs", "consent/choose.rs", "freeze/", "revoke/"]),
+];
+
 /// From `crate` on: `["refresh", "store"]`.
 type Module = Vec<String>;
 
@@ -179,4 +190,21 @@ fn no_more_than_a_few_files_import_each_other_in_a_loop() {
             arrows.map(|((from, to), items)| format!("{from} -> {to}: {items:?}")).collect();
         assert!(files.len() <= LARGEST_LOOP, "{} files in a loop:\n{}", files.len(), drawn.join("\n"));
     }
+}
+
+#[test]
+fn a_wing_imports_of_the_others_what_its_place_allows() {
+    let house = House::read();
+    let wing = |path: &str| MAY_IMPORT.iter().find(|(wing, _)| path.starts_with(&format!("src/{wing}/")));
+    let mut judged = 0;
+    for ((from, to), items) in &house.arrows {
+        let (Some((wing_from, allowed)), Some((wing_to, _))) = (wing(from), wing(to)) else { continue };
+        if wing_from == wing_to {
+            continue;
+        }
+        judged += 1;
+        let allowed = allowed.iter().any(|place| to.starts_with(&format!("src/{place}")));
+        assert!(allowed, "{from} -> {to}: {items:?}; a wing below may not know one above it");
+    }
+    assert!(judged > 50, "the wings import each other more often than {judged} times");
 }
