@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::consent::attempt;
 use crate::consent::choose;
-use crate::consent::complete::kept;
+use crate::consent::complete::another_identity;
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -169,7 +169,7 @@ pub async fn carry_on(broker: Broker) {
         if let Err(error) = account::delete::go_on(&broker).await {
             tracing::error!(%error, "an account could not be deleted yet; it is tried again");
         }
-        if let Err(error) = kept::drop_forgotten(&broker).await {
+        if let Err(error) = another_identity::drop_forgotten(&broker).await {
             tracing::error!(%error, "consents that nobody decided about could not be given back; they will be");
         }
     }

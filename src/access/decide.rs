@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::connection::life::BETWEEN_REFRESHES;
+use crate::connection::due::BETWEEN_REFRESHES;
 use crate::connection::status::Status;
 
 /// What to do for somebody who wants a token now.

@@ -7,7 +7,7 @@ use super::allow;
 use super::decide::{Demand, Step, asks_again_at, decide};
 use crate::Broker;
 use crate::connection::Connection;
-use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::look_up::reread;
 use crate::connection::seal::{open_access_token, open_refresh_token};
 use crate::connection::status::{Cause, Status};

@@ -2,9 +2,9 @@
 //! identity; its row holds the sealed tokens, the lease with its fence, and the open intent.
 
 pub mod allowed;
+pub mod due;
 pub mod held;
 pub mod identity;
-pub mod life;
 pub mod look_up;
 pub mod seal;
 pub mod status;

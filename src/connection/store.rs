@@ -4,8 +4,8 @@
 use strum::VariantArray;
 
 use super::allowed::Allowed;
+use super::due;
 use super::held::changed;
-use super::life;
 use super::status::Status;
 use super::{Connection, ExternalIdentity, SealedTokens};
 use crate::Broker;
@@ -179,7 +179,7 @@ pub async fn insert(
         .bind(consent.requested.to_string())
         .bind(connection.generation)
         .bind(now.unix())
-        .bind(life::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
+        .bind(due::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
@@ -217,7 +217,7 @@ pub async fn renew(
     let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
-        .bind(life::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        .bind(due::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())

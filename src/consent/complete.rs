@@ -1,8 +1,8 @@
 //! Ends a consent: judges the answer, spends the code, and has the grant stored. What comes after the answer runs in a
 //! task of its own, so that a closed browser loses nothing.
 
+pub mod another_identity;
 pub mod grant;
-pub mod kept;
 mod unwanted;
 
 use self::grant::{Grant, Outcome};

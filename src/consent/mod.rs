@@ -4,8 +4,8 @@
 //! | --- | --- | --- |
 //! | a person opens the consent page | [`pages`], [`start`] | the issuer's authorization page |
 //! | the issuer sends the browser back | [`complete`] | a connection, or a reason in words |
-//! | another identity came back | [`complete::kept`] | the person's choice, or nothing after ten minutes |
-//! | a person chooses how long and where | [`choice`], [`choose`] | columns of the connection |
+//! | another identity came back | [`complete::another_identity`] | the person's choice, or nothing after ten minutes |
+//! | a person chooses how long and where | [`choice`], [`duration`], [`choose`] | columns of the connection |
 //!
 //! Refreshes nothing and hands nothing out.
 
@@ -13,6 +13,7 @@ pub mod attempt;
 pub mod choice;
 pub mod choose;
 pub mod complete;
+pub mod duration;
 mod issuer_fault;
 pub mod pages;
 pub mod start;

@@ -1,7 +1,7 @@
 //! Tries every sealed value of running consents, a page at a time; changes nothing.
 
 use super::attempt::{self, verifier_place};
-use super::complete::kept;
+use super::complete::another_identity;
 use crate::Broker;
 use crate::error::Error;
 use crate::vault::Verified;
@@ -18,7 +18,7 @@ pub async fn verify(broker: &Broker, after: &str, limit: i64) -> Result<Verified
         let opened = broker.house_key.open(&verifier_place(hash), sealed).map(drop);
         verified.value(("connect_attempts", "verifier", hash.as_str()), opened);
         if let Some(kept) = kept {
-            let opened = broker.house_key.open(&kept::place(hash), kept).map(drop);
+            let opened = broker.house_key.open(&another_identity::place(hash), kept).map(drop);
             verified.value(("connect_attempts", "kept_tokens", hash.as_str()), opened);
         }
     }

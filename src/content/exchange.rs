@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::environment::Environment;
-use super::kept_token::KeptToken;
+use super::kept_token::{KeptToken, MARGIN};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
@@ -25,8 +25,6 @@ use crate::vault::Place;
 pub use super::look_up::Target;
 pub(super) use super::look_up::find;
 
-/// Seconds before its end at which a content token is not handed out again.
-pub(super) const MARGIN: i64 = 30;
 /// The scopes there are, and what is given when nothing was asked.
 pub const SCOPES: &str = "content:read content:write";
 const READ: &str = "content:read";
@@ -116,7 +114,7 @@ pub async fn exchange(
     };
     let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(broker, &key, now.plus(MARGIN)).await?,
+        Kept::Unknown => kept(broker, &key, now).await?,
         Kept::Nothing => None,
         Kept::Token(kept) => Some(Arc::new(kept)),
     };
@@ -141,17 +139,13 @@ pub async fn exchange(
     })
 }
 
-/// A token that was made before and lives beyond `lives_until`. What the memory holds is of the generation that it was
+/// A token that was made before and may be handed out again. What the memory holds is of the generation that it was
 /// made for, and so as good as the connection that was just judged.
-async fn kept(
-    broker: &Broker,
-    key: &Key<'_>,
-    lives_until: Timestamp,
-) -> Result<Option<Arc<KeptToken>>, db::Error> {
+async fn kept(broker: &Broker, key: &Key<'_>, now: Timestamp) -> Result<Option<Arc<KeptToken>>, db::Error> {
     let name = key.to_string();
-    let load = async || store::kept(&broker.db, key, lives_until).await;
+    let load = async || store::kept(&broker.db, key, now.plus(MARGIN)).await;
     let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;
-    if kept.as_ref().is_some_and(|kept| kept.expires_at <= lives_until) {
+    if kept.as_ref().is_some_and(|kept| !kept.is_good(now)) {
         broker.held.content_tokens.forget(&name);
         return Ok(None);
     }

@@ -1,8 +1,12 @@
-//! A content token as it is kept. Where it is sealed to, and how long it is good, is decided in [`super::exchange`].
+//! A content token as it is kept, and until when it is handed out again. Where it is sealed to is decided in
+//! [`super::exchange`].
 
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::vault::Sealed;
+
+/// Seconds before its end at which a kept content token is not handed out again.
+pub(super) const MARGIN: i64 = 30;
 
 /// A content token as it is kept, sealed, until shortly before its end.
 #[derive(Clone, Debug)]
@@ -11,6 +15,14 @@ pub struct KeptToken {
     pub id: String,
     pub token: Sealed,
     pub expires_at: Timestamp,
+}
+
+impl KeptToken {
+    /// Whether it may be handed out again at a moment.
+    #[must_use]
+    pub fn is_good(&self, now: Timestamp) -> bool {
+        self.expires_at > now.plus(MARGIN)
+    }
 }
 
 impl Weigh for KeptToken {

@@ -18,7 +18,7 @@ use crate::access::allow;
 use crate::access::decide::Demand;
 use crate::access::hand_out;
 use crate::caller::{Caller, authenticate};
-use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::look_up;
 use crate::connection::status::Cause;
 use crate::edge::rejection::Rejection;

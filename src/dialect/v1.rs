@@ -21,7 +21,7 @@ use crate::access::hand_out;
 use crate::access::hand_out::AccessToken;
 use crate::access::read;
 use crate::caller::{Caller, authenticate};
-use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
 

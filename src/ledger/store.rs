@@ -6,7 +6,7 @@ use super::counted::Counted;
 use super::entry::{Action, Entry};
 use super::memory::Ledger;
 use crate::clock::Timestamp;
-use crate::connection::life::BETWEEN_REFRESHES;
+use crate::connection::due::BETWEEN_REFRESHES;
 use crate::db::victim::gave_way;
 use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::clock::Timestamp;
 use crate::connection::allowed::{Access, Allowed};
-use crate::consent::choice::{Choice, Lasts, Places};
+use crate::consent::choice::{Choice, Places};
+use crate::consent::duration::Lasts;
 use crate::content::{Environment, Strategy};
 use crate::error::Error;
 use crate::web::view;

@@ -12,7 +12,7 @@ use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection;
 use crate::connection::Connection;
-use crate::connection::life;
+use crate::connection::due;
 use crate::connection::seal::open_refresh_token;
 use crate::connection::status::Status;
 use crate::error::Error;
@@ -20,8 +20,8 @@ use crate::issuer::calls::{Call, TurnedAway};
 use crate::issuer::discovery;
 use crate::issuer::profile::Profile;
 use crate::ledger::{Action, Entry};
-use crate::revoke::give_up;
 use crate::revoke::tell;
+use crate::revoke::unused_refresh_token;
 use crate::secret::{Token, same};
 use crate::torture;
 
@@ -118,7 +118,7 @@ fn has_run_out(seen: &Connection, profile: &Profile, now: Timestamp) -> bool {
 fn lives_for(seen: &Connection, now: Timestamp) -> i64 {
     match seen.access_expires_at {
         Some(ends) => ends.seconds_from(now).max(0),
-        None if seen.access_token.is_some() => life::UNKNOWN_LIFE,
+        None if seen.access_token.is_some() => due::UNKNOWN_LIFE,
         None => 0,
     }
 }
@@ -242,7 +242,7 @@ impl Refresh<'_> {
     async fn revoke_late(&mut self) -> Result<Event, Error> {
         tracing::warn!(connection = self.seen.id, "a refresh came back after its connection had moved on");
         if let Some(late) = self.successor() {
-            give_up::give_up_late(self.broker, self.app, self.seen, late).await?;
+            unused_refresh_token::give_up_late(self.broker, self.app, self.seen, late).await?;
         }
         Ok(Event::Done)
     }

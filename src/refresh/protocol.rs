@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use super::set_back::{Setback, set_back};
 use crate::connection::Connection;
-use crate::connection::life::DEFAULT_MIN_TTL;
+use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::status::{Cause, Status};
 use crate::issuer::IssuerFault;
 use crate::issuer::calls::Urgency;

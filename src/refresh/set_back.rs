@@ -2,7 +2,7 @@
 //! database.
 
 use crate::clock::Timestamp;
-use crate::connection::life::BETWEEN_REFRESHES;
+use crate::connection::due::BETWEEN_REFRESHES;
 use crate::connection::status::{Cause, Flaw, Status};
 use crate::issuer::IssuerFault;
 use crate::issuer::error_word::Need;

@@ -5,9 +5,9 @@ use super::protocol::Lease;
 use super::set_back::{Setback, settled, wait_for_a_usable_token};
 use crate::Broker;
 use crate::clock::{Millis, Timestamp};
+use crate::connection::due;
+use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::held::changed;
-use crate::connection::life;
-use crate::connection::life::DEFAULT_MIN_TTL;
 use crate::connection::status::{Flaw, Status};
 use crate::connection::store::{bind_tokens, text};
 use crate::connection::{Connection, SealedTokens};
@@ -79,7 +79,7 @@ pub async fn lease(
 /// When asking again does no harm, where the row does not say when the access token ends.
 fn end_of_life(seen: &Connection, until: Timestamp) -> Timestamp {
     let unknown = seen.access_token.is_some() && seen.access_expires_at.is_none();
-    if unknown { until.plus(life::UNKNOWN_LIFE) } else { until }
+    if unknown { until.plus(due::UNKNOWN_LIFE) } else { until }
 }
 
 /// A lease that stands in a row.
@@ -164,7 +164,7 @@ pub async fn commit_refresh(
         .bind(certain)
         .bind(wait.map(|seconds| from.plus(seconds).unix()))
         .bind(if unusable { seen.failures + 1 } else { 0 })
-        .bind(life::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        .bind(due::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         // The same access token as before is what was handed out before.
         .bind(same)
         .bind(tokens.refresh_expires_at.map(Timestamp::unix))

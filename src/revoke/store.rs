@@ -1,7 +1,7 @@
 //! What is still to be told to issuers: written with the revoke, taken out when the issuer confirmed. Holds no
 //! secret; the token to be revoked stays sealed in its connection.
 
-use super::give_up;
+use super::unused_refresh_token;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
@@ -261,7 +261,7 @@ pub async fn finish_revoke(
     if done != 1 {
         return Ok(());
     }
-    give_up::store::forget_all(&mut transaction, &connection.id).await?;
+    unused_refresh_token::store::forget_all(&mut transaction, &connection.id).await?;
     if let Some(key) = &connection.data_key {
         crate::vault::destroy(&mut transaction, &key.kid).await?;
     }

@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::Instrument;
 
-use super::give_up;
 use super::shared::shares_a_grant;
 use super::store;
+use super::unused_refresh_token;
 use crate::Broker;
 use crate::app::App;
 use crate::connection::seal::{open_access_token, open_refresh_token};
@@ -148,14 +148,14 @@ async fn ask(
 ) -> Result<Result<Told, IssuerFault>, Error> {
     let mut told =
         end_at_issuer(broker, app, connection, &connection.external, &held(broker, connection)?).await?;
-    for superseded in give_up::kept(broker, connection).await? {
+    for superseded in unused_refresh_token::kept(broker, connection).await? {
         let whose = ExternalIdentity { subject: superseded.subject, ..connection.external.clone() };
         let tokens = [(superseded.token, Kind::RefreshToken)];
         // Each takes its time: whoever tells is not lost.
         store::begin_telling(&broker.db, &connection.id, broker.clock.now().plus(claim(broker))).await?;
         match end_at_issuer(broker, app, connection, &whose, &tokens).await? {
             Ok(Told::Confirmed) => {
-                give_up::store::forget(&broker.db, &superseded.id).await?;
+                unused_refresh_token::store::forget(&broker.db, &superseded.id).await?;
                 told = told.map(|told| if told == Told::Unsupported { Told::Confirmed } else { told });
             }
             Ok(_) => {}

@@ -1,6 +1,6 @@
 //! Tries every refresh token that is kept until its connection ends, a page at a time; changes nothing.
 
-use super::give_up;
+use super::unused_refresh_token;
 use crate::Broker;
 use crate::error::Error;
 use crate::vault::{VaultError, Verified};
@@ -10,14 +10,13 @@ use crate::vault::{VaultError, Verified};
 /// # Errors
 /// When the database does not answer.
 pub async fn verify(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = give_up::store::page(&broker.db, after, limit).await?;
+    let rows = unused_refresh_token::store::page(&broker.db, after, limit).await?;
     let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|(id, ..)| id.clone()));
     for (id, sealed, connection) in &rows {
         let opened = match connection.as_ref().map(|connection| (connection, &connection.data_key)) {
-            Ok((connection, Some(wrapped))) => broker
-                .vault
-                .unwrap(wrapped)
-                .and_then(|key| key.open(&give_up::place(id, &connection.binding()), sealed).map(drop)),
+            Ok((connection, Some(wrapped))) => broker.vault.unwrap(wrapped).and_then(|key| {
+                key.open(&unused_refresh_token::place(id, &connection.binding()), sealed).map(drop)
+            }),
             Ok((_, None)) => Err(VaultError::KeysMissing),
             Err(_) => Err(VaultError::DoesNotOpen),
         };

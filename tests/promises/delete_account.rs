@@ -2,7 +2,7 @@
 //! left; whoever signs in again begins anew.
 
 use attache::account::delete;
-use attache::consent::complete::kept::drop_forgotten;
+use attache::consent::complete::another_identity::drop_forgotten;
 use attache::operator::select::Person;
 use attache::operator::{Command, run};
 use attache::revoke::tell::tell_again;

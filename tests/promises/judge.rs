@@ -3,27 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use attache::access::facts::{Asker, Facts, Found, OfApp, Wanted};
+use attache::access::facts::{Asker, Facts, Wanted};
 use attache::access::judge::{Holder, Refusal, holders, judge};
-use attache::account::Account;
 use attache::app::AppStatus;
-use attache::caller::{Caller, Key};
-use attache::clock::Timestamp;
 use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
-use attache::connection::{Connection, ExternalIdentity};
-use attache::content::environment::Environment;
-use attache::content::rules::{AccountRule, Any, AppRule, Strategy};
+use attache::content::rules::AccountRule;
 use attache::error::Error;
 use attache::freeze::selection::{Cover, Scope, Selection};
-use attache::issuer::scope::Scopes;
-use attache::secret::TokenHash;
-use serde_json::Map;
 
-use crate::good_facts::{NOW, at, bearer, by_token, cover, freeze, good, key, with};
+use crate::good_facts::{NOW, at, bearer, by_token, connection, cover, freeze, good, key, with};
 use crate::world::{Sqlite, World};
 
 /// What breaks a rule, the rule, and the code of the answer.
+/// What facts are changed to, and how.
+type Change = (&'static str, fn(&mut Facts));
 type Row = (&'static str, fn(&mut Facts), Refusal, &'static str);
 
 fn rows() -> Vec<Row> {
@@ -89,7 +83,7 @@ fn of_the_connection() -> Vec<Row> {
             |f| {
                 by_token(f, "current");
                 let mut other = f.found[0].clone();
-                Arc::make_mut(&mut other.connection).id = "Et2".to_owned();
+                "Et2".clone_into(&mut Arc::make_mut(&mut other.connection).id);
                 // What the caller may not use is a second one all the same.
                 other.is_allowed = false;
                 f.found.push(other);
@@ -247,7 +241,7 @@ async fn each_rule_is_broken_by_its_own_facts_and_has_its_own_answer() {
 
 #[tokio::test]
 async fn what_breaks_no_rule_is_allowed() {
-    let allowed: [(&str, fn(&mut Facts)); 9] = [
+    let allowed: [Change; 9] = [
         ("a caller's key", |_| {}),
         ("a caller that showed its key before", |f| {
             f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: true };

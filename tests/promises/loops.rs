@@ -20,7 +20,17 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("refresh", &["connection/", "revoke/", "access/allow.rs", "access/judge.rs"]),
     ("access", &["connection/", "freeze/", "refresh/", "revoke/receipt.rs"]),
     ("consent", &["connection/", "revoke/", "pages/choice.rs", "pages/in_words.rs"]),
-    ("pages", &["connection/", "consent/choice.rs", "consent/choose.rs", "freeze/", "revoke/"]),
+    (
+        "pages",
+        &[
+            "connection/",
+            "consent/choice.rs",
+            "consent/duration.rs",
+            "consent/choose.rs",
+            "freeze/",
+            "revoke/",
+        ],
+    ),
 ];
 
 /// From `crate` on: `["refresh", "store"]`.

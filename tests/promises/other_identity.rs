@@ -1,7 +1,7 @@
 //! A renewal by another identity than the connection's own: nothing is swapped silently, nothing is lost, and the person
 //! says what it was for.
 
-use attache::consent::complete::kept::drop_forgotten;
+use attache::consent::complete::another_identity::drop_forgotten;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use url::Url;

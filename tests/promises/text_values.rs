@@ -134,21 +134,7 @@ impl House {
 
     pub fn bind(&self, local: &Local, scope: &mut Scope, file: &str) {
         let value = local.init.as_ref().and_then(|init| self.value(&init.expr, scope, file));
-        self.name(&local.pat, value, scope);
-    }
-
-    pub fn name(&self, pattern: &Pat, value: Option<Value>, scope: &mut Scope) {
-        if let Pat::Tuple(tuple) = pattern {
-            for (at, part) in tuple.elems.iter().enumerate() {
-                let of_part = match &value {
-                    Some(Value::Tuple(parts)) => parts.get(at).cloned().flatten(),
-                    _ => None,
-                };
-                self.name(part, of_part, scope);
-            }
-        } else if let Some(name) = identifier(pattern) {
-            scope.push((name, value));
-        }
+        name(&local.pat, value, scope);
     }
 
     /// What `format!` makes of these parts.
@@ -169,9 +155,9 @@ impl House {
         let mut made = vec![String::new()];
         let mut rest = formats.first()?.as_str();
         while let Some(at) = rest.find(['{', '}']) {
-            made.iter_mut().for_each(|text| text.push_str(&rest[..at]));
+            append(&mut made, &rest[..at]);
             if rest[at..].starts_with("{{") || rest[at..].starts_with("}}") {
-                made.iter_mut().for_each(|text| text.push_str(&rest[at..=at]));
+                append(&mut made, &rest[at..=at]);
                 rest = &rest[at + 2..];
                 continue;
             }
@@ -185,7 +171,7 @@ impl House {
             made = made.iter().flat_map(joined).collect();
             rest = &rest[end + 1..];
         }
-        made.iter_mut().for_each(|text| text.push_str(rest));
+        append(&mut made, rest);
         Some(Value::Texts(made))
     }
 
@@ -207,12 +193,13 @@ impl House {
                 && [format!("src/{place}.rs"), format!("src/{place}/mod.rs")].iter().any(|path| path == at)
         };
         let beside = |at: &str| !place.is_empty() && at.ends_with(&format!("/{place}.rs"));
+        let only = if let [only] = candidates.as_slice() { Some(only) } else { None };
         let found = candidates
             .iter()
             .find(|(at, _)| here(at))
             .or_else(|| candidates.iter().find(|(at, _)| there(at)))
             .or_else(|| candidates.iter().find(|(at, _)| beside(at)))
-            .or_else(|| if let [only] = candidates.as_slice() { Some(only) } else { None });
+            .or(only);
         found.map(|(at, item)| (at.as_str(), item))
     }
 }
@@ -245,4 +232,25 @@ pub fn union(values: impl IntoIterator<Item = Option<Value>>) -> Option<Value> {
         });
     }
     whole
+}
+
+/// Gives what a pattern names the value that stands there.
+pub fn name(pattern: &Pat, value: Option<Value>, scope: &mut Scope) {
+    if let Pat::Tuple(tuple) = pattern {
+        for (at, part) in tuple.elems.iter().enumerate() {
+            let of_part = match &value {
+                Some(Value::Tuple(parts)) => parts.get(at).cloned().flatten(),
+                _ => None,
+            };
+            name(part, of_part, scope);
+        }
+    } else if let Some(name) = identifier(pattern) {
+        scope.push((name, value));
+    }
+}
+
+fn append(texts: &mut [String], more: &str) {
+    for text in texts {
+        text.push_str(more);
+    }
 }

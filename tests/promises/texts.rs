@@ -186,7 +186,7 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     fn visit_expr_for_loop(&mut self, each: &'ast syn::ExprForLoop) {
         let known = self.scope.len();
         let value = self.house.value(&each.expr, &self.scope, self.path);
-        self.house.name(&each.pat, value, &mut self.scope);
+        crate::text_values::name(&each.pat, value, &mut self.scope);
         visit::visit_expr_for_loop(self, each);
         self.scope.truncate(known);
     }

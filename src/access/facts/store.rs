@@ -122,12 +122,11 @@ pub(crate) fn facts(rows: &[Row], question: &Question<'_>) -> Result<Facts, db::
     for row in rows {
         let (Some(id), Some(_)) = (text(row, "id")?, text(row, "app_status")?) else { continue };
         let known = all.iter().position(|found| found.connection.id == id);
-        let known = match known {
-            Some(known) => known,
-            None => {
-                all.push(found(row, question)?);
-                all.len() - 1
-            }
+        let known = if let Some(known) = known {
+            known
+        } else {
+            all.push(found(row, question)?);
+            all.len() - 1
         };
         let found = &mut all[known];
         let cover = cover(row)?.filter(|cover| cover.names(found.used_by(&asker)));

@@ -1,7 +1,7 @@
 //! A grant that a person has just given: finds out who consented, and stores it sealed: as a first one, as a renewal, or
-//! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::kept`].
+//! in the place of another identity's. Spends no code, see [`super`]; asks the person nothing, see [`super::another_identity`].
 
-use super::kept;
+use super::another_identity;
 use crate::Broker;
 use crate::account::{self, Account, sign_in};
 use crate::app::{App, IdentityRule, ScopeRule};
@@ -28,7 +28,7 @@ use crate::issuer::token_set::{Member, TokenSet};
 use crate::issuer::transcript::Transcript;
 use crate::issuer::{IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
-use crate::revoke::give_up;
+use crate::revoke::unused_refresh_token;
 use crate::secret::{Token, TokenHash, random_id};
 use crate::vault::Purpose;
 
@@ -69,7 +69,7 @@ impl Grant {
         if let Some(pinned) = &self.attempt.connection_id {
             let live = self.live_of(&identity).await?;
             if live.is_none_or(|live| live.id != *pinned) {
-                let kept = kept::keep(self, tokens, &identity).await;
+                let kept = another_identity::keep(self, tokens, &identity).await;
                 if kept.is_err() {
                     self.revoke_unwanted(tokens.refresh_token.token(), Some(&identity)).await;
                 }
@@ -307,7 +307,9 @@ impl Grant {
         let given_up = match replaced {
             // Of one that nobody can tell, nothing need be kept.
             Some(old) if self.app.issuer.profile.revocation_reach != Reach::None => {
-                let id = give_up::keep(broker, &mut transaction, &key, live, &live.external, old).await?;
+                let id =
+                    unused_refresh_token::keep(broker, &mut transaction, &key, live, &live.external, old)
+                        .await?;
                 Some((id, old))
             }
             _ => None,
@@ -318,7 +320,7 @@ impl Grant {
         ledger::append(&mut transaction, &broker.ledger, action, &entry, now).await?;
         transaction.commit().await?;
         if let Some((id, old)) = given_up {
-            give_up::tell_if_alone(broker, &self.app, &id, old).await;
+            unused_refresh_token::tell_if_alone(broker, &self.app, &id, old).await;
         }
         let _ = broker.events.send(crate::Event::Connected { connection_id: live.id.clone() });
         Ok(Some(live.id.clone()))

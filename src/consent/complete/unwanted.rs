@@ -1,5 +1,5 @@
 //! Gives back a refresh token of a consent that is not stored. Where something that is wanted could end with it, it is kept
-//! beside that, sealed, until the person stops it; see [`crate::revoke::give_up`]. Judges no consent.
+//! beside that, sealed, until the person stops it; see [`crate::revoke::unused_refresh_token`]. Judges no consent.
 
 use super::grant::Grant;
 use crate::connection::look_up::live_of_account;
@@ -7,8 +7,8 @@ use crate::connection::{Connection, ExternalIdentity};
 use crate::consent::attempt::store::is_connecting;
 use crate::error::Error;
 use crate::issuer::profile::Reach;
-use crate::revoke::give_up;
 use crate::revoke::shared;
+use crate::revoke::unused_refresh_token;
 use crate::secret::Token;
 
 /// What is to become of it.
@@ -33,13 +33,15 @@ impl Grant {
             return true;
         }
         let kept = match self.fate(identity).await {
-            Ok(Fate::Revoke) => return give_up::tell_now(&self.broker, &self.app, refresh_token).await,
+            Ok(Fate::Revoke) => {
+                return unused_refresh_token::tell_now(&self.broker, &self.app, refresh_token).await;
+            }
             Ok(Fate::Wait) => Ok(false),
             Ok(Fate::Keep(beside)) => {
                 let issuer = beside.external.issuer.clone();
                 let nobody = ExternalIdentity { issuer, subject: String::new() };
                 let whose = identity.unwrap_or(&nobody);
-                give_up::keep_beside(&self.broker, &beside, whose, refresh_token).await
+                unused_refresh_token::keep_beside(&self.broker, &beside, whose, refresh_token).await
             }
             Err(error) => Err(error),
         };

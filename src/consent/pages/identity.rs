@@ -12,7 +12,7 @@ use super::callback::onward;
 use super::to_app;
 use crate::Broker;
 use crate::app::pages::face;
-use crate::consent::complete::kept::{Decision, decide, question};
+use crate::consent::complete::another_identity::{Decision, decide, question};
 use crate::consent::start::app_to_connect;
 use crate::error::{ConnectFault, Error};
 use crate::secret::TokenHash;
