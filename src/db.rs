@@ -1,6 +1,9 @@
 //! Opens the database and brings it up to date; says which of the two it is and what time a lease goes by.
 //!
-//! The rules of our SQL: `$1` placeholders, TEXT and BIGINT, one state change = one statement, and a
+//! The rest of the house speaks to it by [`sql`] alone, and hears [`Row`]s or an [`Error`]: the driver below is named in
+//! this folder only.
+//!
+//! The rules of our SQL: `$1` placeholders, each value bound once, TEXT and BIGINT, one state change = one statement, and a
 //! transaction's first statement is the write that decides it. Whoever changes several rows of a table that others change
 //! too does it a row at a time, in the order of their keys: a statement that picks several locks them in whatever order it
 //! finds them, and two of those can wait for each other. On SQLite whatever writes goes through [`write`]; the
@@ -9,16 +12,23 @@
 mod backup;
 mod checkpoint;
 pub mod cluster;
+mod error;
+mod fault;
+mod open_error;
 mod pool;
 mod postgres;
+mod pragmas;
 pub mod presence;
+mod row;
 pub mod row_cache;
 pub mod schema;
 mod servers;
 pub mod sidecar;
 pub mod snapshot;
+mod sql;
 mod standing;
 mod time;
+mod turn;
 pub mod victim;
 pub mod write;
 
@@ -27,16 +37,20 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use sqlx::any::{AnyArguments, AnyConnectOptions, AnyPoolOptions, AnyRow};
-use sqlx::query::Query;
-use sqlx::{Any, AnyConnection, ConnectOptions, Row};
+use sqlx::ConnectOptions;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 
 pub use backup::BackupError;
 use checkpoint::Checkpointer;
+pub use error::Error;
+pub use fault::{Fault, Faults};
+pub use open_error::OpenError;
 pub use pool::{DbConnection, Pool};
 use postgres::Servers;
+use pragmas::{Role, set_pragmas};
+pub use row::{Row, json, moment, named, undecodable};
 use sidecar::Sidecar;
+pub use sql::{Constants, On, Sql, sql};
 use write::{Transaction, Writer};
 
 use crate::clock::Timestamp;
@@ -69,14 +83,6 @@ struct Alone {
     sidecar: Arc<Sidecar>,
 }
 
-/// What a connection to SQLite is for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Reader,
-    Writer,
-    Checkpointer,
-}
-
 /// A turn at starting; see [`Db::take_turn`].
 pub struct Turn {
     transaction: Option<Transaction>,
@@ -85,41 +91,12 @@ pub struct Turn {
 impl Turn {
     /// # Errors
     /// When PostgreSQL does not answer; the turn has ended all the same.
-    pub async fn end(self) -> Result<(), sqlx::Error> {
+    pub async fn end(self) -> Result<(), Error> {
         match self.transaction {
             Some(transaction) => transaction.commit().await,
             None => Ok(()),
         }
     }
-}
-
-/// Why a database could not be opened; for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("{0}; use sqlite://path or postgres://user:password@host/name")]
-    Url(String),
-    #[error("the database cannot be opened: {0}")]
-    Open(#[from] sqlx::Error),
-    /// Each server with the cause.
-    #[error("no connection to PostgreSQL could be made: {0}")]
-    Unreachable(String),
-    #[error(
-        "this goes through a pooler that pools transactions (PgBouncer: pool_mode = transaction), which takes from us what a \
-         session has: use pool_mode = session, or connect to PostgreSQL itself"
-    )]
-    TransactionPooling,
-    #[error(
-        "the database was made by a newer version of Attaché: its schema is {found}, and this one knows {known}. Run that \
-         version or a newer one"
-    )]
-    Newer { found: i64, known: i64 },
-    #[error(
-        "{left} migrations are to be done, and this role may not create tables: run `attache migrate` first, by a role that \
-         owns the database's tables"
-    )]
-    MayNotCreate { left: usize },
-    #[error("the database cannot be brought up to date: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
 }
 
 /// Connects, brings the tables up to date, and sets what durability and secrecy need.
@@ -130,7 +107,10 @@ pub async fn open(url: &Token, connections: Option<u32>) -> Result<Db, OpenError
     sqlx::any::install_default_drivers();
     match kind(url)? {
         Kind::Sqlite => open_sqlite(url, connections.unwrap_or(4)).await,
-        Kind::Postgres => postgres::open(url, connections.unwrap_or(10)).await,
+        Kind::Postgres => {
+            let (pool, servers) = postgres::open(url, connections.unwrap_or(10), Arc::default()).await?;
+            Ok(Db { pool, kind: Kind::Postgres, alone: None, servers: Some(Arc::new(servers)) })
+        }
     }
 }
 
@@ -165,9 +145,9 @@ async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
     let (mut log, mut mark) = (path.clone(), path);
     log.push("-wal");
     mark.push(".mark");
-    let sidecar = Arc::new(Sidecar::new(mark.into()));
+    let (sidecar, faults) = (Arc::new(Sidecar::new(mark.into())), Arc::<Faults>::default());
     let alone = Alone {
-        writer: Writer::start(writing, options.clone(), Arc::clone(&sidecar)),
+        writer: Writer::start(writing, options.clone(), Arc::clone(&sidecar), Arc::clone(&faults)),
         sidecar,
         checkpointer: Checkpointer::start(connect(Role::Checkpointer).await?, log.into()),
     };
@@ -178,7 +158,7 @@ async fn open_sqlite(url: &Token, readers: u32) -> Result<Db, OpenError> {
         .after_connect(|connection, _| Box::pin(set_pragmas(connection, Role::Reader)))
         .connect_with(options)
         .await?;
-    Ok(Db { pool: Pool::new(pool, None), kind: Kind::Sqlite, alone: Some(alone), servers: None })
+    Ok(Db { pool: Pool::new(pool, None, faults), kind: Kind::Sqlite, alone: Some(alone), servers: None })
 }
 
 fn kind(url: &Token) -> Result<Kind, OpenError> {
@@ -198,31 +178,10 @@ pub fn sqlite_path(url: &Token) -> Option<PathBuf> {
     Some(Path::new(path).to_path_buf())
 }
 
-/// FULL, because at a power cut WAL with NORMAL loses acknowledged commits. Asserted, not hoped for.
-async fn set_pragmas(connection: &mut AnyConnection, role: Role) -> Result<(), sqlx::Error> {
-    let pragmas = [
-        "PRAGMA busy_timeout = 10000",
-        "PRAGMA journal_mode = WAL",
-        "PRAGMA synchronous = FULL",
-        "PRAGMA foreign_keys = ON",
-        "PRAGMA secure_delete = ON",
-        "PRAGMA wal_autocheckpoint = 0",
-    ];
-    for pragma in pragmas {
-        sqlx::raw_sql(pragma).execute(&mut *connection).await?;
+impl<'a> From<&'a Db> for On<'a> {
+    fn from(db: &'a Db) -> Self {
+        Self::Database { pool: &db.pool, writer: db.alone.as_ref().map(|alone| &alone.writer) }
     }
-    // 2 is FULL.
-    let synchronous: i64 = sqlx::query("PRAGMA synchronous").fetch_one(&mut *connection).await?.try_get(0)?;
-    let journal: String = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await?.try_get(0)?;
-    if synchronous != 2 || journal != "wal" {
-        let found = format!("synchronous is {synchronous} and the journal is {journal}, not FULL and WAL");
-        return Err(sqlx::Error::Configuration(found.into()));
-    }
-    if role == Role::Reader {
-        // A write that went past the writer would find the database locked, and what is held in memory wrong.
-        sqlx::raw_sql("PRAGMA query_only = ON").execute(&mut *connection).await?;
-    }
-    Ok(())
 }
 
 impl Db {
@@ -236,25 +195,11 @@ impl Db {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+    pub async fn begin(&self) -> Result<Transaction, Error> {
         match &self.alone {
             Some(alone) => alone.writer.begin().await,
             None => Ok(Transaction::on(self.pool.begin().await?)),
         }
-    }
-
-    /// A change of one statement; how many rows it changed.
-    ///
-    /// # Errors
-    /// When the database refuses or does not answer.
-    pub async fn execute(&self, statement: Query<'_, Any, AnyArguments>) -> Result<u64, sqlx::Error> {
-        if self.alone.is_none() {
-            return Ok(statement.execute(&self.pool).await?.rows_affected());
-        }
-        let mut transaction = self.begin().await?;
-        let done = statement.execute(&mut *transaction).await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected())
     }
 
     /// Removes rows, a row at a time in the order of their keys. `keys` are the rows that are meant; `delete` removes one of
@@ -262,21 +207,15 @@ impl Db {
     ///
     /// # Errors
     /// When the database does not answer; what was removed before stays so.
-    pub async fn delete_each(
-        &self,
-        keys: Query<'_, Any, AnyArguments>,
-        delete: &'static str,
-        now: Timestamp,
-    ) -> Result<u64, sqlx::Error> {
-        let rows = keys.fetch_all(&self.pool).await?;
-        let mut keys: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+    pub async fn delete_each(&self, keys: Sql, delete: &'static str, now: Timestamp) -> Result<u64, Error> {
+        let rows = keys.all(self).await?;
+        let mut keys: Vec<String> = rows.iter().map(Row::first).collect::<Result<_, _>>()?;
         keys.sort();
         let mut removed = 0;
         for some in keys.chunks(AT_ONCE) {
             let mut transaction = self.begin().await?;
             for key in some {
-                let delete = sqlx::query(delete).bind(key).bind(now.unix());
-                removed += delete.execute(&mut *transaction).await?.rows_affected();
+                removed += sql(delete).bind(key).bind(now.unix()).execute(&mut transaction).await?;
             }
             transaction.commit().await?;
         }
@@ -288,16 +227,17 @@ impl Db {
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn take_turn(&self) -> Result<Turn, sqlx::Error> {
+    pub async fn take_turn(&self) -> Result<Turn, Error> {
         if self.is_alone() {
             return Ok(Turn { transaction: None });
         }
         let mut transaction = self.begin().await?;
         // A start may take its time, and meanwhile nothing is sent.
-        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *transaction).await?;
-        let lock = "SELECT pg_try_advisory_xact_lock(4702111234474983745)";
+        sql("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut transaction).await?;
+        let lock =
+            "SELECT CASE WHEN pg_try_advisory_xact_lock(4702111234474983745) THEN 1 ELSE 0 END AS taken";
         let mut waited = false;
-        while !sqlx::query(lock).fetch_one(&mut *transaction).await?.try_get::<bool, _>(0)? {
+        while !sql(lock).one(&mut transaction).await?.flag("taken")? {
             if !waited {
                 tracing::info!("another process is starting on this database; this one waits for its turn");
             }
@@ -305,6 +245,12 @@ impl Db {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok(Turn { transaction: Some(transaction) })
+    }
+
+    /// What a promise asks to fail here. Empty wherever somebody is served.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.pool.faults()
     }
 
     /// Why the database is not to be used now, as far as the heartbeat tells; None on SQLite, which has none.
@@ -360,39 +306,7 @@ impl Db {
     ///
     /// # Errors
     /// When it does not.
-    pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1").execute(&self.pool).await.map(drop)
+    pub async fn ping(&self) -> Result<(), Error> {
+        sql("SELECT 1").all(self).await.map(drop)
     }
-}
-
-/// A column whose text names one of our enums.
-///
-/// # Errors
-/// When it names none.
-pub fn named<T: FromStr>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error> {
-    let text: String = row.try_get(column)?;
-    text.parse().map_err(|_| undecodable(column, "is not a word that is known"))
-}
-
-/// A column that holds JSON.
-///
-/// # Errors
-/// When it does not hold what is asked for.
-pub fn json<T: DeserializeOwned>(row: &AnyRow, column: &str) -> Result<T, sqlx::Error> {
-    let text: String = row.try_get(column)?;
-    serde_json::from_str(&text).map_err(|_| undecodable(column, "is not the JSON that is expected"))
-}
-
-/// A nullable moment.
-///
-/// # Errors
-/// When the column is of another type.
-pub fn moment(row: &AnyRow, column: &str) -> Result<Option<Timestamp>, sqlx::Error> {
-    Ok(row.try_get::<Option<i64>, _>(column)?.map(Timestamp::from_unix))
-}
-
-/// The stored text is of no use; it is not quoted, because it may be a secret.
-#[must_use]
-pub fn undecodable(column: &str, problem: &'static str) -> sqlx::Error {
-    sqlx::Error::ColumnDecode { index: column.to_owned(), source: problem.into() }
 }

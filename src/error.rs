@@ -3,10 +3,13 @@
 
 use axum::http::StatusCode;
 
-use crate::connection::state::Cause;
-use crate::issuer::callback::AuthorizationError;
-use crate::limits::Limited;
+use crate::connection::status::Cause;
+use crate::db;
+use crate::issuer::authorization_error::AuthorizationError;
+use crate::limits::limited::Limited;
 use crate::load::Crowded;
+use crate::torture::Failed;
+use crate::vault::error::VaultError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -78,7 +81,7 @@ pub enum Error {
     #[error("{0}")]
     Conflict(String),
     #[error("The database did not answer as it should.")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] db::Error),
     #[error("The hand-out could not be written to the ledger, so nothing was handed out.")]
     Unwritten,
     #[error(
@@ -92,7 +95,7 @@ pub enum Error {
     )]
     RestoredCopy { connect_url: String },
     #[error("A stored secret could not be opened.")]
-    Vault(#[from] crate::vault::VaultError),
+    Vault(#[from] VaultError),
     #[error("{0}")]
     Internal(String),
 }
@@ -277,6 +280,12 @@ impl Error {
 impl From<Crowded> for Error {
     fn from(Crowded: Crowded) -> Self {
         Self::Overloaded
+    }
+}
+
+impl From<Failed> for Error {
+    fn from(Failed(sentence): Failed) -> Self {
+        Self::Internal(sentence)
     }
 }
 

@@ -2,21 +2,22 @@
 //! because whoever changes a row lets go of it between the commit and the answer. On PostgreSQL nothing is held. No
 //! secret is held in clear.
 
+use crate::access::facts::OfToken;
 use crate::account::Account;
 use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
-use crate::connection::freeze::Stopped;
-use crate::connection::held::{OfToken, USUAL};
+use crate::connection::held::USUAL;
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
+use crate::freeze::freezes::Covers;
 
 #[derive(Debug)]
 pub struct Held {
     pub callers: Snapshot<Callers>,
     pub apps: Snapshot<Apps>,
-    pub freezes: Snapshot<Stopped>,
+    pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,

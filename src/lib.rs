@@ -6,10 +6,21 @@
 //! with API keys; they are handed fresh access tokens, and *content tokens* for one environment of a content
 //! platform ([`content`]). Everything that was done or handed out is in the [`ledger`].
 //!
+//! What becomes of a connection has a wing each, and each wing opens with a table of its paths:
+//!
+//! * [`consent`] asks a person, and stores what the issuer gives.
+//! * [`access`] judges who may use a connection, and hands out.
+//! * [`refresh`] gets a new access token before or when one is needed, and loses no grant.
+//! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
+//! * [`freeze`] stops for a while, and ends in bulk.
+//! * [`pages`] are what the person sees of it.
+//!
+//! Around them:
+//!
 //! * [`issuer`] speaks the protocol toward issuers. It knows no database and no axum.
 //! * [`dialect`] holds the machine wire formats: Slack, OAuth, GraphQL, `/v1`. [`web`] is the edge toward browsers.
 //! * [`shown`] is how a text of anybody's stands on a page or in a terminal.
-//! * [`db`] opens either database and is the only way to change one; [`held`] is what memory holds of it, and
+//! * [`db`] opens either database and is the only way to speak to one; [`held`] is what memory holds of it, and
 //!   [`cache`] how. On PostgreSQL nothing is held.
 //! * [`server`] accepts connections; every request passes the [`edge`], where [`load`] and [`limits`] are judged.
 //! * [`restore`] recognises an old copy of the database; [`replicas`] are the servers that run on one.
@@ -19,9 +30,11 @@
 //! * [`torture`] is empty in every build but the torture run's.
 //! * [`sandbox`] is an issuer and a content platform on loopback, for the demo and the tests.
 //!
-//! Arrows point down: dialect and pages → verbs of a slice → that slice's `store.rs` → [`db`]. Slices call each
-//! other's verbs, never each other's store. Verbs are plain functions over one [`App`] value.
+//! Arrows point down: dialect and pages → verbs of a wing or slice → its `store.rs` → [`db`]. Nobody reaches into
+//! another one's store, but for the connection's, which is the wings' own. Verbs are plain functions over one
+//! [`Broker`] value.
 
+pub mod access;
 pub mod account;
 pub mod app;
 pub mod cache;
@@ -29,11 +42,13 @@ pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod consent;
 pub mod content;
 pub mod db;
 pub mod dialect;
 pub mod edge;
 pub mod error;
+pub mod freeze;
 pub mod held;
 pub mod issuer;
 pub mod ledger;
@@ -43,11 +58,14 @@ pub mod log;
 pub mod machine_room;
 pub mod metrics;
 pub mod operator;
+pub mod pages;
 pub mod pulse;
+pub mod refresh;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
 pub mod restore;
+pub mod revoke;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod secret;
@@ -75,7 +93,6 @@ use url::Url;
 
 use clock::Clock;
 use config::Config;
-use connection::flight::Flights;
 use content::signing_key::SigningKeys;
 use db::Db;
 use dialect::graphql::ManagementSchema;
@@ -88,13 +105,14 @@ use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
 use pulse::Pulse;
+use refresh::flight::Flights;
 use replicas::Replica;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
 
 /// The one value that every verb is given. Cheap to clone.
 #[derive(Clone)]
-pub struct App(Arc<Parts>);
+pub struct Broker(Arc<Parts>);
 
 /// What the process is made of.
 pub struct Parts {
@@ -138,7 +156,7 @@ pub enum Event {
 /// The largest request body that is read, in bytes.
 const BODY_LIMIT: usize = 64 * 1024;
 
-impl Deref for App {
+impl Deref for Broker {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
@@ -146,7 +164,7 @@ impl Deref for App {
     }
 }
 
-impl App {
+impl Broker {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
@@ -181,15 +199,16 @@ impl App {
 }
 
 /// Everything that is served, and the only place where routes are merged.
-pub fn router(app: App) -> Router {
+pub fn router(broker: Broker) -> Router {
     let pages = Router::new()
         .merge(account::pages::router())
         .merge(app::pages::router())
-        .merge(connection::pages::router())
+        .merge(consent::pages::router())
+        .merge(pages::router())
         .fallback(dialect::not_found)
         .method_not_allowed_fallback(dialect::method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), web::failure::dress_for_the_signed_in))
-        .layer(session::layer(&app))
+        .layer(middleware::from_fn_with_state(broker.clone(), web::failure::dress_for_the_signed_in))
+        .layer(session::layer(&broker))
         .layer(middleware::from_fn(web::failure::dress));
     let machines = Router::new()
         .merge(dialect::slack::router())
@@ -203,6 +222,6 @@ pub fn router(app: App) -> Router {
         .route("/favicon.ico", get(web::assets::icon))
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
-        .layer(ServiceBuilder::new().layer(edge::layer(&app)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
-        .with_state(app)
+        .layer(ServiceBuilder::new().layer(edge::layer(&broker)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
+        .with_state(broker)
 }

@@ -4,8 +4,8 @@
 
 mod buckets;
 mod limit;
+pub mod limited;
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use dashmap::DashMap;
 use governor::Quota;
 
 use self::limit::Limit;
+use self::limited::Limited;
 use crate::clock::Clock;
 use crate::config::LimitsConfig;
 use crate::edge::address::Address;
@@ -28,31 +29,9 @@ const KNOWN_FOR: Duration = Duration::from_hours(1);
 /// A known credential's time is not written at each use.
 const KNOWN_GRAIN: Duration = Duration::from_mins(1);
 
-/// Which limit was reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limited {
-    Key,
-    Failures,
-    SubjectTokens,
-    SignIns,
-    Connects,
-}
-
-impl fmt::Display for Limited {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Key => "This API key asks more often than it may.",
-            Self::Failures => "Too many requests from this address were refused.",
-            Self::SubjectTokens => "Too many subject tokens of this caller were refused.",
-            Self::SignIns => "Too many sign-ins were begun from this address.",
-            Self::Connects => "You went on to connect apps more often than is allowed.",
-        })
-    }
-}
-
 /// A credential that was accepted lately, by its hash.
 #[derive(Clone, Copy, Debug)]
-pub struct Known(u64);
+pub struct AcceptedCredential(u64);
 
 #[derive(Debug)]
 pub struct RateLimits {
@@ -135,14 +114,14 @@ impl RateLimits {
         &self,
         address: Address,
         credential: impl FnOnce() -> Option<Token>,
-    ) -> Result<Option<Known>, Error> {
+    ) -> Result<Option<AcceptedCredential>, Error> {
         let failures = self.failures.as_ref();
         let Some(wait) = failures.and_then(|limit| limit.wait(&self.hashes, address)) else {
             return Ok(None);
         };
         let hash = credential().map(|credential| self.hashes.hash_one(credential.expose()));
         match hash.filter(|hash| self.known.contains_key(hash)) {
-            Some(hash) => Ok(Some(Known(hash))),
+            Some(hash) => Ok(Some(AcceptedCredential(hash))),
             None => Err(limited(Limited::Failures, wait)),
         }
     }
@@ -163,8 +142,8 @@ impl RateLimits {
 
     /// Counts a refused request against its address. A credential that got it past the address's wait is known no
     /// longer.
-    pub fn count_failure(&self, address: Address, passed: Option<Known>) {
-        if let Some(Known(hash)) = passed {
+    pub fn count_failure(&self, address: Address, passed: Option<AcceptedCredential>) {
+        if let Some(AcceptedCredential(hash)) = passed {
             self.known.remove(&hash);
         }
         if let Some(failures) = &self.failures {

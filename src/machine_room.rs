@@ -14,21 +14,21 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::issuer::{Issuer, discovery};
 use crate::restore::{self, Restore};
-use crate::{App, vault};
+use crate::{Broker, vault};
 
 /// A probe is answered quickly, however slow an issuer is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-pub fn router(app: App) -> Router {
+pub fn router(broker: Broker) -> Router {
     Router::new()
         .route("/healthz", get(healthy))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .with_state(app)
+        .with_state(broker)
 }
 
-async fn healthy(State(app): State<App>) -> Response {
-    match app.db.silent_for().filter(|_| app.db.is_long_silent()) {
+async fn healthy(State(broker): State<Broker>) -> Response {
+    match broker.db.silent_for().filter(|_| broker.db.is_long_silent()) {
         None => "ok\n".into_response(),
         Some(silent) => {
             let why = format!("the database has not answered for {} s\n", silent.as_secs());
@@ -41,14 +41,14 @@ async fn healthy(State(app): State<App>) -> Response {
 /// that this server was not given; a vault that does not open
 /// never starts. An issuer in trouble and a restored copy are 200 with `degraded`: other issuers' connections and live
 /// tokens go on.
-async fn ready(State(app): State<App>) -> Response {
-    if app.leaving.is_cancelled() || app.draining.is_cancelled() {
+async fn ready(State(broker): State<Broker>) -> Response {
+    if broker.leaving.is_cancelled() || broker.draining.is_cancelled() {
         return not_ready("draining", "the server is shutting down");
     }
-    if let Some(why) = app.db.trouble().or_else(|| app.pulse.trouble()) {
+    if let Some(why) = broker.db.trouble().or_else(|| broker.pulse.trouble()) {
         return not_ready("database", &why);
     }
-    let (issuers, foreign, restored) = match timeout(PATIENCE, read(&app)).await {
+    let (issuers, foreign, restored) = match timeout(PATIENCE, read(&broker)).await {
         Ok(Ok(found)) => found,
         Ok(Err(error)) => {
             tracing::error!(%error, "the database does not answer");
@@ -63,9 +63,9 @@ async fn ready(State(app): State<App>) -> Response {
     }
     let mut probes = JoinSet::new();
     for issuer in issuers {
-        let app = app.clone();
+        let broker = broker.clone();
         probes.spawn(async move {
-            let trouble = trouble(&app, &issuer).await;
+            let trouble = trouble(&broker, &issuer).await;
             (issuer.key, trouble)
         });
     }
@@ -84,23 +84,24 @@ async fn ready(State(app): State<App>) -> Response {
 }
 
 /// What the database says of the issuers, of master keys that are in use and not known here, and of an old copy.
-async fn read(app: &App) -> Result<(Vec<Issuer>, Vec<String>, Option<Restore>), Error> {
-    app.db.ping().await?;
-    let issuers = crate::app::issuers(app).await?;
-    let (foreign, restored) = tokio::try_join!(vault::foreign(&app.db, &app.vault), restore::open(app))?;
+async fn read(broker: &Broker) -> Result<(Vec<Issuer>, Vec<String>, Option<Restore>), Error> {
+    broker.db.ping().await?;
+    let issuers = crate::app::issuers(broker).await?;
+    let (foreign, restored) =
+        tokio::try_join!(vault::foreign(&broker.db, &broker.vault), restore::open(broker))?;
     Ok((issuers, foreign, restored))
 }
 
 /// Asks the issuer when there is no good copy, so that one that is down at boot is named; never for long.
-async fn trouble(app: &App, issuer: &Issuer) -> Option<String> {
-    if let Some(closed) = app.issuers.calls.closed_for(issuer) {
+async fn trouble(broker: &Broker, issuer: &Issuer) -> Option<String> {
+    if let Some(closed) = broker.issuers.calls.closed_for(issuer) {
         let seconds = closed.retry_after;
         return Some(format!("refreshes failed in a row; it is left alone for {seconds} s"));
     }
-    match timeout(PATIENCE, discovery::endpoints(&app.issuers, issuer)).await {
+    match timeout(PATIENCE, discovery::endpoints(&broker.issuers, issuer)).await {
         Err(_) => Some("no answer came in time".to_owned()),
         Ok(Err(fault)) => Some(fault.to_string()),
-        Ok(Ok(_)) => discovery::trouble(&app.issuers, issuer),
+        Ok(Ok(_)) => discovery::trouble(&broker.issuers, issuer),
     }
 }
 
@@ -110,13 +111,13 @@ fn not_ready(what: &str, why: &str) -> Response {
 }
 
 /// `OpenMetrics` for who asks for it; else the text format 0.0.4, which every scraper reads.
-async fn metrics(State(app): State<App>, headers: HeaderMap) -> Response {
-    app.metrics.load(&app.load);
+async fn metrics(State(broker): State<Broker>, headers: HeaderMap) -> Response {
+    broker.metrics.load(&broker.load);
     let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     let (kind, text) = if prefers_openmetrics(accepts) {
-        ("application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.openmetrics())
+        ("application/openmetrics-text; version=1.0.0; charset=utf-8", broker.metrics.openmetrics())
     } else {
-        ("text/plain; version=0.0.4; charset=utf-8", app.metrics.text())
+        ("text/plain; version=0.0.4; charset=utf-8", broker.metrics.text())
     };
     ([(header::CONTENT_TYPE, kind), (header::VARY, "accept")], text).into_response()
 }

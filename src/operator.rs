@@ -1,11 +1,13 @@
 //! What the operator's commands do. On SQLite a running server does it for the command line, over a socket
 //! beside the database, so that whatever it holds in memory stays exact.
 
+mod apps;
 pub mod backup;
 mod freeze;
 mod keys;
 pub mod lock;
 mod mass_revoke;
+mod output;
 mod restore;
 pub mod select;
 mod show;
@@ -13,25 +15,20 @@ pub mod socket;
 pub mod vault;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
 
-use self::select::{Asked, Person};
-use crate::App;
+pub use self::output::Output;
+use self::select::{NamedSelection, Person};
+use crate::Broker;
 use crate::account::{KnownAs, delete};
 use crate::app::add::{NewApp, add};
 use crate::app::import::{Import, import};
-use crate::app::revocation::{self, Revocation};
-use crate::app::{Source, ThirdPartyApp, remove};
+use crate::app::revocation::Revocation;
+use crate::app::{Source, remove};
 use crate::caller::{create_key, revoke_key};
-use crate::connection::selection::Why;
 use crate::error::Error;
-use crate::issuer::discovery::endpoints;
-use crate::issuer::look_up::revocation_endpoint;
-use crate::issuer::scope;
-use crate::secret::Token;
+use crate::freeze::selection::Why;
 use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
@@ -56,7 +53,7 @@ pub enum Command {
         id: String,
     },
     Freeze {
-        asked: Asked,
+        asked: NamedSelection,
         reason: String,
     },
     Unfreeze {
@@ -64,7 +61,7 @@ pub enum Command {
     },
     ListFreezes,
     MassRevoke {
-        asked: Asked,
+        asked: NamedSelection,
         reason: String,
         per_second: Option<u32>,
     },
@@ -74,7 +71,7 @@ pub enum Command {
     ListMassRevokes,
     /// What a freeze or a mass revoke would reach.
     DryRun {
-        asked: Asked,
+        asked: NamedSelection,
         limit: u32,
     },
     DeleteAccount {
@@ -102,100 +99,65 @@ pub enum Command {
     UseRestored,
 }
 
-/// What the command line prints.
-#[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Answer {
-    /// For people, on standard error, or on standard output when there is no secret.
-    pub lines: Vec<String>,
-    /// For a pipe: alone on standard output.
-    #[serde(with = "crate::secret::exposed_option")]
-    pub secret: Option<Token>,
-    /// Where a command of several steps goes on, to be asked for with the next one.
-    #[serde(default)]
-    pub next: Option<String>,
-    /// Things that are not as they should be, though the command was carried out.
-    #[serde(default)]
-    pub troubles: usize,
-    /// A mass revoke that is still running.
-    #[serde(default)]
-    pub follow: Option<String>,
-}
-
-impl Answer {
-    fn line(line: String) -> Self {
-        Self::of(vec![line])
-    }
-
-    fn of(lines: Vec<String>) -> Self {
-        Self { lines, ..Self::default() }
-    }
-
-    /// There is more to do, from here on.
-    fn further(lines: Vec<String>, troubles: usize, from: &impl Serialize) -> Result<Self, Error> {
-        let next = serde_json::to_string(from).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(Self { lines, troubles, next: Some(next), ..Self::default() })
-    }
-}
-
 /// # Errors
 /// The verb's own.
-pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
+pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
     match command {
         Command::AddApp(new) => {
-            let added = add(app, *new, Source::Cli).await?;
-            Ok(Answer::of(registered(app, &added).await))
+            let added = add(broker, *new, Source::Cli).await?;
+            Ok(Output::of(apps::registered(broker, &added).await))
         }
         Command::ImportManifest(asked) => {
-            let imported = import(app, asked).await?;
+            let imported = import(broker, asked).await?;
             let mut lines = Vec::new();
             for added in &imported {
-                lines.extend(registered(app, added).await);
+                lines.extend(apps::registered(broker, added).await);
             }
-            Ok(Answer::of(lines))
+            Ok(Output::of(lines))
         }
-        Command::ListApps => list_apps(app).await,
+        Command::ListApps => apps::list(broker).await,
         Command::RemoveApp { key } => {
-            remove::remove(app, &key).await?;
-            Ok(Answer::line(format!("The app {key} is out of use.")))
+            remove::remove(broker, &key).await?;
+            Ok(Output::line(format!("The app {key} is out of use.")))
         }
-        Command::SayRevocation(said) => revocation(app, said).await,
+        Command::SayRevocation(said) => apps::revocation(broker, said).await,
         Command::CreateKey { caller, apps } => {
-            let created = create_key::create_key(app, &caller, &apps).await?;
+            let created = create_key::create_key(broker, &caller, &apps).await?;
             let lines = vec![
                 format!("caller {} ({caller})", created.caller_id),
                 format!("key    {}", created.key_id),
                 "The key is shown once; keep it where secrets are kept.".to_owned(),
             ];
-            Ok(Answer { lines, secret: Some(created.key), ..Answer::default() })
+            Ok(Output { lines, secret: Some(created.key), ..Output::default() })
         }
-        Command::ListKeys => list_keys(app).await,
+        Command::ListKeys => list_keys(broker).await,
         Command::RevokeKey { id } => {
-            revoke_key::revoke_key(app, &id).await?;
-            Ok(Answer::line(format!("The key {id} is revoked.")))
+            revoke_key::revoke_key(broker, &id).await?;
+            Ok(Output::line(format!("The key {id} is revoked.")))
         }
-        Command::ShowConnection { id } => show::show(app, &id).await,
-        Command::VaultStatus => vault::status(app).await,
-        Command::LookIntoVault { looked } => vault::look(app, looked).await,
-        Command::RotateVault { progress } => vault::rotate(app, progress).await,
-        Command::RotateHouse => keys::rotate_house(app).await,
-        Command::RotateSigning { withdraw } => keys::rotate_signing(app, withdraw).await,
-        Command::Backup { file, begun } => backup::backup(app, file, begun).await,
-        Command::RestoreStatus => restore::status(app).await,
-        Command::MarkRestored => restore::mark(app).await,
-        Command::UseRestored => restore::done(app).await,
-        Command::Freeze { asked, reason } => freeze::freeze(app, &asked, &reason).await,
-        Command::Unfreeze { id } => freeze::unfreeze(app, &id).await,
-        Command::ListFreezes => freeze::list(app).await,
+        Command::ShowConnection { id } => show::show(broker, &id).await,
+        Command::VaultStatus => vault::status(broker).await,
+        Command::LookIntoVault { looked } => vault::look(broker, looked).await,
+        Command::RotateVault { progress } => vault::rotate(broker, progress).await,
+        Command::RotateHouse => keys::rotate_house(broker).await,
+        Command::RotateSigning { withdraw } => keys::rotate_signing(broker, withdraw).await,
+        Command::Backup { file, begun } => backup::backup(broker, file, begun).await,
+        Command::RestoreStatus => restore::status(broker).await,
+        Command::MarkRestored => restore::mark(broker).await,
+        Command::UseRestored => restore::done(broker).await,
+        Command::Freeze { asked, reason } => freeze::freeze(broker, &asked, &reason).await,
+        Command::Unfreeze { id } => freeze::unfreeze(broker, &id).await,
+        Command::ListFreezes => freeze::list(broker).await,
         Command::MassRevoke { asked, reason, per_second } => {
-            mass_revoke::begin(app, &asked, &reason, per_second).await
+            mass_revoke::begin(broker, &asked, &reason, per_second).await
         }
-        Command::MassRevokeStatus { id } => mass_revoke::status(app, &id).await,
-        Command::ListMassRevokes => mass_revoke::list(app).await,
-        Command::DryRun { asked, limit } => freeze::dry_run(app, &asked, limit).await,
+        Command::MassRevokeStatus { id } => mass_revoke::status(broker, &id).await,
+        Command::ListMassRevokes => mass_revoke::list(broker).await,
+        Command::DryRun { asked, limit } => freeze::dry_run(broker, &asked, limit).await,
         Command::DeleteAccount { person, reason } => {
-            let account = select::find(app, &person).await?;
-            delete::delete(app, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
-            Ok(Answer::line(format!(
+            let account = select::find(broker, &person).await?;
+            delete::delete(broker, &account.id, &Why::operator(freeze::given(&reason)?)).await?;
+            Ok(Output::line(format!(
                 "{} is deleted: nobody is signed in as it, nothing is handed out of it, and its issuers are being told.",
                 KnownAs::from(account)
             )))
@@ -203,48 +165,8 @@ pub async fn run(app: &App, command: Command) -> Result<Answer, Error> {
     }
 }
 
-async fn registered(app: &App, third_party: &ThirdPartyApp) -> Vec<String> {
-    let mut lines = vec![
-        format!("{} {} is registered.", third_party.id, third_party.key),
-        format!("  people connect it at {}", app.url(&format!("/connect/{}", third_party.key))),
-        format!("  its redirect URI at the issuer is {}", third_party.callback(app)),
-    ];
-    lines.extend(lasts(app, third_party).await.map(|warning| format!("  {} {warning}", third_party.key)));
-    lines
-}
-
-/// For so long an issuer is asked beside what an operator wants to know, who may be here because it hangs.
-const ASIDE: Duration = Duration::from_secs(2);
-
-/// Why an app's connections may not last; None where nothing speaks for that, or the issuer does not answer now.
-async fn lasts(app: &App, third_party: &ThirdPartyApp) -> Option<&'static str> {
-    let endpoints = timeout(ASIDE, endpoints(&app.issuers, &third_party.issuer)).await.ok()?.ok()?;
-    scope::ends_with_the_session(&third_party.scopes, endpoints.offers_offline_access)
-}
-
-async fn revocation(app: &App, said: Revocation) -> Result<Answer, Error> {
-    let third_party = revocation::say(app, said).await?;
-    let (key, issuer) = (&third_party.key, &third_party.issuer);
-    let reach = issuer.profile.revocation_reach;
-    let line = match revocation_endpoint(&app.issuers, issuer).await {
-        Ok(Some(url)) => format!("A stop of {key} is told at {url}; the reach of a revoke there is {reach}."),
-        Ok(None) => format!("A stop of {key} ends here and is told nowhere: its issuer has no revocation."),
-        Err(fault) => format!("Where a stop of {key} is told cannot be found out now: {fault}."),
-    };
-    Ok(Answer::line(line))
-}
-
-async fn list_apps(app: &App) -> Result<Answer, Error> {
-    let apps = crate::app::all(app).await?;
-    let line = |third_party: &ThirdPartyApp| {
-        let ThirdPartyApp { key, status, source, issuer, name, .. } = third_party;
-        format!("{key}\t{status}\t{source}\t{}\t{name}\t{}", issuer.key, third_party.callback(app))
-    };
-    Ok(Answer::of(apps.iter().map(line).collect()))
-}
-
-async fn list_keys(app: &App) -> Result<Answer, Error> {
-    let keys = crate::caller::list_keys(app).await?;
+async fn list_keys(broker: &Broker) -> Result<Output, Error> {
+    let keys = crate::caller::list_keys(broker).await?;
     let line = |key: &crate::caller::ListedKey| {
         let state = key.revoked_at.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"));
         format!(
@@ -252,5 +174,5 @@ async fn list_keys(app: &App) -> Result<Answer, Error> {
             key.id, key.caller_id, key.caller, key.apps, key.created_at
         )
     };
-    Ok(Answer::of(keys.iter().map(line).collect()))
+    Ok(Output::of(keys.iter().map(line).collect()))
 }

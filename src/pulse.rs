@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use crate::App;
+use crate::Broker;
 
 /// How often a write is tried.
 const EVERY: Duration = Duration::from_secs(3);
@@ -32,19 +32,19 @@ impl Pulse {
 }
 
 /// Tries again and again. Ends when the server drains.
-pub async fn run(app: App) {
+pub async fn run(broker: Broker) {
     let mut moment = tokio::time::interval(EVERY);
     loop {
         tokio::select! {
-            () = app.draining.cancelled() => return,
-            _ = moment.tick() => beat(&app).await,
+            () = broker.draining.cancelled() => return,
+            _ = moment.tick() => beat(&broker).await,
         }
     }
 }
 
 /// One try.
-pub async fn beat(app: &App) {
-    let (db, now) = (app.db.clone(), app.clock.now());
+pub async fn beat(broker: &Broker) {
+    let (db, now) = (broker.db.clone(), broker.clock.now());
     // In a task: whoever gives up waiting must not cut a statement off in the middle.
     let writing = tokio::spawn(async move { store::beat(&db, now).await });
     let trouble = match timeout(PATIENCE, writing).await {
@@ -56,10 +56,10 @@ pub async fn beat(app: &App) {
             Some(format!("the database hangs: it has not taken a write for {seconds} seconds"))
         }
     };
-    if let Some(why) = trouble.as_ref().filter(|why| app.pulse.trouble().as_ref() != Some(why)) {
+    if let Some(why) = trouble.as_ref().filter(|why| broker.pulse.trouble().as_ref() != Some(why)) {
         tracing::error!(why, "the database takes no write");
     }
-    app.pulse.is(trouble);
+    broker.pulse.is(trouble);
 }
 
 /// In an operator's words, where it is known what the database means. Both say it in English, whatever the locale: SQLite

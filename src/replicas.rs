@@ -3,27 +3,29 @@
 //! which the others see when it is gone. Decides nothing.
 
 pub mod holders;
+pub mod lives;
 mod store;
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::content::signing_key;
+use crate::db::Db;
 use crate::db::presence::Presence;
 use crate::error::Error;
 use crate::secret::{random_bytes, random_id};
 use crate::vault::house;
 use crate::{restore, vault};
 use holders::Holders;
-
-/// Seconds for which a server that says nothing more is still counted.
-pub const LIVES: i64 = 30;
+use lives::LIVES;
 
 /// This process among them.
 #[derive(Debug)]
 pub struct Replica {
     id: String,
+    /// Whether no other process can be at work on the database.
+    is_only: bool,
     /// When it said so last, as the database knows; None for one that serves nobody.
     seen_at: Mutex<Option<Timestamp>>,
     /// Its lock; none for one that serves nobody, or that is alone with its database.
@@ -32,18 +34,25 @@ pub struct Replica {
     holders: Holders,
 }
 
-impl Default for Replica {
-    fn default() -> Self {
+impl Replica {
+    /// One of those on this database, of which nobody has heard yet.
+    #[must_use]
+    pub fn new(db: &Db) -> Self {
         Self {
             id: format!("rp_{}", random_id::<12>()),
+            is_only: db.is_alone(),
             seen_at: Mutex::new(None),
             presence: OnceLock::new(),
             holders: Holders::default(),
         }
     }
-}
 
-impl Replica {
+    /// Whether no other process can be at work on the database: whoever left something behind is dead.
+    #[must_use]
+    pub const fn is_only(&self) -> bool {
+        self.is_only
+    }
+
     /// The number of its lock, held or not.
     #[must_use]
     pub fn number(&self) -> Option<i64> {
@@ -69,17 +78,19 @@ impl Replica {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn join(app: &App) -> Result<(), Error> {
-    if app.db.is_alone() {
+pub async fn join(broker: &Broker) -> Result<(), Error> {
+    if broker.replica.is_only() {
         return Ok(());
     }
-    let now = app.db.lease_now(&app.clock).await?;
-    store::put(app, &app.replica.id, now).await?;
-    store::sweep(&app.db, now.plus(-10 * LIVES)).await?;
-    app.replica.is_seen(Some(now));
+    let now = broker.db.lease_now(&broker.clock).await?;
+    store::put(broker, &broker.replica.id, now).await?;
+    store::sweep(&broker.db, now.plus(-10 * LIVES)).await?;
+    broker.replica.is_seen(Some(now));
     // Never used again, not by the same process after a restart either: whoever named it is gone then.
-    if let Some(presence) = Presence::begin(&app.db, &app.clock, i64::from_be_bytes(random_bytes())).await {
-        let _ = app.replica.presence.set(presence);
+    if let Some(presence) =
+        Presence::begin(&broker.db, &broker.clock, i64::from_be_bytes(random_bytes())).await
+    {
+        let _ = broker.replica.presence.set(presence);
     }
     Ok(())
 }
@@ -88,36 +99,36 @@ pub async fn join(app: &App) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn beat(app: &App) -> Result<(), Error> {
-    if app.db.is_alone() {
+pub async fn beat(broker: &Broker) -> Result<(), Error> {
+    if broker.replica.is_only() {
         return Ok(());
     }
-    if let Some(under) = vault::under(&app.db).await? {
-        app.vault.follow(&under);
+    if let Some(under) = vault::under(&broker.db).await? {
+        broker.vault.follow(&under);
     }
-    house::follow(app).await?;
-    signing_key::follow(app).await?;
-    let now = app.db.lease_now(&app.clock).await?;
+    house::follow(broker).await?;
+    signing_key::follow(broker).await?;
+    let now = broker.db.lease_now(&broker.clock).await?;
     // What this process wrote last is there: so nothing before it was lost, should the database have changed its place.
-    let unbroken = match app.replica.seen_at() {
-        Some(seen_at) => store::renew(app, &app.replica.id, seen_at, now).await?,
+    let unbroken = match broker.replica.seen_at() {
+        Some(seen_at) => store::renew(broker, &broker.replica.id, seen_at, now).await?,
         None => return Ok(()),
     };
     if !unbroken {
-        store::put(app, &app.replica.id, now).await?;
+        store::put(broker, &broker.replica.id, now).await?;
     }
-    app.replica.is_seen(Some(now));
-    restore::look_again(app, unbroken).await
+    broker.replica.is_seen(Some(now));
+    restore::recognise::look_again(broker, unbroken).await
 }
 
 /// It serves no more.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn leave(app: &App) -> Result<(), Error> {
-    if !app.db.is_alone() && app.replica.seen_at().is_some() {
-        store::remove(&app.db, &app.replica.id).await?;
-        app.replica.is_seen(None);
+pub async fn leave(broker: &Broker) -> Result<(), Error> {
+    if broker.replica.seen_at().is_some() {
+        store::remove(&broker.db, &broker.replica.id).await?;
+        broker.replica.is_seen(None);
     }
     Ok(())
 }
@@ -126,8 +137,8 @@ pub async fn leave(app: &App) -> Result<(), Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn that_do_not_know(app: &App, master_kid: &str) -> Result<usize, Error> {
-    let others = others(app).await?;
+pub async fn that_do_not_know(broker: &Broker, master_kid: &str) -> Result<usize, Error> {
+    let others = others(broker).await?;
     Ok(others.iter().filter(|other| !other.master_kids.iter().any(|kid| kid == master_kid)).count())
 }
 
@@ -135,16 +146,16 @@ pub async fn that_do_not_know(app: &App, master_kid: &str) -> Result<usize, Erro
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn that_wrap_by_another(app: &App, master_kid: &str) -> Result<usize, Error> {
-    let others = others(app).await?;
+pub async fn that_wrap_by_another(broker: &Broker, master_kid: &str) -> Result<usize, Error> {
+    let others = others(broker).await?;
     Ok(others.iter().filter(|other| other.wraps != master_kid).count())
 }
 
-async fn others(app: &App) -> Result<Vec<store::Seen>, Error> {
-    if app.db.is_alone() {
+async fn others(broker: &Broker) -> Result<Vec<store::Seen>, Error> {
+    if broker.replica.is_only() {
         return Ok(Vec::new());
     }
-    let now = app.db.lease_now(&app.clock).await?;
-    let all = store::seen_since(&app.db, now.plus(-LIVES)).await?;
-    Ok(all.into_iter().filter(|other| other.id != app.replica.id).collect())
+    let now = broker.db.lease_now(&broker.clock).await?;
+    let all = store::seen_since(&broker.db, now.plus(-LIVES)).await?;
+    Ok(all.into_iter().filter(|other| other.id != broker.replica.id).collect())
 }

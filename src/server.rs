@@ -6,9 +6,10 @@ mod answer;
 pub mod body;
 pub mod descriptors;
 mod full;
-mod patience;
+mod limits;
 mod room;
 mod stream;
+mod timeouts;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -31,62 +32,14 @@ use tower::Service;
 
 use self::answer::Streams;
 use self::full::Refuser;
-use self::patience::Patience;
+pub use self::limits::Limits;
 use self::room::{Room, Slot};
 use self::stream::Stream;
-use crate::App;
-use crate::config::LimitsConfig;
-use crate::edge::address::{Peer, Prefix};
+use self::timeouts::Timeouts;
+use crate::Broker;
+use crate::edge::address::Peer;
 use crate::ledger::hand_out;
 use crate::replicas;
-
-/// How long a client may take, and how many there may be.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// From the connection, or from the first byte of a later request, to the whole head. Of a later request over
-    /// HTTP/2, whose pings look alike, `idle` counts.
-    pub header: Duration,
-    /// For the whole body of a request.
-    pub body: Duration,
-    /// For the client to take the whole answer, or 16 KiB of it and then the next.
-    pub answer: Duration,
-    /// From the end of the last request to the next one, pings or no pings.
-    pub idle: Duration,
-    /// From the whole head of a request to its answer.
-    pub request: Duration,
-    /// Connections open at one time.
-    pub connections: usize,
-    /// And from one address; 0 for no limit of its own.
-    pub connections_per_address: usize,
-    /// Bytes of bodies that have begun to come and are not whole.
-    pub body_bytes: usize,
-    /// Whoever connects from there speaks for many.
-    pub trusted_proxies: Arc<[Prefix]>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self::of(&LimitsConfig::default())
-    }
-}
-
-impl Limits {
-    #[must_use]
-    pub fn of(config: &LimitsConfig) -> Self {
-        Self {
-            header: Duration::from_secs(10),
-            body: Duration::from_secs(10),
-            answer: Duration::from_secs(10),
-            idle: Duration::from_secs(config.idle_seconds),
-            // Longer than the longest call to an issuer.
-            request: Duration::from_secs(75),
-            connections: config.connections,
-            connections_per_address: config.connections_per_address,
-            body_bytes: config.body_megabytes.saturating_mul(1 << 20),
-            trusted_proxies: Arc::default(),
-        }
-    }
-}
 
 /// Longer than the longest call to an issuer, so that no refresh is cut off.
 const DRAIN: Duration = Duration::from_secs(75);
@@ -167,37 +120,37 @@ async fn converse(
     draining: CancellationToken,
 ) -> Ended {
     let _ = tcp.set_nodelay(true);
-    let patience = Arc::new(Patience::new(&client.limits));
-    let stream = Stream::new(tcp, Arc::clone(&patience), client.limits.answer);
+    let timeouts = Arc::new(Timeouts::new(&client.limits));
+    let stream = Stream::new(tcp, Arc::clone(&timeouts), client.limits.answer);
     let service =
-        service_fn(|request| answer(router.clone(), Arc::clone(&patience), client.clone(), request));
+        service_fn(|request| answer(router.clone(), Arc::clone(&timeouts), client.clone(), request));
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         biased;
         ended = connection.as_mut() => return ended,
         () = draining.cancelled() => {}
-        () = patience.runs_out() => {}
+        () = timeouts.runs_out() => {}
     }
-    if patience.lacks_a_head() {
+    if timeouts.lacks_a_head() {
         return Ok(());
     }
     // Over HTTP/1 this ends an idle connection; over HTTP/2 the client is asked to end it.
     connection.as_mut().graceful_shutdown();
-    patience.say_farewell();
+    timeouts.say_farewell();
     tokio::select! {
         biased;
         ended = connection => ended,
-        () = patience.runs_out() => Ok(()),
+        () = timeouts.runs_out() => Ok(()),
     }
 }
 
 async fn answer(
     mut router: Router,
-    patience: Arc<Patience>,
+    timeouts: Arc<Timeouts>,
     client: Client,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let running = patience.begin(request.version());
+    let running = timeouts.begin(request.version());
     let Client { peer, slot, limits } = client;
     let mut request = request.map(|incoming| {
         let is_empty = incoming.is_end_stream();
@@ -221,16 +174,16 @@ fn too_late() -> Response<Body> {
 }
 
 /// Waits for what outlives its request, such as a refresh, and writes the ledger's last counters.
-pub async fn drain(app: &App) {
-    app.tasks.close();
-    if timeout(DRAIN, app.tasks.wait()).await.is_err() {
+pub async fn drain(broker: &Broker) {
+    broker.tasks.close();
+    if timeout(DRAIN, broker.tasks.wait()).await.is_err() {
         tracing::error!("some work did not end in time; its connections will be in doubt");
     }
-    if let Err(error) = hand_out::flush(app).await {
+    if let Err(error) = hand_out::flush(broker).await {
         tracing::error!(%error, "the ledger's last counters are lost");
     }
-    if let Err(error) = replicas::leave(app).await {
+    if let Err(error) = replicas::leave(broker).await {
         tracing::warn!(%error, "the other servers could not be told that this one ends");
     }
-    app.db.close().await;
+    broker.db.close().await;
 }

@@ -8,16 +8,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use sqlx::Row;
 use time::OffsetDateTime;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
-use crate::App;
+use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Db, DbConnection};
+use crate::db::{self, Db, DbConnection, sql};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Sealed, Verified};
 
@@ -44,26 +43,29 @@ pub struct Sessions {
 /// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
 /// take all ports for one host, with the port.
 #[must_use]
-pub fn cookie_name(app: &App) -> String {
-    if is_secure(app) {
+pub fn cookie_name(broker: &Broker) -> String {
+    if is_secure(broker) {
         return "__Host-attache".to_owned();
     }
-    format!("attache-{}", app.config.public_url.port_or_known_default().unwrap_or_default())
+    format!("attache-{}", broker.config.public_url.port_or_known_default().unwrap_or_default())
 }
 
 /// Whether browsers may send our cookies over https only.
 #[must_use]
-pub fn is_secure(app: &App) -> bool {
-    app.config.public_url.scheme() == "https"
+pub fn is_secure(broker: &Broker) -> bool {
+    broker.config.public_url.scheme() == "https"
 }
 
 #[must_use]
-pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
-    let store =
-        Sessions { db: app.db.clone(), clock: app.clock.clone(), house_key: Arc::clone(&app.house_key) };
+pub fn layer(broker: &Broker) -> SessionManagerLayer<Sessions> {
+    let store = Sessions {
+        db: broker.db.clone(),
+        clock: broker.clock.clone(),
+        house_key: Arc::clone(&broker.house_key),
+    };
     SessionManagerLayer::new(store)
-        .with_name(cookie_name(app))
-        .with_secure(is_secure(app))
+        .with_name(cookie_name(broker))
+        .with_secure(is_secure(broker))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_path("/")
@@ -74,9 +76,9 @@ pub fn layer(app: &App) -> SessionManagerLayer<Sessions> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
-    db.execute(delete).await
+pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, db::Error> {
+    let delete = sql("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
+    delete.execute(db).await
 }
 
 /// The same, as part of something greater.
@@ -86,8 +88,8 @@ pub async fn end_all(db: &Db, account_id: &str) -> std::result::Result<u64, sqlx
 pub async fn end_all_with(
     transaction: &mut DbConnection,
     account_id: &str,
-) -> std::result::Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
+) -> std::result::Result<(), db::Error> {
+    let delete = sql("DELETE FROM sessions WHERE account_id = $1").bind(account_id);
     delete.execute(transaction).await.map(drop)
 }
 
@@ -95,8 +97,8 @@ pub async fn end_all_with(
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Error> {
-    let over = sqlx::query("SELECT id_hash FROM sessions WHERE expires_at <= $1").bind(now.unix());
+pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, db::Error> {
+    let over = sql("SELECT id_hash FROM sessions WHERE expires_at <= $1").bind(now.unix());
     db.delete_each(over, "DELETE FROM sessions WHERE id_hash = $1 AND expires_at <= $2", now).await
 }
 
@@ -104,15 +106,15 @@ pub async fn sweep(db: &Db, now: Timestamp) -> std::result::Result<u64, sqlx::Er
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn verify(app: &App, after: &str, limit: i64) -> std::result::Result<Verified, sqlx::Error> {
+pub async fn verify(broker: &Broker, after: &str, limit: i64) -> std::result::Result<Verified, db::Error> {
     let select = "SELECT id_hash, data FROM sessions WHERE id_hash > $1 ORDER BY id_hash LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&app.db.pool).await?;
-    let last = rows.last().map(|row| row.try_get("id_hash")).transpose()?;
+    let rows = sql(select).bind(after).bind(limit).all(&broker.db).await?;
+    let last = rows.last().map(|row| row.get("id_hash")).transpose()?;
     let mut verified = Verified::of_page(rows.len(), limit, last);
     for row in &rows {
-        let (hash, data): (String, String) = (row.try_get("id_hash")?, row.try_get("data")?);
+        let (hash, data): (String, String) = (row.get("id_hash")?, row.get("data")?);
         let place = place(&TokenHash::stored(hash.clone()));
-        let opened = app.house_key.open(&place, &Sealed(data)).map(drop);
+        let opened = broker.house_key.open(&place, &Sealed(data)).map(drop);
         verified.value(("sessions", "data", &hash), opened);
     }
     Ok(verified)
@@ -144,7 +146,7 @@ fn text(record: &Record, key: &str) -> Option<String> {
     record.data.get(key).and_then(Value::as_str).map(str::to_owned)
 }
 
-fn backend(error: &sqlx::Error) -> Error {
+fn backend(error: &db::Error) -> Error {
     Error::Backend(error.to_string())
 }
 
@@ -154,37 +156,29 @@ impl SessionStore for Sessions {
         // 128 random bits: another session with this id is not expected, and the primary key refuses it.
         let (hash, now, account) = (hash(record.id), self.clock.now(), account(record));
         let signed_in_at = account.as_ref().map(|_| now.unix());
-        self.db
-            .execute(
-                sqlx::query(
-                    "INSERT INTO sessions (id_hash, account_id, data, expires_at, signed_in_at, used_at, browser) \
-                     VALUES ($1, $2, $3, $4, $5, $5, $6)",
-                )
-                .bind(hash.as_str())
-                .bind(account)
-                .bind(self.seal(&hash, &record.data)?)
-                .bind(now.plus(LIFETIME).unix())
-                .bind(signed_in_at)
-                .bind(text(record, BROWSER)),
-            )
-            .await
-            .map(drop)
-            .map_err(|error| backend(&error))
+        sql("INSERT INTO sessions (id_hash, account_id, data, expires_at, signed_in_at, used_at, browser) \
+                     VALUES ($1, $2, $3, $4, $5, $5, $6)")
+        .bind(hash.as_str())
+        .bind(account)
+        .bind(self.seal(&hash, &record.data)?)
+        .bind(now.plus(LIFETIME).unix())
+        .bind(signed_in_at)
+        .bind(text(record, BROWSER))
+        .execute(&self.db)
+        .await
+        .map(drop)
+        .map_err(|error| backend(&error))
     }
 
     /// An update only: a session that was ended meanwhile does not come back.
     async fn save(&self, record: &Record) -> Result<()> {
         let hash = hash(record.id);
-        self.db
-            .execute(
-                sqlx::query(
-                    "UPDATE sessions SET account_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1",
-                )
-                .bind(hash.as_str())
-                .bind(account(record))
-                .bind(self.seal(&hash, &record.data)?)
-                .bind(self.clock.now().plus(LIFETIME).unix()),
-            )
+        sql("UPDATE sessions SET account_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1")
+            .bind(hash.as_str())
+            .bind(account(record))
+            .bind(self.seal(&hash, &record.data)?)
+            .bind(self.clock.now().plus(LIFETIME).unix())
+            .execute(&self.db)
             .await
             .map(drop)
             .map_err(|error| backend(&error))
@@ -194,16 +188,16 @@ impl SessionStore for Sessions {
         let hash = hash(*id);
         let now = self.clock.now();
         let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
-        let row = sqlx::query(select)
+        let row = sql(select)
             .bind(hash.as_str())
             .bind(now.unix())
-            .fetch_optional(&self.db.pool)
+            .optional(&self.db)
             .await
             .map_err(|error| backend(&error))?;
         let Some(row) = row else { return Ok(None) };
-        let sealed: String = row.try_get("data").map_err(|error| backend(&error))?;
-        let expires_at: i64 = row.try_get("expires_at").map_err(|error| backend(&error))?;
-        let used_at: Option<i64> = row.try_get("used_at").map_err(|error| backend(&error))?;
+        let sealed: String = row.get("data").map_err(|error| backend(&error))?;
+        let expires_at: i64 = row.get("expires_at").map_err(|error| backend(&error))?;
+        let used_at: Option<i64> = row.get("used_at").map_err(|error| backend(&error))?;
         store::touch(&self.db, &hash, used_at, now).await;
         let opened = self.house_key.open(&place(&hash), &Sealed(sealed));
         let json = opened.map_err(|error| Error::Decode(error.to_string()))?;
@@ -214,8 +208,9 @@ impl SessionStore for Sessions {
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        self.db
-            .execute(sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(hash(*id).as_str()))
+        sql("DELETE FROM sessions WHERE id_hash = $1")
+            .bind(hash(*id).as_str())
+            .execute(&self.db)
             .await
             .map(drop)
             .map_err(|error| backend(&error))

@@ -10,15 +10,13 @@ use tokio_util::task::TaskTracker;
 use crate::app::sync::Extent;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::connection::complete::kept;
-use crate::connection::consent;
-use crate::connection::flight::Flights;
-use crate::connection::freeze;
-use crate::connection::refresh::rescue;
-use crate::connection::revoke::tell::tell_again;
+use crate::consent::attempt;
+use crate::consent::choose;
+use crate::consent::complete::another_identity;
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
+use crate::freeze::freezes;
 use crate::held::Held;
 use crate::issuer::Issuers;
 use crate::ledger::{Ledger, hand_out};
@@ -27,10 +25,14 @@ use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
 use crate::pulse::Pulse;
+use crate::refresh::early;
+use crate::refresh::flight::Flights;
+use crate::refresh::rescue;
 use crate::replicas::{self, Replica};
+use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{App, Parts, account, connection, content, dialect, restore, session};
+use crate::{Broker, Parts, account, content, dialect, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +61,7 @@ impl From<Error> for StartError {
 ///
 /// # Errors
 /// [`StartError`]; a wrong master key never starts.
-pub async fn start(config: Config, clock: Clock) -> Result<App, StartError> {
+pub async fn start(config: Config, clock: Clock) -> Result<Broker, StartError> {
     open(config, clock, Extent::Whole).await
 }
 
@@ -67,7 +69,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<App, StartError> {
 ///
 /// # Errors
 /// [`StartError`]; a wrong master key never starts.
-pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, StartError> {
+pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker, StartError> {
     let master_key = config.vault.master_key.clone().unwrap_or_else(|| Token::new(""));
     let previous = config.vault.previous_master_key.as_ref().map(MasterKey::parse).transpose()?;
     let vault = Vault::with_previous(MasterKey::parse(&master_key)?, previous);
@@ -80,7 +82,8 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
     let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
     let http = config.outbound.http(clock.clone()).map_err(StartError::Outbound)?;
     let (events, _) = broadcast::channel(64);
-    let app = App::new(Parts {
+    let replica = Replica::new(&db);
+    let broker = Broker::new(Parts {
         issuers: Issuers::new(http, clock.clone()),
         held: Held::new(config.database.memory_megabytes),
         load: Load::new(config.limits.requests_at_once),
@@ -90,7 +93,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         db,
         clock,
         vault,
-        replica: Replica::default(),
+        replica,
         house_key,
         pseudonyms,
         signing_keys,
@@ -105,36 +108,36 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<App, S
         draining: CancellationToken::new(),
         events,
     });
-    crate::app::sync::sync(&app, extent).await?;
-    freeze::give_pseudonyms(&app).await?;
+    crate::app::sync::sync(&broker, extent).await?;
+    freezes::give_pseudonyms(&broker).await?;
     // Before anything is refreshed or stored: by the habits that the file gives the issuers.
-    restore::judge(&app).await?;
+    restore::recognise::judge(&broker).await?;
     if extent == Extent::Whole {
-        content::sync::sync(&app).await?;
+        content::sync::sync(&broker).await?;
         // Before anybody asks: a grant that is in the journal is newer than its row.
-        rescue::replay(&app).await?;
-        rescue::prepare(&app).await?;
-        connection::try_refused_clients_again(&app).await.map_err(Error::from)?;
-        replicas::join(&app).await?;
-        tell_the_operator(&app).await?;
+        rescue::replay(&broker).await?;
+        rescue::prepare(&broker).await?;
+        early::try_refused_clients_again(&broker).await.map_err(Error::from)?;
+        replicas::join(&broker).await?;
+        tell_the_operator(&broker).await?;
     }
     turn.end().await.map_err(Error::from)?;
-    Ok(app)
+    Ok(broker)
 }
 
 /// What the operator is to do, when something is to be done.
-async fn tell_the_operator(app: &App) -> Result<(), Error> {
-    if let Some(restored) = restore::open(app).await? {
+async fn tell_the_operator(broker: &Broker) -> Result<(), Error> {
+    if let Some(restored) = restore::open(broker).await? {
         tracing::error!("{}", restored.sentence());
     }
-    if let Some(kid) = rotate::removable(app).await? {
+    if let Some(kid) = rotate::removable(broker).await? {
         tracing::warn!(
             kid,
             "vault.previous_master_key wraps nothing any more: remove it from the configuration"
         );
     }
-    if app.vault.wraps_by() != app.vault.master_kid() {
-        let (under, kid) = (app.vault.wraps_by(), app.vault.master_kid());
+    if broker.vault.wraps_by() != broker.vault.master_kid() {
+        let (under, kid) = (broker.vault.wraps_by(), broker.vault.master_kid());
         tracing::warn!(under, kid, "the vault is not under vault.master_key yet: run `attache vault rotate`");
     }
     Ok(())
@@ -142,14 +145,14 @@ async fn tell_the_operator(app: &App) -> Result<(), Error> {
 
 /// What goes on by itself and cannot be undone, as long as the database is the newest one: a restored copy does not know
 /// what was changed since. Ends when the server drains.
-pub async fn carry_on(app: App) {
+pub async fn carry_on(broker: Broker) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            () = app.draining.cancelled() => return,
+            () = broker.draining.cancelled() => return,
             _ = second.tick() => {}
         }
-        match restore::open(&app).await {
+        match restore::open(&broker).await {
             Ok(None) => {}
             Ok(Some(_)) => continue,
             Err(error) => {
@@ -157,16 +160,16 @@ pub async fn carry_on(app: App) {
                 continue;
             }
         }
-        if let Err(error) = tell_again(&app).await {
+        if let Err(error) = tell_again(&broker).await {
             tracing::error!(%error, "issuers could not be told of revokes; they will be");
         }
-        if let Err(error) = consent::end_due(&app).await {
+        if let Err(error) = choose::end_due(&broker).await {
             tracing::error!(%error, "consents whose time is over could not be ended; nothing is handed out from them");
         }
-        if let Err(error) = account::delete::go_on(&app).await {
+        if let Err(error) = account::delete::go_on(&broker).await {
             tracing::error!(%error, "an account could not be deleted yet; it is tried again");
         }
-        if let Err(error) = kept::drop_forgotten(&app).await {
+        if let Err(error) = another_identity::drop_forgotten(&broker).await {
             tracing::error!(%error, "consents that nobody decided about could not be given back; they will be");
         }
     }
@@ -175,29 +178,29 @@ pub async fn carry_on(app: App) {
 /// The housekeeping of a server: the ledger's counters every second; addresses that need not be remembered, and that
 /// this server lives, every five seconds; what has expired every ten minutes. Asks no issuer, so that none holds it up.
 /// Ends when the server drains.
-pub async fn keep_house(app: App) {
+pub async fn keep_house(broker: Broker) {
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut five_seconds = tokio::time::interval(Duration::from_secs(5));
     let mut ten_minutes = tokio::time::interval(Duration::from_mins(10));
     loop {
         tokio::select! {
-            () = app.draining.cancelled() => return,
+            () = broker.draining.cancelled() => return,
             _ = second.tick() => {
-                if let Err(error) = hand_out::flush(&app).await {
+                if let Err(error) = hand_out::flush(&broker).await {
                     tracing::error!(%error, "the ledger's counters could not be written; they are kept");
                 }
             }
             _ = five_seconds.tick() => {
-                app.limits.sweep();
-                if let Err(error) = replicas::beat(&app).await {
+                broker.limits.sweep();
+                if let Err(error) = replicas::beat(&broker).await {
                     tracing::error!(%error, "the other servers could not be told that this one lives");
                 }
-                if let Err(error) = house::count(&app).await {
+                if let Err(error) = house::count(&broker).await {
                     tracing::error!(%error, "the uses of the house key could not be counted; they will be");
                 }
             }
             _ = ten_minutes.tick() => {
-                if let Err(error) = sweep(&app).await {
+                if let Err(error) = sweep(&broker).await {
                     tracing::error!(%error, "what has expired could not be removed");
                 }
             }
@@ -205,12 +208,13 @@ pub async fn keep_house(app: App) {
     }
 }
 
-async fn sweep(app: &App) -> Result<(), Error> {
-    let now = app.clock.now();
-    session::sweep(&app.db, now).await?;
-    account::sweep(app).await?;
-    crate::connection::sweep(app).await?;
-    signing_key::sweep(app).await?;
-    house::sweep(app).await?;
-    Ok(content::sweep(&app.db, now).await?)
+async fn sweep(broker: &Broker) -> Result<(), Error> {
+    let now = broker.clock.now();
+    session::sweep(&broker.db, now).await?;
+    account::sweep(broker).await?;
+    attempt::sweep(broker).await?;
+    freezes::sweep(broker).await?;
+    signing_key::sweep(broker).await?;
+    house::retire::sweep(broker).await?;
+    Ok(content::sweep(&broker.db, now).await?)
 }

@@ -1,11 +1,13 @@
 //! What the torture run (docs/torture.md) needs inside a process: named steps of a refresh at which it can be told to
 //! die, to stop or to fail, and a clock that can be moved. Without the feature `torture` each function is empty, and
-//! nothing of it is in the program.
+//! nothing of it is in the program. Imports nothing of ours, for the clock imports it.
 
 #[cfg(feature = "torture")]
 mod control;
 
-use crate::error::Error;
+/// The torture run wants a step to fail; the sentence that says so.
+#[derive(Debug)]
+pub struct Failed(pub String);
 
 /// Passes a step of a refresh.
 ///
@@ -13,7 +15,7 @@ use crate::error::Error;
 /// When this step has been told to fail.
 #[cfg(not(feature = "torture"))]
 #[inline]
-pub fn pass(_step: &str, _connection: &str) -> Result<(), Error> {
+pub fn pass(_step: &str, _connection: &str) -> Result<(), Failed> {
     Ok(())
 }
 
@@ -22,8 +24,12 @@ pub fn pass(_step: &str, _connection: &str) -> Result<(), Error> {
 /// # Errors
 /// When this step has been told to fail.
 #[cfg(feature = "torture")]
-pub fn pass(step: &str, connection: &str) -> Result<(), Error> {
-    control::pass(step, connection)
+pub fn pass(step: &str, connection: &str) -> Result<(), Failed> {
+    if control::wants_failure(step, connection) {
+        Err(Failed(format!("The torture run wants this to fail: {step}")))
+    } else {
+        Ok(())
+    }
 }
 
 /// Seconds that the system's clock is wrong.

@@ -20,7 +20,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use tower_sessions::Session;
 use url::Url;
 
-use crate::App;
+use crate::Broker;
 use crate::account::{self, Account};
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
@@ -39,21 +39,21 @@ pub struct Browser {
     mark: Option<Token>,
 }
 
-impl FromRequestParts<App> for Browser {
+impl FromRequestParts<Broker> for Browser {
     type Rejection = PageFailure;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageFailure> {
-        let session = <Session as FromRequestParts<App>>::from_request_parts(parts, app).await;
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, PageFailure> {
+        let session = <Session as FromRequestParts<Broker>>::from_request_parts(parts, broker).await;
         let session = session.map_err(|_| Error::Internal("There is no session layer.".to_owned()))?;
-        Ok(Self::of(session, app).await?)
+        Ok(Self::of(session, broker).await?)
     }
 }
 
-impl OptionalFromRequestParts<App> for Browser {
+impl OptionalFromRequestParts<Broker> for Browser {
     type Rejection = PageFailure;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Option<Self>, PageFailure> {
-        <Self as FromRequestParts<App>>::from_request_parts(parts, app).await.map(Some)
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Option<Self>, PageFailure> {
+        <Self as FromRequestParts<Broker>>::from_request_parts(parts, broker).await.map(Some)
     }
 }
 
@@ -67,12 +67,12 @@ impl Browser {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn of(session: Session, app: &App) -> Result<Self, Error> {
+    pub async fn of(session: Session, broker: &Broker) -> Result<Self, Error> {
         let nobody = |session| Self { session, csrf: None, account: None, mark: None };
         let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
         let mark: Option<Token> = session.get(MARK).await.map_err(|error| broken(&error))?;
         let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session)) };
-        let Some(account) = account::by_id(app, &id).await? else { return Ok(nobody(session)) };
+        let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session)) };
         let csrf = Token::new(TokenHash::of(&format!("forms of {id} in {}", mark.expose())).as_str());
         Ok(Self { session, csrf: Some(csrf), account: Some(Arc::unwrap_or_clone(account)), mark: Some(mark) })
     }
@@ -150,11 +150,11 @@ impl SignedInBrowser {
     }
 }
 
-impl FromRequestParts<App> for SignedInBrowser {
+impl FromRequestParts<Broker> for SignedInBrowser {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
-        let browser = <Browser as FromRequestParts<App>>::from_request_parts(parts, app).await;
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Response> {
+        let browser = <Browser as FromRequestParts<Broker>>::from_request_parts(parts, broker).await;
         let browser = browser.map_err(IntoResponse::into_response)?;
         if let Some(signed_in) = Self::of(browser) {
             return Ok(signed_in);

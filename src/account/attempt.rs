@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::store;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
+use crate::db;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash, exposed};
 
@@ -62,13 +63,21 @@ impl Attempt {
     ///
     /// # Errors
     /// [`Error::Overloaded`] when as many were used lately as are remembered; when the database does not answer.
-    pub(super) async fn use_up(&self, app: &App, state: &TokenHash) -> Result<bool, Error> {
-        let now = app.clock.now();
-        store::sweep(&app.db, now).await?;
-        match store::use_up(&app.db, state, Timestamp::from_unix(self.expires_at)).await? {
+    pub(super) async fn use_up(&self, broker: &Broker, state: &TokenHash) -> Result<bool, Error> {
+        let now = broker.clock.now();
+        store::sweep(&broker.db, now).await?;
+        match store::use_up(&broker.db, state, Timestamp::from_unix(self.expires_at)).await? {
             store::Used::Now => Ok(true),
             store::Used::Before => Ok(false),
             store::Used::TooMany => Err(Error::Overloaded),
         }
     }
+}
+
+/// Forgets used sign-ins whose time is over.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(broker: &Broker) -> Result<(), db::Error> {
+    store::sweep(&broker.db, broker.clock.now()).await
 }

@@ -4,9 +4,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Account, store};
-use crate::App;
+use super::person::Account;
+use super::store;
+use crate::Broker;
 use crate::clock::Timestamp;
+use crate::db;
 
 /// Those that tell of the token and not of the person. RFC 7519 section 4.1, OpenID Connect Core 1.0 section 2.
 const OF_THE_TOKEN: [&str; 14] = [
@@ -16,18 +18,18 @@ const OF_THE_TOKEN: [&str; 14] = [
 
 /// Takes over what a verified ID token of `issuer` says, where it is about the person of this account. That it cannot be
 /// written is logged and stops nobody: the next token says it again.
-pub async fn follow(app: &App, account_id: &str, issuer: &str, claims: &Map<String, Value>) {
+pub async fn follow(broker: &Broker, account_id: &str, issuer: &str, claims: &Map<String, Value>) {
     let subject = claims.get("sub").and_then(Value::as_str).unwrap_or_default();
     // Somebody else may change the claims at the same time; then they are read again.
     for _ in 0..3 {
         let followed = async {
-            let Some(account) = store::by_id(&app.db, account_id).await? else { return Ok(true) };
+            let Some(account) = store::by_id(&broker.db, account_id).await? else { return Ok(true) };
             if (account.issuer.as_str(), account.subject.as_str()) != (issuer, subject) {
                 return Ok(true);
             }
-            match account.saying(claims, app.clock.now()) {
-                Some(next) => store::follow(app, &account, &next).await,
-                None => Ok::<_, sqlx::Error>(true),
+            match account.saying(claims, broker.clock.now()) {
+                Some(next) => store::follow(broker, &account, &next).await,
+                None => Ok::<_, db::Error>(true),
             }
         };
         match followed.await {

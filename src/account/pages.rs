@@ -14,16 +14,16 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 
 use super::sign_out::SignedOut;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::view::Page;
 use crate::web::{Browser, html, see_other};
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/", get(front))
         .route("/sign-in", get(sign_in::start))
@@ -56,22 +56,22 @@ struct Returned {
 }
 
 async fn front(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     browser: Browser,
     cookies: Cookies,
-    Asked(returned): Asked<Returned>,
+    PageQuery(returned): PageQuery<Returned>,
 ) -> Result<Response, PageFailure> {
-    let signed_out = cookies.open(Kept::SignedOut).and_then(|kept| SignedOut::read(&kept));
+    let signed_out = cookies.open(OwnCookie::SignedOut).and_then(|kept| SignedOut::read(&kept));
     let signed_out = signed_out.filter(|_| browser.account.is_none());
     let path = signed_out.as_ref().and_then(|signed_out| signed_out.return_to.clone());
     if let (Some(signed_out), Some(state)) = (&signed_out, &returned.state)
         && signed_out.is_confirmed_by(state)
     {
         let mut answer = see_other(&path.map_or_else(|| "/".to_owned(), |path| sign_in::as_another(&path)));
-        cookies.forget(&mut answer, Kept::SignedOut);
+        cookies.forget(&mut answer, OwnCookie::SignedOut);
         return Ok(answer);
     }
-    let issuer = super::sign_in::issuer(&app).await?;
+    let issuer = super::our_client::issuer(&broker).await?;
     let page = FrontPage {
         page: browser.page(""),
         sign_in_at: issuer.name,
@@ -81,10 +81,10 @@ async fn front(
     Ok(html(StatusCode::OK, &page))
 }
 
-async fn record(app: &App, action: Action, account_id: &str) -> Result<(), Error> {
+async fn record(broker: &Broker, action: Action, account_id: &str) -> Result<(), Error> {
     let entry =
         Entry { actor: account_id.to_owned(), account_id: Some(account_id.to_owned()), ..Entry::default() };
-    let mut transaction = app.db.begin().await?;
-    ledger::append(&mut transaction, &app.ledger, action, &entry, app.clock.now()).await?;
+    let mut transaction = broker.db.begin().await?;
+    ledger::append(&mut transaction, &broker.ledger, action, &entry, broker.clock.now()).await?;
     Ok(transaction.commit().await?)
 }

@@ -7,23 +7,24 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::Account;
 use super::attempt::Attempt;
+use super::our_client::{client, issuer};
+use super::person::Account;
 use super::store::{self, Profile};
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::authorize::{AuthorizationRequest, Prompt, authorization_url};
-use crate::issuer::blot::quote;
 use crate::issuer::callback::{Answered, Callback};
-use crate::issuer::code::exchange_code;
 use crate::issuer::discovery::endpoints;
+use crate::issuer::exchange_code::exchange_code;
+use crate::issuer::fault::untrusted;
 use crate::issuer::id_token::{self, Expected};
-use crate::issuer::jwt::untrusted;
 use crate::issuer::profile::Pkce;
+use crate::issuer::redact::quote;
 use crate::issuer::scope::Scopes;
 use crate::issuer::token_set::Member;
 use crate::issuer::userinfo::userinfo;
-use crate::issuer::{Client, ClientAuth, Issuer, IssuerFault};
+use crate::issuer::{Issuer, IssuerFault};
 use crate::secret::{Token, TokenHash};
 
 /// The longest ID token that is kept, in bytes: it is sent back in an address, and those end at 8 KB in many places.
@@ -42,15 +43,16 @@ pub struct Begun {
 ///
 /// # Errors
 /// [`Error::IssuerUnavailable`] when the issuer is not known and does not answer.
-pub async fn start(app: &App, return_to: &str, prompt: Option<Prompt>) -> Result<Begun, Error> {
-    let issuer = issuer(app).await?;
-    let endpoints = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
-    let attempt = Attempt::begin(&issuer.external_name(), return_to, app.clock.now());
+pub async fn start(broker: &Broker, return_to: &str, prompt: Option<Prompt>) -> Result<Begun, Error> {
+    let issuer = issuer(broker).await?;
+    let endpoints =
+        endpoints(&broker.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
+    let attempt = Attempt::begin(&issuer.external_name(), return_to, broker.clock.now());
     let state = Token::random();
     let request = AuthorizationRequest {
-        client_id: &app.config.sign_in.client_id,
-        redirect_uri: &redirect_uri(app),
-        scopes: &Scopes::lenient(&app.config.sign_in.scopes.join(" ")),
+        client_id: &broker.config.sign_in.client_id,
+        redirect_uri: &redirect_uri(broker),
+        scopes: &Scopes::lenient(&broker.config.sign_in.scopes.join(" ")),
         state: &state,
         nonce: &attempt.nonce,
         verifier: &attempt.verifier,
@@ -74,18 +76,18 @@ pub struct SignedIn {
 ///
 /// # Errors
 /// [`Error::SignInFailed`] with a sentence for the person; [`Error::IssuerUnavailable`].
-pub async fn complete(app: &App, attempt: &Attempt, callback: &Callback) -> Result<SignedIn, Error> {
+pub async fn complete(broker: &Broker, attempt: &Attempt, callback: &Callback) -> Result<SignedIn, Error> {
     let failed = |sentence: &str| Error::SignInFailed(sentence.to_owned());
     let state = callback.state().map(Token::hash).ok_or_else(unknown)?;
-    if !attempt.use_up(app, &state).await? {
+    if !attempt.use_up(broker, &state).await? {
         return Err(unknown());
     }
-    let issuer = issuer(app).await?;
-    let known = endpoints(&app.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
+    let issuer = issuer(broker).await?;
+    let known = endpoints(&broker.issuers, &issuer).await.map_err(|fault| sign_in_fault(&issuer, fault))?;
     if attempt.issuer != issuer.external_name() {
         return Err(failed("Another sign-in service is used here since this sign-in began."));
     }
-    let secret = client(app).secret;
+    let secret = client(broker).secret;
     let sent: Vec<&Token> = secret.iter().chain([&attempt.verifier, &attempt.nonce]).collect();
     let code = match callback.answered(&known, &sent) {
         Answered::Code(code) => code,
@@ -96,7 +98,7 @@ pub async fn complete(app: &App, attempt: &Attempt, callback: &Callback) -> Resu
         Answered::Error(said) => return Err(Error::SignInFailed(format!("{} says: {said}", issuer.name))),
         Answered::Nothing => return Err(failed("The answer held neither a code nor an error.")),
     };
-    authenticate(app, &issuer, &code, attempt).await.map_err(|fault| sign_in_fault(&issuer, fault))?
+    authenticate(broker, &issuer, &code, attempt).await.map_err(|fault| sign_in_fault(&issuer, fault))?
 }
 
 /// No attempt of this browser fits the answer.
@@ -107,14 +109,15 @@ pub fn unknown() -> Error {
 
 /// The outer failure is the issuer's, the inner ours.
 async fn authenticate(
-    app: &App,
+    broker: &Broker,
     issuer: &Issuer,
     code: &Token,
     attempt: &Attempt,
 ) -> Result<Result<SignedIn, Error>, IssuerFault> {
-    let (client, verifier) = (client(app), &attempt.verifier);
+    let (client, verifier) = (client(broker), &attempt.verifier);
     let (outcome, transcript) =
-        exchange_code(&app.issuers, issuer, &client, &redirect_uri(app), code, verifier, Pkce::Always).await;
+        exchange_code(&broker.issuers, issuer, &client, &redirect_uri(broker), code, verifier, Pkce::Always)
+            .await;
     let tokens =
         outcome.inspect_err(|_| tracing::warn!(%transcript, "a sign-in's code brought no tokens"))?;
     let access_token = tokens.access_token.token();
@@ -124,10 +127,10 @@ async fn authenticate(
         Member::Unusable(why) => return Err(untrusted(&format!("the ID token cannot be read: it {why}"))),
     };
     let expected = Expected { client_id: &client.id, nonce: attempt.nonce.expose(), access_token };
-    let mut claims = id_token::verify(&app.issuers, issuer, id_token, &expected).await?;
+    let mut claims = id_token::verify(&broker.issuers, issuer, id_token, &expected).await?;
     let subject = claims.get("sub").and_then(|sub| sub.as_str()).unwrap_or_default().to_owned();
     if let Some(access_token) = access_token {
-        match userinfo(&app.issuers, issuer, access_token, &subject).await {
+        match userinfo(&broker.issuers, issuer, access_token, &subject).await {
             // The ID token's own claims stand; userinfo only adds.
             Ok(Some(more)) => more.into_iter().for_each(|(name, value)| {
                 claims.entry(name).or_insert(value);
@@ -153,7 +156,7 @@ async fn authenticate(
         claims: &claims,
     };
     let kept = Some(id_token).filter(|id_token| id_token.expose().len() <= LONGEST_KEPT).cloned();
-    let account = store::sign_in(app, &profile, app.clock.now()).await;
+    let account = store::sign_in(broker, &profile, broker.clock.now()).await;
     Ok(account.map(|account| SignedIn { account, id_token: kept }).map_err(Error::from))
 }
 
@@ -172,28 +175,8 @@ fn as_data(text: &str) -> Option<String> {
     Some(kept.trim().to_owned()).filter(|kept| !kept.is_empty())
 }
 
-/// The one sign-in issuer.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn issuer(app: &App) -> Result<Issuer, Error> {
-    let issuer = crate::app::issuer_by_key(app, &app.config.sign_in.issuer).await?;
-    issuer.ok_or_else(|| Error::Internal("The sign-in issuer is not in the database.".to_owned()))
-}
-
-/// Our own client at the sign-in issuer.
-#[must_use]
-pub fn client(app: &App) -> Client {
-    let (sign_in, secret) = (&app.config.sign_in, app.sign_in_secret.get());
-    Client {
-        id: sign_in.client_id.clone(),
-        auth: ClientAuth::or_default(sign_in.client_auth, secret.as_ref()),
-        secret,
-    }
-}
-
-fn redirect_uri(app: &App) -> Url {
-    app.url("/sign-in/callback")
+fn redirect_uri(broker: &Broker) -> Url {
+    broker.url("/sign-in/callback")
 }
 
 fn sign_in_fault(issuer: &Issuer, fault: IssuerFault) -> Error {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use url::Url;
 
-use super::{Account, sign_in};
-use crate::App;
+use super::our_client;
+use super::person::Account;
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::address;
 use crate::issuer::discovery::endpoints;
@@ -70,16 +71,16 @@ impl SignedOut {
     /// When the database does not answer.
     pub async fn at_the_issuer(
         &self,
-        app: &App,
+        broker: &Broker,
         account: &Account,
         id_token: Option<&Token>,
     ) -> Result<IssuersEnd, Error> {
-        let issuer = sign_in::issuer(app).await?;
-        let Ok(Ok(known)) = timeout(PATIENCE, endpoints(&app.issuers, &issuer)).await else {
+        let issuer = our_client::issuer(broker).await?;
+        let Ok(Ok(known)) = timeout(PATIENCE, endpoints(&broker.issuers, &issuer)).await else {
             return Ok(IssuersEnd::Unknown);
         };
         let Some(end_session) = &known.end_session else { return Ok(IssuersEnd::Nowhere) };
-        let (client_id, here) = (&app.config.sign_in.client_id, app.url("/"));
+        let (client_id, here) = (&broker.config.sign_in.client_id, broker.url("/"));
         let mut ours = vec![
             ("client_id", client_id.as_str()),
             ("post_logout_redirect_uri", here.as_str()),

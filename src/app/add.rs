@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::change::changed;
 use super::logo::Logo;
+use super::rules::{is_key, is_redirect_uri, is_web};
 use super::store::{self, Provenance};
-use super::{AppKind, AppStatus, IdentityRule, ScopeRule, Source, ThirdPartyApp};
-use crate::App;
+use super::{App, AppKind, AppStatus, IdentityRule, ScopeRule, Source};
+use crate::Broker;
+use crate::db;
 use crate::error::Error;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::identity::IdentityConfig;
@@ -52,29 +55,29 @@ pub struct NewApp {
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] naming what is wrong; [`Error::Conflict`] when the key or the client is another's.
-pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp, Error> {
+pub async fn add(broker: &Broker, new: NewApp, source: Source) -> Result<App, Error> {
     judge(&new)?;
-    let issuer = store::issuer_by_key(&app.db, &new.issuer).await?;
+    let issuer = store::issuer_by_key(&broker.db, &new.issuer).await?;
     let issuer =
         issuer.ok_or_else(|| Error::InvalidRequest(format!("There is no issuer `{}`.", new.issuer)))?;
     let scopes = Scopes::lenient(&new.scopes.join(" "));
     if let Some(sentence) = issuer.profile.refuses(&scopes, &new.authorization_url_extras) {
         return Err(Error::InvalidRequest(sentence));
     }
-    if new.identity == Some(IdentityRule::Same) && !app.config.signs_in_at(&issuer.external_name()) {
+    if new.identity == Some(IdentityRule::Same) && !broker.config.signs_in_at(&issuer.external_name()) {
         let sentence = "identity `same` needs the issuer where people sign in; use `any`.";
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
-    let mut existing = store::by_key(&app.db, &new.key).await?;
+    let mut existing = store::by_key(&broker.db, &new.key).await?;
     if existing.is_none() && source == Source::Config {
         // The same client under another key in the file: renamed, not another app.
-        existing = of_client(app, &issuer, &new.client_id).await?.into_iter().next();
+        existing = of_client(broker, &issuer, &new.client_id).await?.into_iter().next();
     }
     let own = existing.as_ref().map(|existing| existing.id.as_str());
-    refuse_a_shared_client(app, &issuer, &new.client_id, own).await?;
+    refuse_a_shared_client(broker, &issuer, &new.client_id, own).await?;
     match existing {
-        None => insert(app, new, issuer, source).await,
-        Some(existing) if existing.source == source => update(app, existing, new, issuer).await,
+        None => insert(broker, new, issuer, source).await,
+        Some(existing) if existing.source == source => update(broker, existing, new, issuer).await,
         Some(existing) => Err(Error::Conflict(format!(
             "The app `{}` was made by {}; change it there.",
             existing.key, existing.source
@@ -83,21 +86,21 @@ pub async fn add(app: &App, new: NewApp, source: Source) -> Result<ThirdPartyApp
 }
 
 /// The apps that are this client of this issuer, under whichever key of the configuration it goes.
-async fn of_client(app: &App, issuer: &Issuer, client_id: &str) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+async fn of_client(broker: &Broker, issuer: &Issuer, client_id: &str) -> Result<Vec<App>, db::Error> {
     match issuer.identifier() {
-        Some(identifier) => store::by_client(&app.db, identifier, client_id).await,
-        None => Ok(store::by_client_at(&app.db, &issuer.id, client_id).await?.into_iter().collect()),
+        Some(identifier) => store::by_client(&broker.db, identifier, client_id).await,
+        None => Ok(store::by_client_at(&broker.db, &issuer.id, client_id).await?.into_iter().collect()),
     }
 }
 
 /// Two keys of the configuration may be one issuer: a client there is one app's all the same.
 async fn refuse_a_shared_client(
-    app: &App,
+    broker: &Broker,
     issuer: &Issuer,
     client_id: &str,
     own: Option<&str>,
 ) -> Result<(), Error> {
-    match of_client(app, issuer, client_id).await?.iter().find(|other| Some(other.id.as_str()) != own) {
+    match of_client(broker, issuer, client_id).await?.iter().find(|other| Some(other.id.as_str()) != own) {
         None => Ok(()),
         Some(other) => {
             let sentence = format!("The app `{}` is this client of the same issuer already.", other.key);
@@ -108,15 +111,15 @@ async fn refuse_a_shared_client(
 
 /// The tokens of connected people are the old issuer's and the old client's: they are not another's to see.
 pub(super) async fn refuse_to_move(
-    app: &App,
-    existing: &ThirdPartyApp,
+    broker: &Broker,
+    existing: &App,
     client_id: &str,
     issuer: &Issuer,
 ) -> Result<(), Error> {
     if existing.client_id == client_id && existing.issuer.external_name() == issuer.external_name() {
         return Ok(());
     }
-    let held = crate::connection::count_held(app, &existing.id).await?;
+    let held = crate::connection::look_up::count_held(broker, &existing.id).await?;
     if held.is_none() {
         return Ok(());
     }
@@ -130,13 +133,13 @@ pub(super) async fn refuse_to_move(
 /// What can be said of an app before anything is looked up.
 pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
-    if !super::is_key(&new.key) {
+    if !is_key(&new.key) {
         return refuse("An app's key holds only lower-case letters, digits, `-` and `_`.");
     }
     if new.name.trim().is_empty() || new.name.chars().count() > 100 || new.name.contains(char::is_control) {
         return refuse("An app's name has 1 to 100 characters, on one line.");
     }
-    if new.home_page.as_ref().is_some_and(|url| !super::is_web(url)) {
+    if new.home_page.as_ref().is_some_and(|url| !is_web(url)) {
         return refuse("An app's home page must be a web address: https, or http.");
     }
     if new.client_id.is_empty() {
@@ -153,7 +156,7 @@ pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     if new.identity_config.as_ref().is_some_and(|config| !config.can_be_read()) {
         return refuse("`account_identifier` must be a JSONPath (RFC 9535) such as `$.sub`.");
     }
-    if !new.redirect_uris.iter().all(super::is_redirect_uri) {
+    if !new.redirect_uris.iter().all(is_redirect_uri) {
         return refuse("A redirect URI must be https, http on loopback, or a native app's own scheme.");
     }
     if matches!(new.client_auth, Some(ClientAuth::Body | ClientAuth::Basic)) && new.client_secret.is_none() {
@@ -162,51 +165,46 @@ pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     Ok(())
 }
 
-async fn insert(app: &App, new: NewApp, issuer: Issuer, source: Source) -> Result<ThirdPartyApp, Error> {
-    let now = app.clock.now();
+async fn insert(broker: &Broker, new: NewApp, issuer: Issuer, source: Source) -> Result<App, Error> {
+    let now = broker.clock.now();
     let id = format!("app_{}", random_id::<20>());
-    let (data_key, wrapped) = app.vault.new_data_key()?;
-    let place = ThirdPartyApp::secret_place(&id, &new.client_id);
+    let (data_key, wrapped) = broker.vault.new_data_key()?;
+    let place = App::secret_place(&id, &new.client_id);
     let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
-    let (third_party, provenance) = assemble(app, id, new, issuer, source, sealed, wrapped.clone());
-    let mut transaction = app.db.begin().await?;
-    super::changed(app, &mut transaction);
+    let (app, provenance) = assemble(broker, id, new, issuer, source, sealed, wrapped.clone());
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     crate::vault::insert(&mut transaction, &wrapped, Purpose::App, now).await?;
-    store::insert(&mut transaction, &third_party, &provenance, now).await.map_err(taken)?;
+    store::insert(&mut transaction, &app, &provenance, now).await.map_err(taken)?;
     transaction.commit().await?;
-    Ok(third_party)
+    Ok(app)
 }
 
-async fn update(
-    app: &App,
-    existing: ThirdPartyApp,
-    new: NewApp,
-    issuer: Issuer,
-) -> Result<ThirdPartyApp, Error> {
-    refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
-    let now = app.clock.now();
-    let data_key = app.vault.data_key(&existing.data_key)?;
-    let place = ThirdPartyApp::secret_place(&existing.id, &new.client_id);
+async fn update(broker: &Broker, existing: App, new: NewApp, issuer: Issuer) -> Result<App, Error> {
+    refuse_to_move(broker, &existing, &new.client_id, &issuer).await?;
+    let now = broker.clock.now();
+    let data_key = broker.vault.data_key(&existing.data_key)?;
+    let place = App::secret_place(&existing.id, &new.client_id);
     let sealed = new.client_secret.as_ref().map(|secret| data_key.seal(&place, secret)).transpose()?;
-    let (third_party, provenance) =
-        assemble(app, existing.id, new, issuer, existing.source, sealed, existing.data_key);
-    let mut transaction = app.db.begin().await?;
-    super::changed(app, &mut transaction);
-    store::update(&mut transaction, &third_party, &provenance, now).await.map_err(taken)?;
+    let (app, provenance) =
+        assemble(broker, existing.id, new, issuer, existing.source, sealed, existing.data_key);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
+    store::update(&mut transaction, &app, &provenance, now).await.map_err(taken)?;
     transaction.commit().await?;
-    Ok(third_party)
+    Ok(app)
 }
 
 fn assemble(
-    app: &App,
+    broker: &Broker,
     id: String,
     new: NewApp,
     issuer: Issuer,
     source: Source,
     client_secret: Option<crate::vault::Sealed>,
     data_key: crate::vault::WrappedKey,
-) -> (ThirdPartyApp, Provenance) {
-    let signs_in_there = app.config.signs_in_at(&issuer.external_name());
+) -> (App, Provenance) {
+    let signs_in_there = broker.config.signs_in_at(&issuer.external_name());
     let identity_rule =
         new.identity.unwrap_or(if signs_in_there { IdentityRule::Same } else { IdentityRule::Any });
     let provenance = Provenance {
@@ -215,7 +213,7 @@ fn assemble(
         egress: new.egress,
         logo: new.logo,
     };
-    let third_party = ThirdPartyApp {
+    let app = App {
         id,
         key: new.key,
         name: new.name,
@@ -240,12 +238,12 @@ fn assemble(
         redirect_uris: new.redirect_uris,
         source,
     };
-    (third_party, provenance)
+    (app, provenance)
 }
 
-fn taken(error: sqlx::Error) -> Error {
+fn taken(error: db::Error) -> Error {
     match &error {
-        sqlx::Error::Database(database) if database.is_unique_violation() => Error::Conflict(
+        db::Error::Unique(_) => Error::Conflict(
             "Another app already has this key, or this client id at the same issuer.".to_owned(),
         ),
         _ => error.into(),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::add::{NewApp, add, judge, refuse_to_move};
-use super::{AppKind, IdentityRule, Source, ThirdPartyApp, store};
-use crate::App;
+use super::change::put_issuer;
+use super::{App, AppKind, IdentityRule, Source, store};
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::discovery::endpoints;
 use crate::issuer::identity::IdentityConfig;
@@ -95,7 +96,7 @@ pub fn provider_keys(manifest: &str) -> Result<Vec<String>, Error> {
 /// [`Error::InvalidRequest`] naming what is wrong, [`Error::Conflict`] when an app would move away from its people's
 /// tokens: nothing was imported then. A client id that another app already has is found only while storing; the
 /// providers before it are imported then.
-pub async fn import(app: &App, import: Import) -> Result<Vec<ThirdPartyApp>, Error> {
+pub async fn import(broker: &Broker, import: Import) -> Result<Vec<App>, Error> {
     let is_id = import.slack_app_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
     if import.slack_app_id.is_empty() || import.slack_app_id.len() > 40 || !is_id {
         return Err(Error::InvalidRequest("A Slack app's id holds letters and digits only.".to_owned()));
@@ -103,24 +104,24 @@ pub async fn import(app: &App, import: Import) -> Result<Vec<ThirdPartyApp>, Err
     let issuers = import.issuers.clone();
     // All are judged before the first is stored.
     let mut judged = Vec::new();
-    for (issuer, new) in providers(app, import)? {
-        judged.push(place(app, issuer, new, &issuers).await?);
+    for (issuer, new) in providers(broker, import)? {
+        judged.push(place(broker, issuer, new, &issuers).await?);
     }
     let mut imported = Vec::new();
     for (issuer, new) in judged {
-        let configured = app.config.issuers.contains_key(&issuer.key);
-        if !configured && !super::put_issuer(app, &issuer, Source::Cli).await? {
+        let configured = broker.config.issuers.contains_key(&issuer.key);
+        if !configured && !put_issuer(broker, &issuer, Source::Cli).await? {
             let sentence = format!("An issuer `{}` stands in the configuration file already.", issuer.key);
             return Err(Error::Conflict(sentence));
         }
-        imported.push(add(app, new, Source::Cli).await?);
+        imported.push(add(broker, new, Source::Cli).await?);
     }
     Ok(imported)
 }
 
 /// Under its own key if that is free, else with the Slack app's id behind it; where it was before, if it was.
 async fn place(
-    app: &App,
+    broker: &Broker,
     mut issuer: Issuer,
     mut new: NewApp,
     issuers: &BTreeMap<String, String>,
@@ -129,19 +130,19 @@ async fn place(
     let slack_app_id = new.slack_app_id.clone().unwrap_or_default();
     let suffix = slack_app_id.to_lowercase();
     issuer.key = format!("slack-{suffix}-{provider_key}");
-    let existing = store::by_provider(&app.db, &slack_app_id, &provider_key).await?;
+    let existing = store::by_provider(&broker.db, &slack_app_id, &provider_key).await?;
     let stays = existing.as_ref().map(|existing| existing.issuer.key.clone());
-    let stays = stays.filter(|key| app.config.issuers.contains_key(key));
+    let stays = stays.filter(|key| broker.config.issuers.contains_key(key));
     if let Some(key) = issuers.get(&provider_key).cloned().or(stays) {
-        issuer = configured(app, &key, &provider_key, &issuer).await?;
+        issuer = configured(broker, &key, &provider_key, &issuer).await?;
     } else if let Some(existing) = &existing {
         issuer.key.clone_from(&existing.issuer.key);
         issuer.keep_what_was_said(&existing.issuer);
     }
     if let Some(existing) = existing {
-        refuse_to_move(app, &existing, &new.client_id, &issuer).await?;
+        refuse_to_move(broker, &existing, &new.client_id, &issuer).await?;
         new.key = existing.key;
-    } else if store::by_key(&app.db, &new.key).await?.is_some() {
+    } else if store::by_key(&broker.db, &new.key).await?.is_some() {
         new.key = format!("{provider_key}-{suffix}");
     }
     new.issuer.clone_from(&issuer.key);
@@ -150,13 +151,13 @@ async fn place(
 }
 
 /// The issuer of the configuration file that has the addresses of a provider.
-async fn configured(app: &App, key: &str, provider_key: &str, given: &Issuer) -> Result<Issuer, Error> {
+async fn configured(broker: &Broker, key: &str, provider_key: &str, given: &Issuer) -> Result<Issuer, Error> {
     let refuse = |sentence: String| Err(Error::InvalidRequest(sentence));
-    let known = store::issuer_by_key(&app.db, key).await?;
-    let Some(known) = known.filter(|_| app.config.issuers.contains_key(key)) else {
+    let known = store::issuer_by_key(&broker.db, key).await?;
+    let Some(known) = known.filter(|_| broker.config.issuers.contains_key(key)) else {
         return refuse(format!("There is no [issuers.{key}] in the configuration file."));
     };
-    let endpoints = match endpoints(&app.issuers, &known).await {
+    let endpoints = match endpoints(&broker.issuers, &known).await {
         Ok(endpoints) => endpoints,
         Err(fault) => return refuse(format!("Where [issuers.{key}] is cannot be found out now: {fault}.")),
     };
@@ -170,7 +171,7 @@ async fn configured(app: &App, key: &str, provider_key: &str, given: &Issuer) ->
     Ok(known)
 }
 
-fn providers(app: &App, mut import: Import) -> Result<Vec<(Issuer, NewApp)>, Error> {
+fn providers(broker: &Broker, mut import: Import) -> Result<Vec<(Issuer, NewApp)>, Error> {
     let manifest = parse(&import.manifest)?;
     let display = manifest.display_information;
     let mut providers = Vec::new();
@@ -182,7 +183,7 @@ fn providers(app: &App, mut import: Import) -> Result<Vec<(Issuer, NewApp)>, Err
         }
         for url in [&provider.options.authorization_url, &provider.options.token_url] {
             let named =
-                app.config.outbound.allow_origins.iter().any(|origin| origin.origin() == url.origin());
+                broker.config.outbound.allow_origins.iter().any(|origin| origin.origin() == url.origin());
             if url.scheme() != "https" && !named {
                 return Err(Error::InvalidRequest(format!(
                     "The provider `{provider_key}` has a URL that is not https; for development name its origin in \

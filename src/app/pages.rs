@@ -6,21 +6,22 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-use super::{ThirdPartyApp, is_key, store};
-use crate::App;
+use super::rules::is_key;
+use super::{App, store};
+use crate::Broker;
 use crate::error::Error;
 use crate::web::failure::PageFailure;
 use crate::web::view::Face;
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new().route("/apps/{key}/logo", get(logo))
 }
 
-async fn logo(State(app): State<App>, Path(key): Path<String>) -> Result<Response, PageFailure> {
+async fn logo(State(broker): State<Broker>, Path(key): Path<String>) -> Result<Response, PageFailure> {
     if !is_key(&key) {
         return Err(Error::NotFound.into());
     }
-    let logo = store::logo(&app.db, &key).await?.ok_or(Error::NotFound)?;
+    let logo = store::logo(&broker.db, &key).await?.ok_or(Error::NotFound)?;
     let cache = (header::CACHE_CONTROL, "public, max-age=3600".to_owned());
     let headers = [(header::CONTENT_TYPE, logo.content_type.clone()), cache];
     Ok((headers, logo.bytes()).into_response())
@@ -28,8 +29,8 @@ async fn logo(State(app): State<App>, Path(key): Path<String>) -> Result<Respons
 
 /// An app as a tile and a name.
 #[must_use]
-pub fn face(third_party: &ThirdPartyApp) -> Face {
-    face_of(&third_party.key, &third_party.name, third_party.has_logo)
+pub fn face(app: &App) -> Face {
+    face_of(&app.key, &app.name, app.has_logo)
 }
 
 /// The same, where only these are at hand.

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::callback_path;
+use super::rules::callback_path;
 use crate::config::Config;
 use crate::issuer::probe::Registration;
 use crate::issuer::scope::Scopes;

@@ -4,8 +4,9 @@
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{Source, ThirdPartyApp, store};
-use crate::App;
+use super::change::put_issuer;
+use super::{App, Source, store};
+use crate::Broker;
 use crate::error::Error;
 use crate::issuer::Whereabouts;
 use crate::issuer::profile::Reach;
@@ -23,15 +24,15 @@ pub struct Revocation {
 /// # Errors
 /// [`Error::AppNotFound`]; [`Error::InvalidRequest`] for an address that nothing is sent to, [`Error::Conflict`] when the
 /// issuer stands in the configuration file.
-pub async fn say(app: &App, said: Revocation) -> Result<ThirdPartyApp, Error> {
-    let mut third_party = super::by_key(app, &said.app).await?.ok_or(Error::AppNotFound)?;
-    let issuer = &mut third_party.issuer;
+pub async fn say(broker: &Broker, said: Revocation) -> Result<App, Error> {
+    let mut app = super::by_key(broker, &said.app).await?.ok_or(Error::AppNotFound)?;
+    let issuer = &mut app.issuer;
     let key = issuer.key.clone();
     let in_the_file =
         || Error::Conflict(format!("The issuer `{key}` stands in the configuration file; change it there."));
     let Whereabouts::Explicit(urls) = &mut issuer.whereabouts else { return Err(in_the_file()) };
     if let Some(url) = said.url {
-        let named = app.config.outbound.allow_origins.iter().any(|origin| origin.origin() == url.origin());
+        let named = broker.config.outbound.allow_origins.iter().any(|origin| origin.origin() == url.origin());
         if url.scheme() != "https" && !named {
             return Err(Error::InvalidRequest(
                 "The address is not https; for development name its origin in outbound.allow_origins."
@@ -41,9 +42,9 @@ pub async fn say(app: &App, said: Revocation) -> Result<ThirdPartyApp, Error> {
         urls.revocation = Some(url);
     }
     issuer.profile.revocation_reach = said.reach.unwrap_or(issuer.profile.revocation_reach);
-    if app.config.issuers.contains_key(&issuer.key) || !super::put_issuer(app, issuer, Source::Cli).await? {
+    if broker.config.issuers.contains_key(&issuer.key) || !put_issuer(broker, issuer, Source::Cli).await? {
         return Err(in_the_file());
     }
     // As it is stored now.
-    store::by_key(&app.db, &said.app).await?.ok_or(Error::AppNotFound)
+    store::by_key(&broker.db, &said.app).await?.ok_or(Error::AppNotFound)
 }

@@ -1,13 +1,12 @@
 //! The SQL of `issuers` and `apps`.
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
 use url::Url;
 
 use super::logo::Logo;
-use super::{AppStatus, Source, ThirdPartyApp};
+use super::row::App;
+use super::rules::{AppStatus, Source};
 use crate::clock::Timestamp;
-use crate::db::{self, Db, DbConnection, json, named};
+use crate::db::{self, Constants, Db, DbConnection, Row, Sql, json, named, sql};
 use crate::issuer::scope::Scopes;
 use crate::issuer::{ClientAuth, ExplicitUrls, Issuer, SaidUrls, Whereabouts};
 use crate::vault::{Sealed, WrappedKey};
@@ -21,29 +20,29 @@ const APP_COLUMNS: &str = "a.id, a.key, a.name, a.description, \
     a.pkce, a.identity_rule, a.identity_config, a.accepted_audiences, a.redirect_uris, a.source, \
     v.kid, v.master_kid, v.wrapped";
 
-fn select_apps(condition: &str) -> sqlx::AssertSqlSafe<String> {
+fn select_apps(condition: &str) -> Constants {
     // Only constants of this file are joined here.
-    sqlx::AssertSqlSafe(format!(
+    Constants(format!(
         "SELECT {APP_COLUMNS}, {ISSUER_COLUMNS} FROM apps a JOIN issuers i ON i.id = a.issuer_id \
          JOIN vault_keys v ON v.kid = a.data_kid {condition}"
     ))
 }
 
-pub async fn by_key(db: &Db, key: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_key(db: &Db, key: &str) -> Result<Option<App>, db::Error> {
     one(db, "WHERE a.key = $1", key).await
 }
 
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<App>, db::Error> {
     one(db, "WHERE a.id = $1", id).await
 }
 
-async fn one(db: &Db, condition: &'static str, value: &str) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
-    let row = sqlx::query(select_apps(condition)).bind(value).fetch_optional(&db.pool).await?;
+async fn one(db: &Db, condition: &'static str, value: &str) -> Result<Option<App>, db::Error> {
+    let row = sql(select_apps(condition)).bind(value).optional(db).await?;
     row.as_ref().map(read_app).transpose()
 }
 
-pub async fn all(db: &Db) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
-    let rows = sqlx::query(select_apps("ORDER BY a.key")).fetch_all(&db.pool).await?;
+pub async fn all(db: &Db) -> Result<Vec<App>, db::Error> {
+    let rows = sql(select_apps("ORDER BY a.key")).all(db).await?;
     rows.iter().map(read_app).collect()
 }
 
@@ -56,86 +55,70 @@ pub struct Secret {
 }
 
 /// The secrets of `limit` apps behind `after`, by id.
-pub async fn secrets(db: &Db, after: &str, limit: i64) -> Result<Vec<Secret>, sqlx::Error> {
+pub async fn secrets(db: &Db, after: &str, limit: i64) -> Result<Vec<Secret>, db::Error> {
     let select = "SELECT a.id, a.client_id, a.client_secret, v.kid, v.master_kid, v.wrapped FROM apps a \
         JOIN vault_keys v ON v.kid = a.data_kid WHERE a.id > $1 ORDER BY a.id LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| {
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
+    let read = |row: &Row| {
         Ok(Secret {
-            id: row.try_get("id")?,
-            client_id: row.try_get("client_id")?,
-            sealed: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
+            id: row.get("id")?,
+            client_id: row.get("client_id")?,
+            sealed: row.get::<Option<String>>("client_secret")?.map(Sealed),
             data_key: read_key(row)?,
         })
     };
     rows.iter().map(read).collect()
 }
 
-fn read_key(row: &AnyRow) -> Result<WrappedKey, sqlx::Error> {
-    Ok(WrappedKey {
-        kid: row.try_get("kid")?,
-        master_kid: row.try_get("master_kid")?,
-        wrapped: row.try_get("wrapped")?,
-    })
+fn read_key(row: &Row) -> Result<WrappedKey, db::Error> {
+    Ok(WrappedKey { kid: row.get("kid")?, master_kid: row.get("master_kid")?, wrapped: row.get("wrapped")? })
 }
 
 /// The app with this client at this issuer.
-pub async fn by_client_at(
-    db: &Db,
-    issuer_id: &str,
-    client_id: &str,
-) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_client_at(db: &Db, issuer_id: &str, client_id: &str) -> Result<Option<App>, db::Error> {
     let select = select_apps("WHERE a.issuer_id = $1 AND a.client_id = $2");
-    let row = sqlx::query(select).bind(issuer_id).bind(client_id).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(issuer_id).bind(client_id).optional(db).await?;
     row.as_ref().map(read_app).transpose()
 }
 
 /// The app that a provider of a Slack app's manifest became.
-pub async fn by_provider(
-    db: &Db,
-    slack_app_id: &str,
-    provider_key: &str,
-) -> Result<Option<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_provider(db: &Db, slack_app_id: &str, provider_key: &str) -> Result<Option<App>, db::Error> {
     let select = select_apps("WHERE a.slack_app_id = $1 AND a.provider_key = $2");
-    let row = sqlx::query(select).bind(slack_app_id).bind(provider_key).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(slack_app_id).bind(provider_key).optional(db).await?;
     row.as_ref().map(read_app).transpose()
 }
 
 /// The apps at an issuer.
-pub async fn at_issuer(db: &Db, issuer_id: &str) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
-    let rows = sqlx::query(select_apps("WHERE a.issuer_id = $1")).bind(issuer_id).fetch_all(&db.pool).await?;
+pub async fn at_issuer(db: &Db, issuer_id: &str) -> Result<Vec<App>, db::Error> {
+    let rows = sql(select_apps("WHERE a.issuer_id = $1")).bind(issuer_id).all(db).await?;
     rows.iter().map(read_app).collect()
 }
 
 /// The apps whose client this is at the issuer with that identifier: at most one a registered issuer.
-pub async fn by_client(
-    db: &Db,
-    identifier: &str,
-    client_id: &str,
-) -> Result<Vec<ThirdPartyApp>, sqlx::Error> {
+pub async fn by_client(db: &Db, identifier: &str, client_id: &str) -> Result<Vec<App>, db::Error> {
     let select = select_apps("WHERE i.identifier = $1 AND a.client_id = $2");
-    let rows = sqlx::query(select).bind(identifier).bind(client_id).fetch_all(&db.pool).await?;
+    let rows = sql(select).bind(identifier).bind(client_id).all(db).await?;
     rows.iter().map(read_app).collect()
 }
 
 /// The ids and provider keys of the apps that came from one Slack app's manifest.
-pub async fn of_slack_app(db: &Db, slack_app_id: &str) -> Result<Vec<(String, String)>, sqlx::Error> {
-    let rows = sqlx::query("SELECT id, provider_key FROM apps WHERE slack_app_id = $1 ORDER BY provider_key")
+pub async fn of_slack_app(db: &Db, slack_app_id: &str) -> Result<Vec<(String, String)>, db::Error> {
+    let rows = sql("SELECT id, provider_key FROM apps WHERE slack_app_id = $1 ORDER BY provider_key")
         .bind(slack_app_id)
-        .fetch_all(&db.pool)
+        .all(db)
         .await?;
-    rows.iter().map(|row| Ok((row.try_get("id")?, row.try_get("provider_key")?))).collect()
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("provider_key")?))).collect()
 }
 
-pub async fn issuer_by_key(db: &Db, key: &str) -> Result<Option<Issuer>, sqlx::Error> {
-    let select = sqlx::AssertSqlSafe(format!("SELECT {ISSUER_COLUMNS} FROM issuers i WHERE i.key = $1"));
-    let row = sqlx::query(select).bind(key).fetch_optional(&db.pool).await?;
+pub async fn issuer_by_key(db: &Db, key: &str) -> Result<Option<Issuer>, db::Error> {
+    let select = Constants(format!("SELECT {ISSUER_COLUMNS} FROM issuers i WHERE i.key = $1"));
+    let row = sql(select).bind(key).optional(db).await?;
     row.as_ref().map(read_issuer).transpose()
 }
 
-pub async fn issuers(db: &Db) -> Result<Vec<Issuer>, sqlx::Error> {
-    let select = sqlx::AssertSqlSafe(format!("SELECT {ISSUER_COLUMNS} FROM issuers i ORDER BY i.key"));
-    let rows = sqlx::query(select).fetch_all(&db.pool).await?;
+pub async fn issuers(db: &Db) -> Result<Vec<Issuer>, db::Error> {
+    let select = Constants(format!("SELECT {ISSUER_COLUMNS} FROM issuers i ORDER BY i.key"));
+    let rows = sql(select).all(db).await?;
     rows.iter().map(read_issuer).collect()
 }
 
@@ -145,10 +128,10 @@ pub async fn put_issuer(
     issuer: &Issuer,
     source: Source,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let upsert = "INSERT INTO issuers (id, key, name, identifier, authorization_url, token_url, userinfo_url, \
             revocation_url, jwks_url, profile, scope_descriptions, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
         ON CONFLICT (key) DO UPDATE SET name = excluded.name, identifier = excluded.identifier, \
             authorization_url = excluded.authorization_url, token_url = excluded.token_url, \
             userinfo_url = excluded.userinfo_url, revocation_url = excluded.revocation_url, \
@@ -172,7 +155,7 @@ pub async fn put_issuer(
         ),
     };
     let text = |url: Option<&Url>| url.map(Url::to_string);
-    let done = sqlx::query(upsert)
+    let done = sql(upsert)
         .bind(&issuer.id)
         .bind(&issuer.key)
         .bind(&issuer.name)
@@ -186,13 +169,12 @@ pub async fn put_issuer(
         .bind(to_json(&issuer.scope_descriptions))
         .bind(<&str>::from(source))
         .bind(now.unix())
-        .bind(now.unix())
         .execute(transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
-/// What is not part of [`ThirdPartyApp`] but stored beside it.
+/// What is not part of [`App`] but stored beside it.
 pub struct Provenance {
     pub slack_app_id: Option<String>,
     pub provider_key: Option<String>,
@@ -200,25 +182,25 @@ pub struct Provenance {
     pub logo: Option<Logo>,
 }
 
-pub async fn logo(db: &Db, key: &str) -> Result<Option<Logo>, sqlx::Error> {
+pub async fn logo(db: &Db, key: &str) -> Result<Option<Logo>, db::Error> {
     let select = "SELECT logo FROM apps WHERE key = $1 AND logo IS NOT NULL";
-    let row = sqlx::query(select).bind(key).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(key).optional(db).await?;
     row.as_ref().map(|row| json(row, "logo")).transpose()
 }
 
 pub async fn insert(
     connection: &mut DbConnection,
-    app: &ThirdPartyApp,
+    app: &App,
     provenance: &Provenance,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let insert = "INSERT INTO apps (id, key, name, description, logo, kind, home_page, status, issuer_id, \
             client_id, client_auth, client_secret, scopes, scope_rule, audience, authorization_url_extras, pkce, \
             identity_rule, identity_config, accepted_audiences, redirect_uris, egress, source, updated_at, \
             data_kid, slack_app_id, provider_key, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
             $22, $23, $24, $25, $26, $27, $28)";
-    bind_app(sqlx::query(insert), app, provenance, now)
+    bind_app(sql(insert), app, provenance, now)
         .bind(app.data_key.kid.clone())
         .bind(provenance.slack_app_id.clone())
         .bind(provenance.provider_key.clone())
@@ -231,22 +213,20 @@ pub async fn insert(
 /// Overwrites everything but the id, the key's owner and the data key.
 pub async fn update(
     connection: &mut DbConnection,
-    app: &ThirdPartyApp,
+    app: &App,
     provenance: &Provenance,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE apps SET key = $2, name = $3, description = $4, logo = $5, kind = $6, \
             home_page = $7, status = $8, issuer_id = $9, client_id = $10, client_auth = $11, client_secret = $12, \
             scopes = $13, scope_rule = $14, audience = $15, authorization_url_extras = $16, pkce = $17, \
             identity_rule = $18, identity_config = $19, accepted_audiences = $20, redirect_uris = $21, \
             egress = $22, source = $23, updated_at = $24 WHERE id = $1";
-    bind_app(sqlx::query(update), app, provenance, now).execute(connection).await.map(drop)
+    bind_app(sql(update), app, provenance, now).execute(connection).await.map(drop)
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
-
 /// `$1` to `$24`, the same in the insert and the update.
-fn bind_app<'q>(query: Query<'q>, app: &ThirdPartyApp, provenance: &Provenance, now: Timestamp) -> Query<'q> {
+fn bind_app(query: Sql, app: &App, provenance: &Provenance, now: Timestamp) -> Sql {
     query
         .bind(app.id.clone())
         .bind(app.key.clone())
@@ -279,8 +259,8 @@ pub async fn set_status(
     id: &str,
     status: AppStatus,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE apps SET status = $2, updated_at = $3 WHERE id = $1")
+) -> Result<(), db::Error> {
+    sql("UPDATE apps SET status = $2, updated_at = $3 WHERE id = $1")
         .bind(id)
         .bind(<&str>::from(status))
         .bind(now.unix())
@@ -289,25 +269,25 @@ pub async fn set_status(
         .map(drop)
 }
 
-fn read_app(row: &AnyRow) -> Result<ThirdPartyApp, sqlx::Error> {
-    let scopes: String = row.try_get("scopes")?;
-    Ok(ThirdPartyApp {
-        id: row.try_get("id")?,
-        key: row.try_get("key")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        has_logo: row.try_get::<String, _>("has_logo")? == "yes",
+fn read_app(row: &Row) -> Result<App, db::Error> {
+    let scopes: String = row.get("scopes")?;
+    Ok(App {
+        id: row.get("id")?,
+        key: row.get("key")?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        has_logo: row.get::<String>("has_logo")? == "yes",
         kind: named(row, "kind")?,
         home_page: url(row, "home_page")?,
         status: named(row, "status")?,
         issuer: read_issuer(row)?,
-        client_id: row.try_get("client_id")?,
+        client_id: row.get("client_id")?,
         client_auth: json::<ClientAuth>(row, "client_auth")?,
-        client_secret: row.try_get::<Option<String>, _>("client_secret")?.map(Sealed),
+        client_secret: row.get::<Option<String>>("client_secret")?.map(Sealed),
         data_key: read_key(row)?,
         scopes: Scopes::lenient(&scopes),
         scope_rule: named(row, "scope_rule")?,
-        audience: row.try_get("audience")?,
+        audience: row.get("audience")?,
         authorization_url_extras: json(row, "authorization_url_extras")?,
         pkce: optional_json(row, "pkce")?,
         identity_rule: named(row, "identity_rule")?,
@@ -318,8 +298,8 @@ fn read_app(row: &AnyRow) -> Result<ThirdPartyApp, sqlx::Error> {
     })
 }
 
-fn read_issuer(row: &AnyRow) -> Result<Issuer, sqlx::Error> {
-    let identifier: Option<String> = row.try_get("identifier")?;
+fn read_issuer(row: &Row) -> Result<Issuer, db::Error> {
+    let identifier: Option<String> = row.get("identifier")?;
     let required = |column: &'static str| {
         url(row, column)?
             .ok_or_else(|| db::undecodable(column, "is missing for an issuer without identifier"))
@@ -343,26 +323,23 @@ fn read_issuer(row: &AnyRow) -> Result<Issuer, sqlx::Error> {
         })),
     };
     Ok(Issuer {
-        id: row.try_get("issuer_id")?,
-        key: row.try_get("issuer_key")?,
-        name: row.try_get("issuer_name")?,
+        id: row.get("issuer_id")?,
+        key: row.get("issuer_key")?,
+        name: row.get("issuer_name")?,
         whereabouts,
         profile: json(row, "profile")?,
         scope_descriptions: json(row, "scope_descriptions")?,
     })
 }
 
-fn url(row: &AnyRow, column: &str) -> Result<Option<Url>, sqlx::Error> {
-    let text: Option<String> = row.try_get(column)?;
+fn url(row: &Row, column: &str) -> Result<Option<Url>, db::Error> {
+    let text: Option<String> = row.get(column)?;
     let parse = |text: String| Url::parse(&text).map_err(|_| db::undecodable(column, "is no URL"));
     text.map(parse).transpose()
 }
 
-fn optional_json<T: serde::de::DeserializeOwned>(
-    row: &AnyRow,
-    column: &str,
-) -> Result<Option<T>, sqlx::Error> {
-    let text: Option<String> = row.try_get(column)?;
+fn optional_json<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, db::Error> {
+    let text: Option<String> = row.get(column)?;
     let parse = |text: String| {
         serde_json::from_str(&text).map_err(|_| db::undecodable(column, "is not the JSON that is expected"))
     };

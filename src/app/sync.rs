@@ -4,8 +4,9 @@
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::add::{NewApp, add, refuse_to_move};
+use super::change::{put_issuer, suspend};
 use super::{AppStatus, Source, store};
-use crate::App;
+use crate::Broker;
 use crate::config::{AppConfig, Config, IssuerConfig};
 use crate::error::Error;
 use crate::issuer::{ExplicitUrls, Issuer, Whereabouts};
@@ -18,12 +19,12 @@ const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// As [`sync`].
-pub async fn carry_over(app: &App, config: &Config) -> Result<(), Error> {
+pub async fn carry_over(broker: &Broker, config: &Config) -> Result<(), Error> {
     for (key, issuer) in &config.issuers {
-        sync_issuer(app, key, issuer, Extent::Whole).await?;
+        sync_issuer(broker, key, issuer, Extent::Whole).await?;
     }
-    for (key, third_party) in &config.apps {
-        sync_app(app, key, third_party, Extent::Whole).await?;
+    for (key, app) in &config.apps {
+        sync_app(broker, key, app, Extent::Whole).await?;
     }
     Ok(())
 }
@@ -40,57 +41,54 @@ pub enum Extent {
 /// # Errors
 /// When the database refuses, the command line already made an app or issuer of the same key, or an app or issuer
 /// would move away from its people's tokens.
-pub async fn sync(app: &App, extent: Extent) -> Result<(), Error> {
-    let issuers = app.config.issuers.iter().map(|(key, config)| sync_issuer(app, key, config, extent));
+pub async fn sync(broker: &Broker, extent: Extent) -> Result<(), Error> {
+    let issuers = broker.config.issuers.iter().map(|(key, config)| sync_issuer(broker, key, config, extent));
     stream::iter(issuers).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
-    let apps = app.config.apps.iter().map(|(key, config)| sync_app(app, key, config, extent));
+    let apps = broker.config.apps.iter().map(|(key, config)| sync_app(broker, key, config, extent));
     stream::iter(apps).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
     if extent == Extent::OnlyNew {
         return Ok(());
     }
-    for third_party in store::all(&app.db).await? {
-        let gone = third_party.source == Source::Config && !app.config.apps.contains_key(&third_party.key);
-        if gone && third_party.status != AppStatus::Suspended {
-            tracing::warn!(
-                app = third_party.key,
-                "the app is gone from the configuration file and is suspended"
-            );
-            super::suspend(app, &third_party.id).await?;
+    for app in store::all(&broker.db).await? {
+        let gone = app.source == Source::Config && !broker.config.apps.contains_key(&app.key);
+        if gone && app.status != AppStatus::Suspended {
+            tracing::warn!(app = app.key, "the app is gone from the configuration file and is suspended");
+            suspend(broker, &app.id).await?;
         }
     }
     Ok(())
 }
 
-async fn sync_issuer(app: &App, key: &str, config: &IssuerConfig, extent: Extent) -> Result<(), Error> {
+async fn sync_issuer(broker: &Broker, key: &str, config: &IssuerConfig, extent: Extent) -> Result<(), Error> {
     let Some(issuer) = issuer(key, config) else { return Ok(()) };
-    let existing = store::issuer_by_key(&app.db, key).await?;
+    let existing = store::issuer_by_key(&broker.db, key).await?;
     if existing.is_some() && extent == Extent::OnlyNew {
         return Ok(());
     }
     if let Some(existing) = existing {
-        refuse_to_move_issuer(app, &existing, &issuer).await?;
+        refuse_to_move_issuer(broker, &existing, &issuer).await?;
     }
-    if super::put_issuer(app, &issuer, Source::Config).await? {
+    if put_issuer(broker, &issuer, Source::Config).await? {
         Ok(())
     } else {
         Err(Error::Conflict(format!("The issuer `{key}` was already made by the command line.")))
     }
 }
 
-async fn sync_app(app: &App, key: &str, config: &AppConfig, extent: Extent) -> Result<(), Error> {
-    if extent == Extent::Whole || store::by_key(&app.db, key).await?.is_none() {
-        add(app, new_app(key, config), Source::Config).await?;
+async fn sync_app(broker: &Broker, key: &str, config: &AppConfig, extent: Extent) -> Result<(), Error> {
+    if extent == Extent::Whole || store::by_key(&broker.db, key).await?.is_none() {
+        add(broker, new_app(key, config), Source::Config).await?;
     }
     Ok(())
 }
 
 /// An issuer that becomes another one takes its apps along, and their people's tokens are not its to see.
-async fn refuse_to_move_issuer(app: &App, existing: &Issuer, becomes: &Issuer) -> Result<(), Error> {
+async fn refuse_to_move_issuer(broker: &Broker, existing: &Issuer, becomes: &Issuer) -> Result<(), Error> {
     if existing.external_name() == becomes.external_name() {
         return Ok(());
     }
-    for third_party in store::at_issuer(&app.db, &existing.id).await? {
-        refuse_to_move(app, &third_party, &third_party.client_id, becomes).await?;
+    for app in store::at_issuer(&broker.db, &existing.id).await? {
+        refuse_to_move(broker, &app, &app.client_id, becomes).await?;
     }
     Ok(())
 }

@@ -2,40 +2,58 @@
 
 use std::sync::Arc;
 
-use super::{Caller, api_key, store};
-use crate::App;
+use super::row::Caller;
+use super::{api_key, look_up};
+use crate::Broker;
+use crate::access::facts::Asker;
+use crate::access::judge;
 use crate::error::Error;
-use crate::secret::{Token, same};
+use crate::secret::{Token, TokenHash, same};
 
 /// # Errors
 /// [`Error::InvalidAuth`]; [`Error::RateLimited`].
-pub async fn by_key(app: &App, key: &Token) -> Result<Arc<Caller>, Error> {
-    let hash = api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)?;
-    let caller = if app.db.is_alone() {
-        super::held(app).await?.by_key.get(&hash).cloned()
-    } else {
-        store::by_key(&app.db, &hash).await?.map(Arc::new)
-    };
-    let caller = caller.ok_or(Error::InvalidAuth)?;
-    admit(app, key, &caller)?;
-    Ok(caller)
+pub async fn by_key(broker: &Broker, key: &Token) -> Result<Arc<Caller>, Error> {
+    let hash = recognise(key)?;
+    admit(broker, key, &Asker::Key(look_up::key(broker, &hash).await?))
 }
 
-/// For whoever found out by itself that a key is a live one: counts its use.
+/// The hash by which a key is known.
 ///
 /// # Errors
-/// [`Error::RateLimited`]
-pub fn admit(app: &App, key: &Token, caller: &Caller) -> Result<(), Error> {
-    app.limits.know(key);
-    app.limits.admit_key(&caller.key_id)
+/// [`Error::InvalidAuth`] when it cannot be one of ours.
+pub(crate) fn recognise(key: &Token) -> Result<TokenHash, Error> {
+    api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)
+}
+
+/// Judges who shows a key, and counts its use.
+///
+/// # Errors
+/// [`Error::InvalidAuth`]; [`Error::RateLimited`].
+pub(crate) fn admit(broker: &Broker, key: &Token, asker: &Asker) -> Result<Arc<Caller>, Error> {
+    let caller = judge::asker(asker).ok().flatten().ok_or(Error::InvalidAuth)?;
+    broker.limits.know(key);
+    broker.limits.admit_key(&caller.key_id)?;
+    Ok(Arc::clone(caller))
 }
 
 /// As a confidential client of `/oauth/token`: the caller's id and one of its keys. RFC 6749 section 2.3.1.
 ///
 /// # Errors
 /// [`Error::InvalidClient`]; [`Error::RateLimited`].
-pub async fn by_client(app: &App, client_id: &str, client_secret: &Token) -> Result<Arc<Caller>, Error> {
-    match by_key(app, client_secret).await {
+pub async fn by_client(
+    broker: &Broker,
+    client_id: &str,
+    client_secret: &Token,
+) -> Result<Arc<Caller>, Error> {
+    as_client(client_id, by_key(broker, client_secret).await)
+}
+
+/// Whoever showed a key, if it is the client that it says.
+///
+/// # Errors
+/// [`Error::InvalidClient`]; [`Error::RateLimited`].
+pub(crate) fn as_client(client_id: &str, shown: Result<Arc<Caller>, Error>) -> Result<Arc<Caller>, Error> {
+    match shown {
         Ok(caller) if same(&caller.id, client_id) => Ok(caller),
         Ok(_) | Err(Error::InvalidAuth) => Err(Error::InvalidClient),
         Err(error) => Err(error),

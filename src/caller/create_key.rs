@@ -1,7 +1,8 @@
 //! Makes an API key, and its caller when it is the first. The key is returned once and kept as a hash.
 
+use super::look_up::changed;
 use super::{api_key, store};
-use crate::App;
+use crate::Broker;
 use crate::app::Source;
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
@@ -21,21 +22,21 @@ const LIVE_KEYS: i64 = 2;
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] naming an app that is not there; [`Error::Conflict`] when two keys are live already.
-pub async fn create_key(app: &App, caller: &str, app_keys: &[String]) -> Result<Created, Error> {
+pub async fn create_key(broker: &Broker, caller: &str, app_keys: &[String]) -> Result<Created, Error> {
     if caller.trim().is_empty() || caller.chars().count() > 100 {
         return Err(Error::InvalidRequest("A caller's name has 1 to 100 characters.".to_owned()));
     }
     let mut app_ids = Vec::new();
     for key in app_keys {
-        let third_party = crate::app::by_key(app, key).await?;
+        let app = crate::app::by_key(broker, key).await?;
         let missing =
             || Error::InvalidRequest(format!("There is no app `{key}`; `attache app list` shows them."));
-        app_ids.push(third_party.ok_or_else(missing)?.id);
+        app_ids.push(app.ok_or_else(missing)?.id);
     }
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let new = api_key::generate();
-    let mut transaction = app.db.begin().await?;
-    super::changed(app, &mut transaction);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     let id = format!("ca_{}", random_id::<20>());
     let caller_id = store::put_caller(&mut transaction, &id, caller, Source::Cli, now).await?;
     for app_id in &app_ids {
@@ -49,7 +50,7 @@ pub async fn create_key(app: &App, caller: &str, app_keys: &[String]) -> Result<
     }
     let entry =
         Entry { actor: "operator".to_owned(), caller_id: Some(caller_id.clone()), ..Entry::default() };
-    ledger::append(&mut transaction, &app.ledger, Action::KeyCreated, &entry, now).await?;
+    ledger::append(&mut transaction, &broker.ledger, Action::KeyCreated, &entry, now).await?;
     transaction.commit().await?;
     Ok(Created { caller_id, key_id: new.id, key: new.key })
 }

@@ -1,75 +1,23 @@
 //! Callers: workflow functions and backends, each with API keys and the apps it may use.
+//!
+//! | who comes in | which file decides | where it ends |
+//! |---|---|---|
+//! | a request with an API key as its bearer | `api_key.rs` (the form), `authenticate.rs` (whose it is) | a [`Caller`], or one refusal for every reason |
+//! | a client of `/oauth/token` | `authenticate.rs` (`by_client`) | the same |
+//! | `attache key create` | `create_key.rs` | a key that is shown once; its hash is stored |
+//! | `attache key revoke` | `revoke_key.rs` | a key that nobody can use any more, on every server |
+//! | whoever asks which apps a caller may use | `look_up.rs` | yes or no, from memory or the database |
 
 pub mod api_key;
 pub mod authenticate;
 pub mod create_key;
+mod look_up;
 pub mod revoke_key;
+mod row;
 mod store;
 
+pub(crate) use look_up::all;
+pub use look_up::{id_of, is_allowed, list_keys};
+pub use row::{Caller, Callers, Key};
 pub use store::ListedKey;
-
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-
-use crate::App;
-use crate::db::write::Transaction;
-use crate::error::Error;
-use crate::secret::TokenHash;
-
-/// A workflow function or backend that has shown a live key.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    pub id: String,
-    pub name: String,
-    /// The key it came with.
-    pub key_id: String,
-}
-
-/// Every active caller, by the hashes of its live keys, and the apps that each is allowed.
-#[derive(Debug, Default)]
-pub struct Callers {
-    by_key: HashMap<TokenHash, Arc<Caller>>,
-    apps: HashMap<String, HashSet<String>>,
-}
-
-/// Whether an active caller is allowed an app.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn is_allowed(app: &App, caller_id: &str, app_id: &str) -> Result<bool, Error> {
-    if !app.db.is_alone() {
-        return Ok(store::is_allowed(&app.db, caller_id, app_id).await?);
-    }
-    let callers = held(app).await?;
-    Ok(callers.apps.get(caller_id).is_some_and(|apps| apps.contains(app_id)))
-}
-
-/// Those that are held in memory; only where this process is alone.
-async fn held(app: &App) -> Result<Arc<Callers>, sqlx::Error> {
-    app.held.callers.get(&app.db, async || store::all(&app.db).await).await
-}
-
-/// Callers or keys are changed in this transaction.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.callers.forget());
-}
-
-/// The id of a caller, by its id or its name.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn id_of(app: &App, text: &str) -> Result<Option<String>, Error> {
-    if text.contains(char::is_control) {
-        return Ok(None);
-    }
-    Ok(store::id_of(&app.db, text).await?)
-}
-
-/// Every key, for the operator.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn list_keys(app: &App) -> Result<Vec<ListedKey>, Error> {
-    Ok(store::list_keys(&app.db).await?)
-}
+pub(crate) use store::{KEY_COLUMNS, is_active, read_key};

@@ -2,47 +2,65 @@
 
 use std::sync::Arc;
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-
-use super::{Caller, Callers};
-use crate::app::Source;
+use super::row::{Caller, Callers, Key};
+use crate::app::rules::Source;
 use crate::clock::Timestamp;
-use crate::db::{Db, DbConnection, moment};
+use crate::db::{self, Constants, Db, DbConnection, Row, moment, sql};
 use crate::secret::TokenHash;
 
-pub async fn by_key(db: &Db, hash: &TokenHash) -> Result<Option<Caller>, sqlx::Error> {
-    let select = "SELECT c.id, c.name, k.id AS key_id FROM api_keys k JOIN callers c ON c.id = k.caller_id \
-        WHERE k.key_hash = $1 AND k.revoked_at IS NULL AND c.status = 'active'";
-    let row = sqlx::query(select).bind(hash.as_str()).fetch_optional(&db.pool).await?;
-    row.as_ref().map(read).transpose()
+/// A key `k` and its caller `ca`, as [`read_key`] reads them.
+pub(crate) const KEY_COLUMNS: &str = "k.id AS key_id, k.revoked_at AS key_revoked_at, ca.id AS caller_id, \
+    ca.name AS caller_name, ca.status AS caller_status";
+
+pub async fn key(db: &Db, hash: &TokenHash) -> Result<Option<Key>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id WHERE k.key_hash = $1"
+    ));
+    let row = sql(select).bind(hash.as_str()).optional(db).await?;
+    row.as_ref().map(read_key).transpose()
 }
 
-pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, sqlx::Error> {
-    let select = "SELECT id FROM callers WHERE id = $1 OR name = $2 ORDER BY CASE WHEN id = $3 THEN 0 ELSE 1 END LIMIT 1";
-    let row = sqlx::query(select).bind(text).bind(text).bind(text).fetch_optional(&db.pool).await?;
-    row.map(|row| row.try_get("id")).transpose()
+/// Of [`KEY_COLUMNS`].
+pub(crate) fn read_key(row: &Row) -> Result<Key, db::Error> {
+    let caller =
+        Caller { id: row.get("caller_id")?, name: row.get("caller_name")?, key_id: row.get("key_id")? };
+    Ok(Key {
+        caller: Arc::new(caller),
+        is_revoked: moment(row, "key_revoked_at")?.is_some(),
+        caller_is_active: is_active(row)?,
+    })
 }
 
-/// Every active caller with a live key.
-pub async fn all(db: &Db) -> Result<Callers, sqlx::Error> {
+/// Whether the caller of a row is active.
+pub(crate) fn is_active(row: &Row) -> Result<bool, db::Error> {
+    Ok(row.get::<String>("caller_status")? == "active")
+}
+
+pub async fn id_of(db: &Db, text: &str) -> Result<Option<String>, db::Error> {
+    let select = "SELECT id FROM callers WHERE id = $1 OR name = $1 ORDER BY CASE WHEN id = $1 THEN 0 ELSE 1 END LIMIT 1";
+    let row = sql(select).bind(text).optional(db).await?;
+    row.map(|row| row.get("id")).transpose()
+}
+
+/// Every caller and every key.
+pub async fn all(db: &Db) -> Result<Callers, db::Error> {
     let mut callers = Callers::default();
-    let keys = "SELECT c.id, c.name, k.id AS key_id, k.key_hash FROM api_keys k JOIN callers c ON c.id = k.caller_id \
-        WHERE k.revoked_at IS NULL AND c.status = 'active'";
-    for row in sqlx::query(keys).fetch_all(&db.pool).await? {
-        let caller = read(&row)?;
-        callers.by_key.insert(TokenHash::stored(row.try_get("key_hash")?), Arc::new(caller));
+    let keys = Constants(format!(
+        "SELECT k.key_hash, {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id"
+    ));
+    for row in sql(keys).all(db).await? {
+        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(read_key(&row)?));
     }
-    let allowed = "SELECT allowed.caller_id, allowed.app_id FROM caller_apps allowed \
-        JOIN callers c ON c.id = allowed.caller_id WHERE c.status = 'active'";
-    for row in sqlx::query(allowed).fetch_all(&db.pool).await? {
-        callers.apps.entry(row.try_get("caller_id")?).or_default().insert(row.try_get("app_id")?);
+    let statuses = "SELECT ca.id, ca.status AS caller_status FROM callers ca";
+    for row in sql(statuses).all(db).await? {
+        callers.callers.entry(row.get("id")?).or_default().is_active = is_active(&row)?;
+    }
+    let allowed = "SELECT caller_id, app_id FROM caller_apps";
+    for row in sql(allowed).all(db).await? {
+        let caller = callers.callers.entry(row.get("caller_id")?).or_default();
+        caller.apps.insert(row.get("app_id")?);
     }
     Ok(callers)
-}
-
-fn read(row: &AnyRow) -> Result<Caller, sqlx::Error> {
-    Ok(Caller { id: row.try_get("id")?, name: row.try_get("name")?, key_id: row.try_get("key_id")? })
 }
 
 /// The id of the caller of that name, made when it is new.
@@ -52,25 +70,25 @@ pub async fn put_caller(
     name: &str,
     source: Source,
     now: Timestamp,
-) -> Result<String, sqlx::Error> {
+) -> Result<String, db::Error> {
     let upsert = "INSERT INTO callers (id, name, status, source, created_at) VALUES ($1, $2, 'active', $3, $4) \
         ON CONFLICT (name) DO UPDATE SET status = 'active' RETURNING id";
-    sqlx::query(upsert)
+    sql(upsert)
         .bind(id)
         .bind(name)
         .bind(<&str>::from(source))
         .bind(now.unix())
-        .fetch_one(transaction)
+        .one(transaction)
         .await?
-        .try_get("id")
+        .get("id")
 }
 
 pub async fn allow_app(
     transaction: &mut DbConnection,
     caller_id: &str,
     app_id: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO caller_apps (caller_id, app_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+) -> Result<(), db::Error> {
+    sql("INSERT INTO caller_apps (caller_id, app_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(caller_id)
         .bind(app_id)
         .execute(transaction)
@@ -78,10 +96,11 @@ pub async fn allow_app(
         .map(drop)
 }
 
-/// Whether a caller is allowed an app.
-pub async fn is_allowed(db: &Db, caller_id: &str, app_id: &str) -> Result<bool, sqlx::Error> {
-    let select = "SELECT caller_id FROM caller_apps WHERE caller_id = $1 AND app_id = $2";
-    let row = sqlx::query(select).bind(caller_id).bind(app_id).fetch_optional(&db.pool).await?;
+/// Whether an active caller is allowed an app.
+pub async fn is_allowed(db: &Db, caller_id: &str, app_id: &str) -> Result<bool, db::Error> {
+    let select = "SELECT ca.id FROM callers ca JOIN caller_apps allowed ON allowed.caller_id = ca.id \
+        WHERE ca.id = $1 AND allowed.app_id = $2 AND ca.status = 'active'";
+    let row = sql(select).bind(caller_id).bind(app_id).optional(db).await?;
     Ok(row.is_some())
 }
 
@@ -93,20 +112,19 @@ pub async fn insert_key(
     hash: &TokenHash,
     limit: i64,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let insert = "INSERT INTO api_keys (id, caller_id, key_hash, created_at) \
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) \
-        WHERE (SELECT COUNT(*) FROM api_keys WHERE caller_id = $5 AND revoked_at IS NULL) < $6";
-    let done = sqlx::query(insert)
+        WHERE (SELECT COUNT(*) FROM api_keys WHERE caller_id = $2 AND revoked_at IS NULL) < $5";
+    let done = sql(insert)
         .bind(id)
         .bind(caller_id)
         .bind(hash.as_str())
         .bind(now.unix())
-        .bind(caller_id)
         .bind(limit)
         .execute(transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// The caller whose key it was; None when there is no such live key.
@@ -114,11 +132,11 @@ pub async fn revoke_key(
     transaction: &mut DbConnection,
     id: &str,
     now: Timestamp,
-) -> Result<Option<String>, sqlx::Error> {
+) -> Result<Option<String>, db::Error> {
     let update =
         "UPDATE api_keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING caller_id";
-    let row = sqlx::query(update).bind(id).bind(now.unix()).fetch_optional(transaction).await?;
-    row.map(|row| row.try_get("caller_id")).transpose()
+    let row = sql(update).bind(id).bind(now.unix()).optional(transaction).await?;
+    row.map(|row| row.get("caller_id")).transpose()
 }
 
 /// One key as the operator lists it.
@@ -131,21 +149,21 @@ pub struct ListedKey {
     pub revoked_at: Option<Timestamp>,
 }
 
-pub async fn list_keys(db: &Db) -> Result<Vec<ListedKey>, sqlx::Error> {
+pub async fn list_keys(db: &Db) -> Result<Vec<ListedKey>, db::Error> {
     let keys = "SELECT k.id, k.caller_id, c.name, k.created_at, k.revoked_at FROM api_keys k \
         JOIN callers c ON c.id = k.caller_id ORDER BY c.name, k.created_at";
     let mut listed = Vec::new();
-    for row in sqlx::query(keys).fetch_all(&db.pool).await? {
-        let caller_id: String = row.try_get("caller_id")?;
+    for row in sql(keys).all(db).await? {
+        let caller_id: String = row.get("caller_id")?;
         let apps = "SELECT a.key FROM caller_apps ca JOIN apps a ON a.id = ca.app_id WHERE ca.caller_id = $1 ORDER BY a.key";
-        let rows = sqlx::query(apps).bind(&caller_id).fetch_all(&db.pool).await?;
-        let apps: Result<Vec<String>, _> = rows.iter().map(|row| row.try_get("key")).collect();
+        let rows = sql(apps).bind(&caller_id).all(db).await?;
+        let apps: Result<Vec<String>, _> = rows.iter().map(|row| row.get("key")).collect();
         listed.push(ListedKey {
-            id: row.try_get("id")?,
+            id: row.get("id")?,
             caller_id,
-            caller: row.try_get("name")?,
+            caller: row.get("name")?,
             apps: apps?.join(","),
-            created_at: Timestamp::from_unix(row.try_get("created_at")?),
+            created_at: Timestamp::from_unix(row.get("created_at")?),
             revoked_at: moment(&row, "revoked_at")?,
         });
     }

@@ -3,9 +3,10 @@
 use attache::operator::Command;
 use clap::{Args, Subcommand};
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::operate;
 use super::selection::person;
-use super::{ConfigFile, Failure};
 
 #[derive(Debug, Subcommand)]
 pub enum Account {

@@ -16,8 +16,9 @@ use attache::secret::Token;
 use clap::{Args, Subcommand};
 use url::Url;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::operate;
-use super::{ConfigFile, Failure};
 
 #[derive(Debug, Subcommand)]
 pub enum App {

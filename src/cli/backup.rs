@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use attache::operator::Command;
 use clap::Args;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::operate_in_steps;
-use super::{ConfigFile, Failure};
 
 #[derive(Debug, Args)]
 pub struct Backup {

@@ -9,11 +9,12 @@ use attache::app::sync;
 use attache::clock::Clock;
 use attache::content::AccountRule;
 use attache::db;
-use attache::issuer::{Issuers, discovery, key_set};
+use attache::issuer::{Issuers, discovery, fetch_keys};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 #[derive(Debug, Args)]
 pub struct Check {
@@ -79,7 +80,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
             say!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
         }
         if endpoints.jwks.is_some() && issuer.identifier().is_some() {
-            match key_set::key_set(&issuers, &issuer).await {
+            match fetch_keys::key_set(&issuers, &issuer).await {
                 Ok(_) => say!("issuers.{key}: publishes its keys"),
                 Err(fault) => {
                     troubled += 1;

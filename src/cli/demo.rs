@@ -11,12 +11,13 @@ use attache::operator::{Command, run as operate};
 use attache::sandbox::{Person, issuer, platform};
 use attache::secret::Token;
 use attache::vault::MasterKey;
-use attache::{App, Event, start};
+use attache::{Broker, Event, start};
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::failure::Failure;
+use super::logging;
 use super::serve::{bind, serve_until_told};
-use super::{Failure, logging};
 
 #[derive(Debug, Args)]
 pub struct Demo {
@@ -33,7 +34,7 @@ pub async fn run(demo: Demo) -> Result<(), Failure> {
         demo.port.checked_add(offset).ok_or_else(|| Failure::Sentence("--port is too high".to_owned()))
     };
     let address = |port: u16| format!("127.0.0.1:{port}");
-    let broker = listen(demo.port).await?;
+    let listener = listen(demo.port).await?;
     let issuer_listener = listen(port(1)?).await?;
     let platform_listener = listen(port(2)?).await?;
     let machine_room = listen(port(3)?).await?;
@@ -49,11 +50,11 @@ pub async fn run(demo: Demo) -> Result<(), Failure> {
     let text = configuration(&demo, &public_url, &issuer_url, &content_api_url, &secrets, directory.path());
     let config = Config::parse(&text, []).map_err(Failure::Config)?;
     logging::init(&config.log)?;
-    let app = start::start(config, Clock::System).await?;
-    let key = make_key(&app).await?;
+    let broker = start::start(config, Clock::System).await?;
+    let key = make_key(&broker).await?;
     greet(&public_url, &format!("http://{}/readyz", address(port(3)?)), &sandbox, &content);
-    tokio::spawn(print_curl_lines(app.clone(), public_url, key, content_api_url));
-    serve_until_told(app, broker, machine_room).await
+    tokio::spawn(print_curl_lines(broker.clone(), public_url, key, content_api_url));
+    serve_until_told(broker, listener, machine_room).await
 }
 
 async fn listen(port: u16) -> Result<TcpListener, Failure> {
@@ -165,10 +166,10 @@ accounts = "any"
     )
 }
 
-async fn make_key(app: &App) -> Result<Token, Failure> {
+async fn make_key(broker: &Broker) -> Result<Token, Failure> {
     let command =
         Command::CreateKey { caller: "create_content_function".to_owned(), apps: vec![APP.to_owned()] };
-    let made = operate(app, command).await?;
+    let made = operate(broker, command).await?;
     made.secret.ok_or_else(|| Failure::Sentence("No API key was made.".to_owned()))
 }
 
@@ -190,8 +191,8 @@ fn greet(public_url: &str, machine_room: &str, sandbox: &issuer::Issuer, content
 }
 
 /// What the app's function does, as lines to paste: printed for every connection that is made.
-async fn print_curl_lines(app: App, public_url: String, key: Token, content_api_url: String) {
-    let mut events = app.events.subscribe();
+async fn print_curl_lines(broker: Broker, public_url: String, key: Token, content_api_url: String) {
+    let mut events = broker.events.subscribe();
     while let Ok(Event::Connected { connection_id }) = events.recv().await {
         say!("{}", curl::lines(&public_url, key.expose(), &connection_id, &content_api_url));
     }

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{fmt, registry};
 
-use super::Failure;
+use super::failure::Failure;
 
 pub fn init(log: &Log) -> Result<(), Failure> {
     let filter = filter(&log.level).map_err(|_| {

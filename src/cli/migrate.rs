@@ -2,8 +2,9 @@
 
 use attache::db;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::serve::hold_lock;
-use super::{ConfigFile, Failure};
 
 pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;

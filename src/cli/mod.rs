@@ -20,9 +20,11 @@ mod account;
 mod app;
 mod backup;
 mod check;
+mod config_file;
 mod connection;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod failure;
 mod freeze;
 mod key;
 mod logging;
@@ -36,11 +38,12 @@ mod serve;
 mod supervisor;
 mod vault;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use attache::config::{Config, ConfigFault};
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
+
+use self::config_file::ConfigFile;
+use self::failure::Failure;
 
 /// A self-hosted OAuth2/OIDC third-party connection broker.
 #[derive(Debug, Parser)]
@@ -87,34 +90,6 @@ enum Command {
     /// The vault: its master key, and what is sealed
     #[command(subcommand)]
     Vault(vault::Vault),
-}
-
-/// Where the configuration is.
-#[derive(Clone, Debug, Args)]
-pub struct ConfigFile {
-    /// The configuration file
-    #[arg(long, env = "ATTACHE_CONFIG", default_value = "attache.toml")]
-    config: PathBuf,
-}
-
-/// Why a command ended, as the exit code tells it.
-pub enum Failure {
-    /// 2: the configuration is wrong; nothing was started.
-    Config(Vec<ConfigFault>),
-    /// 1: anything else, in one sentence.
-    Sentence(String),
-}
-
-impl<E: std::error::Error> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Sentence(error.to_string())
-    }
-}
-
-impl ConfigFile {
-    fn load(&self) -> Result<Config, Failure> {
-        Config::load(&self.config).map_err(Failure::Config)
-    }
 }
 
 pub fn run(command_line: CommandLine) -> ExitCode {

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use attache::app::sync::Extent;
 use attache::clock::Clock;
-use attache::connection::mass_revoke;
+use attache::freeze::mass_revoke;
 use attache::operator::lock::{self, Lock, LockError};
-use attache::operator::{Answer, Command, run, socket};
+use attache::operator::{Command, Output, run, socket};
 use attache::server::drain;
 use attache::shown::shown;
-use attache::{App, db, start};
+use attache::{Broker, db, start};
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 /// How often it is asked how far a mass revoke is.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub enum Hand {
     Server(PathBuf),
     /// This process, which holds the lock of a SQLite database.
-    Here(App, Option<Lock>),
+    Here(Broker, Option<Lock>),
 }
 
 impl Hand {
@@ -48,9 +49,9 @@ impl Hand {
         Ok(Self::Here(start::open(config, Clock::System, Extent::OnlyNew).await?, lock))
     }
 
-    pub async fn ask(&self, command: Command) -> Result<Answer, Failure> {
+    pub async fn ask(&self, command: Command) -> Result<Output, Failure> {
         match self {
-            Self::Here(app, _) => Ok(run(app, command).await?),
+            Self::Here(broker, _) => Ok(run(broker, command).await?),
             Self::Server(socket) => match socket::send(socket, &command).await {
                 Some(answered) => answered.map_err(Failure::Sentence),
                 None => Err(Failure::Sentence(gone(&command).to_owned())),
@@ -59,8 +60,8 @@ impl Hand {
     }
 
     pub async fn end(self) {
-        if let Self::Here(app, lock) = self {
-            drain(&app).await;
+        if let Self::Here(broker, lock) = self {
+            drain(&broker).await;
             drop(lock);
         }
     }
@@ -94,7 +95,9 @@ pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> 
     let hand = Hand::find(file).await?;
     // Where no server does, the work is ours; beside servers it is shared.
     let work = match &hand {
-        Hand::Here(app, _) => Some((app.draining.clone(), tokio::spawn(mass_revoke::run(app.clone())))),
+        Hand::Here(broker, _) => {
+            Some((broker.draining.clone(), tokio::spawn(mass_revoke::run(broker.clone()))))
+        }
         Hand::Server(_) => None,
     };
     let followed = match hand.ask(command).await {
@@ -109,7 +112,7 @@ pub async fn follow(file: &ConfigFile, command: Command) -> Result<(), Failure> 
     followed
 }
 
-async fn to_the_end(hand: &Hand, begun: Answer) -> Result<(), Failure> {
+async fn to_the_end(hand: &Hand, begun: Output) -> Result<(), Failure> {
     print(&begun);
     let (mut running, mut said) = (begun.follow, begun.lines);
     while let Some(id) = running {
@@ -148,7 +151,7 @@ pub async fn operate_in_steps(
     told
 }
 
-pub fn print(answer: &Answer) {
+pub fn print(answer: &Output) {
     for line in &answer.lines {
         let line = shown(line);
         if answer.secret.is_some() { warn_them!("{line}") } else { say!("{line}") }

@@ -3,8 +3,9 @@
 use attache::operator::Command;
 use clap::Subcommand;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::operate;
-use super::{ConfigFile, Failure};
 
 #[derive(Debug, Subcommand)]
 pub enum Restore {

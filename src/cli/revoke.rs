@@ -3,9 +3,10 @@
 use attache::operator::Command;
 use clap::Args;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::{follow, operate};
 use super::selection::Selection;
-use super::{ConfigFile, Failure};
 
 #[derive(Debug, Args)]
 pub struct Revoke {

@@ -1,10 +1,10 @@
 //! The arguments that name what is frozen or revoked.
 
 use attache::clock::Timestamp;
-use attache::operator::select::{Asked, Named, Person};
+use attache::operator::select::{Named, NamedSelection, Person};
 use clap::Args;
 
-use super::Failure;
+use super::failure::Failure;
 
 /// Exactly one of them, and how old the consent is.
 #[derive(Debug, Args)]
@@ -44,11 +44,11 @@ impl Selection {
     }
 
     /// `caller` is another one that it may be.
-    pub fn asked(&self, caller: Option<&str>) -> Result<Asked, Failure> {
+    pub fn asked(&self, caller: Option<&str>) -> Result<NamedSelection, Failure> {
         let mut named = self.named();
         named.extend(caller.map(|caller| Named::Caller(caller.to_owned())));
         match (named.pop(), named.is_empty()) {
-            (Some(what), true) => Ok(Asked { what, issued_before: self.issued_before }),
+            (Some(what), true) => Ok(NamedSelection { what, issued_before: self.issued_before }),
             _ => Err(Failure::Sentence(
                 "Say what: one of --app, --account, --issuer, --caller (of a freeze), --connection and --all.".to_owned(),
             )),

@@ -5,15 +5,18 @@ use std::time::Duration;
 
 use attache::clock::Clock;
 use attache::config::Config;
-use attache::connection::{early, mass_revoke};
+use attache::freeze::mass_revoke;
 use attache::operator::lock::{self, Lock};
 use attache::operator::socket;
+use attache::refresh::early;
 use attache::server::{Limits, descriptors, drain, serve};
-use attache::{App, db, machine_room, pulse, router, start};
+use attache::{Broker, db, machine_room, pulse, router, start};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigFile, Failure, logging, supervisor};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
+use super::{logging, supervisor};
 
 pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let config = file.load()?;
@@ -21,10 +24,10 @@ pub async fn run(file: &ConfigFile) -> Result<(), Failure> {
     let lock = hold_lock(&config)?;
     let listener = bind("listen.address", &config.listen.address).await?;
     let machine_room = bind("listen.machine_room", &config.listen.machine_room).await?;
-    let app = start::start(config, Clock::System).await?;
-    supervisor::renew_at_hangup(app.clone(), file.clone())?;
-    tokio::spawn(supervisor::feed_watchdog(app.clone()));
-    serve_until_told(app, listener, machine_room).await?;
+    let broker = start::start(config, Clock::System).await?;
+    supervisor::renew_at_hangup(broker.clone(), file.clone())?;
+    tokio::spawn(supervisor::feed_watchdog(broker.clone()));
+    serve_until_told(broker, listener, machine_room).await?;
     drop(lock);
     Ok(())
 }
@@ -54,25 +57,25 @@ pub async fn bind(key: &str, address: &str) -> Result<TcpListener, Failure> {
 
 /// Serves until SIGTERM and for a moment longer, or until SIGINT, then drains.
 pub async fn serve_until_told(
-    app: App,
+    broker: Broker,
     listener: TcpListener,
     machine_room: TcpListener,
 ) -> Result<(), Failure> {
-    if let Some(path) = db::sqlite_path(&app.config.database.url) {
+    if let Some(path) = db::sqlite_path(&broker.config.database.url) {
         let socket = lock::beside(&path, "sock");
-        tokio::spawn(socket::listen(app.clone(), &socket)?);
+        tokio::spawn(socket::listen(broker.clone(), &socket)?);
     }
-    let house = tokio::spawn(start::keep_house(app.clone()));
-    let carried_on = tokio::spawn(start::carry_on(app.clone()));
-    let pulse = tokio::spawn(pulse::run(app.clone()));
-    let early = tokio::spawn(early::run(app.clone()));
-    let mass_revokes = tokio::spawn(mass_revoke::run(app.clone()));
-    let probes = machine_room::router(app.clone());
+    let house = tokio::spawn(start::keep_house(broker.clone()));
+    let carried_on = tokio::spawn(start::carry_on(broker.clone()));
+    let pulse = tokio::spawn(pulse::run(broker.clone()));
+    let early = tokio::spawn(early::run(broker.clone()));
+    let mass_revokes = tokio::spawn(mass_revoke::run(broker.clone()));
+    let probes = machine_room::router(broker.clone());
     // Probes are answered while the rest drains.
     let everybody = Limits { connections_per_address: 0, ..Limits::default() };
     tokio::spawn(serve(machine_room, probes, everybody, tokio_util::sync::CancellationToken::new()));
-    let (leaving, draining) = (app.leaving.clone(), app.draining.clone());
-    let moment = Duration::from_secs(app.config.listen.drain_seconds);
+    let (leaving, draining) = (broker.leaving.clone(), broker.draining.clone());
+    let moment = Duration::from_secs(broker.config.listen.drain_seconds);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::spawn(async move {
         let at_once = tokio::select! {
@@ -96,18 +99,18 @@ pub async fn serve_until_told(
         supervisor::tell_stopping();
         draining.cancel();
     });
-    tracing::info!(address = %app.config.listen.address, public_url = %app.config.public_url, "serving");
+    tracing::info!(address = %broker.config.listen.address, public_url = %broker.config.public_url, "serving");
     supervisor::tell_ready();
-    let limits = Limits::of(&app.config.limits);
+    let limits = Limits::of(&broker.config.limits);
     let limits = Limits {
         connections: descriptors::room_for(limits.connections),
-        trusted_proxies: app.config.listen.trusted_proxies.clone().into(),
+        trusted_proxies: broker.config.listen.trusted_proxies.clone().into(),
         ..limits
     };
-    serve(listener, router(app.clone()), limits, app.draining.clone()).await;
+    serve(listener, router(broker.clone()), limits, broker.draining.clone()).await;
     // What it was counting is written before the last counters are.
     let _ = tokio::join!(house, carried_on, early, mass_revokes, pulse);
-    drain(&app).await;
+    drain(&broker).await;
     tracing::info!("drained");
     Ok(())
 }

@@ -1,11 +1,12 @@
 //! What systemd is told (`Type=notify`, `WatchdogSec=`), and what it tells us (`systemctl reload`): does nothing where
 //! nobody supervises.
 
-use attache::{App, renew};
+use attache::{Broker, renew};
 use sd_notify::{NotifyState, notify, watchdog_enabled};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigFile, Failure};
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 
 /// Requests are served from now on.
 pub fn tell_ready() {
@@ -23,12 +24,12 @@ fn tell(state: &[NotifyState<'_>]) {
 }
 
 /// Says that this process lives, as long as it hears of its database: else systemd begins it anew.
-pub async fn feed_watchdog(app: App) {
+pub async fn feed_watchdog(broker: Broker) {
     let Some(patience) = watchdog_enabled() else { return };
     let mut beat = tokio::time::interval(patience / 2);
     loop {
         beat.tick().await;
-        if !app.db.is_long_silent() {
+        if !broker.db.is_long_silent() {
             tell(&[NotifyState::Watchdog]);
         }
     }
@@ -38,7 +39,7 @@ pub async fn feed_watchdog(app: App) {
 ///
 /// # Errors
 /// When the signal cannot be listened for.
-pub fn renew_at_hangup(app: App, file: ConfigFile) -> Result<(), Failure> {
+pub fn renew_at_hangup(broker: Broker, file: ConfigFile) -> Result<(), Failure> {
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
@@ -50,7 +51,7 @@ pub fn renew_at_hangup(app: App, file: ConfigFile) -> Result<(), Failure> {
             // It may run a command for the master key.
             let read = tokio::task::spawn_blocking(move || file.load()).await;
             match read {
-                Ok(Ok(fresh)) => match renew::renew(&app, &fresh).await {
+                Ok(Ok(fresh)) => match renew::renew(&broker, &fresh).await {
                     Ok(()) => tracing::info!("secrets and certificates were read anew"),
                     Err(error) => {
                         tracing::error!(%error, "what was read anew could not be used; all stays as it was");

@@ -13,8 +13,9 @@ use attache::vault::rotate::Progress;
 use clap::Subcommand;
 use serde::de::DeserializeOwned;
 
+use super::config_file::ConfigFile;
+use super::failure::Failure;
 use super::operate::{operate, operate_in_steps};
-use super::{ConfigFile, Failure};
 
 /// How often it is said how far something has come.
 const TELL_EVERY: Duration = Duration::from_secs(1);

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Config, ConfigFault};
+use super::fault::ConfigFault;
 use crate::issuer::SaidUrls;
-use crate::issuer::grants::Management;
+use crate::issuer::management_api::Management;
 use crate::issuer::profile::{AudienceParameter, Pkce, Preset, Profile, Reach, Rotation};
 use crate::issuer::scope::Separator;
 use crate::secret::Token;
@@ -61,15 +61,6 @@ pub struct IssuerConfig {
     /// What each scope lets an app do, in human words.
     #[serde(default)]
     pub scope_descriptions: BTreeMap<String, String>,
-}
-
-impl Config {
-    /// Whether this identifier is the one of the issuer where people sign in, whichever key it goes by.
-    #[must_use]
-    pub fn signs_in_at(&self, identifier: &str) -> bool {
-        let issuer = self.issuers.get(&self.sign_in.issuer).and_then(|issuer| issuer.issuer.as_deref());
-        issuer == Some(identifier)
-    }
 }
 
 impl IssuerConfig {

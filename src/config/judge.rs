@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
 
 use url::Url;
 
-use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig, vault};
+use super::fault::ConfigFault;
+use super::issuer::IssuerConfig;
+use super::read_secret::read_secret;
+use super::{AppConfig, Config, EnvironmentConfig, vault};
 use crate::app::logo::Logo;
-use crate::app::{self, IdentityRule};
-use crate::content::signing_key::LONGEST_LIFE;
-use crate::content::{AccountRule, AppRule, Strategy};
+use crate::app::rules::{self, IdentityRule};
+use crate::content::rules::{AccountRule, AppRule, LONGEST_LIFE, Strategy};
 use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::scope::Scopes;
@@ -45,10 +46,13 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
     let public = &config.public_url;
-    if !app::is_web(public) || public.path() != "/" || public.query().is_some() || public.fragment().is_some()
+    if !rules::is_web(public)
+        || public.path() != "/"
+        || public.query().is_some()
+        || public.fragment().is_some()
     {
         faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
-    } else if public.scheme() == "http" && !app::is_loopback(public) {
+    } else if public.scheme() == "http" && !rules::is_loopback(public) {
         faults
             .push(ConfigFault::new("public_url", "must be https, because cookies and codes travel over it"));
     }
@@ -112,7 +116,7 @@ fn judge_issuer(key: &str, issuer: &mut IssuerConfig, allowed: &[Url], faults: &
     let read = read_secret(&secret, &mut issuer.management_client_secret, file, faults);
     match (&issuer.issuer, &issuer.authorization_url, &issuer.token_url) {
         (Some(identifier), ..) => match Url::parse(identifier) {
-            Ok(url) if app::is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
+            Ok(url) if rules::is_web(&url) && url.query().is_none() && url.fragment().is_none() => {
                 judge_transport(&format!("{key}.issuer"), &url, allowed, faults);
             }
             _ => faults.push(ConfigFault::new(
@@ -186,7 +190,7 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
             }
         }
     }
-    if !app::is_key(name) {
+    if !rules::is_key(name) {
         faults.push(ConfigFault::new(&key, "must be named by lower-case letters, digits, `-` and `_` only"));
     }
     if !config.issuers.contains_key(&app.issuer) {
@@ -215,7 +219,7 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
         }
     }
     for uri in &app.redirect_uris {
-        if !app::is_redirect_uri(uri) {
+        if !rules::is_redirect_uri(uri) {
             faults.push(ConfigFault::new(
                 format!("{key}.redirect_uris"),
                 "must be https (or http on loopback, or a native app's own scheme) without a fragment",
@@ -231,7 +235,7 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
         }
     }
     if let Some(home_page) = &app.home_page
-        && !app::is_web(home_page)
+        && !rules::is_web(home_page)
     {
         faults.push(ConfigFault::new(format!("{key}.home_page"), "must be a web address"));
     }
@@ -278,7 +282,7 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     if let Some(url) = &environment.management_api_url {
         judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
     }
-    if !app::is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
+    if !rules::is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
         faults.push(ConfigFault::new(
             format!("{key}.content_api_url"),
             "must be an absolute http(s) URL without fragment",
@@ -289,7 +293,7 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     }
     // Apps that were added by the command line are not in the file, so an unknown key is allowed here; a malformed one is not.
     if let Some(AppRule::Keys(keys)) = &environment.apps
-        && !keys.iter().all(|key| app::is_key(key))
+        && !keys.iter().all(|key| rules::is_key(key))
     {
         faults.push(ConfigFault::new(format!("{key}.apps"), "must be keys of apps, or \"any\""));
     }
@@ -304,32 +308,4 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
     {
         faults.push(ConfigFault::new(format!("{key}.accounts.max_age_seconds"), "must be 60 or more"));
     }
-}
-
-/// A secret comes as a value or as a file; the file's last line break is not part of it. False when there is a
-/// fault, so that nobody complains of what comes of it.
-pub(super) fn read_secret(
-    key: &str,
-    value: &mut Option<Token>,
-    file: Option<&Path>,
-    faults: &mut Faults,
-) -> bool {
-    let before = faults.len();
-    match (file, value.is_some()) {
-        (Some(_), true) => {
-            faults.push(ConfigFault::new(key, format!("is given twice, here and as {key}_file; keep one")));
-        }
-        (Some(file), false) => match std::fs::read_to_string(file) {
-            Ok(text) => *value = Some(Token::new(text.trim_end_matches(['\r', '\n']))),
-            Err(error) => {
-                let problem = format!("{} cannot be read ({error}); name the secret's file", file.display());
-                faults.push(ConfigFault::new(format!("{key}_file"), problem));
-            }
-        },
-        (None, _) => {}
-    }
-    if let Some(problem) = value.as_ref().and_then(Token::oddity) {
-        faults.push(ConfigFault::new(key, problem));
-    }
-    faults.len() == before
 }

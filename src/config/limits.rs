@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::ConfigFault;
+use super::fault::ConfigFault;
+
+/// Connections that a mass revoke ends in a second at the most.
+pub const FASTEST_MASS_REVOKE: u32 = 1000;
 
 /// A rate of 0 is no limit.
 #[derive(Clone, Debug, Deserialize)]
@@ -82,7 +85,6 @@ impl LimitsConfig {
         within("subject_failures_per_minute", self.subject_failures_per_minute.into(), 0, 1_000_000);
         within("sign_ins_per_minute", self.sign_ins_per_minute.into(), 0, 1_000_000);
         within("connects_per_minute", self.connects_per_minute.into(), 0, 1_000_000);
-        let fastest = crate::connection::mass_revoke::FASTEST.into();
-        within("mass_revoke_per_second", self.mass_revoke_per_second.into(), 1, fastest);
+        within("mass_revoke_per_second", self.mass_revoke_per_second.into(), 1, FASTEST_MASS_REVOKE.into());
     }
 }

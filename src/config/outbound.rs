@@ -7,7 +7,7 @@ use reqwest::{Certificate, NoProxy, Proxy};
 use serde::Deserialize;
 use url::Url;
 
-use super::ConfigFault;
+use super::fault::ConfigFault;
 use crate::clock::Clock;
 use crate::issuer::egress::{Egress, Way};
 use crate::issuer::http::Http;

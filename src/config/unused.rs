@@ -1,7 +1,9 @@
 //! Names what stands in the configuration and would never be used: whoever wrote it counts on it. Judges nothing else.
 
-use super::{AppConfig, Config, ConfigFault, EnvironmentConfig, IssuerConfig};
-use crate::content::Strategy;
+use super::fault::ConfigFault;
+use super::issuer::IssuerConfig;
+use super::{AppConfig, Config, EnvironmentConfig};
+use crate::content::rules::Strategy;
 use crate::issuer::profile::Reach;
 
 pub fn judge(config: &Config, faults: &mut Vec<ConfigFault>) {

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::judge::read_secret;
-use super::{ConfigFault, VaultConfig, command};
+use super::fault::ConfigFault;
+use super::read_secret::read_secret;
+use super::{VaultConfig, command};
 use crate::secret::Token;
-use crate::vault::MasterKey;
+use crate::vault::master_keys::MasterKey;
 
 pub(super) fn judge(vault: &mut VaultConfig, database_url: &Token, faults: &mut Vec<ConfigFault>) {
     let cure = master_key_cure(database_url);

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use super::{Connection, allow, store};
-use crate::App;
+use super::{Connection, store};
+use crate::Broker;
 use crate::cache::Weigh;
+use crate::db;
 use crate::db::write::Transaction;
 use crate::secret::TokenHash;
 
@@ -29,51 +30,31 @@ impl Weigh for Connection {
     }
 }
 
-/// Which connection an access token stands for.
-#[derive(Debug)]
-pub struct OfToken(String);
-
-impl Weigh for OfToken {
-    fn weight(&self) -> u64 {
-        100
-    }
-}
-
 /// What a connection's row usually weighs, in bytes.
 pub const USUAL: u64 = 4096;
 
-pub(super) async fn by_id(app: &App, id: &str) -> Result<Option<Arc<Connection>>, sqlx::Error> {
-    app.held.connections.get(&app.db, id, async || store::by_id(&app.db, id).await).await
-}
-
-/// By what was known of the token; whether the connection still stands for it is to be judged.
-pub(super) async fn by_access_token(
-    app: &App,
-    hash: &TokenHash,
-) -> Result<Option<Arc<Connection>>, sqlx::Error> {
-    let load = async || {
-        let found = allow::store::by_access_token(&app.db, hash, app.clock.now()).await?;
-        Ok::<_, sqlx::Error>(found.map(|connection| OfToken(connection.id)))
-    };
-    match app.held.by_access_token.get(&app.db, hash.as_str(), load).await? {
-        Some(found) => by_id(app, &found.0).await,
-        None => Ok(None),
-    }
+pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, db::Error> {
+    broker.held.connections.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
 }
 
 /// The row is changed in this transaction; with it goes what was known of the access token that it now has.
-pub(super) fn changed(app: &App, transaction: &mut Transaction, id: &str, access_token: Option<&TokenHash>) {
-    let (app, id, hash) = (app.clone(), id.to_owned(), access_token.cloned());
+pub(crate) fn changed(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    id: &str,
+    access_token: Option<&TokenHash>,
+) {
+    let (broker, id, hash) = (broker.clone(), id.to_owned(), access_token.cloned());
     transaction.after_commit(move || {
-        app.held.connections.forget(&id);
+        broker.held.connections.forget(&id);
         if let Some(hash) = hash {
-            app.held.by_access_token.forget(hash.as_str());
+            broker.held.by_access_token.forget(hash.as_str());
         }
     });
 }
 
 /// Rows are changed in this transaction, and nobody says which.
-pub(super) fn all_changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || app.held.connections.forget_all());
+pub(crate) fn all_changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
+    transaction.after_commit(move || broker.held.connections.forget_all());
 }

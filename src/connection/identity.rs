@@ -1,12 +1,13 @@
 //! Whose a connection is, in a form that outlives the names: what a freeze knows it by, and up to when another one of the
-//! same person and app was stopped. Judges neither; consents are [`super::complete`]'s.
+//! same person and app was stopped. Judges neither; consents are [`crate::consent::complete`]'s.
 
-pub(super) mod store;
+pub(crate) mod store;
 
 use super::ExternalIdentity;
-use crate::App;
+use crate::Broker;
 use crate::account::Account;
 use crate::clock::Timestamp;
+use crate::db;
 use crate::db::write::Transaction;
 
 /// Keyed hashes, see [`crate::vault::pseudonym`].
@@ -19,24 +20,24 @@ pub struct Pseudonyms {
 
 impl Pseudonyms {
     #[must_use]
-    pub fn of(app: &App, account: &Account, app_id: &str, external: &ExternalIdentity) -> Self {
-        let of_account = app.pseudonyms.of_account(&account.issuer, &account.subject);
+    pub fn of(broker: &Broker, account: &Account, app_id: &str, external: &ExternalIdentity) -> Self {
+        let of_account = broker.pseudonyms.of_account(&account.issuer, &account.subject);
         let (issuer, subject) = (&external.issuer, &external.subject);
-        let connection = app.pseudonyms.of_connection(&of_account, app_id, issuer, subject);
+        let connection = broker.pseudonyms.of_connection(&of_account, app_id, issuer, subject);
         Self { account: of_account, connection }
     }
 }
 
 /// Writes down whose the connection is that was stored in this transaction. `since` is from when on it is of this
 /// identity, where that is now.
-pub(super) async fn settle(
-    app: &App,
+pub(crate) async fn settle(
+    broker: &Broker,
     transaction: &mut Transaction,
     id: &str,
     of: (&Account, &str, &ExternalIdentity),
     since: Option<Timestamp>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let (account, app_id, external) = of;
-    let pseudonyms = Pseudonyms::of(app, account, app_id, external);
+    let pseudonyms = Pseudonyms::of(broker, account, app_id, external);
     store::settle(transaction, id, (&account.id, app_id), &pseudonyms, since).await
 }

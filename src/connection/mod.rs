@@ -1,47 +1,28 @@
 //! Connections, the product: connect, hand out, refresh, revoke. A connection is account x app x external
 //! identity; its row holds the sealed tokens, the lease with its fence, and the open intent.
 
-pub mod access;
-pub mod allow;
-pub mod complete;
-pub mod consent;
-pub mod early;
-pub mod flight;
-pub mod freeze;
-mod give_up;
+pub mod allowed;
+pub mod due;
 pub mod held;
-pub mod held_back;
 pub mod identity;
-pub mod mass_revoke;
-pub mod pages;
-pub mod read;
-pub mod refresh;
-pub mod revoke;
-pub mod run_out;
+pub mod look_up;
 pub mod seal;
-pub mod selection;
-pub mod start;
-pub mod state;
-mod store;
-pub mod survey;
+pub mod status;
+pub(crate) mod store;
 pub mod verify;
 
-use std::sync::Arc;
-
-use crate::App;
+use self::allowed::Allowed;
+use self::status::{Cause, Flaw, Status};
+use crate::Broker;
 use crate::account::Account;
-use crate::app::ThirdPartyApp;
+use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::write::Transaction;
-use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
-use consent::Allowed;
-use state::{Cause, Flaw, Status};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// `Et…`, Slack's `external_token_id`.
     pub id: String,
@@ -120,17 +101,6 @@ pub struct SealedTokens {
     pub flaw: Option<Flaw>,
 }
 
-/// Has connections whose client was refused tried again now: the operator may have corrected the secret.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn try_refused_clients_again(app: &App) -> Result<(), sqlx::Error> {
-    let mut transaction = app.db.begin().await?;
-    held::all_changed(app, &mut transaction);
-    early::store::try_refused_clients_again(&mut transaction).await?;
-    transaction.commit().await
-}
-
 impl ExternalIdentity {
     /// Whether it names anybody.
     #[must_use]
@@ -179,127 +149,27 @@ impl Connection {
         self.status.is_live()
     }
 
+    /// Whether the time is over for which the person agreed.
+    #[must_use]
+    pub fn consent_is_over(&self, now: Timestamp) -> bool {
+        self.consent_expires_at.is_some_and(|ends| ends <= now)
+    }
+
     /// Where its person agrees again.
     #[must_use]
-    pub fn connect_url(&self, app: &App, third_party: &ThirdPartyApp) -> String {
-        app.url(&format!("/connect/{}?connection={}", third_party.key, self.id)).to_string()
+    pub fn connect_url(&self, broker: &Broker, app: &App) -> String {
+        broker.url(&self.connect_path(&app.key)).to_string()
     }
-}
 
-/// How many there are, counted no further than somebody who must act wants to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count(i64);
-
-impl Count {
+    /// The path of it, by the app's key.
     #[must_use]
-    pub const fn is_none(self) -> bool {
-        self.0 == 0
+    pub fn connect_path(&self, app_key: &str) -> String {
+        format!("/connect/{app_key}?connection={}", self.id)
     }
-}
-
-impl std::fmt::Display for Count {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let more = if self.0 == store::COUNTED { " or more" } else { "" };
-        write!(formatter, "{}{more}", self.0)
-    }
-}
-
-/// Connections of an app that are not revoked.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn count_live(app: &App, app_id: &str) -> Result<Count, Error> {
-    Ok(Count(store::count(&app.db, app_id, Status::is_live).await?))
-}
-
-/// Connections of an app that still hold a token, those that are being revoked included.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn count_held(app: &App, app_id: &str) -> Result<Count, Error> {
-    Ok(Count(store::count(&app.db, app_id, |status| status != Status::Revoked).await?))
-}
-
-/// The live connections of an app with an external identity.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn by_identity(
-    app: &App,
-    app_id: &str,
-    identity: &ExternalIdentity,
-) -> Result<Vec<Connection>, Error> {
-    Ok(store::by_identity(&app.db, app_id, identity).await?)
-}
-
-/// Whether there is any connection, live or not.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn exist(app: &App) -> Result<bool, sqlx::Error> {
-    store::exist(&app.db).await
 }
 
 /// Whether a text can be a connection's id; anything else need not be looked for.
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     text.len() <= 64 && text.starts_with("Et") && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-/// A connection as it is stored, live or not.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn by_id(app: &App, id: &str) -> Result<Option<Connection>, Error> {
-    Ok(store::by_id(&app.db, id).await?)
-}
-
-/// A connection as it is now, if it is still live.
-///
-/// # Errors
-/// [`Error::ConnectionNotFound`]
-pub async fn reread(app: &App, connection: &Connection) -> Result<Arc<Connection>, Error> {
-    let current = held::by_id(app, &connection.id).await?;
-    current.filter(|current| current.is_live()).ok_or(Error::ConnectionNotFound)
-}
-
-/// The ids of an app's live connections.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn live_ids(app: &App, app_id: &str) -> Result<Vec<String>, Error> {
-    Ok(store::live_ids(&app.db, app_id).await?)
-}
-
-/// The live connections of an account.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn live_of_account(app: &App, account_id: &str) -> Result<Vec<Connection>, Error> {
-    Ok(store::live_of_account(&app.db, account_id).await?)
-}
-
-/// Ends the consents of an account that are under way, with whatever else ends in this transaction.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn forget_attempts(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    start::store::forget(transaction, account_id).await
-}
-
-/// Removes whom the revoked connections of an account were at their issuers.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn forget_identities(transaction: &mut Transaction, account_id: &str) -> Result<(), sqlx::Error> {
-    identity::store::forget(transaction, account_id).await
-}
-
-/// Deletes consents that were never finished and pauses of what has ended, and drops what nobody decided about.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), Error> {
-    start::store::sweep(&app.db, app.clock.now()).await?;
-    Ok(freeze::sweep(app).await?)
 }

@@ -1,9 +1,9 @@
 //! Seals and opens the tokens of a connection. Each is bound to (connection, account, app, field, generation),
 //! so that no token can come out under another name.
 
-use super::state::Flaw;
+use super::status::Flaw;
 use super::{Connection, SealedTokens};
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::issuer::jwt;
@@ -29,7 +29,7 @@ impl Binding<'_> {
 }
 
 /// Where a token of a connection lives, or lived in another generation.
-pub(super) fn place_of(connection: &Connection, field: &'static str, generation: i64) -> Place {
+pub(crate) fn place_of(connection: &Connection, field: &'static str, generation: i64) -> Place {
     Binding { generation, ..connection.binding() }.place(field)
 }
 
@@ -86,34 +86,34 @@ fn flaw(tokens: &TokenSet) -> Option<Flaw> {
 ///
 /// # Errors
 /// When the secrets were destroyed, or the key does not unwrap.
-pub fn data_key(app: &App, connection: &Connection) -> Result<DataKey, Error> {
+pub fn data_key(broker: &Broker, connection: &Connection) -> Result<DataKey, Error> {
     match &connection.data_key {
-        Some(wrapped) => app.vault.data_key(wrapped),
-        None => Err(app.vault.keyless("connections", &connection.id)),
+        Some(wrapped) => broker.vault.data_key(wrapped),
+        None => Err(broker.vault.keyless("connections", &connection.id)),
     }
 }
 
 /// # Errors
 /// [`Error::Damaged`] when it does not open where it stands.
-pub fn open_access_token(app: &App, connection: &Connection) -> Result<Option<Token>, Error> {
-    open(app, connection, "access_token", connection.access_token.as_ref())
+pub fn open_access_token(broker: &Broker, connection: &Connection) -> Result<Option<Token>, Error> {
+    open(broker, connection, "access_token", connection.access_token.as_ref())
 }
 
 /// # Errors
 /// [`Error::Damaged`] when it does not open where it stands.
-pub fn open_refresh_token(app: &App, connection: &Connection) -> Result<Option<Token>, Error> {
-    open(app, connection, "refresh_token", connection.refresh_token.as_ref())
+pub fn open_refresh_token(broker: &Broker, connection: &Connection) -> Result<Option<Token>, Error> {
+    open(broker, connection, "refresh_token", connection.refresh_token.as_ref())
 }
 
 fn open(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     field: &'static str,
     sealed: Option<&Sealed>,
 ) -> Result<Option<Token>, Error> {
     let Some(sealed) = sealed else { return Ok(None) };
-    let (key, place) = (data_key(app, connection)?, connection.binding().place(field));
-    app.vault.open(("connections", field, &connection.id), &key, &place, sealed).map(Some)
+    let (key, place) = (data_key(broker, connection)?, connection.binding().place(field));
+    broker.vault.open(("connections", field, &connection.id), &key, &place, sealed).map(Some)
 }
 
 /// The refresh token of the generation before.
@@ -121,12 +121,12 @@ fn open(
 /// # Errors
 /// When it does not open where it stands.
 pub fn open_previous_refresh_token(
-    app: &App,
+    broker: &Broker,
     connection: &Connection,
     sealed: &Sealed,
 ) -> Result<Token, Error> {
     let before = Binding { generation: connection.generation - 1, ..connection.binding() };
-    Ok(data_key(app, connection)?.open(&before.place("refresh_token"), sealed)?)
+    Ok(data_key(broker, connection)?.open(&before.place("refresh_token"), sealed)?)
 }
 
 impl Connection {

@@ -1,56 +1,52 @@
 //! The SQL of `connections`. Each change of state is one statement; outbox and ledger rows follow it in the
 //! same transaction, and only if it changed its one row.
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
 use strum::VariantArray;
 
-use super::consent::Allowed;
+use super::allowed::Allowed;
+use super::due;
 use super::held::changed;
-use super::revoke::Which;
-use super::state::{Cause, Status};
-use super::{Connection, ExternalIdentity, SealedTokens, early, give_up};
-use crate::App;
+use super::status::Status;
+use super::{Connection, ExternalIdentity, SealedTokens};
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::db::write::Transaction;
-use crate::db::{Db, moment, named};
-use crate::issuer::revoke::Told;
+use crate::db::{self, Constants, Db, Row, Sql, moment, named, sql};
 use crate::issuer::scope::Scopes;
-use crate::ledger::{self, Action, Entry};
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
-pub(super) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
+pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.access_generation, c.previous_access_token_hash, \
     c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
     c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, \
     c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
     c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
-pub(super) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
-pub(super) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
+pub(crate) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
+pub(crate) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
 
 // Only constants of this file are joined into these texts.
-fn select(condition: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!("SELECT {COLUMNS} {FROM} {condition}"))
+fn select(condition: &str) -> Constants {
+    Constants(format!("SELECT {COLUMNS} {FROM} {condition}"))
 }
 
-pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, sqlx::Error> {
-    let row = sqlx::query(select("WHERE c.id = $1")).bind(id).fetch_optional(&db.pool).await?;
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Connection>, db::Error> {
+    let row = sql(select("WHERE c.id = $1")).bind(id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
-pub async fn exist(db: &Db) -> Result<bool, sqlx::Error> {
-    Ok(sqlx::query("SELECT id FROM connections LIMIT 1").fetch_optional(&db.pool).await?.is_some())
+pub async fn exist(db: &Db) -> Result<bool, db::Error> {
+    Ok(sql("SELECT id FROM connections LIMIT 1").optional(db).await?.is_some())
 }
 
 /// A person's own connection, live or not.
-pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, sqlx::Error> {
+pub async fn of_account(db: &Db, account_id: &str, id: &str) -> Result<Option<Connection>, db::Error> {
     if !super::is_id(id) {
         return Ok(None);
     }
     let select = select("WHERE c.id = $1 AND c.account_id = $2");
-    let row = sqlx::query(select).bind(id).bind(account_id).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(id).bind(account_id).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -58,15 +54,10 @@ pub async fn by_identity(
     db: &Db,
     app_id: &str,
     who: &ExternalIdentity,
-) -> Result<Vec<Connection>, sqlx::Error> {
+) -> Result<Vec<Connection>, db::Error> {
     let condition = "WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
         AND c.status NOT IN ('revoking', 'revoked')";
-    let rows = sqlx::query(select(condition))
-        .bind(app_id)
-        .bind(&who.issuer)
-        .bind(&who.subject)
-        .fetch_all(&db.pool)
-        .await?;
+    let rows = sql(select(condition)).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -76,55 +67,55 @@ pub async fn live_of(
     account_id: &str,
     app_id: &str,
     who: &ExternalIdentity,
-) -> Result<Option<Connection>, sqlx::Error> {
+) -> Result<Option<Connection>, db::Error> {
     let condition = "WHERE c.account_id = $1 AND c.app_id = $2 AND c.external_issuer = $3 \
         AND c.external_subject = $4 AND c.status NOT IN ('revoking', 'revoked')";
-    let row = sqlx::query(select(condition))
+    let row = sql(select(condition))
         .bind(account_id)
         .bind(app_id)
         .bind(&who.issuer)
         .bind(&who.subject)
-        .fetch_optional(&db.pool)
+        .optional(db)
         .await?;
     row.as_ref().map(read).transpose()
 }
 
 /// What was asked for at the last consent.
-pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, sqlx::Error> {
+pub async fn requested_scopes(db: &Db, id: &str) -> Result<Scopes, db::Error> {
     let select = "SELECT requested_scopes FROM connections WHERE id = $1";
-    let row = sqlx::query(select).bind(id).fetch_optional(&db.pool).await?;
-    let scopes: Option<String> = row.map(|row| row.try_get("requested_scopes")).transpose()?;
+    let row = sql(select).bind(id).optional(db).await?;
+    let scopes: Option<String> = row.map(|row| row.get("requested_scopes")).transpose()?;
     Ok(Scopes::lenient(scopes.as_deref().unwrap_or_default()))
 }
 
 /// The ids of an app's live connections.
-pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, sqlx::Error> {
+pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, db::Error> {
     let select =
-        AssertSqlSafe(format!("SELECT c.id FROM connections c WHERE c.app_id = $1 AND {LIVE} ORDER BY c.id"));
-    let rows = sqlx::query(select).bind(app_id).fetch_all(&db.pool).await?;
-    rows.iter().map(|row| row.try_get("id")).collect()
+        Constants(format!("SELECT c.id FROM connections c WHERE c.app_id = $1 AND {LIVE} ORDER BY c.id"));
+    let rows = sql(select).bind(app_id).all(db).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 /// The live connections of an account.
-pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, sqlx::Error> {
+pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, db::Error> {
     let condition = "WHERE c.account_id = $1 AND c.consented_at >= 0 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
-    sqlx::query(select(condition)).bind(account_id).fetch_all(&db.pool).await?.iter().map(read).collect()
+    sql(select(condition)).bind(account_id).all(db).await?.iter().map(read).collect()
 }
 
 /// Counted no further than this.
-pub(super) const COUNTED: i64 = 1_000;
+pub(crate) const COUNTED: i64 = 1_000;
 
 /// The connections of an app in these states, up to [`COUNTED`].
-pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, sqlx::Error> {
+pub async fn count(db: &Db, app_id: &str, counted: impl Fn(Status) -> bool) -> Result<i64, db::Error> {
     // Named one by one, each is a range of the index, and the many that may be revoked are none.
     let statuses = Status::VARIANTS.iter().filter(|status| counted(**status));
     let statuses: Vec<String> = statuses.map(|status| format!("'{status}'")).collect();
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT COUNT(*) AS counted FROM (SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.status IN ({}) \
          LIMIT {COUNTED}) counted",
         statuses.join(", ")
     ));
-    sqlx::query(select).bind(app_id).fetch_one(&db.pool).await?.try_get("counted")
+    sql(select).bind(app_id).one(db).await?.get("counted")
 }
 
 /// How many ranges one statement merges; SQLite takes at most 500.
@@ -133,7 +124,7 @@ const MERGED: usize = 100;
 /// The first `limit` rows of several ranges in the order `across` them. Each range is a SELECT that one index answers
 /// in the order `within` it, and is read no further than the limit: the cost follows the page, and not the rows before
 /// or behind it.
-pub(super) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) -> String {
+pub(crate) fn merged(ranges: &[String], within: &str, across: &str, limit: i64) -> String {
     let parts: Vec<String> = if ranges.len() > MERGED {
         ranges.chunks(MERGED).map(|some| merged(some, within, across, limit)).collect()
     } else {
@@ -161,23 +152,23 @@ pub struct Consented<'a> {
 
 /// Stores a first consent. False when another live connection of the same identity was there first.
 pub async fn insert(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     connection: &Connection,
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, &connection.id, tokens.access_token_hash.as_ref());
+) -> Result<bool, db::Error> {
+    changed(broker, transaction, &connection.id, tokens.access_token_hash.as_ref());
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
             refresh_expires_at, consent_expires_at, environments, consented_at, access_generation) \
-        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $16, $17, $18, $19, \
-            $20, $21, $22, $23) \
+        VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $15, $16, $17, \
+            $18, $19, $15, $14) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
-    let insert = sqlx::query(insert)
+    let insert = sql(insert)
         .bind(&connection.id)
         .bind(&connection.account_id)
         .bind(&connection.app_id)
@@ -188,34 +179,31 @@ pub async fn insert(
         .bind(consent.requested.to_string())
         .bind(connection.generation)
         .bind(now.unix())
-        .bind(now.unix())
-        .bind(now.unix())
-        .bind(early::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
+        .bind(due::due_at(&connection.id, connection.generation, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
-        .bind(now.unix())
-        .bind(connection.generation)
         .execute(&mut **transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
 /// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
 pub async fn renew(
-    app: &App,
+    broker: &Broker,
     transaction: &mut Transaction,
     seen: &Connection,
     who: &ExternalIdentity,
     tokens: &SealedTokens,
     consent: &Consented<'_>,
     now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, &seen.id, tokens.access_token_hash.as_ref());
+) -> Result<bool, db::Error> {
+    changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
+    // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
     let update = "UPDATE connections SET status = 'active', cause = NULL, \
-            previous_access_token_hash = CASE WHEN external_issuer = $18 AND external_subject = $19 \
+            previous_access_token_hash = CASE WHEN external_issuer = $15 AND external_subject = $16 \
                 AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
             previous_access_expires_at = access_expires_at, previous_access_generation = access_generation, \
             previous_refresh_token = NULL, access_generation = generation + 1, access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
@@ -224,149 +212,67 @@ pub async fn renew(
             refusals = 0, refused_since = NULL, \
             refreshed_at = NULL, updated_at = $10, refresh_due_at = $11, refresh_expires_at = $12, \
             consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
-            consented_at = $17 \
+            consented_at = $10 \
         WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
-    let done = bind_tokens(sqlx::query(update).bind(&seen.id).bind(seen.generation), tokens)
+    let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())
-        .bind(early::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
+        .bind(due::due_at(&seen.id, seen.generation + 1, tokens, now).map(Timestamp::unix))
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
         .bind(&who.issuer)
         .bind(&who.subject)
-        .bind(now.unix())
-        // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
-        .bind(&who.issuer)
-        .bind(&who.subject)
         .execute(&mut **transaction)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
-/// Ends a live connection here, in one statement: no token can be handed out from it any more, and a refresh in
-/// flight cannot make it live again. What the issuer is to be told of stays sealed until it has been told: the refresh
-/// token, and the access token for where it revokes no other. False when it was not live, or is not one of those that are
-/// meant.
-pub async fn begin_revoke(
-    app: &App,
-    transaction: &mut Transaction,
-    id: &str,
-    which: Which,
-    now: Timestamp,
-) -> Result<bool, sqlx::Error> {
-    changed(app, transaction, id, None);
-    transaction.count();
-    let (condition, moment) = match which {
-        Which::Any => ("consented_at < $4", Timestamp::from_unix(i64::MAX)),
-        Which::GrantedBefore(moment) => ("consented_at < $4", moment),
-        Which::WhoseTimeIsOver => ("consent_expires_at <= $4", now),
-    };
-    // The lease stays: a refresh under way brings a token that the issuer must be told of too.
-    let update = AssertSqlSafe(format!(
-        "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
-            intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
-            access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
-            previous_refresh_token = NULL, revoked_at = $2, updated_at = $3 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
-    ));
-    let done = sqlx::query(update)
-        .bind(id)
-        .bind(now.unix())
-        .bind(now.unix())
-        .bind(moment.unix())
-        .execute(&mut **transaction)
-        .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// The issuer was told, or there is nobody to tell: the secrets are destroyed, and their key with them.
-pub async fn finish_revoke(
-    app: &App,
-    connection: &Connection,
-    told: Told,
-    entry: &Entry,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let update = "UPDATE connections SET status = 'revoked', access_token = NULL, refresh_token = NULL, \
-            data_kid = NULL, lease_until = NULL, cause = $2, revoked_upstream_at = $3, updated_at = $4 \
-        WHERE id = $1 AND status = 'revoking'";
-    let mut transaction = app.db.begin().await?;
-    changed(app, &mut transaction, &connection.id, None);
-    let done = sqlx::query(update)
-        .bind(&connection.id)
-        .bind(ended_here_only(told).map(<&str>::from))
-        .bind((told == Told::Confirmed).then(|| now.unix()))
-        .bind(now.unix())
-        .execute(&mut *transaction)
-        .await?;
-    if done.rows_affected() != 1 {
-        return Ok(());
-    }
-    give_up::store::forget_all(&mut transaction, &connection.id).await?;
-    if let Some(key) = &connection.data_key {
-        crate::vault::destroy(&mut transaction, &key.kid).await?;
-    }
-    if told == Told::Confirmed {
-        ledger::append(&mut transaction, &app.ledger, Action::RevokeConfirmed, entry, now).await?;
-    }
-    transaction.commit().await
-}
-
-/// Why the issuer did not confirm, where it could have.
-const fn ended_here_only(told: Told) -> Option<Cause> {
-    match told {
-        Told::Confirmed | Told::Unsupported => None,
-        Told::Withheld => Some(Cause::SharedGrant),
-        Told::Unconfirmed => Some(Cause::Unconfirmed),
-    }
-}
-
-pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
-    let scopes: String = row.try_get("granted_scopes")?;
-    let kid: Option<String> = row.try_get("kid")?;
+pub(crate) fn read(row: &Row) -> Result<Connection, db::Error> {
+    let scopes: String = row.get("granted_scopes")?;
+    let kid: Option<String> = row.get("kid")?;
     let data_key = match kid {
         None => None,
         Some(kid) => {
-            Some(WrappedKey { kid, master_kid: row.try_get("master_kid")?, wrapped: row.try_get("wrapped")? })
+            Some(WrappedKey { kid, master_kid: row.get("master_kid")?, wrapped: row.get("wrapped")? })
         }
     };
-    let cause: Option<String> = row.try_get("cause")?;
+    let cause: Option<String> = row.get("cause")?;
     Ok(Connection {
-        id: row.try_get("id")?,
-        account_id: row.try_get("account_id")?,
-        app_id: row.try_get("app_id")?,
+        id: row.get("id")?,
+        account_id: row.get("account_id")?,
+        app_id: row.get("app_id")?,
         external: ExternalIdentity {
-            issuer: row.try_get("external_issuer")?,
-            subject: row.try_get("external_subject")?,
+            issuer: row.get("external_issuer")?,
+            subject: row.get("external_subject")?,
         },
         status: named::<Status>(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
         data_key,
-        access_token: row.try_get::<Option<String>, _>("access_token")?.map(Sealed),
+        access_token: row.get::<Option<String>>("access_token")?.map(Sealed),
         access_expires_at: moment(row, "access_expires_at")?,
         access_token_hash: hash(row, "access_token_hash")?,
-        access_generation: row.try_get("access_generation")?,
+        access_generation: row.get("access_generation")?,
         previous_access_token_hash: hash(row, "previous_access_token_hash")?,
         previous_access_expires_at: moment(row, "previous_access_expires_at")?,
-        previous_access_generation: row.try_get("previous_access_generation")?,
-        refresh_token: row.try_get::<Option<String>, _>("refresh_token")?.map(Sealed),
-        token_type: row.try_get("token_type")?,
+        previous_access_generation: row.get("previous_access_generation")?,
+        refresh_token: row.get::<Option<String>>("refresh_token")?.map(Sealed),
+        token_type: row.get("token_type")?,
         granted_scopes: Scopes::lenient(&scopes),
         consent_expires_at: moment(row, "consent_expires_at")?,
-        allowed: Allowed::stored(row.try_get::<Option<String>, _>("allowed_environments")?.as_deref()),
-        generation: row.try_get("generation")?,
+        allowed: Allowed::stored(row.get::<Option<String>>("allowed_environments")?.as_deref()),
+        generation: row.get("generation")?,
         lease_until: moment(row, "lease_until")?,
         retry_at: moment(row, "retry_at")?,
-        failures: row.try_get("failures")?,
-        refusals: row.try_get("refusals")?,
+        failures: row.get("failures")?,
+        refusals: row.get("refusals")?,
         refused_since: moment(row, "refused_since")?,
         refresh_expires_at: moment(row, "refresh_expires_at")?,
-        connected_at: Timestamp::from_unix(row.try_get("connected_at")?),
+        connected_at: Timestamp::from_unix(row.get("connected_at")?),
         last_stop_at: moment(row, "last_stop_at")?,
-        account_pseudonym: row.try_get("account_pseudonym")?,
-        pseudonym: row.try_get("pseudonym")?,
-        consented_at: Timestamp::from_unix(row.try_get("consented_at")?),
+        account_pseudonym: row.get("account_pseudonym")?,
+        pseudonym: row.get("pseudonym")?,
+        consented_at: Timestamp::from_unix(row.get("consented_at")?),
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,
         revoked_at: moment(row, "revoked_at")?,
@@ -374,15 +280,13 @@ pub(super) fn read(row: &AnyRow) -> Result<Connection, sqlx::Error> {
     })
 }
 
-fn hash(row: &AnyRow, column: &str) -> Result<Option<TokenHash>, sqlx::Error> {
-    Ok(row.try_get::<Option<String>, _>(column)?.map(TokenHash::stored))
+fn hash(row: &Row, column: &str) -> Result<Option<TokenHash>, db::Error> {
+    Ok(row.get::<Option<String>>(column)?.map(TokenHash::stored))
 }
-
-pub(super) type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// The six columns of one set of tokens, always in this order: access token, its hash, its expiry, refresh token,
 /// granted scopes, type.
-pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<'q> {
+pub(crate) fn bind_tokens(query: Sql, tokens: &SealedTokens) -> Sql {
     let hash = tokens.access_token_hash.as_ref().map(|hash| hash.as_str().to_owned());
     query
         .bind(text(tokens.access_token.as_ref()))
@@ -393,6 +297,6 @@ pub(super) fn bind_tokens<'q>(query: Query<'q>, tokens: &SealedTokens) -> Query<
         .bind(tokens.token_type.clone())
 }
 
-pub(super) fn text(sealed: Option<&Sealed>) -> Option<String> {
+pub(crate) fn text(sealed: Option<&Sealed>) -> Option<String> {
     sealed.map(|sealed| sealed.0.clone())
 }

@@ -2,9 +2,9 @@
 
 mod store;
 
-use super::give_up;
 use super::seal::place_of;
-use crate::App;
+use crate::Broker;
+use crate::db;
 use crate::error::Error;
 use crate::vault::{DataKey, Sealed, VaultError, Verified};
 
@@ -12,8 +12,8 @@ use crate::vault::{DataKey, Sealed, VaultError, Verified};
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = store::page(&app.db, after, limit).await?;
+pub async fn verify(broker: &Broker, after: &str, limit: i64) -> Result<Verified, Error> {
+    let rows = store::page(&broker.db, after, limit).await?;
     let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|row| row.id.clone()));
     for row in rows {
         let Ok(connection) = row.connection else {
@@ -21,7 +21,7 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
             continue;
         };
         let key = match &connection.data_key {
-            Some(wrapped) => app.vault.unwrap(wrapped),
+            Some(wrapped) => broker.vault.unwrap(wrapped),
             None => Err(VaultError::KeysMissing),
         };
         let generation = connection.generation;
@@ -41,46 +41,6 @@ pub async fn verify(app: &App, after: &str, limit: i64) -> Result<Verified, Erro
     Ok(verified)
 }
 
-/// The refresh tokens that are kept until their connection is stopped: `limit` of them behind `after`.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn verify_superseded(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = give_up::store::page(&app.db, after, limit).await?;
-    let mut verified = Verified::of_page(rows.len(), limit, rows.last().map(|(id, ..)| id.clone()));
-    for (id, sealed, connection) in &rows {
-        let opened = match connection.as_ref().map(|connection| (connection, &connection.data_key)) {
-            Ok((connection, Some(wrapped))) => app
-                .vault
-                .unwrap(wrapped)
-                .and_then(|key| key.open(&give_up::place(id, &connection.binding()), sealed).map(drop)),
-            Ok((_, None)) => Err(VaultError::KeysMissing),
-            Err(_) => Err(VaultError::DoesNotOpen),
-        };
-        verified.value(("superseded_tokens", "refresh_token", id), opened);
-    }
-    Ok(verified)
-}
-
-/// The verifiers of `limit` running consents behind `after`, and what is kept of them.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn verify_attempts(app: &App, after: &str, limit: i64) -> Result<Verified, Error> {
-    let rows = super::start::store::verifiers(&app.db, after, limit).await?;
-    let last = rows.last().map(|(hash, ..)| hash.as_str().to_owned());
-    let mut verified = Verified::of_page(rows.len(), limit, last);
-    for (hash, sealed, kept) in &rows {
-        let opened = app.house_key.open(&super::start::verifier_place(hash), sealed).map(drop);
-        verified.value(("connect_attempts", "verifier", hash.as_str()), opened);
-        if let Some(kept) = kept {
-            let opened = app.house_key.open(&super::complete::kept::place(hash), kept).map(drop);
-            verified.value(("connect_attempts", "kept_tokens", hash.as_str()), opened);
-        }
-    }
-    Ok(verified)
-}
-
 fn open(
     key: Result<&DataKey, &VaultError>,
     with: impl FnOnce(&DataKey) -> Result<(), VaultError>,
@@ -92,6 +52,6 @@ fn open(
 struct Row {
     id: String,
     /// Fails where a column holds a word that is none.
-    connection: Result<super::Connection, sqlx::Error>,
+    connection: Result<super::Connection, db::Error>,
     previous: Option<Sealed>,
 }

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::subject::Subject;
-use crate::App;
+use crate::Broker;
+use crate::access::hand_out;
 use crate::clock::Timestamp;
-use crate::connection::access;
 use crate::error::Error;
 use crate::issuer::IssuerFault;
 use crate::issuer::jwt::claimed_expiry;
@@ -27,11 +27,11 @@ const QUERY: &str = "query Viewer($project: ID!, $environment: String!) { _viewe
 /// [`Error::PlatformUnavailable`]; [`Error::InvalidTarget`] when the platform knows no such environment for the
 /// person; the connection's own, when it has no token to ask with.
 pub async fn ask(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     environment: &Environment,
 ) -> Result<(Token, Timestamp, i64), Error> {
-    let (access_token, generation) = access::fresh_token(app, &subject.connection).await?;
+    let (access_token, generation) = hand_out::fresh_token(broker, &subject.connection).await?;
     let url = environment.management_api_url.as_ref();
     let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;
     let variables = json!({ "project": environment.project, "environment": environment.environment });
@@ -39,10 +39,10 @@ pub async fn ask(
         tracing::warn!(environment = environment.key, %fault, "the management API gave no answer");
         Error::PlatformUnavailable { retry_after: RETRY_AFTER }
     };
-    let request = app.issuers.http.request(Method::POST, url).map_err(unavailable)?;
+    let request = broker.issuers.http.request(Method::POST, url).map_err(unavailable)?;
     let request =
         request.bearer_auth(access_token.expose()).json(&json!({ "query": QUERY, "variables": variables }));
-    let answer = app.issuers.http.send(request).await.map_err(unavailable)?;
+    let answer = broker.issuers.http.send(request).await.map_err(unavailable)?;
     if matches!(answer.status, 401 | 403) {
         tracing::warn!(
             environment = environment.key,
@@ -64,7 +64,7 @@ pub async fn ask(
     let token = body.pointer("/data/_viewer/project/environment/authToken").and_then(Value::as_str);
     let token = token.filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
     let token = Token::new(token.ok_or(Error::InvalidTarget)?);
-    let now = app.clock.now();
+    let now = broker.clock.now();
     // Not verified: it only shortens how long we keep it.
     let ends =
         claimed_expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));

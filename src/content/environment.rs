@@ -1,15 +1,15 @@
 //! Environments and who may reach them. An environment that names nobody is open to nobody.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 use url::Url;
 
+use super::rules::{AccountRule, Any, AppRule, ClaimRule, Strategy};
 use crate::account::Account;
 use crate::clock::Timestamp;
 
 /// One (project, environment) of a content platform.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Environment {
     pub id: String,
     pub key: String,
@@ -22,67 +22,6 @@ pub struct Environment {
     pub accounts: Option<AccountRule>,
     /// Seconds a minted token lives.
     pub lifetime: i64,
-}
-
-/// Where its content tokens come from.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Serialize,
-    Deserialize,
-    strum::EnumString,
-    strum::IntoStaticStr,
-)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-pub enum Strategy {
-    /// We sign them; the platform judges them by our published keys.
-    #[default]
-    Mint,
-    /// The platform's management API gives them for the person's access token.
-    Ask,
-}
-
-/// Which apps may reach an environment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum AppRule {
-    Any(Any),
-    /// Keys of apps.
-    Keys(Vec<String>),
-}
-
-/// Which accounts may reach an environment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum AccountRule {
-    Any(Any),
-    /// Account ids or subjects at the sign-in issuer.
-    Listed(Vec<String>),
-    Claim(ClaimRule),
-}
-
-/// The word `any`, and no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Any {
-    #[serde(rename = "any")]
-    Any,
-}
-
-/// A claim of the person, as last said, that must have a value, or hold it in a list.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClaimRule {
-    /// A `JSONPath` into the claims, such as `$.org_id`.
-    pub claim: String,
-    pub equals: Value,
-    /// Seconds after which what nobody has said again holds no more; None for never.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_age_seconds: Option<u32>,
 }
 
 impl Environment {
@@ -112,21 +51,8 @@ impl Environment {
     }
 }
 
-impl AccountRule {
-    /// Whether it goes by a claim, and takes it however old it is.
-    #[must_use]
-    pub const fn is_ageless(&self) -> bool {
-        matches!(self, Self::Claim(ClaimRule { max_age_seconds: None, .. }))
-    }
-}
-
 impl ClaimRule {
-    /// Whether `claim` is a path at all; one that is none holds for nobody.
-    #[must_use]
-    pub fn can_be_read(&self) -> bool {
-        JsonPath::parse(&self.claim).is_ok()
-    }
-
+    /// Whether the person has the claim, said lately enough.
     fn holds_for(&self, account: &Account, now: Timestamp) -> bool {
         let Ok(path) = JsonPath::parse(&self.claim) else { return false };
         let claims = Value::Object(account.claims.clone());

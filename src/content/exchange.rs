@@ -2,24 +2,29 @@
 
 use std::sync::Arc;
 
-use super::environment::{Environment, Strategy};
+use super::environment::Environment;
+use super::kept_token::{KeptToken, MARGIN};
+use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
 use super::{ask, mint};
-use crate::App;
-use crate::cache::Weigh;
+use crate::Broker;
+use crate::access::judge;
 use crate::clock::Timestamp;
 use crate::connection;
-use crate::connection::consent::Access;
+use crate::connection::allowed::Access;
+use crate::connection::look_up;
 use crate::connection::seal::Binding;
+use crate::db;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::secret::{Token, random_id};
-use crate::vault::{Place, Sealed};
+use crate::vault::Place;
 
-/// Seconds before its end at which a content token is not handed out again.
-pub(super) const MARGIN: i64 = 30;
+pub use super::look_up::Target;
+pub(super) use super::look_up::find;
+
 /// The scopes there are, and what is given when nothing was asked.
 pub const SCOPES: &str = "content:read content:write";
 const READ: &str = "content:read";
@@ -41,92 +46,19 @@ pub struct ContentToken {
 ///
 /// # Errors
 /// [`Error::InvalidTarget`], the same for unknown and closed.
-pub async fn target(app: &App, subject: &Subject, target: Target<'_>) -> Result<Arc<Environment>, Error> {
-    open(find(app, target).await?, subject)
-}
-
-/// As [`target`], of an environment that was looked for already.
-///
-/// # Errors
-/// [`Error::InvalidTarget`]
-pub fn open(found: Option<Arc<Environment>>, subject: &Subject) -> Result<Arc<Environment>, Error> {
+pub async fn target(
+    broker: &Broker,
+    subject: &Subject,
+    target: Target<'_>,
+) -> Result<Arc<Environment>, Error> {
+    let found = find(broker, target).await?;
     found.filter(|environment| is_open(environment, subject)).ok_or(Error::InvalidTarget)
 }
 
 /// Whether the operator opened it to app and account, and the person lets the app in.
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
-    environment.is_open_to(&subject.app_key, &subject.account, subject.at)
-        && access(environment, subject).is_some()
-}
-
-/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
-fn access(environment: &Environment, subject: &Subject) -> Option<Access> {
-    match environment.strategy {
-        Strategy::Mint => subject.connection.allowed.at(&environment.id),
-        Strategy::Ask => Some(Access::Write),
-    }
-}
-
-pub(super) async fn find(app: &App, target: Target<'_>) -> Result<Option<Arc<Environment>>, sqlx::Error> {
-    if !app.db.is_alone() {
-        return Ok(read(app, target).await?.map(Arc::new));
-    }
-    Ok(super::all(app).await?.iter().find(|environment| target.names(environment)).cloned())
-}
-
-/// How an environment is named. RFC 8693 section 2.1.
-#[derive(Clone, Copy, Debug)]
-pub enum Target<'a> {
-    /// `project/environment`
-    Audience(&'a str),
-    /// The content API URL.
-    Resource(&'a str),
-    Named {
-        project: &'a str,
-        environment: &'a str,
-    },
-}
-
-impl Target<'_> {
-    fn names(&self, environment: &Environment) -> bool {
-        match *self {
-            Self::Audience(audience) => audience.split_once('/').is_some_and(|(project, name)| {
-                project == environment.project && name == environment.environment
-            }),
-            Self::Resource(url) => url == environment.content_api_url.as_str(),
-            Self::Named { project, environment: name } => {
-                project == environment.project && name == environment.environment
-            }
-        }
-    }
-}
-
-async fn read(app: &App, target: Target<'_>) -> Result<Option<Environment>, sqlx::Error> {
-    match target {
-        // PostgreSQL stores no NUL, and no environment is named with one.
-        Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
-        Target::Named { project, environment }
-            if project.contains(char::is_control) || environment.contains(char::is_control) =>
-        {
-            Ok(None)
-        }
-        Target::Audience(audience) => match audience.split_once('/') {
-            Some((project, environment)) => store::by_name(&app.db, project, environment).await,
-            None => Ok(None),
-        },
-        Target::Resource(url) => store::by_content_api_url(&app.db, url).await,
-        Target::Named { project, environment } => store::by_name(&app.db, project, environment).await,
-    }
-}
-
-/// A content token as it is kept, sealed, until shortly before its end.
-#[derive(Clone, Debug)]
-pub struct KeptToken {
-    /// Where it is sealed to.
-    pub id: String,
-    pub token: Sealed,
-    pub expires_at: Timestamp,
+    judge::is_open(environment, &subject.app_key, &subject.account, &subject.connection, subject.at)
 }
 
 /// What is known of a token that was made before for the same.
@@ -137,18 +69,12 @@ pub enum Kept {
     Token(KeptToken),
 }
 
-impl Weigh for KeptToken {
-    fn weight(&self) -> u64 {
-        (size_of::<Self>() + self.id.len() + self.token.0.len() + 250) as u64
-    }
-}
-
 /// Parses what was asked for against what there is.
 ///
 /// # Errors
 /// [`Error::InvalidScope`]
 pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject) -> Result<Scopes, Error> {
-    let may_write = access(environment, subject) == Some(Access::Write);
+    let may_write = judge::access(environment, &subject.connection) == Some(Access::Write);
     let all = Scopes::lenient(if may_write { SCOPES } else { READ });
     let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else { return Ok(all) };
     if environment.strategy == Strategy::Ask {
@@ -169,7 +95,7 @@ pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject)
 /// # Errors
 /// Those of the connection when the platform must be asked; [`Error::PlatformUnavailable`].
 pub async fn exchange(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
@@ -186,24 +112,25 @@ pub async fn exchange(
         scope: &scope,
         generation: connection.generation,
     };
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(app, &key, now.plus(MARGIN)).await?,
+        Kept::Unknown => kept(broker, &key, now).await?,
         Kept::Nothing => None,
         Kept::Token(kept) => Some(Arc::new(kept)),
     };
     let (token, expires_at) = match known {
         Some(kept) => {
             let place = place(&kept.id, connection.binding());
-            let key = connection::seal::data_key(app, connection)?;
-            let token = app.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
+            let key = connection::seal::data_key(broker, connection)?;
+            let token =
+                broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(app, subject, caller_id, environment, &key, scopes).await?,
+        None => make(broker, subject, caller_id, environment, &key, scopes).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
-    hand_out::record(app, &handed).await?;
-    app.metrics.exchange(environment.strategy.into());
+    hand_out::record(broker, &handed).await?;
+    broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
         is_jwt: environment.strategy == Strategy::Mint,
         token,
@@ -212,25 +139,21 @@ pub async fn exchange(
     })
 }
 
-/// A token that was made before and lives beyond `lives_until`. What the memory holds is of the generation that it was
+/// A token that was made before and may be handed out again. What the memory holds is of the generation that it was
 /// made for, and so as good as the connection that was just judged.
-async fn kept(
-    app: &App,
-    key: &Key<'_>,
-    lives_until: Timestamp,
-) -> Result<Option<Arc<KeptToken>>, sqlx::Error> {
+async fn kept(broker: &Broker, key: &Key<'_>, now: Timestamp) -> Result<Option<Arc<KeptToken>>, db::Error> {
     let name = key.to_string();
-    let load = async || store::kept(&app.db, key, lives_until).await;
-    let kept = app.held.content_tokens.get(&app.db, &name, load).await?;
-    if kept.as_ref().is_some_and(|kept| kept.expires_at <= lives_until) {
-        app.held.content_tokens.forget(&name);
+    let load = async || store::kept(&broker.db, key, now.plus(MARGIN)).await;
+    let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;
+    if kept.as_ref().is_some_and(|kept| !kept.is_good(now)) {
+        broker.held.content_tokens.forget(&name);
         return Ok(None);
     }
     Ok(kept)
 }
 
 async fn make(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
@@ -240,21 +163,22 @@ async fn make(
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(app, subject, caller_id, environment, &id, scopes);
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, scopes);
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
-        Strategy::Ask => ask::ask(app, subject, environment).await?,
+        Strategy::Ask => ask::ask(broker, subject, environment).await?,
     };
-    let current = connection::reread(app, &subject.connection).await?;
+    let current = look_up::reread(broker, &subject.connection).await?;
     if current.generation != generation {
         // Refreshed meanwhile, or another's by now: what was made before is not to be given again as what comes after.
         return Ok((token, expires_at));
     }
-    let sealed = connection::seal::data_key(app, &current)?.seal(&place(&id, current.binding()), &token)?;
+    let sealed =
+        connection::seal::data_key(broker, &current)?.seal(&place(&id, current.binding()), &token)?;
     let kept = KeptToken { id, token: sealed, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
-    if !store::keep(&app.db, &key, &kept, app.clock.now()).await? {
+    if !store::keep(&broker.db, &key, &kept, broker.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
         return Err(Error::subject_token_refused(
             "its connection was stopped or renewed at this very moment",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::environment::Environment;
 use super::subject::Subject;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::issuer::scope::Scopes;
 use crate::secret::Token;
@@ -13,19 +13,19 @@ use crate::secret::Token;
 /// The token and the moment it ends. `id` becomes its `jti`.
 #[must_use]
 pub fn mint(
-    app: &App,
+    broker: &Broker,
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
     id: &str,
     scopes: &Scopes,
 ) -> (Token, Timestamp) {
-    let now = app.clock.now();
+    let now = broker.clock.now();
     let lives_until = now.plus(environment.lifetime);
     // Not beyond what the person consented to.
     let expires_at = subject.connection.consent_expires_at.map_or(lives_until, |ends| ends.min(lives_until));
     let mut claims = json!({
-        "iss": app.issuer_identifier(),
+        "iss": broker.issuer_identifier(),
         "aud": environment.content_api_url.as_str(),
         "sub": subject.account.id,
         "client_id": subject.connection.app_id,
@@ -38,7 +38,7 @@ pub fn mint(
         claims["act"] = json!({ "sub": caller_id });
     }
     claims["sub_id"] = subject_identifier(subject);
-    (app.signing_keys.sign(&claims), expires_at)
+    (broker.signing_keys.sign(&claims), expires_at)
 }
 
 /// How the platform knows the person: their identity at the app's issuer, or at sign-in when that names nobody.

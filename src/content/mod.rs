@@ -1,10 +1,23 @@
 //! Content tokens: short-lived bearers for one environment of a content platform, attributable to the account.
 //! Mints them, or asks the platform's management API for them, and keeps them until shortly before expiry.
+//!
+//! | who comes in | which file decides | where it ends |
+//! |---|---|---|
+//! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
+//! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
+//! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
+//! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
+//! | `attache vault status` | `verify.rs` | a list of what does not open |
 
 pub mod ask;
 pub mod environment;
 pub mod exchange;
+mod kept_token;
+mod look_up;
 pub mod mint;
+pub mod rules;
 pub mod sight;
 pub mod signing_key;
 mod store;
@@ -12,41 +25,8 @@ pub mod subject;
 pub mod sync;
 pub mod verify;
 
-pub use environment::{AccountRule, AppRule, Environment, Strategy};
-pub use exchange::KeptToken;
+pub use environment::Environment;
+pub use kept_token::KeptToken;
+pub use look_up::open_environments;
+pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};
-
-use std::sync::Arc;
-
-use crate::App;
-use crate::account::Account;
-use crate::db::write::Transaction;
-use crate::error::Error;
-
-/// The environments that an app may reach for an account.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn open_environments(
-    app: &App,
-    app_key: &str,
-    account: &Account,
-) -> Result<Vec<Arc<Environment>>, Error> {
-    let (all, now) = (all(app).await?, app.clock.now());
-    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
-}
-
-/// Every environment there is; they are few.
-async fn all(app: &App) -> Result<Arc<Vec<Arc<Environment>>>, sqlx::Error> {
-    let load = async || Ok(store::all(&app.db).await?.into_iter().map(Arc::new).collect());
-    app.held.environments.get(&app.db, load).await
-}
-
-/// Environments are changed in this transaction, and the tokens for them may be dropped.
-fn changed(app: &App, transaction: &mut Transaction) {
-    let app = app.clone();
-    transaction.after_commit(move || {
-        app.held.environments.forget();
-        app.held.content_tokens.forget_all();
-    });
-}

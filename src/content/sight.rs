@@ -1,132 +1,168 @@
-//! Everything that decides an exchange for a client, seen at once: from memory where this process is alone with its
-//! database, else by one statement. Decides nothing about the environment; see [`super::exchange`].
+//! Everything that decides an exchange for a client, seen at once: the facts of its connection, the environment, and the
+//! token that was made before. From memory where this process is alone with its database, else by one statement.
 
 mod store;
 
 use std::sync::Arc;
 
-use self::store::By;
 use super::exchange::{self, Kept, Target};
-use super::subject::{self, Subject, SubjectToken, by_jwt};
+use super::subject::{Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken};
-use crate::App;
-use crate::caller::{Caller, api_key, authenticate};
-use crate::connection::state::Status;
-use crate::connection::{freeze, is_id};
+use crate::Broker;
+use crate::access::facts::{self, Asker, Facts, Question, Wanted, Which, Who};
+use crate::access::judge::{self, judge};
+use crate::caller::{Caller, authenticate};
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
-use crate::secret::{Token, same};
+use crate::secret::{Token, TokenHash};
 
 pub struct Sight {
     pub caller: Arc<Caller>,
     pub subject: Subject,
-    pub environment: Option<Arc<Environment>>,
+    /// Open to the subject.
+    pub environment: Arc<Environment>,
     kept: Kept,
     /// What [`Self::kept`] was looked for with.
     scopes: Scopes,
 }
 
 impl Sight {
-    /// The environment, the scopes and what is known of a token that was made for them before.
+    /// The scopes, and what is known of a token that was made for them before.
     ///
     /// # Errors
-    /// [`Error::InvalidTarget`]; [`Error::InvalidScope`].
-    pub fn judge(&mut self, asked: Option<&str>) -> Result<(Arc<Environment>, Scopes, Kept), Error> {
-        let environment = exchange::open(self.environment.take(), &self.subject)?;
-        let scopes = exchange::scopes(asked, &environment, &self.subject)?;
+    /// [`Error::InvalidScope`]
+    pub fn scopes(&mut self, asked: Option<&str>) -> Result<(Scopes, Kept), Error> {
+        let scopes = exchange::scopes(asked, &self.environment, &self.subject)?;
         let kept = std::mem::replace(&mut self.kept, Kept::Unknown);
         // One for other scopes would let the app do more than the person does.
         let kept = if scopes == self.scopes { kept } else { Kept::Unknown };
-        Ok((environment, scopes, kept))
+        Ok((scopes, kept))
+    }
+}
+
+/// What an exchange is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    pub key: &'a TokenHash,
+    pub which: Which<'a>,
+    pub target: Option<Target<'a>>,
+    pub scopes: &'a Scopes,
+}
+
+/// The facts, and the tokens that were made before, by the ids of their connections; None where these were not looked for.
+pub struct Seen {
+    pub facts: Facts,
+    pub kept: Option<Vec<(String, KeptToken)>>,
+}
+
+impl<'a> Asked<'a> {
+    const fn question(&self) -> Question<'a> {
+        Question { who: Who::Key(self.key), which: self.which, wanted: Wanted::Environment }
     }
 }
 
 /// For a client by its caller's id and one of its keys (RFC 6749 section 2.3.1).
 ///
 /// # Errors
-/// [`Error::InvalidClient`] before anything else; [`Error::SubjectTokenRefused`], the same for every reason;
-/// [`Error::Frozen`]; [`Error::RateLimited`].
+/// [`Error::InvalidClient`] before anything else; [`Error::RateLimited`]; [`Error::SubjectTokenRefused`], the same for
+/// every reason; [`Error::Frozen`]; [`Error::RestoredCopy`]; [`Error::InvalidTarget`].
 pub async fn of_client(
-    app: &App,
+    broker: &Broker,
     client_id: &str,
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
     scope: Option<&str>,
 ) -> Result<Sight, Error> {
-    let seen = look(app, client_id, client_secret, token, target, scope).await;
+    let seen = look(broker, client_id, client_secret, token, target, scope).await;
     if let Err(Error::SubjectTokenRefused) = seen {
         // The client is who it says, so that nobody else pays for it.
-        app.limits.count_subject_failure(client_id);
+        broker.limits.count_subject_failure(client_id);
     }
     seen
 }
 
 async fn look(
-    app: &App,
+    broker: &Broker,
     client_id: &str,
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
     scope: Option<&str>,
 ) -> Result<Sight, Error> {
-    if app.db.is_alone() {
-        let caller = authenticate::by_client(app, client_id, client_secret).await?;
-        app.limits.admit_subject_token(&caller.id)?;
-        let subject = subject::for_caller(app, &caller, token).await?;
-        let environment = match target {
-            Some(target) => exchange::find(app, target).await?,
-            None => None,
-        };
-        let scopes = Scopes::default();
-        return Ok(Sight { caller, subject, environment, kept: Kept::Unknown, scopes });
-    }
-    let key = api_key::recognise(client_secret.expose()).ok_or(Error::InvalidClient)?;
+    let key = authenticate::recognise(client_secret).map_err(|_| Error::InvalidClient)?;
     // What is malformed is refused later; it names no token that was kept.
     let scopes = Scopes::parse(scope.unwrap_or(exchange::SCOPES)).unwrap_or_default();
-    let look = async |by: By<'_>| {
-        let seen = store::look(app, &key, by, target, &scopes).await?;
-        let seen = seen.filter(|seen| same(&seen.caller.id, client_id)).ok_or(Error::InvalidClient)?;
-        app.limits.admit_subject_token(&seen.caller.id)?;
-        Ok::<_, Error>(seen)
+    let asked = |which| Asked { key: &key, which, target, scopes: &scopes };
+    let admit = |asker: &Asker| {
+        let shown = authenticate::admit(broker, client_secret, asker);
+        let caller = authenticate::as_client(client_id, shown)?;
+        broker.limits.admit_subject_token(&caller.id)
     };
     let seen = match token {
-        SubjectToken::Connection(id) => look(By::Id(Some(id.as_str()).filter(|id| is_id(id)))).await?,
+        SubjectToken::Connection(id) => load(broker, asked(Which::Id(id)), admit).await?,
         SubjectToken::AccessToken(token) => {
-            let seen = look(By::AccessToken(&token.hash())).await?;
-            match seen.found {
-                Some(_) => seen,
-                None => look(By::Id(Some(&by_jwt(app, token).await?.id))).await?,
+            let hash = token.hash();
+            let seen = load(broker, asked(Which::AccessToken(&hash)), admit).await?;
+            if judge::stands(&seen.facts, broker.clock.now()) {
+                seen
+            } else {
+                let connection = by_jwt(broker, token).await?;
+                load(broker, asked(Which::Id(&connection.id)), |_| Ok(())).await?
             }
         }
     };
-    authenticate::admit(app, client_secret, &seen.caller)?;
-    let found = seen.found.ok_or_else(|| Error::subject_token_refused(subject::NOT_ITS_OWN))?;
-    if found.frozen {
-        return Err(freeze::refusal(app, &found.subject.connection).await);
-    }
-    if found.subject.connection.status == Status::NeedsReconnect {
-        return Err(Error::subject_token_refused(subject::NEEDS_RECONNECT));
-    }
-    Ok(Sight {
-        caller: Arc::new(seen.caller),
-        subject: found.subject,
-        environment: found.environment.map(Arc::new),
-        kept: found.kept.map_or(Kept::Nothing, Kept::Token),
-        scopes,
-    })
+    let now = broker.clock.now();
+    let allowed = judge(&seen.facts, now).map_err(|refusal| match refusal.error_of_subject(broker) {
+        Error::InvalidAuth => Error::InvalidClient,
+        other => other,
+    })?;
+    let caller = Arc::clone(allowed.caller.ok_or(Error::InvalidClient)?);
+    let subject = Subject::of(allowed.found, now)?;
+    let kept = match seen.kept {
+        None => Kept::Unknown,
+        Some(kept) => kept
+            .into_iter()
+            .find_map(|(id, kept)| (id == subject.connection.id).then_some(Kept::Token(kept)))
+            .unwrap_or(Kept::Nothing),
+    };
+    let environment = seen.facts.environment.ok_or(Error::InvalidTarget)?;
+    Ok(Sight { caller, subject, environment, kept, scopes })
 }
 
-/// What one statement brings.
-struct Seen {
-    caller: Caller,
-    /// None when the caller may use no such connection.
-    found: Option<Found>,
+async fn load(
+    broker: &Broker,
+    asked: Asked<'_>,
+    admit: impl FnOnce(&Asker) -> Result<(), Error>,
+) -> Result<Seen, Error> {
+    if broker.db.is_alone() {
+        return in_memory(broker, asked, admit).await;
+    }
+    let seen = by_statement(broker, asked).await?;
+    admit(&seen.facts.asker)?;
+    Ok(seen)
 }
 
-struct Found {
-    subject: Subject,
-    frozen: bool,
-    environment: Option<Environment>,
-    kept: Option<KeptToken>,
+/// Each fact from where it is held; see [`facts::in_memory`].
+///
+/// # Errors
+/// Those of `admit`; when the database does not answer.
+pub async fn in_memory(
+    broker: &Broker,
+    asked: Asked<'_>,
+    admit: impl FnOnce(&Asker) -> Result<(), Error>,
+) -> Result<Seen, Error> {
+    let mut facts = facts::in_memory(broker, &asked.question(), admit).await?;
+    if let (Some(target), false) = (asked.target, matches!(facts.asker, Asker::Key(None))) {
+        facts.environment = exchange::find(broker, target).await?;
+    }
+    Ok(Seen { facts, kept: None })
+}
+
+/// Everything by one statement.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_statement(broker: &Broker, asked: Asked<'_>) -> Result<Seen, Error> {
+    Ok(store::look(broker, asked).await?)
 }

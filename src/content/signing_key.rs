@@ -13,19 +13,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use self::store::StoredKey;
-use crate::App;
+use super::rules::LONGEST_LIFE;
+use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::db::Db;
 use crate::db::write::Transaction;
+use crate::db::{self, Db};
 use crate::error::Error;
+use crate::replicas::lives::HEARD;
 use crate::secret::Token;
-use crate::vault::{HouseKey, Place, house};
+use crate::vault::{HouseKey, Place};
 
 /// Seconds a verifier may keep the key set.
 pub const KEY_SET_LIFETIME: i64 = 300;
-
-/// The longest life of a content token that is minted, in seconds.
-pub const LONGEST_LIFE: i64 = 86_400;
 
 /// Those that are published.
 pub struct SigningKeys {
@@ -128,21 +127,21 @@ fn is_needed(keys: &[Arc<SigningKey>], at: usize, now: Timestamp) -> bool {
 ///
 /// # Errors
 /// When the database does not answer, or a stored key does not open.
-pub async fn follow(app: &App) -> Result<(), Error> {
-    let signed = app.signing_keys.present();
-    app.signing_keys.hold(&app.house_key, &store::signing_keys(&app.db).await?)?;
-    if app.signing_keys.keys().iter().all(|key| key.kid != signed.kid) {
+pub async fn follow(broker: &Broker) -> Result<(), Error> {
+    let signed = broker.signing_keys.present();
+    broker.signing_keys.hold(&broker.house_key, &store::signing_keys(&broker.db).await?)?;
+    if broker.signing_keys.keys().iter().all(|key| key.kid != signed.kid) {
         // It was withdrawn, and may have signed since.
-        let mut transaction = app.db.begin().await?;
-        withdraw_minted(app, &mut transaction).await?;
+        let mut transaction = broker.db.begin().await?;
+        withdraw_minted(broker, &mut transaction).await?;
         transaction.commit().await?;
     }
     Ok(())
 }
 
 /// None of the content tokens that are kept and were minted is handed out again.
-async fn withdraw_minted(app: &App, transaction: &mut Transaction) -> Result<(), sqlx::Error> {
-    let holder = app.clone();
+async fn withdraw_minted(broker: &Broker, transaction: &mut Transaction) -> Result<(), db::Error> {
+    let holder = broker.clone();
     transaction.after_commit(move || holder.held.content_tokens.forget_all());
     super::store::withdraw_minted(transaction).await
 }
@@ -153,21 +152,21 @@ async fn withdraw_minted(app: &App, transaction: &mut Transaction) -> Result<(),
 ///
 /// # Errors
 /// [`Error::Conflict`] when one is to follow already.
-pub async fn rotate(app: &App, withdraw: bool) -> Result<(String, Timestamp), Error> {
-    let now = app.db.lease_now(&app.clock).await?;
-    let signs_from = if withdraw { now } else { now.plus(house::HEARD + KEY_SET_LIFETIME) };
-    let new = generate(&app.house_key, signs_from)?;
-    let mut transaction = app.db.begin().await?;
+pub async fn rotate(broker: &Broker, withdraw: bool) -> Result<(String, Timestamp), Error> {
+    let now = broker.db.lease_now(&broker.clock).await?;
+    let signs_from = if withdraw { now } else { now.plus(HEARD + KEY_SET_LIFETIME) };
+    let new = generate(&broker.house_key, signs_from)?;
+    let mut transaction = broker.db.begin().await?;
     if withdraw {
         store::drop_signing_keys(&mut transaction).await?;
-        withdraw_minted(app, &mut transaction).await?;
+        withdraw_minted(broker, &mut transaction).await?;
     }
     if !store::insert_signing_key(&mut transaction, &new, now).await? {
         let sentence = "A new signing key is about to follow already; `attache vault status` says when.";
         return Err(Error::Conflict(sentence.to_owned()));
     }
     transaction.commit().await?;
-    follow(app).await?;
+    follow(broker).await?;
     tracing::warn!(kid = new.kid, %signs_from, withdraw, "another signing key follows");
     Ok((new.kid, signs_from))
 }
@@ -176,26 +175,27 @@ pub async fn rotate(app: &App, withdraw: bool) -> Result<(String, Timestamp), Er
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), Error> {
-    let (keys, now) = (app.signing_keys.keys(), app.clock.now());
+pub async fn sweep(broker: &Broker) -> Result<(), Error> {
+    let (keys, now) = (broker.signing_keys.keys(), broker.clock.now());
     let over: Vec<_> = keys.iter().enumerate().filter(|(at, _)| !is_needed(&keys, *at, now)).collect();
     for (_, key) in &over {
-        store::drop_signing_key(&app.db, &key.kid).await?;
+        store::drop_signing_key(&broker.db, &key.kid).await?;
         tracing::warn!(kid = key.kid, "a signing key that nothing needs any more is destroyed");
     }
-    if over.is_empty() { Ok(()) } else { follow(app).await }
+    if over.is_empty() { Ok(()) } else { follow(broker).await }
 }
 
 /// Seals the private keys with the present house key.
 ///
 /// # Errors
 /// When one does not open; when the database does not answer.
-pub async fn seal_anew(app: &App) -> Result<(), Error> {
-    for stored in store::signing_keys(&app.db).await? {
+pub async fn seal_anew(broker: &Broker) -> Result<(), Error> {
+    for stored in store::signing_keys(&broker.db).await? {
         let place = place(&stored.kid);
-        let private_key = app.house_key.seal(&place, &app.house_key.open(&place, &stored.private_key)?)?;
-        let anew = StoredKey { data_kid: app.house_key.kid(), private_key, ..stored };
-        store::replace_private_key(&app.db, &anew).await?;
+        let private_key =
+            broker.house_key.seal(&place, &broker.house_key.open(&place, &stored.private_key)?)?;
+        let anew = StoredKey { data_kid: broker.house_key.kid(), private_key, ..stored };
+        store::replace_private_key(&broker.db, &anew).await?;
     }
     Ok(())
 }
@@ -211,8 +211,8 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(app: &App) -> Result<Vec<Standing>, sqlx::Error> {
-    let stored = store::signing_keys(&app.db).await?.into_iter();
+pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, db::Error> {
+    let stored = store::signing_keys(&broker.db).await?.into_iter();
     Ok(stored.map(|key| Standing { kid: key.kid, signs_from: key.signs_from }).collect())
 }
 

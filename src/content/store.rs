@@ -2,36 +2,35 @@
 
 use std::fmt;
 
-use sqlx::any::AnyRow;
-use sqlx::{AssertSqlSafe, Row};
 use url::Url;
 
-use super::{Environment, KeptToken};
+use super::environment::Environment;
+use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
-use crate::db::{self, Db, DbConnection, named};
+use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
     lifetime_seconds";
 
-fn select(condition: &str) -> AssertSqlSafe<String> {
+fn select(condition: &str) -> Constants {
     // Only constants of this file are joined here.
-    AssertSqlSafe(format!("SELECT {COLUMNS} FROM environments WHERE status = 'active' {condition}"))
+    Constants(format!("SELECT {COLUMNS} FROM environments WHERE status = 'active' {condition}"))
 }
 
-pub async fn all(db: &Db) -> Result<Vec<Environment>, sqlx::Error> {
-    let rows = sqlx::query(select("ORDER BY project, environment")).fetch_all(&db.pool).await?;
+pub async fn all(db: &Db) -> Result<Vec<Environment>, db::Error> {
+    let rows = sql(select("ORDER BY project, environment")).all(db).await?;
     rows.iter().map(read).collect()
 }
 
-pub async fn by_name(db: &Db, project: &str, environment: &str) -> Result<Option<Environment>, sqlx::Error> {
+pub async fn by_name(db: &Db, project: &str, environment: &str) -> Result<Option<Environment>, db::Error> {
     let select = select("AND project = $1 AND environment = $2");
-    let row = sqlx::query(select).bind(project).bind(environment).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(project).bind(environment).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
-pub async fn by_content_api_url(db: &Db, url: &str) -> Result<Option<Environment>, sqlx::Error> {
-    let row = sqlx::query(select("AND content_api_url = $1")).bind(url).fetch_optional(&db.pool).await?;
+pub async fn by_content_api_url(db: &Db, url: &str) -> Result<Option<Environment>, db::Error> {
+    let row = sql(select("AND content_api_url = $1")).bind(url).optional(db).await?;
     row.as_ref().map(read).transpose()
 }
 
@@ -41,29 +40,29 @@ pub async fn put(
     transaction: &mut DbConnection,
     environment: &Environment,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let strategy = <&str>::from(environment.strategy);
     // Asked first: no index leads from an environment to its tokens, and one moves hardly ever.
     let moved = "SELECT id FROM environments WHERE project = $1 AND environment = $2 \
         AND (content_api_url <> $3 OR strategy <> $4)";
-    let moved = sqlx::query(moved)
+    let moved = sql(moved)
         .bind(&environment.project)
         .bind(&environment.environment)
         .bind(environment.content_api_url.as_str())
         .bind(strategy)
-        .fetch_optional(&mut *transaction)
+        .optional(&mut *transaction)
         .await?;
     if let Some(moved) = moved {
-        drop_tokens(transaction, moved.try_get("id")?).await?;
+        drop_tokens(transaction, moved.get("id")?).await?;
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
             strategy, apps, accounts, lifetime_seconds, status, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $12) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $11) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
             lifetime_seconds = excluded.lifetime_seconds, status = 'active', updated_at = excluded.updated_at";
-    sqlx::query(upsert)
+    sql(upsert)
         .bind(&environment.id)
         .bind(&environment.key)
         .bind(&environment.project)
@@ -74,7 +73,6 @@ pub async fn put(
         .bind(environment.apps.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.accounts.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.lifetime)
-        .bind(now.unix())
         .bind(now.unix())
         .execute(&mut *transaction)
         .await
@@ -87,15 +85,15 @@ pub async fn suspend_all_but(
     transaction: &mut DbConnection,
     kept: &[(&str, &str)],
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let active = "SELECT id, project, environment FROM environments WHERE status = 'active'";
-    for row in sqlx::query(active).fetch_all(&mut *transaction).await? {
-        let (project, environment): (String, String) = (row.try_get("project")?, row.try_get("environment")?);
+    for row in sql(active).all(&mut *transaction).await? {
+        let (project, environment): (String, String) = (row.get("project")?, row.get("environment")?);
         if kept.contains(&(&project, &environment)) {
             continue;
         }
-        let id: String = row.try_get("id")?;
-        sqlx::query("UPDATE environments SET status = 'suspended', updated_at = $2 WHERE id = $1")
+        let id: String = row.get("id")?;
+        sql("UPDATE environments SET status = 'suspended', updated_at = $2 WHERE id = $1")
             .bind(&id)
             .bind(now.unix())
             .execute(&mut *transaction)
@@ -105,13 +103,13 @@ pub async fn suspend_all_but(
     Ok(())
 }
 
-async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Result<(), sqlx::Error> {
+async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Result<(), db::Error> {
     let select = "SELECT id FROM content_tokens WHERE environment_id = $1";
-    let rows = sqlx::query(select).bind(environment_id).fetch_all(&mut *transaction).await?;
-    let mut ids: Vec<String> = rows.iter().map(|row| row.try_get("id")).collect::<Result<_, _>>()?;
+    let rows = sql(select).bind(environment_id).all(&mut *transaction).await?;
+    let mut ids: Vec<String> = rows.iter().map(|row| row.get("id")).collect::<Result<_, _>>()?;
     ids.sort();
     for id in ids {
-        let delete = sqlx::query("DELETE FROM content_tokens WHERE id = $1").bind(id);
+        let delete = sql("DELETE FROM content_tokens WHERE id = $1").bind(id);
         delete.execute(&mut *transaction).await?;
     }
     Ok(())
@@ -123,38 +121,38 @@ pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_
     e.accounts AS environment_accounts, e.lifetime_seconds";
 
 /// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
-pub fn aliased(row: &AnyRow) -> Result<Option<Environment>, sqlx::Error> {
-    if row.try_get::<Option<String>, _>("environment_id")?.is_none() {
+pub fn aliased(row: &Row) -> Result<Option<Environment>, db::Error> {
+    if row.get::<Option<String>>("environment_id")?.is_none() {
         return Ok(None);
     }
     read_as(row, ["environment_id", "environment_key", "environment_apps", "environment_accounts"]).map(Some)
 }
 
-fn read(row: &AnyRow) -> Result<Environment, sqlx::Error> {
+fn read(row: &Row) -> Result<Environment, db::Error> {
     read_as(row, ["id", "key", "apps", "accounts"])
 }
 
-fn read_as(row: &AnyRow, [id, key, apps, accounts]: [&str; 4]) -> Result<Environment, sqlx::Error> {
+fn read_as(row: &Row, [id, key, apps, accounts]: [&str; 4]) -> Result<Environment, db::Error> {
     let url =
         |column: &str, text: String| Url::parse(&text).map_err(|_| db::undecodable(column, "is no URL"));
-    let management: Option<String> = row.try_get("management_api_url")?;
+    let management: Option<String> = row.get("management_api_url")?;
     Ok(Environment {
-        id: row.try_get(id)?,
-        key: row.try_get(key)?,
-        project: row.try_get("project")?,
-        environment: row.try_get("environment")?,
-        content_api_url: url("content_api_url", row.try_get("content_api_url")?)?,
+        id: row.get(id)?,
+        key: row.get(key)?,
+        project: row.get("project")?,
+        environment: row.get("environment")?,
+        content_api_url: url("content_api_url", row.get("content_api_url")?)?,
         management_api_url: management.map(|text| url("management_api_url", text)).transpose()?,
         strategy: named(row, "strategy")?,
         apps: rule(row, apps)?,
         accounts: rule(row, accounts)?,
-        lifetime: row.try_get("lifetime_seconds")?,
+        lifetime: row.get("lifetime_seconds")?,
     })
 }
 
 /// A rule that cannot be read is no rule, and no rule means nobody.
-fn rule<T: serde::de::DeserializeOwned>(row: &AnyRow, column: &str) -> Result<Option<T>, sqlx::Error> {
-    let text: Option<String> = row.try_get(column)?;
+fn rule<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> Result<Option<T>, db::Error> {
+    let text: Option<String> = row.get(column)?;
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
 }
 
@@ -176,23 +174,23 @@ impl fmt::Display for Key<'_> {
     }
 }
 
-pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Option<KeptToken>, sqlx::Error> {
+pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Option<KeptToken>, db::Error> {
     let select = "SELECT id, token, expires_at FROM content_tokens WHERE connection_id = $1 AND environment_id = $2 \
         AND caller_id = $3 AND scope = $4 AND generation = $5 AND expires_at > $6";
-    let row = sqlx::query(select)
+    let row = sql(select)
         .bind(key.connection_id)
         .bind(key.environment_id)
         .bind(key.caller_id)
         .bind(key.scope)
         .bind(key.generation)
         .bind(lives_until.unix())
-        .fetch_optional(&db.pool)
+        .optional(db)
         .await?;
     row.map(|row| {
         Ok(KeptToken {
-            id: row.try_get("id")?,
-            token: Sealed(row.try_get("token")?),
-            expires_at: Timestamp::from_unix(row.try_get("expires_at")?),
+            id: row.get("id")?,
+            token: Sealed(row.get("token")?),
+            expires_at: Timestamp::from_unix(row.get("expires_at")?),
         })
     })
     .transpose()
@@ -200,7 +198,7 @@ pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Opti
 
 /// Keeps a content token, only while the connection is live and of the generation that it was made for: a
 /// revoke or a refresh in between is not undone. False then.
-pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> Result<bool, db::Error> {
     let upsert = "INSERT INTO content_tokens (id, connection_id, environment_id, caller_id, generation, scope, token, \
             issued_at, expires_at) \
         SELECT CAST($1 AS TEXT), c.id, CAST($2 AS TEXT), CAST($3 AS TEXT), c.generation, CAST($4 AS TEXT), \
@@ -209,19 +207,17 @@ pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> R
         ON CONFLICT (connection_id, environment_id, caller_id, scope) DO UPDATE SET id = excluded.id, \
             generation = excluded.generation, token = excluded.token, issued_at = excluded.issued_at, \
             expires_at = excluded.expires_at";
-    let done = db
-        .execute(
-            sqlx::query(upsert)
-                .bind(&kept.id)
-                .bind(key.environment_id)
-                .bind(key.caller_id)
-                .bind(key.scope)
-                .bind(&kept.token.0)
-                .bind(now.unix())
-                .bind(kept.expires_at.unix())
-                .bind(key.connection_id)
-                .bind(key.generation),
-        )
+    let done = sql(upsert)
+        .bind(&kept.id)
+        .bind(key.environment_id)
+        .bind(key.caller_id)
+        .bind(key.scope)
+        .bind(&kept.token.0)
+        .bind(now.unix())
+        .bind(kept.expires_at.unix())
+        .bind(key.connection_id)
+        .bind(key.generation)
+        .execute(db)
         .await?;
     Ok(done == 1)
 }
@@ -239,27 +235,25 @@ pub struct Stored {
 }
 
 /// `limit` content tokens behind `after`, by id.
-pub async fn tokens(db: &Db, after: &str, limit: i64) -> Result<Vec<Stored>, sqlx::Error> {
+pub async fn tokens(db: &Db, after: &str, limit: i64) -> Result<Vec<Stored>, db::Error> {
     let select = "SELECT t.id, t.connection_id, t.generation, t.token, c.account_id, c.app_id, v.kid, v.master_kid, v.wrapped \
         FROM content_tokens t JOIN connections c ON c.id = t.connection_id \
         LEFT JOIN vault_keys v ON v.kid = c.data_kid WHERE t.id > $1 ORDER BY t.id LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
-    let read = |row: &AnyRow| {
-        let data_key = match row.try_get::<Option<String>, _>("kid")? {
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
+    let read = |row: &Row| {
+        let data_key = match row.get::<Option<String>>("kid")? {
             None => None,
-            Some(kid) => Some(WrappedKey {
-                kid,
-                master_kid: row.try_get("master_kid")?,
-                wrapped: row.try_get("wrapped")?,
-            }),
+            Some(kid) => {
+                Some(WrappedKey { kid, master_kid: row.get("master_kid")?, wrapped: row.get("wrapped")? })
+            }
         };
         Ok(Stored {
-            id: row.try_get("id")?,
-            connection_id: row.try_get("connection_id")?,
-            account_id: row.try_get("account_id")?,
-            app_id: row.try_get("app_id")?,
-            generation: row.try_get("generation")?,
-            token: Sealed(row.try_get("token")?),
+            id: row.get("id")?,
+            connection_id: row.get("connection_id")?,
+            account_id: row.get("account_id")?,
+            app_id: row.get("app_id")?,
+            generation: row.get("generation")?,
+            token: Sealed(row.get("token")?),
             data_key,
         })
     };
@@ -267,26 +261,26 @@ pub async fn tokens(db: &Db, after: &str, limit: i64) -> Result<Vec<Stored>, sql
 }
 
 /// Drops every content token of a connection.
-pub async fn forget(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM content_tokens WHERE connection_id = $1").bind(connection_id);
+pub async fn forget(transaction: &mut DbConnection, connection_id: &str) -> Result<(), db::Error> {
+    let delete = sql("DELETE FROM content_tokens WHERE connection_id = $1").bind(connection_id);
     delete.execute(transaction).await.map(drop)
 }
 
 /// Hands none of a connection's content tokens out again. They stay counted until they have run out: they are out.
-pub async fn withdraw(transaction: &mut DbConnection, connection_id: &str) -> Result<(), sqlx::Error> {
-    let update = sqlx::query("UPDATE content_tokens SET generation = -1 WHERE connection_id = $1");
+pub async fn withdraw(transaction: &mut DbConnection, connection_id: &str) -> Result<(), db::Error> {
+    let update = sql("UPDATE content_tokens SET generation = -1 WHERE connection_id = $1");
     update.bind(connection_id).execute(transaction).await.map(drop)
 }
 
 /// The same for whatever was minted.
-pub async fn withdraw_minted(transaction: &mut DbConnection) -> Result<(), sqlx::Error> {
+pub async fn withdraw_minted(transaction: &mut DbConnection) -> Result<(), db::Error> {
     let update = "UPDATE content_tokens SET generation = -1 \
         WHERE environment_id IN (SELECT id FROM environments WHERE strategy = 'mint')";
-    sqlx::query(update).execute(transaction).await.map(drop)
+    sql(update).execute(transaction).await.map(drop)
 }
 
 /// Drops what has run out.
-pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), sqlx::Error> {
-    let over = sqlx::query("SELECT id FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
+pub async fn sweep(db: &Db, now: Timestamp) -> Result<(), db::Error> {
+    let over = sql("SELECT id FROM content_tokens WHERE expires_at <= $1").bind(now.unix());
     db.delete_each(over, "DELETE FROM content_tokens WHERE id = $1 AND expires_at <= $2", now).await.map(drop)
 }

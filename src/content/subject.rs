@@ -7,15 +7,16 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
+use crate::access::allow;
+use crate::access::facts::{self, Facts, Found, Question, Wanted, Which, Who};
+use crate::access::judge::{self, judge};
 use crate::account::Account;
-use crate::app::AppStatus;
-use crate::caller::Caller;
 use crate::clock::Timestamp;
-use crate::connection::state::Status;
-use crate::connection::{self, Connection, ExternalIdentity, allow};
+use crate::connection::look_up;
+use crate::connection::{Connection, ExternalIdentity};
 use crate::error::Error;
-use crate::issuer::{access_token, jwt};
+use crate::issuer::{access_token, claims};
 use crate::secret::Token;
 
 /// A connection with the account and the app that it gives.
@@ -35,67 +36,44 @@ pub enum SubjectToken {
     Connection(String),
 }
 
+impl Subject {
+    /// Of what was judged.
+    ///
+    /// # Errors
+    /// [`Error::SubjectTokenRefused`] when nobody asked for its account.
+    pub(super) fn of(found: &Found, at: Timestamp) -> Result<Self, Error> {
+        let account =
+            found.account.as_ref().ok_or_else(|| Error::subject_token_refused("its account is gone"))?;
+        Ok(Self {
+            connection: Arc::clone(&found.connection),
+            account: Arc::clone(account),
+            app_key: found.app.key.clone(),
+            at,
+        })
+    }
+}
+
 /// By an access token: one that we stored, or a JWT of an app's issuer for one of the app's audiences.
 ///
 /// # Errors
-/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
-pub async fn by_access_token(app: &App, token: &Token) -> Result<Subject, Error> {
-    let subject = complete(app, find(app, token).await?).await?;
-    allow::refuse_frozen(app, &subject.connection).await?;
-    allow::refuse_stopped_holders(app, &subject.connection, &token.hash()).await?;
+/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`]; [`Error::RestoredCopy`].
+pub async fn by_access_token(broker: &Broker, token: &Token) -> Result<Subject, Error> {
+    let hash = token.hash();
+    let mut facts = load(broker, Which::AccessToken(&hash)).await?;
+    if !judge::stands(&facts, broker.clock.now()) {
+        let connection = by_jwt(broker, token).await?;
+        facts = load(broker, Which::Id(&connection.id)).await?;
+    }
+    let now = broker.clock.now();
+    let allowed = judge(&facts, now).map_err(|refusal| refusal.error_of_subject(broker))?;
+    let subject = Subject::of(allowed.found, now)?;
+    allow::refuse_stopped_holders(broker, &subject.connection, &hash).await?;
     Ok(subject)
 }
 
-/// For a caller that must be allowed the connection's app. To one that is not, a frozen connection is no other than a
-/// missing one.
-///
-/// # Errors
-/// [`Error::SubjectTokenRefused`], the same for every reason; [`Error::Frozen`].
-pub async fn for_caller(app: &App, caller: &Caller, token: &SubjectToken) -> Result<Subject, Error> {
-    let found;
-    let id = match token {
-        SubjectToken::Connection(id) => id,
-        SubjectToken::AccessToken(token) => {
-            found = find(app, token).await?;
-            &found.id
-        }
-    };
-    let connection = match allow::for_caller(app, &caller.id, id).await {
-        Err(Error::ConnectionNotFound) => return Err(Error::subject_token_refused(NOT_ITS_OWN)),
-        other => other?,
-    };
-    complete(app, connection).await
-}
-
-/// Why a caller gets nothing of a connection. What decides it is one statement, which does not say which it was.
-pub(super) const NOT_ITS_OWN: &str =
-    "there is no such connection, it has ended, or its app is not one that this caller is allowed";
-pub(super) const NEEDS_RECONNECT: &str = "its connection needs its person, who must connect the app again";
-
-async fn find(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
-    match allow::by_access_token(app, &token.hash()).await? {
-        Some(connection) => Ok(connection),
-        None => by_jwt(app, token).await,
-    }
-}
-
-async fn complete(app: &App, connection: Arc<Connection>) -> Result<Subject, Error> {
-    let now = app.clock.now();
-    if connection.consent_expires_at.is_some_and(|ends| ends <= now) {
-        return Err(Error::subject_token_refused("the time is over for which the person agreed"));
-    }
-    if connection.status == Status::NeedsReconnect {
-        return Err(Error::subject_token_refused(NEEDS_RECONNECT));
-    }
-    let third_party = crate::app::by_id(app, &connection.app_id).await?;
-    let third_party = third_party.filter(|found| found.status == AppStatus::Approved);
-    let account = crate::account::by_id(app, &connection.account_id).await?;
-    match (third_party, account) {
-        (Some(third_party), Some(account)) => {
-            Ok(Subject { connection, account, app_key: third_party.key.clone(), at: now })
-        }
-        _ => Err(Error::subject_token_refused("its app is not in use, or its account is gone")),
-    }
+async fn load(broker: &Broker, which: Which<'_>) -> Result<Facts, Error> {
+    let question = Question { who: Who::Nobody, which, wanted: Wanted::Content };
+    facts::load(broker, &question, |_| Ok(())).await
 }
 
 /// The two claims by which a token says whose it is; believed only after its signature.
@@ -106,7 +84,7 @@ struct Claimed {
     client_id: Option<String>,
 }
 
-pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Arc<Connection>, Error> {
+pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connection>, Error> {
     let refused = |why: &str| Err(Error::subject_token_refused(why));
     let Some(claimed) = peek(token.expose()) else {
         return refused("it is neither one that was handed out and still lives here, nor a JWT");
@@ -114,29 +92,29 @@ pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Arc<Connection>, 
     let Some(client_id) = claimed.azp.or(claimed.client_id) else {
         return refused("it has neither `azp` nor `client_id`, so that its app is not known");
     };
-    let apps = crate::app::by_client(app, &claimed.iss, &client_id).await?;
+    let apps = crate::app::by_client(broker, &claimed.iss, &client_id).await?;
     if apps.is_empty() {
         return refused("no app here has the client of its `azp` or `client_id` at the issuer of its `iss`");
     }
     let (mut found, mut why) = (Vec::new(), "nobody has connected the app as its `sub`");
-    for third_party in apps {
-        let issuer = &third_party.issuer;
-        let verified = access_token::verify_once(&app.issuers, issuer, token, &client_id).await;
+    for app in apps {
+        let issuer = &app.issuer;
+        let verified = access_token::verify_once(&broker.issuers, issuer, token, &client_id).await;
         let verified = match verified {
             Ok(verified) => verified,
             Err(fault) => {
-                tracing::info!(issuer = issuer.key, app = third_party.key, %fault, "a subject token is not verified");
+                tracing::info!(issuer = issuer.key, app = app.key, %fault, "a subject token is not verified");
                 why = "it could not be verified; the line before says why";
                 continue;
             }
         };
-        let audiences = jwt::audiences(&verified.claims);
-        if !third_party.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
+        let audiences = claims::audiences(&verified.claims);
+        if !app.accepted_audiences.iter().any(|accepted| audiences.contains(&accepted.as_str())) {
             why = "no `aud` of it is among the app's accepted_audiences";
             continue;
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
-        let connected = connection::by_identity(app, &third_party.id, &identity).await?;
+        let connected = look_up::by_identity(broker, &app.id, &identity).await?;
         found.extend(connected.into_iter().map(|connection| (connection, verified.issued_at)));
     }
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
@@ -156,7 +134,7 @@ pub(super) async fn by_jwt(app: &App, token: &Token) -> Result<Arc<Connection>, 
 /// Whether a token of this moment can be of this connection, and not of one that was stopped before. Seconds are the finest
 /// that a token says: one of the second of a stop may be from before it.
 fn is_of(connection: &Connection, issued_at: Timestamp) -> bool {
-    issued_at.plus(jwt::SKEW) >= connection.connected_at
+    issued_at.plus(claims::SKEW) >= connection.connected_at
         && connection.last_stop_at.is_none_or(|stop| issued_at > stop)
 }
 

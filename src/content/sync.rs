@@ -1,21 +1,23 @@
 //! Brings the environments in line with the configuration file at boot. What is gone from the file is
 //! suspended, never deleted.
 
-use super::{Environment, store};
-use crate::App;
+use super::environment::Environment;
+use super::look_up::changed;
+use super::store;
+use crate::Broker;
 use crate::error::Error;
 use crate::secret::random_id;
 
 /// # Errors
 /// When the database refuses.
-pub async fn sync(app: &App) -> Result<(), Error> {
-    let now = app.clock.now();
-    let named = app.config.environments.values();
+pub async fn sync(broker: &Broker) -> Result<(), Error> {
+    let now = broker.clock.now();
+    let named = broker.config.environments.values();
     let kept: Vec<_> = named.map(|config| (config.project.as_str(), config.environment.as_str())).collect();
-    let mut transaction = app.db.begin().await?;
-    super::changed(app, &mut transaction);
+    let mut transaction = broker.db.begin().await?;
+    changed(broker, &mut transaction);
     store::suspend_all_but(&mut transaction, &kept, now).await?;
-    for (key, config) in &app.config.environments {
+    for (key, config) in &broker.config.environments {
         let environment = Environment {
             id: format!("en_{}", random_id::<20>()),
             key: key.clone(),

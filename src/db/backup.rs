@@ -8,6 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::checkpoint::Checkpointer;
+use super::error::Error;
 use crate::secret::random_id;
 
 /// The end of the name of a copy that is being made, and the random letters before it.
@@ -22,7 +23,7 @@ pub enum BackupError {
     #[error("{0} cannot be written: {1}")]
     Io(PathBuf, io::Error),
     #[error("the database could not be copied: {0}")]
-    Copy(sqlx::Error),
+    Copy(Error),
 }
 
 /// Copies the database into a file that is not there yet, readable by its owner only, and returns once the copy would
@@ -56,7 +57,7 @@ async fn write(checkpointer: &Checkpointer, to: &Path, part: &Path) -> Result<u6
     }
     // Held, and with it the lock, until the copy is done.
     let _making = create(part).map_err(failed)?;
-    checkpointer.copy_into(part).await.map_err(BackupError::Copy)?;
+    checkpointer.copy_into(part).await.map_err(|error| BackupError::Copy(error.into()))?;
     let (to, part) = (to.to_owned(), part.to_owned());
     let synced = tokio::task::spawn_blocking(move || {
         let failed = |error| BackupError::Io(part.clone(), error);

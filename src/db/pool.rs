@@ -2,20 +2,24 @@
 //! without an end ([`super::standing`]). A connection on which a wait ran out, or whose server takes no writes, is
 //! discarded; one whose user went away is made whole before anybody else has it. Knows no statement of anybody.
 
+use std::future::ready;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
-use sqlx::any::{AnyConnectOptions, AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo};
+use sqlx::any::{AnyArguments, AnyConnectOptions, AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection, AnyPool, Describe, Either, Execute, Executor, SqlStr, raw_sql};
+use sqlx::{Any, AnyConnection, AnyPool, Describe, Either, Execute, Executor, SqlStr, query_with, raw_sql};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::error::Error;
+use super::fault::Faults;
+use super::row::Row;
 use super::standing::{RanOut, Standing};
-use super::write::Turn;
+use super::turn::Turn;
 
 /// What was left in the middle of something is made whole within this time, or discarded.
 const TIDYING: Duration = Duration::from_secs(2);
@@ -28,12 +32,14 @@ pub struct Pool {
     connections: AnyPool,
     /// None on SQLite, where nobody is at the other end.
     standing: Option<Arc<Standing>>,
+    faults: Arc<Faults>,
 }
 
 /// A connection that somebody uses now.
 pub struct DbConnection {
     lent: Lent,
     standing: Option<Arc<Standing>>,
+    faults: Arc<Faults>,
 }
 
 enum Lent {
@@ -48,8 +54,16 @@ enum Lent {
 }
 
 impl Pool {
-    pub(super) const fn new(connections: AnyPool, standing: Option<Arc<Standing>>) -> Self {
-        Self { connections, standing }
+    pub(super) const fn new(
+        connections: AnyPool,
+        standing: Option<Arc<Standing>>,
+        faults: Arc<Faults>,
+    ) -> Self {
+        Self { connections, standing, faults }
+    }
+
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// One of the connections; it goes back when it is dropped.
@@ -61,14 +75,11 @@ impl Pool {
             None => self.connections.acquire().await?,
             Some(standing) => {
                 let acquired = standing.wait_for_connection(self.connections.acquire()).await;
-                acquired.map_err(|RanOut| {
-                    let why = standing.trouble();
-                    late(&why.unwrap_or_else(|| "no connection to the database was free in time".to_owned()))
-                })??
+                acquired.map_err(|RanOut| standing.trouble().map_or_else(all_taken, |why| late(&why)))??
             }
         };
         let lent = Lent::Pooled { connection: Some(acquired), open: false };
-        Ok(DbConnection { lent, standing: self.standing.clone() })
+        Ok(DbConnection { lent, standing: self.standing.clone(), faults: Arc::clone(&self.faults) })
     }
 
     /// One with a transaction open on it.
@@ -94,8 +105,13 @@ impl Pool {
 }
 
 impl DbConnection {
-    pub(super) const fn of_turn(turn: Turn) -> Self {
-        Self { lent: Lent::Turn(turn), standing: None }
+    pub(super) const fn of_turn(turn: Turn, faults: Arc<Faults>) -> Self {
+        Self { lent: Lent::Turn(turn), standing: None, faults }
+    }
+
+    /// Fails where a promise asked for it.
+    pub(super) fn strike(&self, text: &str) -> Result<(), Error> {
+        self.faults.strike(text)
     }
 
     pub(super) const fn is_of_sqlite(&self) -> bool {
@@ -126,6 +142,35 @@ impl DbConnection {
             Lent::Pooled { connection: Some(connection), .. } => Ok(connection),
             Lent::Pooled { connection: None, .. } => Err(late("the connection to the database was given up")),
         }
+    }
+
+    /// Every row that a statement answers.
+    pub(super) async fn rows(&mut self, text: SqlStr, values: AnyArguments) -> Result<Vec<Row>, Error> {
+        self.strike(text.as_str())?;
+        let answer = Self::raw(&mut self.lent)?.fetch_many(query_with(text, values));
+        let work = answer.try_fold(Vec::new(), |mut rows, step| {
+            rows.extend(step.right().map(Row));
+            ready(Ok(rows))
+        });
+        let done = wait(self.standing.as_deref(), work).await;
+        Ok(self.settle(done)?)
+    }
+
+    /// The first row.
+    pub(super) async fn row(&mut self, text: SqlStr, values: AnyArguments) -> Result<Option<Row>, Error> {
+        self.strike(text.as_str())?;
+        Ok(self.optional(query_with(text, values)).await?.map(Row))
+    }
+
+    /// How many rows a statement changed.
+    pub(super) async fn changed(&mut self, text: SqlStr, values: AnyArguments) -> Result<u64, Error> {
+        self.strike(text.as_str())?;
+        let answer = Self::raw(&mut self.lent)?.fetch_many(query_with(text, values));
+        let work = answer.try_fold(0, |changed, step| {
+            ready(Ok(changed + step.left().map_or(0, |done| done.rows_affected())))
+        });
+        let done = wait(self.standing.as_deref(), work).await;
+        Ok(self.settle(done)?)
     }
 
     async fn all<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> Result<Vec<Step>, sqlx::Error> {
@@ -214,6 +259,11 @@ async fn wait<T>(standing: Option<&Standing>, work: impl Future<Output = T>) -> 
 /// `read_only_sql_transaction`: the server does not take writes any more.
 fn is_read_only(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "25006")
+}
+
+fn all_taken() -> sqlx::Error {
+    let sentence = "no connection to the database was free in time";
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::ResourceBusy, sentence))
 }
 
 fn late(sentence: &str) -> sqlx::Error {

@@ -11,10 +11,12 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, ConnectOptions, Connection, Executor, Row, raw_sql};
 use tokio::time::timeout;
 
+use super::fault::Faults;
+use super::open_error::OpenError;
 use super::pool::Pool;
+use super::schema;
 use super::servers::{Candidate, candidates, cause};
 use super::standing::{Presented, Server, Standing};
-use super::{Db, Kind, OpenError, schema};
 use crate::secret::Token;
 
 /// For one server to answer, and to show that it is the primary.
@@ -31,7 +33,12 @@ pub struct Servers {
     pub standing: Arc<Standing>,
 }
 
-pub(super) async fn open(url: &Token, connections: u32) -> Result<Db, OpenError> {
+/// Connections to the primary, with its tables up to date.
+pub(super) async fn open(
+    url: &Token,
+    connections: u32,
+    faults: Arc<Faults>,
+) -> Result<(Pool, Servers), OpenError> {
     let servers = Servers { candidates: candidates(url)?, at: AtomicUsize::new(0), standing: Arc::default() };
     let mut first = servers.connect(None).await.map_err(OpenError::Unreachable)?;
     let (standing, judging) = (Arc::clone(&servers.standing), Arc::clone(&servers.standing));
@@ -57,12 +64,12 @@ pub(super) async fn open(url: &Token, connections: u32) -> Result<Db, OpenError>
             })
         })
         .connect_lazy_with(servers.current().options.clone());
-    let pool = Pool::new(pool, Some(Arc::clone(&servers.standing)));
+    let pool = Pool::new(pool, Some(Arc::clone(&servers.standing)), faults);
     refuse_transaction_pooling(servers.current()).await?;
     schema::bring_up_to_date(&mut first).await?;
     // Nothing hangs on how it ends.
     let _ = timeout(PATIENCE, first.close()).await;
-    Ok(Db { pool, kind: Kind::Postgres, alone: None, servers: Some(Arc::new(servers)) })
+    Ok((pool, servers))
 }
 
 /// What the schema of the database is, without changing anything.

@@ -11,7 +11,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sqlx::{Row, raw_sql};
+use sqlx::raw_sql;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 use super::pool::Pool;
 use super::postgres::{self, Servers};
 use super::servers::cause;
-use super::{Db, time};
+use super::{Db, Error, sql, time};
 use crate::clock::Clock;
 
 /// How often it says that it lives.
@@ -129,7 +129,7 @@ async fn hold(
 ///
 /// # Errors
 /// When PostgreSQL does not answer.
-pub async fn silent_for(db: &Db, number: i64) -> Result<Option<Duration>, sqlx::Error> {
+pub async fn silent_for(db: &Db, number: i64) -> Result<Option<Duration>, Error> {
     // What one role may not see of another's sessions is null: it holds its lock, and counts as answering.
     let select = "SELECT COUNT(*) AS held, \
             CAST(COALESCE(EXTRACT(EPOCH FROM MIN(clock_timestamp() - a.state_change)), 0) * 1000 AS BIGINT) AS silent \
@@ -139,10 +139,10 @@ pub async fn silent_for(db: &Db, number: i64) -> Result<Option<Duration>, sqlx::
             AND CAST(l.classid AS BIGINT) = $1 AND CAST(l.objid AS BIGINT) = $2";
     // A lock's number is shown in two halves.
     let (high, low) = ((number >> 32) & 0xffff_ffff, number & 0xffff_ffff);
-    let row = sqlx::query(select).bind(high).bind(low).fetch_one(&db.pool).await?;
-    if row.try_get::<i64, _>("held")? == 0 {
+    let row = sql(select).bind(high).bind(low).one(db).await?;
+    if row.get::<i64>("held")? == 0 {
         return Ok(None);
     }
-    let silent: i64 = row.try_get("silent")?;
+    let silent: i64 = row.get("silent")?;
     Ok(Some(Duration::from_millis(silent.max(0).cast_unsigned())))
 }

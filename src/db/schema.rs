@@ -4,7 +4,7 @@
 use sqlx::migrate::Migrator;
 use sqlx::{AnyConnection, Row};
 
-use super::OpenError;
+use super::open_error::OpenError;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 

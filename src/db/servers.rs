@@ -1,4 +1,4 @@
-//! The servers that a PostgreSQL URL names, several hosts and Unix sockets included, and what keeps a connection to one from
+//! The servers that a PostgreSQL URL names, several hosts and Unix sockets included. Says what keeps a connection to one from
 //! being made, with the host, the port and the cause. Connects to nothing.
 
 use std::io;
@@ -9,7 +9,7 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::error::DatabaseError;
 use url::{Url, form_urlencoded};
 
-use super::OpenError;
+use super::open_error::OpenError;
 use crate::secret::Token;
 
 const PORT: &str = "5432";

@@ -47,6 +47,18 @@ impl<T> Snapshot<T> {
         Ok(value)
     }
 
+    /// As [`Self::get`], where something is held at all: None where this process is not alone.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub async fn held<E>(
+        &self,
+        db: &Db,
+        load: impl AsyncFnOnce() -> Result<T, E>,
+    ) -> Result<Option<Arc<T>>, E> {
+        if db.is_alone() { self.get(db, load).await.map(Some) } else { Ok(None) }
+    }
+
     /// The table has changed.
     pub fn forget(&self) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);

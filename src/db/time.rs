@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use sqlx::{Any, Executor, Row};
 
-use super::Db;
+use super::{Db, Error, sql};
 use crate::clock::{Clock, Millis, Timestamp};
 
 /// Rounded down: nothing is later than it is.
-const NOW_IN_MILLIS: &str = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT)";
+const NOW_IN_MILLIS: &str =
+    "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now";
 /// Seconds by which two clocks may differ before the operator is told.
 const AGREE: i64 = 5;
 
@@ -19,7 +20,7 @@ impl Db {
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, sqlx::Error> {
+    pub async fn lease_now(&self, clock: &Clock) -> Result<Timestamp, Error> {
         self.lease_now_in_millis(clock).await.map(Millis::second)
     }
 
@@ -27,19 +28,19 @@ impl Db {
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn lease_now_in_millis(&self, clock: &Clock) -> Result<Millis, sqlx::Error> {
+    pub async fn lease_now_in_millis(&self, clock: &Clock) -> Result<Millis, Error> {
         if self.is_alone() || matches!(clock, Clock::Manual(_)) {
             return Ok(clock.now_in_millis());
         }
-        let row = sqlx::query(NOW_IN_MILLIS).fetch_one(&self.pool).await?;
-        Ok(Millis::from_unix(row.try_get(0)?))
+        let row = sql(NOW_IN_MILLIS).one(self).await?;
+        Ok(Millis::from_unix(row.get("now")?))
     }
 
     /// The clock for this process: one that follows the database's, where others use the same database.
     ///
     /// # Errors
     /// When PostgreSQL does not answer.
-    pub async fn clock(&self, own: Clock) -> Result<Clock, sqlx::Error> {
+    pub async fn clock(&self, own: Clock) -> Result<Clock, Error> {
         if self.is_alone() {
             return Ok(own);
         }

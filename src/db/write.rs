@@ -11,16 +11,17 @@ use sqlx::{AnyConnection, ConnectOptions, Connection, Row};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::error::Error;
+use super::fault::Faults;
 use super::pool::DbConnection;
+use super::pragmas::{Role, set_pragmas};
 use super::sidecar::Sidecar;
+use super::turn::{AfterCommit, Turn, Waiting, lend};
 
 /// How many changes are committed together at the most: the first of them waits for the last.
 const BATCH: usize = 64;
 /// How long a change waits for its turn before its caller is told that the database is busy.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is to be done once the outcome stands, before anybody is answered.
-type AfterCommit = Box<dyn FnOnce() + Send>;
 
 /// A change that is being made. Dropped without [`Transaction::commit`], nothing of it was done.
 pub struct Transaction {
@@ -51,14 +52,15 @@ impl Transaction {
     ///
     /// # Errors
     /// When the database does not say so; what was changed with it is not known to be.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    pub async fn commit(self) -> Result<(), Error> {
+        self.connection.strike("COMMIT")?;
         if self.connection.is_of_sqlite() {
             let turn = self.connection.into_turn().ok_or(sqlx::Error::PoolClosed)?;
-            return turn.end(self.after, self.counts).await;
+            return Ok(turn.end(self.after, self.counts).await?);
         }
         let committed = self.connection.commit().await;
         self.after.into_iter().for_each(|forget| forget());
-        committed
+        Ok(committed?)
     }
 }
 
@@ -80,6 +82,7 @@ impl DerefMut for Transaction {
 #[derive(Clone, Debug)]
 pub struct Writer {
     asked: mpsc::Sender<oneshot::Sender<Turn>>,
+    faults: Arc<Faults>,
 }
 
 impl Writer {
@@ -88,75 +91,23 @@ impl Writer {
         connection: AnyConnection,
         options: AnyConnectOptions,
         sidecar: Arc<Sidecar>,
+        faults: Arc<Faults>,
     ) -> Self {
         let (asked, turns) = mpsc::channel(1024);
         tokio::spawn(write(connection, options, sidecar, turns));
-        Self { asked }
+        Self { asked, faults }
     }
 
     /// # Errors
-    /// [`sqlx::Error::PoolTimedOut`] when the turn does not come in time.
-    pub async fn begin(&self) -> Result<Transaction, sqlx::Error> {
+    /// [`Error::Busy`] when the turn does not come in time.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
         let (mine, turn) = oneshot::channel();
         let turn = timeout(PATIENCE, async {
             self.asked.send(mine).await.map_err(|_| sqlx::Error::PoolClosed)?;
             turn.await.map_err(|_| sqlx::Error::PoolClosed)
         });
         let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        Ok(Transaction::on(DbConnection::of_turn(turn)))
-    }
-}
-
-/// The writer's connection, lent to one change.
-pub(super) struct Turn {
-    /// None once it was given back.
-    lent: Option<(AnyConnection, oneshot::Sender<Returned>)>,
-}
-
-/// How a turn ended.
-struct Returned {
-    connection: AnyConnection,
-    /// None when the change was abandoned.
-    waiting: Option<Waiting>,
-}
-
-/// A change whose statements have run, and who waits to hear of the commit.
-struct Waiting {
-    after: Vec<AfterCommit>,
-    counts: bool,
-    told: oneshot::Sender<Result<(), sqlx::Error>>,
-}
-
-impl Turn {
-    async fn end(mut self, after: Vec<AfterCommit>, counts: bool) -> Result<(), sqlx::Error> {
-        let (told, outcome) = oneshot::channel();
-        let (connection, back) = self.lent.take().ok_or(sqlx::Error::PoolClosed)?;
-        if back.send(Returned { connection, waiting: Some(Waiting { after, counts, told }) }).is_err() {
-            return Err(sqlx::Error::PoolClosed);
-        }
-        outcome.await.map_err(|_| sqlx::Error::PoolClosed)?
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        if let Some((connection, back)) = self.lent.take() {
-            let _ = back.send(Returned { connection, waiting: None });
-        }
-    }
-}
-
-impl Deref for Turn {
-    type Target = AnyConnection;
-
-    fn deref(&self) -> &AnyConnection {
-        &self.lent.as_ref().expect("a turn holds the connection until it ends").0
-    }
-}
-
-impl DerefMut for Turn {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.lent.as_mut().expect("a turn holds the connection until it ends").0
+        Ok(Transaction::on(DbConnection::of_turn(turn, Arc::clone(&self.faults))))
     }
 }
 
@@ -237,18 +188,6 @@ async fn commit(connection: &mut AnyConnection, counts: bool) -> Result<Option<i
     Ok(changes)
 }
 
-/// Lends the connection to one change until it ends. None when it does not come back, which happens only when the
-/// process is ending.
-async fn lend(connection: AnyConnection, asker: oneshot::Sender<Turn>) -> Option<Returned> {
-    let (back, returned) = oneshot::channel();
-    match asker.send(Turn { lent: Some((connection, back)) }) {
-        Ok(()) => {}
-        // Whoever asked has gone; dropping the turn gives the connection back.
-        Err(turn) => drop(turn),
-    }
-    returned.await.ok()
-}
-
 /// A connection without an open transaction: the same one, or another when it is broken.
 async fn mended(mut connection: AnyConnection, options: &AnyConnectOptions) -> AnyConnection {
     // There may be none to roll back; what matters is that there is none afterwards.
@@ -263,7 +202,7 @@ async fn mended(mut connection: AnyConnection, options: &AnyConnectOptions) -> A
             return connection;
         }
         if let Ok(mut other) = options.connect().await
-            && super::set_pragmas(&mut other, super::Role::Writer).await.is_ok()
+            && set_pragmas(&mut other, Role::Writer).await.is_ok()
         {
             connection = other;
             continue;

@@ -16,10 +16,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use crate::App;
+use super::authorization_header::bearer_token;
+use crate::Broker;
 use crate::content::exchange::{self, Kept, Target};
 use crate::content::subject::{self, Subject};
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub type ManagementSchema = Schema<Query, EmptyMutation, EmptySubscription>;
@@ -30,16 +31,16 @@ pub fn schema() -> ManagementSchema {
     Schema::build(Query, EmptyMutation, EmptySubscription).finish()
 }
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new().route("/graphql", post(graphql))
 }
 
 async fn graphql(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
-    let subject = match authenticate(&app, &headers).await {
+    let subject = match authenticate(&broker, &headers).await {
         Ok(subject) => subject,
         Err(error) => return refuse(&error),
     };
@@ -52,8 +53,8 @@ async fn graphql(
         Ok(request) => request,
         Err(error) => return refuse(&error),
     };
-    let schema = app.management_schema.clone();
-    let response = schema.execute(request.data(app).data(subject)).await;
+    let schema = broker.management_schema.clone();
+    let response = schema.execute(request.data(broker).data(subject)).await;
     axum::Json(response).into_response()
 }
 
@@ -67,13 +68,13 @@ fn bounded(mut request: async_graphql::Request) -> Result<async_graphql::Request
     Ok(request)
 }
 
-async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Subject, Error> {
-    let token = super::bearer::token(headers).ok_or(Error::BearerRefused)?;
-    let subject = subject::by_access_token(app, &token).await.map_err(|error| match error {
+async fn authenticate(broker: &Broker, headers: &HeaderMap) -> Result<Subject, Error> {
+    let token = bearer_token(headers).ok_or(Error::BearerRefused)?;
+    let subject = subject::by_access_token(broker, &token).await.map_err(|error| match error {
         Error::SubjectTokenRefused => Error::BearerRefused,
         other => other,
     })?;
-    app.limits.know(&token);
+    broker.limits.know(&token);
     Ok(subject)
 }
 
@@ -92,7 +93,7 @@ pub fn refuse(error: &Error) -> Response {
         _ => StatusCode::OK,
     };
     let mut response = (status, axum::Json(body)).into_response();
-    Mark::put(error, &mut response);
+    Rejection::put(error, &mut response);
     if let Some(seconds) = error.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -158,8 +159,8 @@ impl UserViewer {
 
     /// Null with an error when the project is not one that this app may reach for this person.
     async fn project(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Project>> {
-        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
-        let open = crate::content::open_environments(app, &subject.app_key, &subject.account).await;
+        let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
+        let open = crate::content::open_environments(broker, &subject.app_key, &subject.account).await;
         Ok(match open {
             Ok(open)
                 if open.iter().any(|environment| {
@@ -203,10 +204,10 @@ impl Project {
         id: Option<ID>,
         name: Option<String>,
     ) -> async_graphql::Result<Option<Environment>> {
-        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
+        let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
         let name = id.map(|id| id.0).or(name).unwrap_or_default();
         let target = Target::Named { project: &self.id, environment: &name };
-        Ok(match exchange::target(app, subject, target).await {
+        Ok(match exchange::target(broker, subject, target).await {
             Ok(environment) => Some(Environment(environment)),
             Err(error) => null(context, &error),
         })
@@ -227,10 +228,10 @@ impl Environment {
 
     /// A content token for this environment, attributable to the person. One in a query.
     async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        let (app, subject) = (context.data::<App>()?, context.data::<Subject>()?);
+        let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
         let minted = async {
             let scopes = exchange::scopes(None, &self.0, subject)?;
-            exchange::exchange(app, subject, None, &self.0, &scopes, Kept::Unknown).await
+            exchange::exchange(broker, subject, None, &self.0, &scopes, Kept::Unknown).await
         };
         let token = minted.await.map_err(|error| graphql_error(&error))?;
         Ok(token.token.expose().to_owned())

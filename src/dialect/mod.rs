@@ -1,7 +1,8 @@
 //! The machine wire formats. Each is a thin file over the verbs of the slices: it parses, calls one verb, and
 //! answers in its own form.
 
-pub mod bearer;
+pub mod authorization_header;
+pub mod client_authentication;
 pub mod graphql;
 pub mod oauth;
 pub mod slack;

@@ -13,19 +13,19 @@ use axum::{Json, extract::rejection::BytesRejection};
 use serde_json::{Value, json};
 
 use self::token_request::TokenRequest;
-use crate::App;
+use crate::Broker;
 use crate::caller::authenticate;
 use crate::content::exchange::{self, ContentToken, Target};
 use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
-use crate::edge::mark::Mark;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::secret::Token;
 
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/oauth/token", post(token))
         .route("/.well-known/oauth-authorization-server", get(metadata))
@@ -90,7 +90,7 @@ impl IntoResponse for Refusal {
             body["connect_url"] = json!(connect_url);
         }
         let mut response = (status, Json(body)).into_response();
-        Mark::put(&self.error, &mut response);
+        Rejection::put(&self.error, &mut response);
         if self.by_basic && status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Basic realm=\"attache\", charset=\"UTF-8\"");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
@@ -104,7 +104,7 @@ impl IntoResponse for Refusal {
 
 /// RFC 8693 section 2.
 async fn token(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
@@ -117,7 +117,7 @@ async fn token(
             Ok(request) => request,
             // Who asks is judged before what is asked.
             Err(error) => {
-                authenticate::by_client(&app, &id, &secret).await?;
+                authenticate::by_client(&broker, &id, &secret).await?;
                 return Err(error);
             }
         };
@@ -127,10 +127,10 @@ async fn token(
             (Some(_), Some(_)) | (None, None) => None,
         };
         let asked = request.scope.as_deref();
-        let mut sight = sight::of_client(&app, &id, &secret, &request.subject, target, asked).await?;
-        let (environment, scopes, kept) = sight.judge(asked)?;
-        let Sight { caller, subject, .. } = &sight;
-        exchange::exchange(&app, subject, Some(&caller.id), &environment, &scopes, kept).await
+        let mut sight = sight::of_client(&broker, &id, &secret, &request.subject, target, asked).await?;
+        let (scopes, kept) = sight.scopes(asked)?;
+        let Sight { caller, subject, environment, .. } = &sight;
+        exchange::exchange(&broker, subject, Some(&caller.id), environment, &scopes, kept).await
     };
     let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
     Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())
@@ -150,11 +150,11 @@ fn success(content_token: &ContentToken) -> Value {
     body
 }
 
-async fn metadata(State(app): State<App>) -> Json<Value> {
+async fn metadata(State(broker): State<Broker>) -> Json<Value> {
     Json(json!({
-        "issuer": app.issuer_identifier(),
-        "token_endpoint": app.url("/oauth/token"),
-        "jwks_uri": app.url("/.well-known/jwks.json"),
+        "issuer": broker.issuer_identifier(),
+        "token_endpoint": broker.url("/oauth/token"),
+        "jwks_uri": broker.url("/.well-known/jwks.json"),
         // RFC 8414 section 2 requires the member; we have no authorization endpoint of our own.
         "response_types_supported": [],
         "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
@@ -164,7 +164,7 @@ async fn metadata(State(app): State<App>) -> Json<Value> {
 }
 
 /// With a lifetime that verifiers are told: some refetch never, others every second, when they are told nothing.
-async fn key_set(State(app): State<App>) -> Response {
+async fn key_set(State(broker): State<Broker>) -> Response {
     let lifetime = format!("public, max-age={KEY_SET_LIFETIME}, must-revalidate");
-    ([(header::CACHE_CONTROL, lifetime)], Json(app.signing_keys.key_set())).into_response()
+    ([(header::CACHE_CONTROL, lifetime)], Json(broker.signing_keys.key_set())).into_response()
 }

@@ -12,16 +12,21 @@ use axum::{Json, extract::Request};
 use serde_json::{Value, json};
 
 use self::arguments::Arguments;
-use crate::App;
+use super::authorization_header::bearer_token;
+use crate::Broker;
+use crate::access::allow;
+use crate::access::decide::Demand;
+use crate::access::hand_out;
 use crate::caller::{Caller, authenticate};
-use crate::connection::access::{self, DEFAULT_MIN_TTL};
-use crate::connection::state::{Cause, Demand};
-use crate::connection::{self, allow, revoke};
-use crate::edge::mark::Mark;
+use crate::connection::due::DEFAULT_MIN_TTL;
+use crate::connection::look_up;
+use crate::connection::status::Cause;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
+use crate::revoke::begin;
 use crate::secret::Token;
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/api/apps.auth.external.get", post(get))
         .route("/api/apps.auth.external.delete", post(delete))
@@ -32,7 +37,7 @@ struct Refusal {
     status: StatusCode,
     word: &'static str,
     more: Value,
-    mark: Option<Mark>,
+    rejection: Option<Rejection>,
 }
 
 #[must_use]
@@ -47,7 +52,7 @@ pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Tok
 
 impl Refusal {
     fn with(word: &'static str, more: Value) -> Self {
-        Self { status: StatusCode::OK, word, more, mark: None }
+        Self { status: StatusCode::OK, word, more, rejection: None }
     }
 
     fn word(word: &'static str) -> Self {
@@ -67,8 +72,8 @@ impl IntoResponse for Refusal {
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(mark) = self.mark {
-            response.extensions_mut().insert(mark);
+        if let Some(rejection) = self.rejection {
+            response.extensions_mut().insert(rejection);
         }
         response
     }
@@ -77,7 +82,7 @@ impl IntoResponse for Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let (status, state) = error.answer();
-        let (message, mark) = (error.to_string(), Mark::of(&error));
+        let (message, rejection) = (error.to_string(), Rejection::of(&error));
         let refusal = match error {
             Error::NotFound => Self::word("unknown_method"),
             Error::MethodNotAllowed => Self { status, ..Self::word("method_not_supported") },
@@ -125,23 +130,23 @@ impl From<Error> for Refusal {
                 Self::with("internal_error", json!({ "retry_after": 5 }))
             }
         };
-        Self { mark, ..refusal }
+        Self { rejection, ..refusal }
     }
 }
 
 /// `apps.auth.external.get`: an access token that is valid now.
-async fn get(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
-    let (key, arguments) = read(&app, request).await?;
+async fn get(State(broker): State<Broker>, request: Request) -> Result<Json<Value>, Refusal> {
+    let (key, arguments) = read(&broker, request).await?;
     let asked = match wanted(&arguments) {
         Ok(asked) => asked,
         // Who asks is judged before what is asked.
         Err(error) => {
-            authenticate::by_key(&app, &key).await?;
+            authenticate::by_key(&broker, &key).await?;
             return Err(error.into());
         }
     };
     let (id, demand) = asked;
-    let handed = access::access_token(&app, &key, &id, demand).await?;
+    let handed = hand_out::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(json!({ "ok": true, "external_token": handed.token.expose() })))
 }
 
@@ -154,22 +159,22 @@ fn wanted(arguments: &Arguments) -> Result<(String, Demand), Error> {
 
 /// `apps.auth.external.delete`: by id, or all of an app, or all of an app's provider. Unlike Slack's, it also
 /// tells the issuer.
-async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>, Refusal> {
-    let (key, arguments) = read(&app, request).await?;
-    let caller = authenticate::by_key(&app, &key).await?;
+async fn delete(State(broker): State<Broker>, request: Request) -> Result<Json<Value>, Refusal> {
+    let (key, arguments) = read(&broker, request).await?;
+    let caller = authenticate::by_key(&broker, &key).await?;
     if let Some(id) = arguments.text("external_token_id") {
-        let connection = allow::for_caller(&app, &caller.id, &id).await?;
-        revoke::revoke(&app, &connection, &caller.id).await?;
+        let connection = allow::for_caller(&broker, &caller.id, &id).await?;
+        begin::revoke(&broker, &connection, &caller.id).await?;
         return Ok(Json(json!({ "ok": true })));
     }
     let slack_app_id = arguments.text("app_id").ok_or_else(|| missing("external_token_id"))?;
     let mut deleted = 0;
     for app_id in
-        apps_to_empty(&app, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
+        apps_to_empty(&broker, &caller, &slack_app_id, arguments.text("provider_key").as_deref()).await?
     {
-        for id in connection::live_ids(&app, &app_id).await? {
-            let Ok(connection) = allow::for_caller(&app, &caller.id, &id).await else { continue };
-            match revoke::revoke(&app, &connection, &caller.id).await {
+        for id in look_up::live_ids(&broker, &app_id).await? {
+            let Ok(connection) = allow::for_caller(&broker, &caller.id, &id).await else { continue };
+            match begin::revoke(&broker, &connection, &caller.id).await {
                 Ok(_) => deleted += 1,
                 // Somebody else was quicker.
                 Err(Error::ConnectionNotFound) => {}
@@ -182,14 +187,14 @@ async fn delete(State(app): State<App>, request: Request) -> Result<Json<Value>,
 
 /// The apps of a Slack app that this caller is allowed, one of them if a provider is named.
 async fn apps_to_empty(
-    app: &App,
+    broker: &Broker,
     caller: &Caller,
     slack_app_id: &str,
     provider_key: Option<&str>,
 ) -> Result<Vec<String>, Refusal> {
     let mut allowed = Vec::new();
-    for (id, provider) in crate::app::of_slack_app(app, slack_app_id).await.map_err(Error::from)? {
-        if crate::caller::is_allowed(app, &caller.id, &id).await? {
+    for (id, provider) in crate::app::of_slack_app(broker, slack_app_id).await.map_err(Error::from)? {
+        if crate::caller::is_allowed(broker, &caller.id, &id).await? {
             allowed.push((id, provider));
         }
     }
@@ -204,9 +209,9 @@ async fn apps_to_empty(
 }
 
 /// Arguments first, for the key may be one of them.
-async fn read(app: &App, request: Request) -> Result<(Token, Arguments), Refusal> {
-    let header = super::bearer::token(request.headers());
-    let arguments = Arguments::read(request, app).await?;
+async fn read(broker: &Broker, request: Request) -> Result<(Token, Arguments), Refusal> {
+    let header = bearer_token(request.headers());
+    let arguments = Arguments::read(request, broker).await?;
     let key = header.or_else(|| arguments.token()).ok_or(Error::NotAuthed)?;
     Ok((key, arguments))
 }

@@ -14,15 +14,18 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::App;
+use super::authorization_header::bearer_token;
+use crate::Broker;
+use crate::access::decide::Demand;
+use crate::access::hand_out;
+use crate::access::hand_out::AccessToken;
+use crate::access::read;
 use crate::caller::{Caller, authenticate};
-use crate::connection::access::{self, AccessToken, DEFAULT_MIN_TTL};
-use crate::connection::read;
-use crate::connection::state::Demand;
-use crate::edge::mark::Mark;
+use crate::connection::due::DEFAULT_MIN_TTL;
+use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
-pub fn router() -> Router<App> {
+pub fn router() -> Router<Broker> {
     Router::new()
         .route("/v1/connections", get(connections::list))
         .route("/v1/connections/{id}", get(connections::one))
@@ -59,7 +62,7 @@ impl IntoResponse for Refusal {
             body["retry_after"] = json!(seconds);
         }
         let mut response = (status, Json(body)).into_response();
-        Mark::put(&self.0, &mut response);
+        Rejection::put(&self.0, &mut response);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
@@ -87,21 +90,21 @@ impl Default for TokenDemand {
 
 /// `POST /v1/connections/{id}/token`: a hand-out with its true life.
 async fn token(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Refusal> {
-    let key = super::bearer::token(&headers).ok_or(Error::NotAuthed)?;
+    let key = bearer_token(&headers).ok_or(Error::NotAuthed)?;
     let demand = match body.map_err(|_| Error::TooLarge).and_then(|body| demand(&body)) {
         Ok(demand) => demand,
         // Who asks is judged before what is asked.
         Err(error) => {
-            authenticate::by_key(&app, &key).await?;
+            authenticate::by_key(&broker, &key).await?;
             return Err(error.into());
         }
     };
-    let handed = access::access_token(&app, &key, &id, demand).await?;
+    let handed = hand_out::access_token(&broker, &key, &id, demand).await?;
     Ok(Json(answer(&handed)))
 }
 
@@ -135,7 +138,7 @@ fn answer(handed: &AccessToken) -> Value {
     body
 }
 
-async fn caller(app: &App, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
-    let key = super::bearer::token(headers).ok_or(Error::NotAuthed)?;
-    authenticate::by_key(app, &key).await
+async fn caller(broker: &Broker, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {
+    let key = bearer_token(headers).ok_or(Error::NotAuthed)?;
+    authenticate::by_key(broker, &key).await
 }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -104,12 +104,12 @@ impl Address {
     }
 }
 
-impl FromRequestParts<App> for Address {
+impl FromRequestParts<Broker> for Address {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Self::Rejection> {
         let peer = parts.extensions.get::<Peer>().copied().unwrap_or(NOBODY);
-        Ok(Self::of(peer, &parts.headers, &app.config.listen.trusted_proxies))
+        Ok(Self::of(peer, &parts.headers, &broker.config.listen.trusted_proxies))
     }
 }
 

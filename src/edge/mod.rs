@@ -4,9 +4,11 @@
 //! sender past an address's wait.
 
 pub mod address;
-pub mod mark;
-mod patience;
-mod shut;
+mod answer_timeout;
+mod finish;
+pub mod rejection;
+mod request;
+mod throttle;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -15,47 +17,46 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, Method, Version, header};
+use axum::extract::Request;
 use axum::response::Response;
 use futures_util::FutureExt;
 use tower::{Layer, Service, ServiceExt};
 
-use self::address::{Address, NOBODY, Peer};
-use self::mark::Mark;
-use self::patience::{Patient, Work};
-use self::shut::Verdict;
-use crate::App;
-use crate::dialect::{self, Wire};
+use self::answer_timeout::{InTime, Work};
+use self::finish::{count, finish, given_up, refuse};
+use self::rejection::Rejection;
+use self::request::EdgeRequest;
+use self::throttle::Verdict;
+use crate::Broker;
+use crate::dialect;
 use crate::error::Error;
-use crate::limits::Known;
+use crate::limits::AcceptedCredential;
 use crate::load::Place;
-use crate::request_id::{self, RequestId};
-use crate::server::body::{self, GaveUp};
-use crate::web::headers;
+use crate::request_id;
+use crate::server::body;
 
 /// Puts a router behind the edge.
 #[derive(Clone)]
 pub struct EdgeLayer {
-    app: App,
+    broker: Broker,
 }
 
 #[must_use]
-pub fn layer(app: &App) -> EdgeLayer {
-    EdgeLayer { app: app.clone() }
+pub fn layer(broker: &Broker) -> EdgeLayer {
+    EdgeLayer { broker: broker.clone() }
 }
 
 impl<S> Layer<S> for EdgeLayer {
     type Service = Edge<S>;
 
     fn layer(&self, inner: S) -> Edge<S> {
-        Edge { app: self.app.clone(), inner }
+        Edge { broker: self.broker.clone(), inner }
     }
 }
 
 #[derive(Clone)]
 pub struct Edge<S> {
-    app: App,
+    broker: Broker,
     inner: S,
 }
 
@@ -66,85 +67,48 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Patient;
+    type Future = InTime;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Arc::new(Asked::of(&self.app, &request));
+        let asked = Arc::new(EdgeRequest::of(&self.broker, &request));
         let working = Arc::clone(&asked);
-        let work: Work = match shut::judge(&asked, &request) {
+        let work: Work = match throttle::judge(&asked, &request) {
             Verdict::Served(known) => Box::pin(answer(working, known, self.inner.call(request))),
             Verdict::Refused(error) => Box::pin(ready(Ok(refuse(&working, error)))),
             // Most requests are not asked for their body, and need no clone.
             Verdict::ByItsBody => {
                 let inner = self.inner.clone();
                 Box::pin(async move {
-                    match shut::judge_body(&working, request).await {
+                    match throttle::judge_body(&working, request).await {
                         Ok((known, request)) => answer(working, known, inner.oneshot(request)).await,
                         Err(error) => Ok(refuse(&working, error)),
                     }
                 })
             }
         };
-        Patient::new(asked, work)
-    }
-}
-
-/// What the edge keeps of a request while it is served.
-struct Asked {
-    app: App,
-    id: RequestId,
-    method: Method,
-    version: Version,
-    route: Option<MatchedPath>,
-    wire: Wire,
-    address: Address,
-}
-
-impl Asked {
-    fn of(app: &App, request: &Request) -> Self {
-        let peer = request.extensions().get::<Peer>().copied().unwrap_or(NOBODY);
-        Self {
-            id: RequestId::new(),
-            method: request.method().clone(),
-            version: request.version(),
-            route: request.extensions().get::<MatchedPath>().cloned(),
-            wire: Wire::of(request.uri().path()),
-            address: Address::of(peer, request.headers(), &app.config.listen.trusted_proxies),
-            app: app.clone(),
-        }
-    }
-
-    /// The route's pattern: a query may hold a code or a state, and a path whatever somebody mistook for an id.
-    fn route(&self) -> &str {
-        self.route.as_ref().map_or("other", MatchedPath::as_str)
+        InTime::new(asked, work)
     }
 }
 
 /// In a place, if there is one.
 async fn answer(
-    asked: Arc<Asked>,
-    known: Option<Known>,
+    asked: Arc<EdgeRequest>,
+    known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Result<Response, Infallible> {
-    let Some(place) = asked.app.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
+    let Some(place) = asked.broker.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
     // Pinned once and lent from here on: each further owner would move all of it.
     let response = tell(&asked, pin!(serve(&asked, place, known, pin!(next)))).await;
     count(&asked, &response);
     Ok(finish(&asked, response))
 }
 
-fn refuse(asked: &Asked, error: Error) -> Response {
-    let response = turn_away(asked, error);
-    count(asked, &response);
-    response
-}
-
 /// Serves a request under its id, and tells the log.
-async fn tell(asked: &Asked, response: impl Future<Output = Response>) -> Response {
+async fn tell(asked: &EdgeRequest, response: impl Future<Output = Response>) -> Response {
     let span =
         tracing::info_span!("request", id = asked.id.as_str(), method = %asked.method, route = asked.route());
     let told = pin!(async {
@@ -157,33 +121,10 @@ async fn tell(asked: &Asked, response: impl Future<Output = Response>) -> Respon
     request_id::during(asked.id, span, told).await
 }
 
-/// Counted and not told: a log that grows with each refusal would be a load of its own.
-fn turn_away(asked: &Asked, error: Error) -> Response {
-    finish(asked, request_id::at_once(asked.id, || dialect::refuse(asked.wire, error)))
-}
-
-fn count(asked: &Asked, response: &Response) {
-    if let Some(reason) = response.extensions().get::<Mark>().and_then(|mark| mark.turned_away()) {
-        asked.app.metrics.turned_away(reason);
-    }
-    asked.app.metrics.request(asked.route(), response.status().as_u16());
-}
-
-fn finish(asked: &Asked, mut response: Response) -> Response {
-    // The next request is to come on a connection to another server. HTTP/2 has no such header (RFC 9113 section 8.2.2).
-    if asked.app.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    let https = asked.app.config.public_url.scheme() == "https";
-    headers::secure(response.headers_mut(), https);
-    asked.id.put(response.headers_mut());
-    response
-}
-
 async fn serve(
-    asked: &Asked,
+    asked: &EdgeRequest,
     place: Place,
-    known: Option<Known>,
+    known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Response {
     // The process lives on; the person or caller gets an answer without the panic's text.
@@ -195,17 +136,8 @@ async fn serve(
         Ok(Ok(response)) => response,
         Err(_) => dialect::refuse(asked.wire, Error::Internal("Something failed here.".to_owned())),
     };
-    if let Some(Mark::Credential) = response.extensions().get::<Mark>() {
-        asked.app.limits.count_failure(asked.address, known);
+    if let Some(Rejection::Credential) = response.extensions().get::<Rejection>() {
+        asked.broker.limits.count_failure(asked.address, known);
     }
     response
-}
-
-/// Why a body was not read to its end.
-fn given_up(why: Option<GaveUp>) -> Error {
-    match why {
-        Some(GaveUp::TooSlow) => Error::TooSlow,
-        Some(GaveUp::NoRoom) => Error::Overloaded,
-        None => Error::TooLarge,
-    }
 }

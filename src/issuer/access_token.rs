@@ -2,41 +2,14 @@
 
 use std::sync::Arc;
 
-use super::jwt::{self, Claims, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
-use crate::cache::Weigh;
+use super::authorization_server::Issuer;
+use super::claims::{self, Claims};
+use super::fault::{IssuerFault, untrusted};
+use super::issuers::Issuers;
+use super::jwt;
+use super::verified_before::{AccessTokenClaims, VerifiedBefore};
 use crate::clock::Timestamp;
 use crate::secret::Token;
-
-/// An access token that may be believed.
-#[derive(Clone, Debug)]
-pub struct AccessTokenClaims {
-    pub claims: Claims,
-    pub subject: String,
-    /// None when the token does not say.
-    pub issued_at: Option<Timestamp>,
-    pub expires_at: Timestamp,
-}
-
-/// One that was verified before, and until when that need not be done again.
-#[derive(Debug)]
-pub struct Believed {
-    claims: Arc<AccessTokenClaims>,
-    until: Timestamp,
-    weight: u64,
-}
-
-impl Weigh for Believed {
-    fn weight(&self) -> u64 {
-        self.weight
-    }
-}
-
-/// Bytes of memory for what was verified before, and for one of them.
-pub(super) const MEMORY: u64 = 4 * 1024 * 1024;
-pub(super) const USUAL: u64 = 2048;
-/// Seconds after which a token is verified again all the same: its issuer may have withdrawn the key.
-const BELIEVED_FOR: i64 = 600;
 
 /// As [`verify`], which is not done again for a token that was verified a short while ago and has not run out.
 ///
@@ -50,20 +23,17 @@ pub async fn verify_once(
 ) -> Result<Arc<AccessTokenClaims>, IssuerFault> {
     let key = format!("{} {} {client_id}", token.hash().as_str(), issuer.external_name());
     let now = issuers.clock.now();
-    if let Some(believed) = issuers.believed.find(&key).filter(|believed| believed.until > now) {
-        return Ok(Arc::clone(&believed.claims));
+    if let Some(before) = issuers.verified.find(&key).filter(|before| before.until > now) {
+        return Ok(Arc::clone(&before.claims));
     }
-    issuers.believed.forget(&key);
+    issuers.verified.forget(&key);
     let load = async || {
-        let claims = Arc::new(verify(issuers, issuer, token.expose(), client_id).await?);
-        let until = claims.expires_at.min(now.plus(BELIEVED_FOR));
-        // The claims are about as long as the token that they come from, with what a map adds.
-        let weight = 500 + 3 * token.expose().len() as u64;
-        Ok::<_, IssuerFault>(Some(Believed { claims, until, weight }))
+        let claims = verify(issuers, issuer, token.expose(), client_id).await?;
+        Ok::<_, IssuerFault>(Some(VerifiedBefore::new(token, claims, now)))
     };
-    let believed = issuers.believed.get(&key, load).await?;
-    believed
-        .map(|believed| Arc::clone(&believed.claims))
+    let verified = issuers.verified.get(&key, load).await?;
+    verified
+        .map(|verified| Arc::clone(&verified.claims))
         .ok_or_else(|| untrusted("the token was not verified"))
 }
 
@@ -83,8 +53,8 @@ pub async fn verify(
     if claims.get("iss").and_then(|iss| iss.as_str()) != Some(identifier) {
         return Err(untrusted("the token was issued by another issuer"));
     }
-    let expires = jwt::judge_dates(&claims, issuers.clock.now().unix())?;
-    let issued_at = jwt::numeric_date(&claims, "iat")?.map(Timestamp::from_unix);
+    let expires = claims::judge_dates(&claims, issuers.clock.now().unix())?;
+    let issued_at = claims::numeric_date(&claims, "iat")?.map(Timestamp::from_unix);
     // Other kinds of token are signed with the same keys. RFC 8725 section 3.11.
     if !matches!(verified.media_type.as_deref(), None | Some("jwt" | "at+jwt" | "application/at+jwt")) {
         return Err(untrusted("the token is of another type than an access token"));
@@ -97,7 +67,7 @@ pub async fn verify(
     if parties.is_empty() || parties.iter().any(|party| *party != client_id) {
         return Err(untrusted("the token was issued to another client"));
     }
-    let subject = jwt::subject(&claims)?.to_owned();
+    let subject = claims::subject(&claims)?.to_owned();
     Ok(AccessTokenClaims { claims, subject, issued_at, expires_at: Timestamp::from_unix(expires) })
 }
 

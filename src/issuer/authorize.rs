@@ -7,10 +7,11 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::discovery::Endpoints;
+use super::address;
+use super::authorization_server::Issuer;
+use super::endpoints::Endpoints;
 use super::profile::{AudienceParameter, Pkce};
 use super::scope::Scopes;
-use super::{Issuer, address};
 use crate::secret::Token;
 
 /// Parameters that are ours to set; `authorization_url_extras` may not name them.

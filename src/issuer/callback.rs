@@ -1,8 +1,9 @@
 //! The authorization answer as it comes through the browser (RFC 6749 section 4.1.2, RFC 9207): parsed once,
 //! judged against the issuer that was asked.
 
-use super::blot::quote;
-use super::discovery::Endpoints;
+use super::authorization_error::AuthorizationError;
+use super::endpoints::Endpoints;
+use super::redact::quote;
 use crate::secret::{Token, same};
 
 /// The parameters of one answer. None of them stands twice.
@@ -28,32 +29,6 @@ pub enum Answered {
     /// Not the issuer that was asked, or not sure to be: whatever else it says is ignored.
     WrongIssuer,
     Nothing,
-}
-
-/// The words of an authorization endpoint for why there is no code. RFC 6749 section 4.1.2.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
-#[strum(serialize_all = "snake_case")]
-pub enum AuthorizationError {
-    InvalidRequest,
-    UnauthorizedClient,
-    AccessDenied,
-    UnsupportedResponseType,
-    InvalidScope,
-    ServerError,
-    TemporarilyUnavailable,
-}
-
-impl AuthorizationError {
-    /// What an issuer's word comes down to.
-    fn of(word: &str) -> Self {
-        match word {
-            // The person did not do what was needed. OpenID Connect Core 1.0 section 3.1.2.6.
-            "login_required" | "consent_required" | "interaction_required" | "account_selection_required" => {
-                Self::AccessDenied
-            }
-            word => word.parse().unwrap_or(Self::ServerError),
-        }
-    }
 }
 
 const LONGEST: usize = 8 * 1024;

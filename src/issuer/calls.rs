@@ -9,12 +9,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
+use super::authorization_server::Issuer;
 use super::circuit::{Admission, Circuit, Health, LONGEST_PAUSE};
-use super::{Issuer, IssuerFault};
+use super::fault::IssuerFault;
 use crate::clock::{Clock, Timestamp};
 
 /// How long somebody waits for a place before being told to come back.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Repeats that may be made at once after a quiet time.
 const REPEATS: f64 = 10.0;
 /// And what each first call adds to them: at most so many repeats for each.
@@ -118,7 +119,7 @@ impl Calls {
             return Err(wait);
         }
         let busy = TurnedAway { retry_after: 1 };
-        let place = timeout(PATIENCE, Arc::clone(&lane.places).acquire_owned()).await;
+        let place = timeout(TIMEOUT, Arc::clone(&lane.places).acquire_owned()).await;
         let place = place.ok().and_then(Result::ok).ok_or(busy)?;
         self.admit(lane, place, None, urgency)
     }
@@ -256,7 +257,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::issuer::Whereabouts;
+    use crate::issuer::authorization_server::Whereabouts;
     use crate::issuer::profile::{Preset, Profile};
 
     fn issuer(key: &str, calls_at_once: u16) -> Issuer {

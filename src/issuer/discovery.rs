@@ -1,48 +1,22 @@
 //! The endpoints of an issuer: what the operator said, else what its metadata say, judged and kept.
 //! How they are kept is said in [`super::last_good`].
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::Value;
 use url::Url;
 
-use super::blot::quote;
-use super::key_set::CachedKeys;
-use super::last_good::{LastGood, PAUSE, Terms};
+use super::authorization_server::{Issuer, Whereabouts};
+use super::endpoints::Endpoints;
+use super::fault::IssuerFault;
+use super::issuers::Issuers;
+use super::last_good::{PAUSE, Terms};
 use super::metadata::{Published, endpoint, published};
+use super::redact::quote;
 use super::scope::OFFLINE_ACCESS;
-use super::{Issuer, IssuerFault, Issuers, Whereabouts};
 
 /// Seconds after which the metadata is asked for again.
 const FRESH_FOR: i64 = 3600;
-
-/// What is kept of one issuer between requests.
-#[derive(Debug, Default)]
-pub struct Known {
-    endpoints: LastGood<Endpoints>,
-    pub(super) keys: CachedKeys,
-}
-
-/// Where an issuer is spoken to.
-#[derive(Clone, Debug)]
-pub struct Endpoints {
-    pub identifier: Option<String>,
-    pub authorization: Url,
-    pub token: Url,
-    pub userinfo: Option<Url>,
-    pub revocation: Option<Url>,
-    pub jwks: Option<Url>,
-    pub end_session: Option<Url>,
-    /// It says that it sends `iss` with every authorization answer (RFC 9207).
-    pub sends_iss: bool,
-    /// Whether it lists the scope `offline_access`; None where it lists no scopes.
-    pub offers_offline_access: Option<bool>,
-    /// The `prompt` values that it says it knows, where it says so.
-    pub prompts: Option<BTreeSet<String>>,
-    /// Why a part of the metadata could not be seen: it may name a revocation endpoint.
-    pub unseen: Option<IssuerFault>,
-}
 
 /// The endpoints of an issuer, from memory while they are fresh.
 ///
@@ -50,46 +24,31 @@ pub struct Endpoints {
 /// When there is no good copy and none can be had.
 pub async fn endpoints(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<Endpoints>, IssuerFault> {
     let identifier = match &issuer.whereabouts {
-        Whereabouts::Explicit(urls) => {
-            let urls = urls.as_ref().clone();
-            return Ok(Arc::new(Endpoints {
-                identifier: None,
-                authorization: urls.authorization,
-                token: urls.token,
-                userinfo: urls.userinfo,
-                revocation: urls.revocation,
-                jwks: None,
-                end_session: None,
-                sends_iss: false,
-                offers_offline_access: None,
-                prompts: None,
-                unseen: None,
-            }));
-        }
+        Whereabouts::Explicit(urls) => return Ok(Arc::new(Endpoints::explicit(urls))),
         Whereabouts::Discovery { identifier, .. } => identifier,
     };
-    let known = issuers.known(identifier);
+    let copies = issuers.copies(identifier);
     // What was seen in part only is looked at again as soon as after a failure.
-    let in_part = known.endpoints.last().is_some_and(|good| good.unseen.is_some());
+    let in_part = copies.endpoints.last().is_some_and(|good| good.unseen.is_some());
     let fresh_for = if in_part { PAUSE } else { FRESH_FOR };
     let terms = Terms { clock: &issuers.clock, whom: identifier, fresh_for };
     let fetching = || {
         let (issuers, issuer, identifier) = (issuers.clone(), issuer.clone(), identifier.clone());
         async move { fetch(&issuers, &issuer, &identifier).await }
     };
-    known.endpoints.get(terms, fetching).await
+    copies.endpoints.get(terms, fetching).await
 }
 
 /// The endpoints if a good copy is already here; asks nobody.
 #[must_use]
 pub fn last_known(issuers: &Issuers, issuer: &Issuer) -> Option<Arc<Endpoints>> {
-    issuer.identifier().and_then(|identifier| issuers.known(identifier).endpoints.last())
+    issuer.identifier().and_then(|identifier| issuers.copies(identifier).endpoints.last())
 }
 
 /// The issuer's last failure, if it is in trouble; asks nobody.
 #[must_use]
 pub fn trouble(issuers: &Issuers, issuer: &Issuer) -> Option<String> {
-    issuers.known(issuer.identifier()?).endpoints.trouble().map(|fault| fault.to_string())
+    issuers.copies(issuer.identifier()?).endpoints.trouble().map(|fault| fault.to_string())
 }
 
 async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<Endpoints, IssuerFault> {

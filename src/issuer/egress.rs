@@ -12,7 +12,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Proxy};
 use url::{Host, Url};
 
-use super::IssuerFault;
+use super::fault::IssuerFault;
 
 /// Where we may go beyond public https.
 #[derive(Clone, Debug)]

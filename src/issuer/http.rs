@@ -9,9 +9,10 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Request, RequestBuilder, redirect};
 use url::Url;
 
-use super::blot::quote;
+use super::deadline;
 use super::egress::{Egress, PublicOnly, why_unreached};
-use super::{IssuerFault, deadline};
+use super::fault::IssuerFault;
+use super::redact::quote;
 use crate::clock::{Clock, Timestamp};
 use crate::{load, torture};
 
@@ -21,7 +22,7 @@ const BODY_CAP: usize = 256 * 1024;
 const RETRY_AFTER_CAP: i64 = 3600;
 
 /// A whole answer, read and capped.
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub content_type: String,
     pub body: Vec<u8>,
@@ -86,7 +87,7 @@ impl Http {
     /// # Errors
     /// [`IssuerFault::Unavailable`] when nothing was sent, [`IssuerFault::Unanswered`] when no whole answer came,
     /// [`IssuerFault::Odd`] when it is too large.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Answer, IssuerFault> {
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, IssuerFault> {
         let (client, request) = request.build_split();
         let request = request.map_err(|error| unavailable(&error))?;
         let _waiting = load::waiting_for(&request.url().origin().ascii_serialization())?;
@@ -94,7 +95,7 @@ impl Http {
         deadline::within(self.deadline, self.exchange(&client, request)).await.unwrap_or_else(|| Err(late()))
     }
 
-    async fn exchange(&self, client: &Client, request: Request) -> Result<Answer, IssuerFault> {
+    async fn exchange(&self, client: &Client, request: Request) -> Result<Response, IssuerFault> {
         let mut response = client.execute(request).await.map_err(|error| unavailable(&error))?;
         let status = response.status().as_u16();
         let header =
@@ -110,7 +111,7 @@ impl Http {
                 return Err(IssuerFault::Odd("the answer is larger than any honest one".to_owned()));
             }
         }
-        Ok(Answer { status, content_type, body, retry_after, date })
+        Ok(Response { status, content_type, body, retry_after, date })
     }
 
     /// GET, and the answer as JSON if its status is 200.

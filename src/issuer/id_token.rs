@@ -1,8 +1,11 @@
 //! Judges an ID token (OpenID Connect Core 1.0 section 3.1.3.7), stricter than the crates do: `azp`, `nbf`,
 //! `iat` and `at_hash` are judged too, and dates must be numbers.
 
-use super::jwt::{self, Claims, Verified, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
+use super::authorization_server::Issuer;
+use super::claims::{self, Claims};
+use super::fault::{IssuerFault, untrusted};
+use super::issuers::Issuers;
+use super::jwt::{self, Verified};
 use crate::secret::{Token, same};
 
 /// What an ID token must agree with.
@@ -24,8 +27,8 @@ pub async fn verify(
 ) -> Result<Claims, IssuerFault> {
     let verified = verify_origin(issuers, issuer, token, expected.client_id).await?;
     let claims = &verified.claims;
-    jwt::judge_dates(claims, issuers.clock.now().unix())?;
-    if jwt::numeric_date(claims, "iat")?.is_none() {
+    claims::judge_dates(claims, issuers.clock.now().unix())?;
+    if claims::numeric_date(claims, "iat")?.is_none() {
         return Err(untrusted("the ID token does not say when it was issued"));
     }
     let nonce = claims.get("nonce").and_then(|nonce| nonce.as_str()).unwrap_or_default();
@@ -33,7 +36,7 @@ pub async fn verify(
         return Err(untrusted("the ID token answers another request"));
     }
     judge_access_token(&verified, expected.access_token)?;
-    jwt::subject(claims)?;
+    claims::subject(claims)?;
     Ok(verified.claims)
 }
 
@@ -51,7 +54,7 @@ pub async fn verify_refreshed(
 ) -> Result<Claims, IssuerFault> {
     let verified = verify_origin(issuers, issuer, token, client_id).await?;
     judge_access_token(&verified, access_token)?;
-    jwt::subject(&verified.claims)?;
+    claims::subject(&verified.claims)?;
     Ok(verified.claims)
 }
 
@@ -87,7 +90,7 @@ fn judge_access_token(verified: &Verified, access_token: Option<&Token>) -> Resu
 }
 
 fn judge_audience(claims: &Claims, client_id: &str) -> Result<(), IssuerFault> {
-    let audiences = jwt::audiences(claims);
+    let audiences = claims::audiences(claims);
     if !audiences.contains(&client_id) {
         return Err(untrusted("the ID token was issued to another client"));
     }

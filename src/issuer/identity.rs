@@ -10,7 +10,9 @@ use serde_json::value::RawValue;
 use serde_json_path::{JsonPath, NormalizedPath, PathElement};
 use url::Url;
 
-use super::{IssuerFault, Issuers, address, blot};
+use super::fault::IssuerFault;
+use super::http::Http;
+use super::{address, redact};
 use crate::secret::Token;
 
 /// As it stands in a manifest.
@@ -62,7 +64,7 @@ impl IdentityConfig {
 /// # Errors
 /// [`IssuerFault::Odd`] when the answer does not hold one; [`IssuerFault::Unavailable`].
 pub async fn identify(
-    issuers: &Issuers,
+    http: &Http,
     config: &IdentityConfig,
     access_token: &Token,
 ) -> Result<String, IssuerFault> {
@@ -72,7 +74,7 @@ pub async fn identify(
     };
     // RFC 6750 section 2: a token is shown in one way only.
     let url = address::without(&config.url, &["access_token"]);
-    let mut request = issuers.http.request(method, &url)?.bearer_auth(access_token.expose());
+    let mut request = http.request(method, &url)?.bearer_auth(access_token.expose());
     for (name, value) in &config.headers {
         if !name.eq_ignore_ascii_case("authorization") {
             request = request.header(name, value);
@@ -81,7 +83,7 @@ pub async fn identify(
     if let (HttpMethod::Post, Some(body)) = (config.http_method_type, &config.body) {
         request = request.json(body);
     }
-    let answer = issuers.http.send(request).await?;
+    let answer = http.send(request).await?;
     if !(200..300).contains(&answer.status) {
         let sentence = format!("the identity endpoint answered with status {}", answer.status);
         return Err(IssuerFault::Unavailable(sentence, answer.retry_after));
@@ -89,7 +91,7 @@ pub async fn identify(
     let identity = select(&answer.body, &config.account_identifier)?;
     // It is shown and stored as it is. Some tokens begin with whose they are, which is no secret.
     let token = access_token.expose();
-    if identity.len() > token.len() / 2 && blot::holds(&identity, &[token]) {
+    if identity.len() > token.len() / 2 && redact::holds(&identity, &[token]) {
         return Err(IssuerFault::Odd("the identity endpoint names the token that it was sent".to_owned()));
     }
     Ok(identity)

@@ -1,7 +1,4 @@
-//! An issuer's key set (RFC 7517): fetched, stripped of weak and foreign keys, kept, and fetched again once
-//! when a token names a key that is not in it.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! An issuer's key set (RFC 7517), stripped of weak and foreign keys. Fetches nothing: see [`super::fetch_keys`].
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,16 +6,7 @@ use openidconnect::core::CoreJsonWebKey;
 use openidconnect::{JsonWebKey, JsonWebKeyId};
 use serde_json::{Map, Value};
 
-use super::blot::quote;
-use super::discovery::endpoints;
-use super::last_good::{LastGood, Terms};
-use super::{Issuer, IssuerFault, Issuers};
-use crate::clock::Timestamp;
-
-/// Seconds after which keys are asked for again although all needed ones are there.
-const FRESH_FOR: i64 = 3600;
-/// Seconds between two fetches for the sake of unknown keys, so that made-up tokens cost the issuer nothing.
-const UNKNOWN_KEY_EVERY: i64 = 30;
+use super::redact::quote;
 
 /// What an issuer publishes.
 #[derive(Debug, Default)]
@@ -72,59 +60,8 @@ impl KeySet {
     }
 }
 
-/// The kept keys of one issuer.
-#[derive(Debug, Default)]
-pub struct CachedKeys {
-    kept: LastGood<KeySet>,
-    /// When a search for another key was last in vain.
-    missed_at: Mutex<Option<Timestamp>>,
-}
-
-/// The issuer's keys, from memory while they are fresh; the last good copy when no other can be had.
-///
-/// # Errors
-/// When there is no copy and none can be had.
-pub async fn key_set(issuers: &Issuers, issuer: &Issuer) -> Result<Arc<KeySet>, IssuerFault> {
-    let name = issuer.external_name();
-    let known = issuers.known(&name);
-    known.keys.kept.get(terms(issuers, &name), || fetch(issuers.clone(), issuer.clone())).await
-}
-
-/// The keys as the issuer publishes them now, for the sake of a token that none of those in `tried` verifies. None when
-/// the last such search was in vain and a short while ago, or the issuer cannot be asked: then nobody knows.
-pub async fn search(issuers: &Issuers, issuer: &Issuer, tried: &Arc<KeySet>) -> Option<Arc<KeySet>> {
-    let name = issuer.external_name();
-    let known = issuers.known(&name);
-    let missed_at = *known.keys.missed_at.lock().unwrap_or_else(PoisonError::into_inner);
-    let may_try = missed_at.is_none_or(|at| at.plus(UNKNOWN_KEY_EVERY) <= issuers.clock.now());
-    let fetching = || fetch(issuers.clone(), issuer.clone());
-    known.keys.kept.other_than(tried, may_try, terms(issuers, &name), fetching).await
-}
-
-/// A search was in vain: the next one waits, so that made-up tokens are not amplified.
-pub fn missed(issuers: &Issuers, issuer: &Issuer) {
-    let known = issuers.known(&issuer.external_name());
-    *known.keys.missed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(issuers.clock.now());
-}
-
-fn terms<'a>(issuers: &'a Issuers, whom: &'a str) -> Terms<'a> {
-    Terms { clock: &issuers.clock, whom, fresh_for: FRESH_FOR }
-}
-
-async fn fetch(issuers: Issuers, issuer: Issuer) -> Result<KeySet, IssuerFault> {
-    let endpoints = endpoints(&issuers, &issuer).await?;
-    let jwks =
-        endpoints.jwks.as_ref().ok_or_else(|| IssuerFault::Odd("the issuer publishes no keys".to_owned()))?;
-    let keys = trusted(&issuers.http.get_json(jwks).await?);
-    if keys.is_empty() {
-        // Hardly what it means to publish: what was there before is better.
-        return Err(IssuerFault::Odd("the issuer's key set is empty".to_owned()));
-    }
-    Ok(keys)
-}
-
 /// Only public signature keys of RSA 2048 or P-256 and above; whatever else stands in the set is passed over.
-fn trusted(document: &Value) -> KeySet {
+pub(super) fn trusted(document: &Value) -> KeySet {
     let listed = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut set = KeySet::default();
     for key in listed.iter().filter_map(|key| mended(key.as_object()?)) {

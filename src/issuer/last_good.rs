@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tracing::Instrument;
 
-use super::IssuerFault;
+use super::fault::IssuerFault;
 use crate::clock::{Clock, Timestamp};
 use crate::load;
 

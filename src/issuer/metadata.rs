@@ -5,7 +5,9 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::{Issuer, IssuerFault, Issuers};
+use super::authorization_server::Issuer;
+use super::fault::IssuerFault;
+use super::issuers::Issuers;
 
 /// Without one of these the second kind of metadata is asked for too.
 const WANTED: [&str; 4] = ["authorization_endpoint", "token_endpoint", "revocation_endpoint", "jwks_uri"];

@@ -2,11 +2,11 @@
 
 use oauth2::RefreshToken;
 
-use super::code::{oauth2_client, secrets};
-use super::discovery::Endpoints;
+use super::client::Client;
+use super::endpoints::Endpoints;
+use super::issuers::Issuers;
 use super::profile::Profile;
-use super::token_request::{TokenRequest, Told};
-use super::{Client, Issuers};
+use super::token_request::{TokenOutcome, TokenRequest, oauth2_client};
 use crate::secret::Token;
 
 /// Sent once, never again by itself: a rotating issuer may take a second use for theft. The endpoints are known
@@ -18,7 +18,7 @@ pub async fn refresh(
     profile: &Profile,
     client: &Client,
     refresh_token: &Token,
-) -> Told {
+) -> TokenOutcome {
     ask(issuers, endpoints, client, refresh_token).await.outcome(&profile.dead_words)
 }
 
@@ -29,7 +29,7 @@ pub(super) async fn ask(
     client: &Client,
     refresh_token: &Token,
 ) -> TokenRequest {
-    let request = TokenRequest::new(&issuers.http, secrets(client, &[refresh_token]));
+    let request = TokenRequest::new(&issuers.http, client.secrets(&[refresh_token]));
     let oauth2 = oauth2_client(client, &endpoints.token);
     let token = RefreshToken::new(refresh_token.expose().to_owned());
     // What the crate makes of it is of no account: the answer is with the carrier.

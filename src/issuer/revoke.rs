@@ -2,13 +2,15 @@
 
 use reqwest::Method;
 use url::Url;
-use url::form_urlencoded::byte_serialize;
 
 use super::address;
-use super::http::{Answer, Http};
-use super::look_up::revocation_endpoint;
+use super::authorization_server::Issuer;
+use super::client::{Client, ClientAuth};
+use super::fault::IssuerFault;
+use super::http::{Http, Response};
+use super::issuers::Issuers;
+use super::revocation_endpoint::revocation_endpoint;
 use super::token_answer::{Said, said};
-use super::{Client, ClientAuth, Issuer, IssuerFault, Issuers};
 use crate::secret::Token;
 
 /// How the issuer took it.
@@ -62,7 +64,7 @@ pub async fn revoke(
 }
 
 /// What the issuer makes of one token.
-fn judge(answer: &Answer) -> Result<Told, IssuerFault> {
+fn judge(answer: &Response) -> Result<Told, IssuerFault> {
     match answer.status {
         200..=299 => Ok(Told::Confirmed),
         400..=499 if says(answer, UNSUPPORTED) => Ok(Told::Unsupported),
@@ -87,21 +89,17 @@ pub(super) async fn ask(
     client: &Client,
     token: &Token,
     kind: Kind,
-) -> Result<Answer, IssuerFault> {
+) -> Result<Response, IssuerFault> {
     let mut form = vec![("token", token.expose()), ("token_type_hint", kind.hint())];
     let url = address::without(url, &["token", "token_type_hint", "client_id", "client_secret"]);
     let mut request = http.request(Method::POST, &url)?;
-    match (client.auth, &client.secret) {
-        (ClientAuth::Basic, Some(secret)) => {
-            // RFC 6749 section 2.3.1: both are form-encoded before they are joined.
-            let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            request = request.basic_auth(encode(&client.id), Some(encode(secret.expose())));
-        }
-        (ClientAuth::Body, Some(secret)) => {
+    match (client.basic(), &client.secret) {
+        (Some((id, secret)), _) => request = request.basic_auth(id, Some(secret.expose())),
+        (None, secret) => {
             form.push(("client_id", &client.id));
-            form.push(("client_secret", secret.expose()));
+            let secret = secret.as_ref().filter(|_| client.auth == ClientAuth::Body);
+            form.extend(secret.map(|secret| ("client_secret", secret.expose())));
         }
-        _ => form.push(("client_id", &client.id)),
     }
     http.send(request.form(&form)).await
 }
@@ -113,6 +111,6 @@ fn refused_client() -> IssuerFault {
     IssuerFault::InvalidClient("the revocation endpoint refuses the client".to_owned())
 }
 
-fn says(answer: &Answer, word: &str) -> bool {
+fn says(answer: &Response, word: &str) -> bool {
     said(answer) == Some(Said::Word(word.to_owned()))
 }

@@ -16,16 +16,17 @@ use serde_json::{Map, Value};
 
 use super::error_word::{self, Meaning};
 pub use super::error_word::{DEAD_WORDS, Said};
-use super::http::Answer;
+use super::fault::IssuerFault;
+use super::http::Response;
+use super::redact;
 use super::token_set::{Member, TokenSet, token_set};
-use super::{IssuerFault, blot};
 
 /// Reads one answer. `dead_words` are the profile's own; `secrets` are blotted out of the issuer's description.
 ///
 /// # Errors
 /// By status and word, as the table above has them.
 pub fn read(
-    answer: &Answer,
+    answer: &Response,
     dead_words: &BTreeSet<String>,
     secrets: &[&str],
 ) -> Result<TokenSet, IssuerFault> {
@@ -75,11 +76,11 @@ pub fn read(
 fn refusal(
     word: &str,
     description: String,
-    answer: &Answer,
+    answer: &Response,
     dead_words: &BTreeSet<String>,
     secrets: &[&str],
 ) -> IssuerFault {
-    let repeatable = error_word::is_word(word) && !blot::holds(word, secrets);
+    let repeatable = error_word::is_word(word) && !redact::holds(word, secrets);
     let error = if repeatable { word } else { "an error without a word" }.to_owned();
     let said = |error: String| {
         let plain = error == DEAD_WORDS[0];
@@ -101,7 +102,7 @@ fn refusal(
 
 /// What the answer says is wrong, at any status. None when it says nothing.
 #[must_use]
-pub fn said(answer: &Answer) -> Option<Said> {
+pub fn said(answer: &Response) -> Option<Said> {
     error_word::said(&members(answer)?)
 }
 
@@ -111,7 +112,7 @@ fn names_an_error(members: &Map<String, Value>) -> bool {
 }
 
 /// JSON whatever the content type says; else a form, as some issuers answer.
-fn members(answer: &Answer) -> Option<Map<String, Value>> {
+fn members(answer: &Response) -> Option<Map<String, Value>> {
     let body = answer.body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&answer.body);
     if let Ok(Value::Object(members)) = serde_json::from_slice(body) {
         return Some(members);
@@ -127,7 +128,7 @@ fn members(answer: &Answer) -> Option<Map<String, Value>> {
 /// The issuer's words as data: one line, cut, without the secrets of the request.
 #[must_use]
 pub fn tidy(description: &str, secrets: &[&str]) -> String {
-    blot::quote(description, secrets)
+    redact::quote(description, secrets)
 }
 
 #[cfg(test)]
@@ -135,9 +136,9 @@ mod tests {
     use super::*;
     use crate::issuer::token_set::LONGEST_TOKEN;
 
-    fn answer(status: u16, body: &str) -> Answer {
+    fn answer(status: u16, body: &str) -> Response {
         let body = body.as_bytes().to_vec();
-        Answer { status, content_type: String::new(), body, retry_after: None, date: None }
+        Response { status, content_type: String::new(), body, retry_after: None, date: None }
     }
 
     fn reading(status: u16, body: &str) -> Result<TokenSet, IssuerFault> {

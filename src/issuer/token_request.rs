@@ -6,31 +6,56 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 
+use oauth2::basic::BasicClient;
 use oauth2::http::HeaderValue;
 use oauth2::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
+use oauth2::{AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, TokenUrl};
 use reqwest::Method;
 use serde_json::json;
 use url::Url;
 
-use super::http::{Answer, Http};
+use super::address;
+use super::client::{Client, ClientAuth};
+use super::fault::IssuerFault;
+use super::http::{Http, Response};
 use super::token_answer::read;
 use super::token_set::TokenSet;
 use super::transcript::Transcript;
-use super::{IssuerFault, address};
 use crate::secret::Token;
+
+/// A client of the crate that writes token requests in the way this issuer was promised.
+pub(super) fn oauth2_client(client: &Client, token_url: &Url) -> TokenClient {
+    let mut oauth2 = BasicClient::new(ClientId::new(client.id.clone()))
+        .set_token_uri(TokenUrl::from_url(token_url.clone()))
+        .set_auth_type(match client.auth {
+            ClientAuth::Basic => AuthType::BasicAuth,
+            ClientAuth::Body | ClientAuth::None => AuthType::RequestBody,
+        });
+    if let Some(secret) = client.secret.as_ref().filter(|_| client.auth != ClientAuth::None) {
+        oauth2 = oauth2.set_client_secret(ClientSecret::new(secret.expose().to_owned()));
+    }
+    oauth2
+}
+
+type TokenClient = BasicClient<
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointNotSet,
+    oauth2::EndpointSet,
+>;
 
 pub(super) struct TokenRequest {
     http: Http,
     /// Secrets of the request, blotted out of whatever the issuer says about it.
     secrets: Vec<Token>,
-    answer: Mutex<Option<Result<Answer, IssuerFault>>>,
+    answer: Mutex<Option<Result<Response, IssuerFault>>>,
     /// What is sent.
     transcript: Mutex<Transcript>,
 }
 
 /// The outcome of a token request, and what was asked and answered.
-pub type Told = (Result<TokenSet, IssuerFault>, Transcript);
+pub type TokenOutcome = (Result<TokenSet, IssuerFault>, Transcript);
 
 impl<'c> AsyncHttpClient<'c> for TokenRequest {
     type Error = IssuerFault;
@@ -57,7 +82,7 @@ impl TokenRequest {
     }
 
     /// What the issuer answered, as we read it, and the record of it. `dead_words` are the profile's.
-    pub fn outcome(self, dead_words: &BTreeSet<String>) -> Told {
+    pub fn outcome(self, dead_words: &BTreeSet<String>) -> TokenOutcome {
         let Self { secrets, answer, transcript, .. } = self;
         let secrets: Vec<&str> = secrets.iter().map(Token::expose).collect();
         let answer = taken(answer);
@@ -69,11 +94,11 @@ impl TokenRequest {
     }
 
     /// What the issuer answered, for whoever judges how it speaks.
-    pub fn answer(self) -> Result<Answer, IssuerFault> {
+    pub fn answer(self) -> Result<Response, IssuerFault> {
         taken(self.answer)
     }
 
-    async fn send(&self, request: HttpRequest) -> Result<Answer, IssuerFault> {
+    async fn send(&self, request: HttpRequest) -> Result<Response, IssuerFault> {
         let url = Url::parse(&request.uri().to_string())
             .map_err(|_| IssuerFault::Odd("the token endpoint is no URL".to_owned()))?;
         let (parts, body) = request.into_parts();
@@ -86,7 +111,7 @@ impl TokenRequest {
     }
 }
 
-fn taken(answer: Mutex<Option<Result<Answer, IssuerFault>>>) -> Result<Answer, IssuerFault> {
+fn taken(answer: Mutex<Option<Result<Response, IssuerFault>>>) -> Result<Response, IssuerFault> {
     let answer = answer.into_inner().unwrap_or_else(PoisonError::into_inner);
     answer.unwrap_or_else(|| Err(IssuerFault::Odd("the request could not be written".to_owned())))
 }

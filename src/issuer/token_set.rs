@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::blot;
+use super::redact;
 use super::scope::Scopes;
 use crate::secret::Token;
 
@@ -76,7 +76,7 @@ impl From<Option<Token>> for Member {
 
 /// Reads them. `secrets` are what was sent: no word of the answer repeats one.
 pub(super) fn token_set(members: &Map<String, Value>, secrets: &[&str]) -> TokenSet {
-    let token_type = token_type(members).filter(|named| !blot::holds(named, secrets));
+    let token_type = token_type(members).filter(|named| !redact::holds(named, secrets));
     let access_token = match token_type.as_deref() {
         Some(bound)
             if is_bound(bound) && members.get("access_token").is_some_and(|token| !token.is_null()) =>
@@ -169,6 +169,6 @@ fn scope(members: &Map<String, Value>, secrets: &[&str]) -> Option<Scopes> {
         Value::Array(tokens) => tokens.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
         _ => return None,
     };
-    let scopes = Scopes::lenient(&blot::words(&text, secrets).join(" "));
+    let scopes = Scopes::lenient(&redact::words(&text, secrets).join(" "));
     (!scopes.is_empty()).then_some(scopes)
 }

@@ -5,9 +5,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::IssuerFault;
-use super::blot::quote;
-use super::http::Answer;
+use super::fault::IssuerFault;
+use super::http::Response;
+use super::redact::quote;
 use super::token_set::{Member, TokenSet};
 
 /// One request and its answer.
@@ -57,7 +57,7 @@ impl Transcript {
     }
 
     /// Adds what came of it. `answer` is None when none came.
-    pub fn note(&mut self, answer: Option<&Answer>, outcome: &Result<TokenSet, IssuerFault>) {
+    pub fn note(&mut self, answer: Option<&Response>, outcome: &Result<TokenSet, IssuerFault>) {
         self.status = answer.map(|answer| answer.status);
         self.answered = match outcome {
             Ok(tokens) => what_came(tokens),
@@ -68,7 +68,7 @@ impl Transcript {
 
     fn guess(
         &self,
-        answer: Option<&Answer>,
+        answer: Option<&Response>,
         outcome: &Result<TokenSet, IssuerFault>,
     ) -> Option<&'static str> {
         let of_code = self.asked.contains("grant_type=authorization_code");
@@ -113,7 +113,7 @@ impl Transcript {
     }
 }
 
-fn by_its_form(answer: &Answer) -> Option<&'static str> {
+fn by_its_form(answer: &Response) -> Option<&'static str> {
     match answer.status {
         300..=399 => Some("The token endpoint sends us elsewhere: its address is not the right one."),
         404 | 405 => Some("Nothing answers to this at that address: it is not the token endpoint."),
@@ -169,8 +169,8 @@ mod tests {
     use super::*;
     use crate::issuer::token_answer::read;
 
-    fn answer(status: u16, content_type: &str, body: &str) -> Answer {
-        Answer {
+    fn answer(status: u16, content_type: &str, body: &str) -> Response {
+        Response {
             status,
             content_type: content_type.to_owned(),
             body: body.as_bytes().to_vec(),

@@ -3,9 +3,11 @@
 use reqwest::Method;
 
 use super::address;
+use super::authorization_server::Issuer;
+use super::claims::Claims;
 use super::discovery::endpoints;
-use super::jwt::{Claims, untrusted};
-use super::{Issuer, IssuerFault, Issuers};
+use super::fault::{IssuerFault, untrusted};
+use super::issuers::Issuers;
 use crate::secret::Token;
 
 /// The claims about the person, or None when the issuer has no such endpoint.

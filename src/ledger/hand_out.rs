@@ -10,8 +10,9 @@ use hashbrown::Equivalent;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 
+use super::counted::{Counted, HandOutLine, Repeats};
 use super::store;
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::error::Error;
@@ -53,24 +54,6 @@ impl<'a> HandOut<'a> {
     }
 }
 
-/// The one row of the ledger on which a hand-out and its repeats are counted.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct HandOutLine {
-    pub connection_id: String,
-    pub caller_id: String,
-    pub generation: i64,
-    pub environment_id: Option<String>,
-    pub day: i64,
-    pub account_id: String,
-    pub app_id: String,
-}
-
-impl Hash for HandOutLine {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.caller_id.as_str(), self.connection_id.as_str(), self.generation, self.day).hash(state);
-    }
-}
-
 /// As the line that it is counted on, so that counting a repeat copies nothing.
 impl Hash for HandOut<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -89,31 +72,6 @@ impl Equivalent<HandOutLine> for HandOut<'_> {
     }
 }
 
-/// Hand-outs since the last write.
-#[derive(Clone, Copy, Debug)]
-pub struct Repeats {
-    pub times: i64,
-    pub last_at: Timestamp,
-    /// What the connection's row says of its last use; None before it was told of this one.
-    told: Option<Timestamp>,
-}
-
-/// How often something was handed out, and when last.
-#[derive(Clone, Debug)]
-pub struct Counted {
-    pub line: HandOutLine,
-    pub times: i64,
-    pub last_at: Timestamp,
-}
-
-/// First hand-outs that are to be written, and who waits for that.
-#[derive(Debug, Default)]
-pub struct Firsts {
-    waiting: Vec<(Counted, oneshot::Sender<bool>)>,
-    /// Whether a task is writing.
-    writing: bool,
-}
-
 /// Seconds by which a connection's last use may be out of date on the pages.
 const LAST_USE: i64 = 60;
 /// Seconds after which a hand-out that was not repeated is no longer counted in memory.
@@ -127,10 +85,10 @@ const ROWS: usize = 64;
 ///
 /// # Errors
 /// When the first hand-out could not be made durable: then nothing may be handed out.
-pub async fn record(app: &App, hand_out: &HandOut<'_>) -> Result<(), Error> {
-    let now = app.clock.now();
+pub async fn record(broker: &Broker, hand_out: &HandOut<'_>) -> Result<(), Error> {
+    let now = broker.clock.now();
     {
-        let mut repeats = app.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut repeats = broker.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = repeats.get_mut(hand_out) {
             known.times += 1;
             known.last_at = now;
@@ -140,26 +98,26 @@ pub async fn record(app: &App, hand_out: &HandOut<'_>) -> Result<(), Error> {
     let line = hand_out.to_line();
     let (told, written) = oneshot::channel();
     let begins = {
-        let mut firsts = app.ledger.firsts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut firsts = broker.ledger.firsts.lock().unwrap_or_else(PoisonError::into_inner);
         firsts.waiting.push((Counted { line: line.clone(), times: 1, last_at: now }, told));
         !std::mem::replace(&mut firsts.writing, true)
     };
     if begins {
-        app.tasks.spawn(write_firsts(app.clone()).in_current_span());
+        broker.tasks.spawn(write_firsts(broker.clone()).in_current_span());
     }
     if !written.await.unwrap_or(false) {
         return Err(Error::Unwritten);
     }
-    let mut repeats = app.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut repeats = broker.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
     repeats.entry(line).or_insert(Repeats { times: 0, last_at: now, told: None });
     Ok(())
 }
 
 /// Writes what is waiting until nothing is: what comes while one statement is under way goes into the next one.
-async fn write_firsts(app: App) {
+async fn write_firsts(broker: Broker) {
     loop {
         let waiting = {
-            let mut firsts = app.ledger.firsts.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut firsts = broker.ledger.firsts.lock().unwrap_or_else(PoisonError::into_inner);
             if firsts.waiting.is_empty() {
                 firsts.writing = false;
                 return;
@@ -174,7 +132,7 @@ async fn write_firsts(app: App) {
             askers.push(asker);
             counted.entry(first.line.clone()).and_modify(|known| known.times += 1).or_insert(first);
         }
-        let written = store::add_hand_outs(&app.db, &app.ledger, counted.into_values().collect()).await;
+        let written = store::add_hand_outs(&broker.db, &broker.ledger, counted.into_values().collect()).await;
         if let Err(error) = &written {
             tracing::error!(%error, "hand-outs could not be written, so nothing is handed out");
         }
@@ -189,23 +147,23 @@ async fn write_firsts(app: App) {
 ///
 /// # Errors
 /// When the database does not answer; the counters are kept for the next time.
-pub async fn flush(app: &App) -> Result<(), Error> {
+pub async fn flush(broker: &Broker) -> Result<(), Error> {
     let (mut counted, used) = {
-        let mut repeats = app.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
-        collect(&mut repeats, app.clock.now())
+        let mut repeats = broker.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+        collect(&mut repeats, broker.clock.now())
     };
     counted.sort_by(|one, other| one.line.cmp(&other.line));
     while !counted.is_empty() {
         let chunk: Vec<Counted> = counted.drain(..counted.len().min(ROWS)).collect();
-        if let Err(error) = store::add_hand_outs(&app.db, &app.ledger, chunk.clone()).await {
-            put_back(app, chunk.into_iter().chain(counted));
+        if let Err(error) = store::add_hand_outs(&broker.db, &broker.ledger, chunk.clone()).await {
+            put_back(broker, chunk.into_iter().chain(counted));
             return Err(error.into());
         }
     }
     let mut used: Vec<(String, Timestamp)> = used.into_iter().collect();
     used.sort();
     for chunk in used.chunks(ROWS) {
-        store::tell_last_use(&app.db, chunk).await?;
+        store::tell_last_use(&broker.db, chunk).await?;
     }
     Ok(())
 }
@@ -234,8 +192,8 @@ fn collect(
     (counted, used)
 }
 
-fn put_back(app: &App, unwritten: impl Iterator<Item = Counted>) {
-    let mut repeats = app.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+fn put_back(broker: &Broker, unwritten: impl Iterator<Item = Counted>) {
+    let mut repeats = broker.ledger.repeats.lock().unwrap_or_else(PoisonError::into_inner);
     for counted in unwritten {
         let entry = repeats.entry(counted.line);
         let known = entry.or_insert(Repeats { times: 0, last_at: counted.last_at, told: None });

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::Answer;
-use crate::App;
+use super::output::Output;
+use crate::Broker;
 use crate::db::BackupError;
 use crate::error::Error;
 
@@ -36,46 +36,46 @@ impl Backups {
 ///
 /// # Errors
 /// [`Error::Conflict`] with why there is none.
-pub async fn backup(app: &App, file: PathBuf, begun: bool) -> Result<Answer, Error> {
+pub async fn backup(broker: &Broker, file: PathBuf, begun: bool) -> Result<Output, Error> {
     if !file.is_absolute() {
         return Err(Error::InvalidRequest("The backup's file must be named by its whole path.".to_owned()));
     }
-    if !app.db.is_alone() {
+    if broker.db.sidecar().is_none() {
         return Err(Error::Conflict(
             "This database is PostgreSQL, which has tools of its own: pg_dump, or a base backup with its log for any \
              moment. docs/backup.md says how, and what else to keep."
                 .to_owned(),
         ));
     }
-    let mut copying = match app.backups.take(&file) {
+    let mut copying = match broker.backups.take(&file) {
         // Nobody came back for it: it is another moment's.
-        Some(ended) if !begun && ended.is_finished() => copy(app, &file),
+        Some(ended) if !begun && ended.is_finished() => copy(broker, &file),
         Some(copying) => copying,
         None if begun => {
             return Err(Error::Conflict(
                 "The backup was cut short. Run it again: what is left of it is removed then.".to_owned(),
             ));
         }
-        None => copy(app, &file),
+        None => copy(broker, &file),
     };
     match tokio::time::timeout(WAIT, &mut copying).await {
-        Ok(Ok(Ok(bytes))) => Ok(Answer::line(format!(
+        Ok(Ok(Ok(bytes))) => Ok(Output::line(format!(
             "{} holds the database as it was at one moment, {bytes} bytes. Keep it apart from the master key ({}), \
              without which it opens nothing.",
             file.display(),
-            app.vault.wraps_by()
+            broker.vault.wraps_by()
         ))),
         Ok(Ok(Err(error))) => Err(Error::Conflict(format!("There is no backup: {error}."))),
         Ok(Err(_)) => Err(Error::Internal("The backup ended without a word.".to_owned())),
         Err(_) => {
-            app.backups.keep(file, copying);
-            Answer::further(Vec::new(), 0, &())
+            broker.backups.keep(file, copying);
+            Output::further(Vec::new(), 0, &())
         }
     }
 }
 
-fn copy(app: &App, file: &Path) -> Copying {
-    let (app, file) = (app.clone(), file.to_owned());
-    let tasks = app.tasks.clone();
-    tasks.spawn(async move { app.db.copy_into(&file).await.unwrap_or(Ok(0)) })
+fn copy(broker: &Broker, file: &Path) -> Copying {
+    let (broker, file) = (broker.clone(), file.to_owned());
+    let tasks = broker.tasks.clone();
+    tasks.spawn(async move { broker.db.copy_into(&file).await.unwrap_or(Ok(0)) })
 }

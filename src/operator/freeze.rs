@@ -1,22 +1,24 @@
 //! The operator's freezes: made, lifted and listed; and what one would reach.
 
-use super::Answer;
-use super::select::{Asked, in_words, select};
-use crate::App;
+use super::output::Output;
+use super::select::{NamedSelection, in_words, select};
+use crate::Broker;
 use crate::clock::Timestamp;
-use crate::connection::freeze::{self, Freeze};
-use crate::connection::selection::{OPERATOR, Scope, Selection, Why};
-use crate::connection::survey::{self, Survey};
 use crate::error::Error;
+use crate::freeze::freezes;
+use crate::freeze::freezes::Freeze;
+use crate::freeze::reach;
+use crate::freeze::reach::Survey;
+use crate::freeze::selection::{OPERATOR, Scope, Selection, Why};
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
-pub async fn freeze(app: &App, asked: &Asked, reason: &str) -> Result<Answer, Error> {
-    let (selection, why) = (select(app, asked).await?, Why::operator(given(reason)?));
-    let frozen = freeze::freeze(app, &selection, &why).await?;
-    let words = in_words(app, &selection).await?;
-    let reached = survey::count(app, &selection).await?;
-    Ok(Answer::of(vec![
+pub async fn freeze(broker: &Broker, asked: &NamedSelection, reason: &str) -> Result<Output, Error> {
+    let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
+    let frozen = freezes::freeze(broker, &selection, &why).await?;
+    let words = in_words(broker, &selection).await?;
+    let reached = reach::count(broker, &selection).await?;
+    Ok(Output::of(vec![
         format!("{} is frozen: {words}.", frozen.id),
         format!("From now on nothing is handed out of it ({reached} live connections). No grant is lost."),
         format!("  attache unfreeze {}", frozen.id),
@@ -35,21 +37,21 @@ pub fn given(reason: &str) -> Result<&str, Error> {
 }
 
 /// # Errors
-/// As [`freeze::unfreeze`].
-pub async fn unfreeze(app: &App, id: &str) -> Result<Answer, Error> {
-    let lifted = freeze::unfreeze(app, id, OPERATOR).await?;
-    let words = in_words(app, &lifted.selection).await?;
-    Ok(Answer::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
+/// As [`freezes::unfreeze`].
+pub async fn unfreeze(broker: &Broker, id: &str) -> Result<Output, Error> {
+    let lifted = freezes::unfreeze(broker, id, OPERATOR).await?;
+    let words = in_words(broker, &lifted.selection).await?;
+    Ok(Output::of(vec![format!("{id} is lifted: {words} goes on, unless another freeze covers it.")]))
 }
 
 /// # Errors
 /// When the database does not answer.
-pub async fn list(app: &App) -> Result<Answer, Error> {
-    let (freezes, pauses) = freeze::all(app).await?;
+pub async fn list(broker: &Broker) -> Result<Output, Error> {
+    let (freezes, pauses) = freezes::all(broker).await?;
     let mut lines = Vec::new();
     for Freeze { id, selection, why, part_of, since, .. } in &freezes {
         let part = part_of.as_ref().map(|whole| format!("\tpart of {whole}")).unwrap_or_default();
-        let words = in_words(app, selection).await?;
+        let words = in_words(broker, selection).await?;
         lines.push(format!("{id}\t{since}\t{}\t{words}\t{}{part}", why.actor, why.reason));
     }
     if freezes.is_empty() {
@@ -58,17 +60,17 @@ pub async fn list(app: &App) -> Result<Answer, Error> {
     if pauses > 0 {
         lines.push(format!("Beside these, {pauses} connections are paused by their own people."));
     }
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }
 
 /// What a freeze or a mass revoke of this would reach.
 ///
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there.
-pub async fn dry_run(app: &App, asked: &Asked, limit: u32) -> Result<Answer, Error> {
-    let selection = select(app, asked).await?;
-    let found = survey::survey(app, &selection, limit.clamp(1, 10_000)).await?;
-    Ok(Answer::of(told(&in_words(app, &selection).await?, &selection, &found)))
+pub async fn dry_run(broker: &Broker, asked: &NamedSelection, limit: u32) -> Result<Output, Error> {
+    let selection = select(broker, asked).await?;
+    let found = reach::survey(broker, &selection, limit.clamp(1, 10_000)).await?;
+    Ok(Output::of(told(&in_words(broker, &selection).await?, &selection, &found)))
 }
 
 fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {

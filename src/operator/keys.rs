@@ -1,7 +1,7 @@
 //! What an operator does with the keys that are in the database: the house's and those that sign. Shows no secret.
 
-use super::Answer;
-use crate::App;
+use super::output::Output;
+use crate::Broker;
 use crate::clock::Timestamp;
 use crate::content::signing_key;
 use crate::error::Error;
@@ -9,10 +9,10 @@ use crate::vault::house;
 
 /// # Errors
 /// [`Error::Conflict`] when another key is to follow already.
-pub async fn rotate_house(app: &App) -> Result<Answer, Error> {
-    let (kid, seals_from) = house::rotate(app).await?;
-    Ok(Answer::of(vec![
-        format!("{kid} seals what belongs to the house, {}.", from(app, seals_from)),
+pub async fn rotate_house(broker: &Broker) -> Result<Output, Error> {
+    let (kid, seals_from) = house::rotate(broker).await?;
+    Ok(Output::of(vec![
+        format!("{kid} seals what belongs to the house, {}.", from(broker, seals_from)),
         "The key before it opens what it sealed, and is destroyed when nothing needs it any more.".to_owned(),
         "Running servers hear of it by themselves; none is to be restarted.".to_owned(),
     ]))
@@ -20,9 +20,10 @@ pub async fn rotate_house(app: &App) -> Result<Answer, Error> {
 
 /// # Errors
 /// [`Error::Conflict`] when another key is to follow already.
-pub async fn rotate_signing(app: &App, withdraw: bool) -> Result<Answer, Error> {
-    let (kid, signs_from) = signing_key::rotate(app, withdraw).await?;
-    let mut lines = vec![format!("{kid} is published, and signs content tokens {}.", from(app, signs_from))];
+pub async fn rotate_signing(broker: &Broker, withdraw: bool) -> Result<Output, Error> {
+    let (kid, signs_from) = signing_key::rotate(broker, withdraw).await?;
+    let mut lines =
+        vec![format!("{kid} is published, and signs content tokens {}.", from(broker, signs_from))];
     lines.push(if withdraw {
         format!(
             "The keys before it are withdrawn. Verifiers refuse what they signed as soon as they look at the key set \
@@ -33,33 +34,33 @@ pub async fn rotate_signing(app: &App, withdraw: bool) -> Result<Answer, Error> 
         "The key before it stays published until nothing that it signed is good any more.".to_owned()
     });
     lines.push("Running servers hear of it by themselves; none is to be restarted.".to_owned());
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }
 
 /// How the keys stand, as lines.
-pub(super) async fn status(app: &App) -> Result<Vec<String>, Error> {
+pub(super) async fn status(broker: &Broker) -> Result<Vec<String>, Error> {
     let mut lines = Vec::new();
-    let house = house::standing(app).await?;
-    let present = house.iter().position(|key| key.seals_from <= app.clock.now());
+    let house = house::standing(broker).await?;
+    let present = house.iter().position(|key| key.seals_from <= broker.clock.now());
     for (at, key) in house.iter().enumerate() {
         let role = match present {
             Some(present) if at > present => "opens what it sealed".to_owned(),
-            _ => format!("seals {}", from(app, key.seals_from)),
+            _ => format!("seals {}", from(broker, key.seals_from)),
         };
         lines.push(format!("house key {}: {role}; at the most {} uses", key.kid, key.uses));
     }
-    let signing = signing_key::standing(app).await?;
-    let present = signing.iter().position(|key| key.signs_from <= app.clock.now());
+    let signing = signing_key::standing(broker).await?;
+    let present = signing.iter().position(|key| key.signs_from <= broker.clock.now());
     for (at, key) in signing.iter().enumerate() {
         let role = match present {
             Some(present) if at > present => "is published for what it signed".to_owned(),
-            _ => format!("signs {}", from(app, key.signs_from)),
+            _ => format!("signs {}", from(broker, key.signs_from)),
         };
         lines.push(format!("signing key {}: {role}", key.kid));
     }
     Ok(lines)
 }
 
-fn from(app: &App, moment: Timestamp) -> String {
-    if moment <= app.clock.now() { "from now on".to_owned() } else { format!("from {moment} on") }
+fn from(broker: &Broker, moment: Timestamp) -> String {
+    if moment <= broker.clock.now() { "from now on".to_owned() } else { format!("from {moment} on") }
 }

@@ -1,20 +1,26 @@
 //! The operator's mass revokes: begun and followed.
 
-use super::Answer;
 use super::freeze::given;
-use super::select::{Asked, in_words, select};
-use crate::App;
-use crate::connection::mass_revoke::{self, MassRevoke, Progress, Status};
-use crate::connection::selection::Why;
+use super::output::Output;
+use super::select::{NamedSelection, in_words, select};
+use crate::Broker;
 use crate::error::Error;
+use crate::freeze::mass_revoke;
+use crate::freeze::mass_revoke::{MassRevoke, Progress, Status};
+use crate::freeze::selection::Why;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, or without a reason.
-pub async fn begin(app: &App, asked: &Asked, reason: &str, per_second: Option<u32>) -> Result<Answer, Error> {
-    let (selection, why) = (select(app, asked).await?, Why::operator(given(reason)?));
-    let begun = mass_revoke::start(app, &selection, &why, per_second).await?;
+pub async fn begin(
+    broker: &Broker,
+    asked: &NamedSelection,
+    reason: &str,
+    per_second: Option<u32>,
+) -> Result<Output, Error> {
+    let (selection, why) = (select(broker, asked).await?, Why::operator(given(reason)?));
+    let begun = mass_revoke::start(broker, &selection, &why, per_second).await?;
     let MassRevoke { id, total, per_second, .. } = &begun;
-    let words = in_words(app, &begun.selection).await?;
+    let words = in_words(broker, &begun.selection).await?;
     let lines = vec![
         format!("{id} has begun: {words}."),
         format!(
@@ -23,15 +29,15 @@ pub async fn begin(app: &App, asked: &Asked, reason: &str, per_second: Option<u3
         ),
         format!("  attache revoke --status {id}"),
     ];
-    Ok(Answer { lines, follow: Some(begun.id), ..Answer::default() })
+    Ok(Output { lines, follow: Some(begun.id), ..Output::default() })
 }
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is none of that id.
-pub async fn status(app: &App, id: &str) -> Result<Answer, Error> {
-    let progress = mass_revoke::progress(app, id).await?;
+pub async fn status(broker: &Broker, id: &str) -> Result<Output, Error> {
+    let progress = mass_revoke::progress(broker, id).await?;
     let follow = (progress.mass_revoke.status == Status::Running).then(|| id.to_owned());
-    Ok(Answer { lines: vec![told(&progress)], follow, ..Answer::default() })
+    Ok(Output { lines: vec![told(&progress)], follow, ..Output::default() })
 }
 
 fn told(progress: &Progress) -> String {
@@ -53,14 +59,16 @@ fn told(progress: &Progress) -> String {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn list(app: &App) -> Result<Answer, Error> {
+pub async fn list(broker: &Broker) -> Result<Output, Error> {
     let mut lines = Vec::new();
-    for MassRevoke { id, selection, why, total, status, created_at, .. } in mass_revoke::latest(app).await? {
-        let words = in_words(app, &selection).await?;
+    for MassRevoke { id, selection, why, total, status, created_at, .. } in
+        mass_revoke::latest(broker).await?
+    {
+        let words = in_words(broker, &selection).await?;
         lines.push(format!("{id}\t{created_at}\t{status}\t{total}\t{}\t{words}\t{}", why.actor, why.reason));
     }
     if lines.is_empty() {
         lines.push("There has been no mass revoke.".to_owned());
     }
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }

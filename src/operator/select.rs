@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::App;
+use crate::Broker;
 use crate::account::{self, Account, KnownAs};
 use crate::clock::Timestamp;
-use crate::connection::selection::{Scope, Selection};
-use crate::connection::{self, is_id};
+use crate::connection::is_id;
+use crate::connection::look_up;
 use crate::error::Error;
+use crate::freeze::selection::{Scope, Selection};
 
 /// As it was typed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Asked {
+pub struct NamedSelection {
     pub what: Named,
     pub issued_before: Option<Timestamp>,
 }
@@ -39,25 +40,25 @@ pub struct Person {
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is not there, with where to look.
-pub async fn select(app: &App, asked: &Asked) -> Result<Selection, Error> {
+pub async fn select(broker: &Broker, asked: &NamedSelection) -> Result<Selection, Error> {
     let (scope, target) = match &asked.what {
         Named::App(key) => {
-            let found = crate::app::by_key(app, key).await?;
+            let found = crate::app::by_key(broker, key).await?;
             let missing = || missing("app", key, "attache app list");
             (Scope::App, found.ok_or_else(missing)?.id)
         }
-        Named::Account(person) => (Scope::Account, find(app, person).await?.id),
+        Named::Account(person) => (Scope::Account, find(broker, person).await?.id),
         Named::Issuer(key) => {
-            let found = crate::app::issuer_by_key(app, key).await?;
+            let found = crate::app::issuer_by_key(broker, key).await?;
             let missing = || missing("issuer", key, "the configuration");
             (Scope::Issuer, found.ok_or_else(missing)?.id)
         }
         Named::Caller(text) => {
-            let found = crate::caller::id_of(app, text).await?;
+            let found = crate::caller::id_of(broker, text).await?;
             (Scope::Caller, found.ok_or_else(|| missing("caller", text, "attache key list"))?)
         }
         Named::Connection(id) => {
-            let found = if is_id(id) { connection::by_id(app, id).await? } else { None };
+            let found = if is_id(id) { look_up::by_id(broker, id).await? } else { None };
             let missing = || missing("connection", id, "attache freeze --dry-run");
             (Scope::Connection, found.ok_or_else(missing)?.id)
         }
@@ -72,14 +73,14 @@ fn missing(what: &str, text: &str, shows: &str) -> Error {
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is no such account.
-pub async fn find(app: &App, person: &Person) -> Result<Account, Error> {
+pub async fn find(broker: &Broker, person: &Person) -> Result<Account, Error> {
     let found = match &person.issuer {
-        None => account::by_id_or_subject(app, &person.who).await?,
+        None => account::by_id_or_subject(broker, &person.who).await?,
         Some(issuer) => {
-            let known = crate::app::issuer_by_key(app, issuer).await?;
+            let known = crate::app::issuer_by_key(broker, issuer).await?;
             let identifier = known.and_then(|known| known.identifier().map(str::to_owned));
             let identifier = identifier.unwrap_or_else(|| issuer.clone());
-            account::by_subject(app, &identifier, &person.who).await?
+            account::by_subject(broker, &identifier, &person.who).await?
         }
     };
     let missing = || {
@@ -95,22 +96,22 @@ pub async fn find(app: &App, person: &Person) -> Result<Account, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn in_words(app: &App, selection: &Selection) -> Result<String, Error> {
+pub async fn in_words(broker: &Broker, selection: &Selection) -> Result<String, Error> {
     let target = &selection.target;
     let words = match selection.scope {
         Scope::App => {
-            let found = crate::app::by_id(app, target).await?;
+            let found = crate::app::by_id(broker, target).await?;
             format!("app {}", found.map_or_else(|| target.clone(), |found| found.key.clone()))
         }
         Scope::Issuer => {
-            let all = crate::app::issuers(app).await?;
+            let all = crate::app::issuers(broker).await?;
             let found = all.into_iter().find(|issuer| issuer.id == *target);
             format!("issuer {}", found.map_or_else(|| target.clone(), |found| found.key))
         }
-        Scope::Account => format!("account {}", named(app, target).await?),
+        Scope::Account => format!("account {}", named(broker, target).await?),
         Scope::Caller => format!("caller {target}"),
-        Scope::Connection => match connection::by_id(app, target).await? {
-            Some(found) => format!("connection {target} of {}", named(app, &found.account_id).await?),
+        Scope::Connection => match look_up::by_id(broker, target).await? {
+            Some(found) => format!("connection {target} of {}", named(broker, &found.account_id).await?),
             None => format!("connection {target}"),
         },
         Scope::All => "everything".to_owned(),
@@ -125,8 +126,8 @@ pub async fn in_words(app: &App, selection: &Selection) -> Result<String, Error>
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn named(app: &App, account_id: &str) -> Result<String, Error> {
-    let account = account::by_id(app, account_id).await?;
+pub async fn named(broker: &Broker, account_id: &str) -> Result<String, Error> {
+    let account = account::by_id(broker, account_id).await?;
     Ok(account.map_or_else(
         || format!("{account_id} (deleted)"),
         |account| KnownAs::from(Arc::unwrap_or_clone(account)).to_string(),

@@ -1,11 +1,13 @@
 //! What an operator is told of one connection: how it is, and the record of each request about it, newest first. Opens no
 //! secret.
 
-use super::Answer;
+use super::apps;
+use super::output::Output;
 use super::select::named;
-use crate::App;
+use crate::Broker;
 use crate::account::{self, Account};
 use crate::clock::Timestamp;
+use crate::connection::look_up;
 use crate::connection::{self, Connection};
 use crate::error::Error;
 use crate::issuer::transcript::Transcript;
@@ -16,28 +18,28 @@ const ENTRIES: i64 = 30;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is no connection's id; [`Error::ConnectionNotFound`].
-pub async fn show(app: &App, id: &str) -> Result<Answer, Error> {
+pub async fn show(broker: &Broker, id: &str) -> Result<Output, Error> {
     if !connection::is_id(id) {
         return Err(Error::InvalidRequest(format!("`{id}` is no connection's id; those begin with Et.")));
     }
-    let connection = connection::by_id(app, id).await?.ok_or(Error::ConnectionNotFound)?;
-    let third_party = crate::app::by_id(app, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
-    let mut lines = vec![format!("{id}: {} at {}", third_party.key, third_party.issuer.key)];
-    let account = account::by_id(app, &connection.account_id).await?;
-    let person = named(app, &connection.account_id).await?;
+    let connection = look_up::by_id(broker, id).await?.ok_or(Error::ConnectionNotFound)?;
+    let app = crate::app::by_id(broker, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
+    let mut lines = vec![format!("{id}: {} at {}", app.key, app.issuer.key)];
+    let account = account::by_id(broker, &connection.account_id).await?;
+    let person = named(broker, &connection.account_id).await?;
     let identity = identity(&connection, account.as_deref());
-    let facts = facts(&connection, person, identity, app.clock.now());
+    let facts = facts(&connection, person, identity, broker.clock.now());
     lines.extend(facts.into_iter().map(|(name, value)| format!("  {name:<14} {value}")));
     if connection.is_live()
-        && let Some(warning) = super::lasts(app, &third_party).await
+        && let Some(warning) = apps::lasts(broker, &app).await
     {
-        lines.push(format!("  {} {warning}", third_party.key));
+        lines.push(format!("  {} {warning}", app.key));
     }
     lines.push(String::new());
-    for entry in ledger::of_connection(app, id, None, ENTRIES).await? {
+    for entry in ledger::of_connection(broker, id, None, ENTRIES).await? {
         lines.extend(told(&entry));
     }
-    Ok(Answer::of(lines))
+    Ok(Output::of(lines))
 }
 
 fn facts(

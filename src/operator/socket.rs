@@ -10,15 +10,16 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Answer, Command, run};
-use crate::App;
+use super::output::Output;
+use super::{Command, run};
+use crate::Broker;
 
 const LARGEST: u64 = 4 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 #[derive(Serialize, Deserialize)]
 enum Reply {
-    Done(Answer),
+    Done(Output),
     Refused(String),
 }
 
@@ -26,7 +27,7 @@ enum Reply {
 ///
 /// # Errors
 /// When the socket cannot be made.
-pub fn listen(app: App, path: &Path) -> std::io::Result<impl Future<Output = ()> + use<>> {
+pub fn listen(broker: Broker, path: &Path) -> std::io::Result<impl Future<Output = ()> + use<>> {
     let _ = std::fs::remove_file(path);
     let listener = UnixListener::bind(path)?;
     // The umask kept others out until here; it would leave 0700.
@@ -35,19 +36,19 @@ pub fn listen(app: App, path: &Path) -> std::io::Result<impl Future<Output = ()>
     Ok(async move {
         loop {
             let accepted = tokio::select! {
-                () = app.draining.cancelled() => break,
+                () = broker.draining.cancelled() => break,
                 accepted = listener.accept() => accepted,
             };
             if let Ok((stream, _)) = accepted {
-                let answered = tokio::time::timeout(PATIENCE, answer(app.clone(), stream));
-                app.tasks.spawn(answered);
+                let answered = tokio::time::timeout(TIMEOUT, answer(broker.clone(), stream));
+                broker.tasks.spawn(answered);
             }
         }
         let _ = std::fs::remove_file(&path);
     })
 }
 
-async fn answer(app: App, mut stream: UnixStream) {
+async fn answer(broker: Broker, mut stream: UnixStream) {
     let mut text = Vec::new();
     let read = (&mut stream).take(LARGEST).read_to_end(&mut text).await;
     if read.is_err() || text.is_empty() {
@@ -57,7 +58,7 @@ async fn answer(app: App, mut stream: UnixStream) {
         Err(_) => Reply::Refused(
             "The command is not one that this server understands; is it another version?".to_owned(),
         ),
-        Ok(command) => match run(&app, command).await {
+        Ok(command) => match run(&broker, command).await {
             Ok(answer) => Reply::Done(answer),
             Err(error) => Reply::Refused(error.to_string()),
         },
@@ -76,7 +77,7 @@ pub async fn listens(path: &Path) -> bool {
 ///
 /// # Errors
 /// The server's own sentence.
-pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, String>> {
+pub async fn send(path: &Path, command: &Command) -> Option<Result<Output, String>> {
     let mut stream = UnixStream::connect(path).await.ok()?;
     let exchange = async {
         let text = serde_json::to_vec(command).map_err(|error| error.to_string())?;
@@ -92,6 +93,6 @@ pub async fn send(path: &Path, command: &Command) -> Option<Result<Answer, Strin
             Err(_) => Err("The server gave no answer that can be read.".to_owned()),
         }
     };
-    let patience = tokio::time::timeout(PATIENCE, exchange).await;
-    patience.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
+    let answered = tokio::time::timeout(TIMEOUT, exchange).await;
+    answered.unwrap_or_else(|_| Err("The server did not answer in time.".to_owned())).transpose()
 }

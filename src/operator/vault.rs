@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, keys};
+use super::keys;
+use super::output::Output;
 use crate::error::Error;
 use crate::vault::rotate::{self, Progress, Step};
 use crate::vault::{self, Damage, Verified};
-use crate::{App, app as apps, connection, content, session};
+use crate::{Broker, app as apps, connection, consent, content, revoke, session};
 
 /// Rows of one step.
 const PAGE: i64 = 1_000;
@@ -38,16 +39,16 @@ pub struct Looked {
 ///
 /// # Errors
 /// [`Error::Conflict`] with what is to be done first.
-pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
+pub async fn rotate(broker: &Broker, progress: Progress) -> Result<Output, Error> {
     let line = |damage: &Damage| format!("{damage}; {}", damage.cure());
     let named = |damaged: &[Damage]| damaged.iter().map(line).collect::<Vec<_>>();
-    match rotate::step(app, progress).await? {
-        Step::Further { progress, damaged } => Answer::further(named(&damaged), damaged.len(), &progress),
+    match rotate::step(broker, progress).await? {
+        Step::Further { progress, damaged } => Output::further(named(&damaged), damaged.len(), &progress),
         Step::Waiting { progress, servers } => {
             // They hear of it within a few seconds.
             tokio::time::sleep(Duration::from_secs(1)).await;
             let line = format!("Waiting for {servers} servers to hear of the new master key.");
-            Answer::further(vec![line], 0, &progress)
+            Output::further(vec![line], 0, &progress)
         }
         Step::Retired { from, to, progress, .. } => {
             let mut lines = vec![format!(
@@ -64,9 +65,9 @@ pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
                 "Remove vault.previous_master_key at the next restart. Backups of before open with the old key only."
                     .to_owned(),
             );
-            Ok(Answer { lines, troubles: usize::from(progress.damaged > 0), ..Answer::default() })
+            Ok(Output { lines, troubles: usize::from(progress.damaged > 0), ..Output::default() })
         }
-        Step::Nothing { kid } => Ok(Answer::line(format!(
+        Step::Nothing { kid } => Ok(Output::line(format!(
             "The vault is under {kid}, which is vault.master_key: there is nothing to rotate. To rotate, give a new key \
              as vault.master_key and this one as vault.previous_master_key, restart, and try again."
         ))),
@@ -77,12 +78,12 @@ pub async fn rotate(app: &App, progress: Progress) -> Result<Answer, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn status(app: &App) -> Result<Answer, Error> {
-    let standing = rotate::standing(app).await?;
+pub async fn status(broker: &Broker) -> Result<Output, Error> {
+    let standing = rotate::standing(broker).await?;
     let role = |kid: &str| {
         let configured = match kid {
-            kid if kid == app.vault.master_kid() => ", vault.master_key",
-            kid if Some(kid) == app.vault.previous_kid() => ", vault.previous_master_key",
+            kid if kid == broker.vault.master_kid() => ", vault.master_key",
+            kid if Some(kid) == broker.vault.previous_kid() => ", vault.previous_master_key",
             _ => ", which was not given",
         };
         let under = if kid == standing.under { ", which the vault is under" } else { "" };
@@ -97,7 +98,7 @@ pub async fn status(app: &App) -> Result<Answer, Error> {
         lines.push(format!(
             "The vault is not under {kid} (vault.master_key) yet: run `attache vault rotate`."
         ));
-    } else if standing.wrapped.iter().any(|(kid, _)| Some(kid.as_str()) == app.vault.previous_kid()) {
+    } else if standing.wrapped.iter().any(|(kid, _)| Some(kid.as_str()) == broker.vault.previous_kid()) {
         lines.push("A rotation has not come to its end: run `attache vault rotate`.".to_owned());
     }
     if let Some(kid) = &standing.removable {
@@ -105,15 +106,15 @@ pub async fn status(app: &App) -> Result<Answer, Error> {
             "{kid} (vault.previous_master_key) wraps nothing: remove it from the configuration."
         ));
     }
-    lines.extend(keys::status(app).await?);
-    Ok(Answer { lines, ..Answer::default() })
+    lines.extend(keys::status(broker).await?);
+    Ok(Output { lines, ..Output::default() })
 }
 
 /// The next page of everything that is sealed; names what does not open.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
+pub async fn look(broker: &Broker, looked: Looked) -> Result<Output, Error> {
     let Some(table) = TABLES.get(looked.table) else {
         let Looked { values, damaged, .. } = looked;
         let line = if damaged == 0 {
@@ -121,9 +122,9 @@ pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
         } else {
             format!("Of {values} sealed values {damaged} do not open. Everything else is served as ever.")
         };
-        return Ok(Answer { lines: vec![line], troubles: damaged, ..Answer::default() });
+        return Ok(Output { lines: vec![line], troubles: damaged, ..Output::default() });
     };
-    let Verified { values, damaged, next } = page(app, table, &looked.after).await?;
+    let Verified { values, damaged, next } = page(broker, table, &looked.after).await?;
     let further = Looked {
         table: looked.table + usize::from(next.is_none()),
         after: next.unwrap_or_default(),
@@ -131,18 +132,18 @@ pub async fn look(app: &App, looked: Looked) -> Result<Answer, Error> {
         damaged: looked.damaged + damaged.len(),
     };
     let lines = damaged.iter().map(|damage| format!("{damage}; {}", damage.cure())).collect();
-    Answer::further(lines, damaged.len(), &further)
+    Output::further(lines, damaged.len(), &further)
 }
 
-async fn page(app: &App, table: &str, after: &str) -> Result<Verified, Error> {
+async fn page(broker: &Broker, table: &str, after: &str) -> Result<Verified, Error> {
     match table {
-        "vault_keys" => Ok(vault::verify(&app.db, &app.vault, after, PAGE).await?),
-        "apps" => apps::verify(app, after, PAGE).await,
-        "signing_keys" => content::verify::verify_signing_keys(app).await,
-        "connections" => connection::verify::verify(app, after, PAGE).await,
-        "superseded_tokens" => connection::verify::verify_superseded(app, after, PAGE).await,
-        "content_tokens" => content::verify::verify_tokens(app, after, PAGE).await,
-        "sessions" => Ok(session::verify(app, after, PAGE).await?),
-        _ => connection::verify::verify_attempts(app, after, PAGE).await,
+        "vault_keys" => Ok(vault::verify(&broker.db, &broker.vault, after, PAGE).await?),
+        "apps" => apps::verify(broker, after, PAGE).await,
+        "signing_keys" => content::verify::verify_signing_keys(broker).await,
+        "connections" => connection::verify::verify(broker, after, PAGE).await,
+        "superseded_tokens" => revoke::verify::verify(broker, after, PAGE).await,
+        "content_tokens" => content::verify::verify_tokens(broker, after, PAGE).await,
+        "sessions" => Ok(session::verify(broker, after, PAGE).await?),
+        _ => consent::verify::verify(broker, after, PAGE).await,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::App;
+use crate::Broker;
 use crate::db::presence;
 
 /// Who holds a lease that is not ours.
@@ -66,17 +66,17 @@ impl Seen {
 
 /// Looks at the holder of a lease, by the number of its lock. Nothing is known of one without a number, nor while the
 /// database does not answer.
-pub async fn look(app: &App, number: Option<i64>) -> Holder {
-    let Some(number) = number.filter(|number| Some(*number) != app.replica.number()) else {
+pub async fn look(broker: &Broker, number: Option<i64>) -> Holder {
+    let Some(number) = number.filter(|number| Some(*number) != broker.replica.number()) else {
         return Holder::Answers;
     };
-    let deadline = Duration::from_secs(app.config.outbound.deadline_seconds);
-    let holders = &app.replica.holders;
+    let deadline = Duration::from_secs(broker.config.outbound.deadline_seconds);
+    let holders = &broker.replica.holders;
     let fresh = holders.with(|seen| seen.get(&number).copied()).filter(|seen| seen.at.elapsed() < FRESH);
     if let Some(seen) = fresh {
         return seen.holder(deadline);
     }
-    let Ok(silent_for) = presence::silent_for(&app.db, number).await else { return Holder::Answers };
+    let Ok(silent_for) = presence::silent_for(&broker.db, number).await else { return Holder::Answers };
     let at = Instant::now();
     let seen = holders.with(|all| {
         all.retain(|_, seen| at.duration_since(seen.at) < REMEMBERED);

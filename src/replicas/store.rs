@@ -1,10 +1,8 @@
 //! The SQL of `replicas`.
 
-use sqlx::Row;
-
-use crate::App;
+use crate::Broker;
 use crate::clock::Timestamp;
-use crate::db::Db;
+use crate::db::{self, Db, Row, sql};
 
 /// A server that was seen.
 pub struct Seen {
@@ -13,40 +11,39 @@ pub struct Seen {
     pub wraps: String,
 }
 
-pub async fn put(app: &App, id: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn put(broker: &Broker, id: &str, now: Timestamp) -> Result<(), db::Error> {
     let upsert = "INSERT INTO replicas (id, master_kids, wraps, seen_at) VALUES ($1, $2, $3, $4) \
         ON CONFLICT (id) DO UPDATE SET wraps = excluded.wraps, seen_at = excluded.seen_at";
-    let kids = app.vault.kids().collect::<Vec<_>>().join(" ");
-    let upsert = sqlx::query(upsert).bind(id).bind(kids).bind(app.vault.wraps_by()).bind(now.unix());
-    app.db.execute(upsert).await.map(drop)
+    let kids = broker.vault.kids().collect::<Vec<_>>().join(" ");
+    let upsert = sql(upsert).bind(id).bind(kids).bind(broker.vault.wraps_by()).bind(now.unix());
+    upsert.execute(&broker.db).await.map(drop)
 }
 
 /// False when the row is not as this server left it, or is older. A newer one is its own, too, whose answer was lost.
-pub async fn renew(app: &App, id: &str, seen_at: Timestamp, now: Timestamp) -> Result<bool, sqlx::Error> {
+pub async fn renew(broker: &Broker, id: &str, seen_at: Timestamp, now: Timestamp) -> Result<bool, db::Error> {
     let update = "UPDATE replicas SET wraps = $1, seen_at = $2 WHERE id = $3 AND seen_at >= $4";
-    let update =
-        sqlx::query(update).bind(app.vault.wraps_by()).bind(now.unix()).bind(id).bind(seen_at.unix());
-    Ok(app.db.execute(update).await? == 1)
+    let update = sql(update).bind(broker.vault.wraps_by()).bind(now.unix()).bind(id).bind(seen_at.unix());
+    Ok(update.execute(&broker.db).await? == 1)
 }
 
-pub async fn remove(db: &Db, id: &str) -> Result<(), sqlx::Error> {
-    db.execute(sqlx::query("DELETE FROM replicas WHERE id = $1").bind(id)).await.map(drop)
+pub async fn remove(db: &Db, id: &str) -> Result<(), db::Error> {
+    sql("DELETE FROM replicas WHERE id = $1").bind(id).execute(db).await.map(drop)
 }
 
-pub async fn sweep(db: &Db, before: Timestamp) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM replicas WHERE seen_at < $1").bind(before.unix());
-    db.execute(delete).await.map(drop)
+pub async fn sweep(db: &Db, before: Timestamp) -> Result<(), db::Error> {
+    let delete = sql("DELETE FROM replicas WHERE seen_at < $1").bind(before.unix());
+    delete.execute(db).await.map(drop)
 }
 
-pub async fn seen_since(db: &Db, since: Timestamp) -> Result<Vec<Seen>, sqlx::Error> {
+pub async fn seen_since(db: &Db, since: Timestamp) -> Result<Vec<Seen>, db::Error> {
     let select = "SELECT id, master_kids, wraps FROM replicas WHERE seen_at >= $1";
-    let rows = sqlx::query(select).bind(since.unix()).fetch_all(&db.pool).await?;
-    let read = |row: &sqlx::any::AnyRow| {
-        let kids: String = row.try_get("master_kids")?;
+    let rows = sql(select).bind(since.unix()).all(db).await?;
+    let read = |row: &Row| {
+        let kids: String = row.get("master_kids")?;
         Ok(Seen {
-            id: row.try_get("id")?,
+            id: row.get("id")?,
             master_kids: kids.split(' ').map(str::to_owned).collect(),
-            wraps: row.try_get("wraps")?,
+            wraps: row.get("wraps")?,
         })
     };
     rows.iter().map(read).collect()

@@ -1,10 +1,8 @@
 //! The SQL of `copy_mark` and `restores`.
 
-use sqlx::Row;
-
 use crate::clock::Timestamp;
 use crate::db::sidecar::Mark;
-use crate::db::{Db, DbConnection, moment};
+use crate::db::{self, Db, DbConnection, moment, sql};
 use crate::secret::random_id;
 
 /// What the database knows of itself.
@@ -24,26 +22,26 @@ pub struct Restore {
     pub connections: i64,
 }
 
-pub async fn mark(db: &Db) -> Result<Option<CopyMark>, sqlx::Error> {
-    let select = sqlx::query("SELECT epoch, changes, cluster FROM copy_mark WHERE id = 1");
-    let row = select.fetch_optional(&db.pool).await?;
+pub async fn mark(db: &Db) -> Result<Option<CopyMark>, db::Error> {
+    let select = sql("SELECT epoch, changes, cluster FROM copy_mark WHERE id = 1");
+    let row = select.optional(db).await?;
     row.map(|row| {
-        let mark = Mark { epoch: row.try_get("epoch")?, changes: row.try_get("changes")? };
-        Ok(CopyMark { mark, cluster: row.try_get("cluster")? })
+        let mark = Mark { epoch: row.get("epoch")?, changes: row.get("changes")? };
+        Ok(CopyMark { mark, cluster: row.get("cluster")? })
     })
     .transpose()
 }
 
-pub async fn first(db: &Db, epoch: &str, cluster: Option<&str>) -> Result<(), sqlx::Error> {
+pub async fn first(db: &Db, epoch: &str, cluster: Option<&str>) -> Result<(), db::Error> {
     let insert =
         "INSERT INTO copy_mark (id, epoch, changes, cluster) VALUES (1, $1, 0, $2) ON CONFLICT DO NOTHING";
-    db.execute(sqlx::query(insert).bind(epoch).bind(cluster)).await.map(drop)
+    sql(insert).bind(epoch).bind(cluster).execute(db).await.map(drop)
 }
 
 /// The same database in another place.
-pub async fn adopt(db: &Db, known: &str, seen: &str) -> Result<(), sqlx::Error> {
+pub async fn adopt(db: &Db, known: &str, seen: &str) -> Result<(), db::Error> {
     let update = "UPDATE copy_mark SET cluster = $1 WHERE id = 1 AND COALESCE(cluster, '') = $2";
-    db.execute(sqlx::query(update).bind(seen).bind(known)).await.map(drop)
+    sql(update).bind(seen).bind(known).execute(db).await.map(drop)
 }
 
 /// Another life of the database begins. False when another server was quicker.
@@ -52,16 +50,16 @@ pub async fn turn_over(
     from: &str,
     to: &str,
     cluster: Option<&str>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, db::Error> {
     let update = "UPDATE copy_mark SET epoch = $1, changes = changes + 1, \
         cluster = COALESCE(CAST($2 AS TEXT), cluster) WHERE id = 1 AND epoch = $3";
-    let done = sqlx::query(update).bind(to).bind(cluster).bind(from).execute(transaction).await?;
-    Ok(done.rows_affected() == 1)
+    let done = sql(update).bind(to).bind(cluster).bind(from).execute(transaction).await?;
+    Ok(done == 1)
 }
 
-pub async fn record(transaction: &mut DbConnection, restore: &Restore) -> Result<(), sqlx::Error> {
+pub async fn record(transaction: &mut DbConnection, restore: &Restore) -> Result<(), db::Error> {
     let insert = "INSERT INTO restores (id, found_at, why, newest_at, waiting) VALUES ($1, $2, $3, $4, $5)";
-    sqlx::query(insert)
+    sql(insert)
         .bind(format!("re_{}", random_id::<12>()))
         .bind(restore.found_at.unix())
         .bind(&restore.why)
@@ -73,23 +71,23 @@ pub async fn record(transaction: &mut DbConnection, restore: &Restore) -> Result
 }
 
 /// The newest that is open.
-pub async fn open(db: &Db) -> Result<Option<Restore>, sqlx::Error> {
+pub async fn open(db: &Db) -> Result<Option<Restore>, db::Error> {
     let select = "SELECT found_at, why, newest_at, waiting FROM restores WHERE done_at IS NULL \
         ORDER BY found_at DESC LIMIT 1";
-    let row = sqlx::query(select).fetch_optional(&db.pool).await?;
+    let row = sql(select).optional(db).await?;
     row.map(|row| {
         Ok(Restore {
-            found_at: Timestamp::from_unix(row.try_get("found_at")?),
-            why: row.try_get("why")?,
+            found_at: Timestamp::from_unix(row.get("found_at")?),
+            why: row.get("why")?,
             newest_at: moment(&row, "newest_at")?,
-            connections: row.try_get("waiting")?,
+            connections: row.get("waiting")?,
         })
     })
     .transpose()
 }
 
 /// False when none was open.
-pub async fn close(transaction: &mut DbConnection, now: Timestamp) -> Result<bool, sqlx::Error> {
-    let update = sqlx::query("UPDATE restores SET done_at = $1 WHERE done_at IS NULL").bind(now.unix());
-    Ok(update.execute(transaction).await?.rows_affected() > 0)
+pub async fn close(transaction: &mut DbConnection, now: Timestamp) -> Result<bool, db::Error> {
+    let update = sql("UPDATE restores SET done_at = $1 WHERE done_at IS NULL").bind(now.unix());
+    Ok(update.execute(transaction).await? > 0)
 }

@@ -42,7 +42,7 @@ where
 }
 
 /// Until an answer has been there to be taken for so long. Polled whenever its stream is, which begins the answer.
-async fn untaken(patience: Duration) {
+async fn untaken(within: Duration) {
     poll_fn(|_| if BEGUN.with(Cell::get) { Poll::Ready(()) } else { Poll::Pending }).await;
-    tokio::time::sleep(patience).await;
+    tokio::time::sleep(within).await;
 }

@@ -14,7 +14,7 @@ const ANSWER: &[u8] =
 /// How many are told with care at one time; the rest are told in passing.
 const WITH_CARE: usize = 64;
 /// For one of them.
-const PATIENCE: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(1);
 /// What one of them may have sent already.
 const UNREAD: u64 = 64 * 1024;
 
@@ -42,7 +42,7 @@ impl Refuser {
         };
         tokio::spawn(async move {
             // Whatever became of it: there is nobody to tell.
-            let _ = timeout(PATIENCE, told).await;
+            let _ = timeout(TIMEOUT, told).await;
             drop(turn);
         });
     }

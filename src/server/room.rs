@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Limits;
+use super::limits::Limits;
 use crate::edge::address::{Address, Prefix};
 
 /// What a body takes at the least, once it is waited for: the request around it costs something too.

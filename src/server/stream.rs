@@ -1,4 +1,4 @@
-//! A connection's bytes: tells the connection's patience when some come, and ends a connection whose client does not
+//! A connection's bytes: tells the connection's timeouts when some come, and ends a connection whose client does not
 //! take what is written to it. (The tokio-io-timeout crate begins anew with each byte that is taken, so a client could
 //! dribble.) Knows no HTTP.
 
@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::patience::Patience;
+use super::timeouts::Timeouts;
 
-/// What a client takes at the least in each turn of its patience, or all there is: less is a dribble.
+/// What a client takes at the least in each turn, or all there is: less is a dribble.
 const LEAST: usize = 16 * 1024;
 
 pub struct Stream {
     tcp: TcpStream,
-    patience: Arc<Patience>,
+    timeouts: Arc<Timeouts>,
     /// How long a turn is.
     turn: Duration,
     /// Only while something is left that the client has not taken.
@@ -32,8 +32,8 @@ struct Stalled {
 }
 
 impl Stream {
-    pub fn new(tcp: TcpStream, patience: Arc<Patience>, turn: Duration) -> Self {
-        Self { tcp, patience, turn, stalled: None }
+    pub fn new(tcp: TcpStream, timeouts: Arc<Timeouts>, turn: Duration) -> Self {
+        Self { tcp, timeouts, turn, stalled: None }
     }
 
     fn judge(
@@ -73,7 +73,7 @@ impl AsyncRead for Stream {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.tcp).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.patience.hear();
+            self.timeouts.hear();
         }
         read
     }

@@ -1,11 +1,9 @@
 //! The SQL of one person's sessions: where they are signed in, when each was used last, and the end of some. Opens nothing
 //! that is sealed.
 
-use sqlx::Row;
-
 use super::LIFETIME;
 use crate::clock::Timestamp;
-use crate::db::{Db, DbConnection};
+use crate::db::{self, Db, DbConnection, Row, sql};
 use crate::secret::TokenHash;
 
 /// Seconds within which the time of a session's last use is not written again.
@@ -34,19 +32,19 @@ pub enum Ending {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_account(db: &Db, account_id: &str, now: Timestamp) -> Result<Vec<Listed>, sqlx::Error> {
+pub async fn of_account(db: &Db, account_id: &str, now: Timestamp) -> Result<Vec<Listed>, db::Error> {
     // Of a session that is older than these columns, its end tells when it began.
     let select = "SELECT id_hash, COALESCE(signed_in_at, expires_at - $3) AS signed_in_at, \
             COALESCE(used_at, signed_in_at, expires_at - $3) AS used_at, browser \
         FROM sessions WHERE account_id = $1 AND expires_at > $2 ORDER BY 3 DESC, id_hash LIMIT $4";
-    let select = sqlx::query(select).bind(account_id).bind(now.unix()).bind(LIFETIME).bind(MOST);
-    let rows = select.fetch_all(&db.pool).await?;
-    let listed = |row: &sqlx::any::AnyRow| {
+    let select = sql(select).bind(account_id).bind(now.unix()).bind(LIFETIME).bind(MOST);
+    let rows = select.all(db).await?;
+    let listed = |row: &Row| {
         Ok(Listed {
-            id: TokenHash::stored(row.try_get("id_hash")?),
-            signed_in_at: Timestamp::from_unix(row.try_get("signed_in_at")?),
-            used_at: Timestamp::from_unix(row.try_get("used_at")?),
-            browser: row.try_get("browser")?,
+            id: TokenHash::stored(row.get("id_hash")?),
+            signed_in_at: Timestamp::from_unix(row.get("signed_in_at")?),
+            used_at: Timestamp::from_unix(row.get("used_at")?),
+            browser: row.get("browser")?,
         })
     };
     rows.iter().map(listed).collect()
@@ -60,13 +58,12 @@ pub async fn end(
     transaction: &mut DbConnection,
     account_id: &str,
     ending: &Ending,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, db::Error> {
     let (delete, id) = match ending {
         Ending::One(id) => ("DELETE FROM sessions WHERE account_id = $1 AND id_hash = $2", id),
         Ending::AllBut(id) => ("DELETE FROM sessions WHERE account_id = $1 AND id_hash <> $2", id),
     };
-    let done = sqlx::query(delete).bind(account_id).bind(id.as_str()).execute(transaction).await?;
-    Ok(done.rows_affected())
+    sql(delete).bind(account_id).bind(id.as_str()).execute(transaction).await
 }
 
 /// Notes that somebody's session was used, now and then. A page is not worth less where that cannot be written.
@@ -75,7 +72,7 @@ pub(super) async fn touch(db: &Db, id: &TokenHash, used_at: Option<i64>, now: Ti
         return;
     }
     let update = "UPDATE sessions SET used_at = $2 WHERE id_hash = $1";
-    if let Err(error) = db.execute(sqlx::query(update).bind(id.as_str()).bind(now.unix())).await {
+    if let Err(error) = sql(update).bind(id.as_str()).bind(now.unix()).execute(db).await {
         tracing::debug!(%error, "the last use of a session could not be written");
     }
 }

@@ -9,26 +9,25 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::error::Error;
-
 static DIRECTORY: LazyLock<Option<PathBuf>> =
     LazyLock::new(|| std::env::var_os("ATTACHE_TEST_TORTURE").map(PathBuf::from));
 
-pub(super) fn pass(step: &str, connection: &str) -> Result<(), Error> {
-    let Some(directory) = DIRECTORY.as_deref() else { return Ok(()) };
+/// Carries out the order for a step, if there is one. True when the step is to fail.
+pub(super) fn wants_failure(step: &str, connection: &str) -> bool {
+    let Some(directory) = DIRECTORY.as_deref() else { return false };
     let order = directory.join(step);
-    let Ok(act) = fs::read_to_string(&order) else { return Ok(()) };
+    let Ok(act) = fs::read_to_string(&order) else { return false };
     if act == "fail" {
         // Until the order is withdrawn.
         note(directory, step, &act, connection);
-        return Err(Error::Internal(format!("The torture run wants this to fail: {step}")));
+        return true;
     }
     // Whoever takes the order carries it out, and nobody else.
     if fs::remove_file(&order).is_ok() {
         note(directory, step, &act, connection);
         carry_out(&act);
     }
-    Ok(())
+    false
 }
 
 fn carry_out(act: &str) {

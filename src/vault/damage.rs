@@ -5,9 +5,8 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-use super::{DataKey, Place, Sealed, Vault, VaultError, WrappedKey};
+use super::error::VaultError;
 use crate::error::Error;
-use crate::secret::Token;
 
 /// How many are remembered as named already; what is beyond is named each time.
 const REMEMBERED: usize = 10_000;
@@ -84,38 +83,17 @@ impl Verified {
 #[derive(Debug, Default)]
 pub(super) struct Damaged(Mutex<HashSet<String>>);
 
-impl Vault {
-    /// The data key of a row, for whoever serves it.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`]; [`Error::Vault`] when another server may be able to.
-    pub fn data_key(&self, key: &WrappedKey) -> Result<DataKey, Error> {
-        self.unwrap(key).map_err(|why| self.name("vault_keys", "wrapped", &key.kid, why))
-    }
-
-    /// What a row holds, for whoever serves it.
-    ///
-    /// # Errors
-    /// [`Error::Damaged`]
-    pub fn open(
+impl Damaged {
+    /// Names it in the log, once; the failure for whoever serves the row.
+    pub(super) fn name(
         &self,
-        (table, column, row): (&'static str, &'static str, &str),
-        key: &DataKey,
-        place: &Place,
-        sealed: &Sealed,
-    ) -> Result<Token, Error> {
-        key.open(place, sealed).map_err(|why| self.name(table, column, row, why))
-    }
-
-    /// A row whose data key is gone.
-    #[must_use]
-    pub fn keyless(&self, table: &'static str, row: &str) -> Error {
-        self.name(table, "data_kid", row, VaultError::KeysMissing)
-    }
-
-    fn name(&self, table: &'static str, column: &'static str, row: &str, why: VaultError) -> Error {
+        table: &'static str,
+        column: &'static str,
+        row: &str,
+        why: VaultError,
+    ) -> Error {
         let damage = Damage { table, column, row: row.to_owned(), why };
-        let mut named = self.damaged.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if named.len() >= REMEMBERED || named.insert(damage.to_string()) {
             tracing::error!(%damage, cure = damage.cure(), "a stored secret does not open; `attache vault status` looks at all of them");
         }

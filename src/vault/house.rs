@@ -5,6 +5,7 @@
 //! replaced at an eighth of that by itself. The data key of an app or connection comes nowhere near: it seals two values
 //! at a refresh. A master key wraps one for each app and connection, and is the operator's to rotate.
 
+pub mod retire;
 pub(super) mod store;
 
 use std::fmt;
@@ -12,24 +13,21 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use self::store::Stored;
-use super::{DataKey, Place, Sealed, Vault, VaultError};
-use crate::App;
+use super::error::VaultError;
+use super::master_keys::Vault;
+use super::seal::{DataKey, Place, Sealed};
+use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::content::signing_key;
-use crate::db::Db;
+use crate::db::{self, Db};
 use crate::error::Error;
+use crate::replicas::lives::HEARD;
 use crate::secret::Token;
-use crate::{replicas, session};
 
 /// Uses after which another key follows by itself. What was not counted yet, because a process was killed or is about to
 /// count, comes nowhere near the rest of 2^30.
 const MOST_USES: i64 = 1 << 29;
 /// Uses that a process reserves at a time, before it makes them.
 const BLOCK: i64 = 1 << 16;
-/// Seconds until every live server has heard of a key.
-pub const HEARD: i64 = 2 * replicas::LIVES;
-/// Seconds for which something that a key has sealed may be needed, beside what has no end.
-const NEEDED: i64 = session::LIFETIME;
 
 /// The house's keys in memory.
 pub struct HouseKey {
@@ -137,29 +135,29 @@ pub async fn open(db: &Db, vault: &Vault, clock: &Clock) -> Result<HouseKey, Err
 ///
 /// # Errors
 /// When the database does not answer, or a key does not unwrap.
-pub async fn follow(app: &App) -> Result<(), Error> {
-    let stored = store::all(&app.db).await?;
-    Ok(app.house_key.hold(&app.vault, &stored)?)
+pub async fn follow(broker: &Broker) -> Result<(), Error> {
+    let stored = store::all(&broker.db).await?;
+    Ok(broker.house_key.hold(&broker.vault, &stored)?)
 }
 
 /// Another key of the house; when it begins to seal. Those before it are kept for what they sealed.
 ///
 /// # Errors
 /// [`Error::Conflict`] when one is to follow already.
-pub async fn rotate(app: &App) -> Result<(String, Timestamp), Error> {
-    let now = app.db.lease_now(&app.clock).await?;
-    let (_, wrapped) = app.vault.new_data_key()?;
+pub async fn rotate(broker: &Broker) -> Result<(String, Timestamp), Error> {
+    let now = broker.db.lease_now(&broker.clock).await?;
+    let (_, wrapped) = broker.vault.new_data_key()?;
     // Where others run, each has to know it before anybody seals by it; and no two begin in the same second.
-    let heard = if app.db.is_alone() { now } else { now.plus(HEARD) };
-    let newest = store::all(&app.db).await?.first().map(|newest| newest.seals_from.plus(1));
+    let heard = if broker.replica.is_only() { now } else { now.plus(HEARD) };
+    let newest = store::all(&broker.db).await?.first().map(|newest| newest.seals_from.plus(1));
     let seals_from = newest.map_or(heard, |newest| heard.max(newest));
-    let mut transaction = app.db.begin().await?;
+    let mut transaction = broker.db.begin().await?;
     if !store::insert(&mut transaction, &wrapped, seals_from, now).await? {
         let sentence = "A new house key is about to follow already; `attache vault status` says when.";
         return Err(Error::Conflict(sentence.to_owned()));
     }
     transaction.commit().await?;
-    follow(app).await?;
+    follow(broker).await?;
     tracing::warn!(kid = wrapped.kid, %seals_from, "another house key follows");
     Ok((wrapped.kid, seals_from))
 }
@@ -168,45 +166,24 @@ pub async fn rotate(app: &App) -> Result<(String, Timestamp), Error> {
 ///
 /// # Errors
 /// When the database does not answer; what is owed is reserved the next time.
-pub async fn count(app: &App) -> Result<(), Error> {
-    for held in app.house_key.held() {
+pub async fn count(broker: &Broker) -> Result<(), Error> {
+    for held in broker.house_key.held() {
         let owed = held.owed();
         if owed == 0 {
             continue;
         }
-        store::reserve(&app.db, held.key.kid(), owed).await?;
+        store::reserve(&broker.db, held.key.kid(), owed).await?;
         held.reserved.fetch_add(owed, Ordering::Relaxed);
     }
-    let stored = store::all(&app.db).await?;
+    let stored = store::all(&broker.db).await?;
     if stored.first().is_some_and(|newest| newest.uses >= MOST_USES) {
-        match rotate(app).await {
+        match rotate(broker).await {
             // Another server was quicker.
             Ok(_) | Err(Error::Conflict(_)) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
-}
-
-/// Destroys the keys that nothing needs any more. What has no end is sealed anew by the present one before.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(app: &App) -> Result<(), Error> {
-    let now = app.clock.now();
-    let stored = store::all(&app.db).await?;
-    let Some(present) = stored.iter().position(|key| key.seals_from <= now) else { return Ok(()) };
-    let (successor, past) = (&stored[present], &stored[present + 1..]);
-    if past.is_empty() || successor.seals_from.plus(NEEDED + HEARD) > now {
-        return Ok(());
-    }
-    signing_key::seal_anew(app).await?;
-    for old in past {
-        if store::destroy(&app.db, &old.key.kid).await? {
-            tracing::warn!(kid = old.key.kid, "a house key that nothing needs any more is destroyed");
-        }
-    }
-    follow(app).await
 }
 
 /// What is said of one key, for the operator.
@@ -221,8 +198,8 @@ pub struct Standing {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(app: &App) -> Result<Vec<Standing>, sqlx::Error> {
-    let stored = store::all(&app.db).await?.into_iter();
+pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, db::Error> {
+    let stored = store::all(&broker.db).await?.into_iter();
     let standing = |row: Stored| Standing { kid: row.key.kid, seals_from: row.seals_from, uses: row.uses };
     Ok(stored.map(standing).collect())
 }

@@ -1,220 +1,30 @@
 //! Sealing: master keys wrap data keys, data keys seal values, and every value is bound to where it lives.
 //! Holds no connection to a database but through `store`; never prints what it opens.
+//!
+//! | who comes in | which file decides | where it ends |
+//! |---|---|---|
+//! | the start, with the master key of the configuration | `store.rs` (`unlock`) | the house's keys in memory (`house.rs`), or no start |
+//! | whoever stores or serves a secret of an app or a connection | `master_keys.rs`, which opens the row's data key | a value sealed or opened (`seal.rs`) |
+//! | a session, a consent that began, a signing key | `house.rs` | the same, by the house's own key |
+//! | `attache vault rotate` | `rotate.rs` | every data key in the wrapping of the new master key |
+//! | the housekeeping | `house.rs` (`count`), `house/retire.rs` | another house key in time; an old one destroyed |
+//! | `attache vault status` | `damage.rs` | a list of what does not open, and what mends it |
+//! | whoever must know an erased person again | `pseudonym.rs` | a keyed hash |
 
+mod cipher;
 pub mod damage;
+pub mod error;
 pub mod house;
+pub mod master_keys;
 pub mod pseudonym;
 pub mod rotate;
 pub mod seal;
 mod store;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use zeroize::Zeroizing;
-
-use crate::secret::{Token, random_bytes, random_text};
-
-use damage::Damaged;
 pub use damage::{Damage, Verified};
+pub use error::VaultError;
 pub use house::HouseKey;
+pub use master_keys::{MasterKey, Vault, WrappedKey};
 pub use pseudonym::Pseudonyms;
 pub use seal::{DataKey, Place, Sealed};
 pub use store::{Purpose, Wrapping, destroy, foreign, insert, under, unlock, verify, wrappings};
-
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VaultError {
-    #[error("the master key is not 32 bytes in base64")]
-    MalformedMasterKey,
-    #[error("the master key is not the one this database was sealed with")]
-    WrongMasterKey,
-    #[error(
-        "this is {from}, from which the vault was rotated to {to}; give {to} as vault.master_key, and {from} as \
-         vault.previous_master_key as long as `attache vault status` says that it is needed"
-    )]
-    Rotated { from: String, to: String },
-    #[error(
-        "data keys are still wrapped by {0}, from which the vault is being rotated; give it as \
-         vault.previous_master_key until `attache vault rotate` has come to its end"
-    )]
-    StillNeeded(String),
-    #[error("a data key is wrapped by a master key that this process was not given")]
-    UnknownMasterKey,
-    #[error("the database holds secrets but no key to open them with")]
-    KeysMissing,
-    #[error("a sealed value does not open where it stands")]
-    DoesNotOpen,
-}
-
-/// 32 bytes from outside the database. Its id is derived from it, so that two can be told apart.
-pub struct MasterKey {
-    pub kid: String,
-    key: LessSafeKey,
-}
-
-impl std::fmt::Debug for MasterKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "MasterKey({})", self.kid)
-    }
-}
-
-impl MasterKey {
-    /// # Errors
-    /// [`VaultError::MalformedMasterKey`] unless it is 32 bytes in base64.
-    pub fn parse(secret: &Token) -> Result<Self, VaultError> {
-        let text = secret.expose().trim();
-        let decoded = STANDARD.decode(text).or_else(|_| URL_SAFE_NO_PAD.decode(text));
-        let bytes = Zeroizing::new(decoded.map_err(|_| VaultError::MalformedMasterKey)?);
-        if bytes.len() != 32 {
-            return Err(VaultError::MalformedMasterKey);
-        }
-        let labelled = Zeroizing::new([b"attache master key id\0".as_slice(), &bytes].concat());
-        let kid = format!("mk_{}", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &labelled).as_ref()[..9]));
-        Ok(Self { kid, key: aes_key(&bytes)? })
-    }
-
-    /// A new one, as the text that goes into its file.
-    #[must_use]
-    pub fn generate() -> Token {
-        Token::new(STANDARD.encode(Zeroizing::new(random_bytes::<32>())))
-    }
-}
-
-/// The master keys in memory: the one that is to wrap, and during a rotation the one before it.
-#[derive(Debug)]
-pub struct Vault {
-    master: MasterKey,
-    previous: Option<MasterKey>,
-    /// The database decides by which of the two new keys are wrapped: by the previous one until a rotation has begun,
-    /// for until then there may be servers that do not know the other.
-    by_previous: AtomicBool,
-    damaged: Damaged,
-}
-
-/// A data key as it lies in `vault_keys`.
-#[derive(Clone, Debug)]
-pub struct WrappedKey {
-    pub kid: String,
-    pub master_kid: String,
-    pub wrapped: String,
-}
-
-impl Vault {
-    #[must_use]
-    pub fn new(master: MasterKey) -> Self {
-        Self::with_previous(master, None)
-    }
-
-    #[must_use]
-    pub fn with_previous(master: MasterKey, previous: Option<MasterKey>) -> Self {
-        Self { master, previous, by_previous: AtomicBool::new(false), damaged: Damaged::default() }
-    }
-
-    /// The id of the configured master key.
-    #[must_use]
-    pub fn master_kid(&self) -> &str {
-        &self.master.kid
-    }
-
-    /// The id of the configured previous master key.
-    #[must_use]
-    pub fn previous_kid(&self) -> Option<&str> {
-        self.previous.as_ref().map(|previous| previous.kid.as_str())
-    }
-
-    /// Every master key that this process was given.
-    pub fn kids(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(self.master_kid()).chain(self.previous_kid())
-    }
-
-    /// Wraps by the master key that the database is under, from now on.
-    pub fn follow(&self, kid: &str) {
-        self.by_previous.store(self.previous_kid() == Some(kid), Ordering::SeqCst);
-    }
-
-    /// The id of the master key by which this process wraps.
-    #[must_use]
-    pub fn wraps_by(&self) -> &str {
-        &self.present().kid
-    }
-
-    fn present(&self) -> &MasterKey {
-        let previous = self.previous.as_ref().filter(|_| self.by_previous.load(Ordering::SeqCst));
-        previous.unwrap_or(&self.master)
-    }
-
-    fn known(&self, kid: &str) -> Result<&MasterKey, VaultError> {
-        let mut known = std::iter::once(&self.master).chain(&self.previous);
-        known.find(|master| master.kid == kid).ok_or(VaultError::UnknownMasterKey)
-    }
-
-    /// A fresh data key, and its wrapped form to be stored in the same transaction as what it seals.
-    ///
-    /// # Errors
-    /// [`VaultError::DoesNotOpen`] when the cipher refuses, which it does not for 32 bytes.
-    pub fn new_data_key(&self) -> Result<(DataKey, WrappedKey), VaultError> {
-        let kid = format!("dk_{}", random_text::<12>());
-        let bytes = Zeroizing::new(random_bytes::<32>());
-        let wrapped = wrap(self.present(), &kid, bytes.as_slice())?;
-        Ok((DataKey::new(kid, aes_key(bytes.as_slice())?), wrapped))
-    }
-
-    /// # Errors
-    /// [`VaultError::UnknownMasterKey`] when another master key wrapped it; [`VaultError::DoesNotOpen`] when it was
-    /// altered.
-    pub fn unwrap(&self, key: &WrappedKey) -> Result<DataKey, VaultError> {
-        let bytes = self.clear(key)?;
-        Ok(DataKey::new(key.kid.clone(), aes_key(&bytes)?))
-    }
-
-    /// The same data key, wrapped by the configured master key.
-    ///
-    /// # Errors
-    /// As [`Vault::unwrap`].
-    pub fn rewrap(&self, key: &WrappedKey) -> Result<WrappedKey, VaultError> {
-        let bytes = self.clear(key)?;
-        // What is no key is found out now, and not when the old master key is gone.
-        aes_key(&bytes)?;
-        wrap(&self.master, &key.kid, &bytes)
-    }
-
-    fn clear(&self, key: &WrappedKey) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-        decrypt(&self.known(&key.master_kid)?.key, &key_aad(&key.kid, &key.master_kid), &key.wrapped)
-    }
-}
-
-fn wrap(master: &MasterKey, kid: &str, bytes: &[u8]) -> Result<WrappedKey, VaultError> {
-    let wrapped = encrypt(&master.key, &key_aad(kid, &master.kid), bytes)?;
-    Ok(WrappedKey { kid: kid.to_owned(), master_kid: master.kid.clone(), wrapped })
-}
-
-fn key_aad(kid: &str, master_kid: &str) -> String {
-    format!("vault_keys/wrapped/{kid}/{master_kid}")
-}
-
-fn aes_key(bytes: &[u8]) -> Result<LessSafeKey, VaultError> {
-    let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| VaultError::MalformedMasterKey)?;
-    Ok(LessSafeKey::new(key))
-}
-
-/// nonce || ciphertext || tag, base64url.
-fn encrypt(key: &LessSafeKey, aad: &str, clear: &[u8]) -> Result<String, VaultError> {
-    let nonce = random_bytes::<12>();
-    let mut sealed = clear.to_vec();
-    key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad.as_bytes()), &mut sealed)
-        .map_err(|_| VaultError::DoesNotOpen)?;
-    Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
-}
-
-fn decrypt(key: &LessSafeKey, aad: &str, sealed: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let mut bytes = Zeroizing::new(URL_SAFE_NO_PAD.decode(sealed).map_err(|_| VaultError::DoesNotOpen)?);
-    let (nonce, ciphertext) = bytes.split_at_mut_checked(12).ok_or(VaultError::DoesNotOpen)?;
-    let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| VaultError::DoesNotOpen)?;
-    let clear = key
-        .open_in_place(nonce, Aad::from(aad.as_bytes()), ciphertext)
-        .map_err(|_| VaultError::DoesNotOpen)?;
-    Ok(Zeroizing::new(clear.to_vec()))
-}

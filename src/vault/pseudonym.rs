@@ -9,7 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-use super::{Purpose, Vault, store, wrap};
+use super::master_keys::Vault;
+use super::store::{self, Purpose};
 use crate::clock::Timestamp;
 use crate::db::Db;
 use crate::error::Error;
@@ -37,7 +38,7 @@ impl Pseudonyms {
             key
         } else {
             let bytes = Zeroizing::new(random_bytes::<32>());
-            let key = wrap(vault.present(), KID, bytes.as_slice())?;
+            let key = vault.wrap(KID, bytes.as_slice())?;
             let mut transaction = db.begin().await?;
             store::insert(&mut transaction, &key, Purpose::Pseudonym, now).await?;
             transaction.commit().await?;

@@ -7,9 +7,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::damage::Damage;
+use super::error::VaultError;
+use super::master_keys::WrappedKey;
 use super::store::{self, Master};
-use super::{Damage, VaultError, WrappedKey};
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::replicas;
 
@@ -47,60 +49,60 @@ pub enum Step {
 ///
 /// # Errors
 /// [`Error::Conflict`] with what is to be done first.
-pub async fn step(app: &App, progress: Progress) -> Result<Step, Error> {
-    let to = app.vault.master_kid().to_owned();
-    let under = store::under(&app.db).await?.ok_or(VaultError::KeysMissing)?;
+pub async fn step(broker: &Broker, progress: Progress) -> Result<Step, Error> {
+    let to = broker.vault.master_kid().to_owned();
+    let under = store::under(&broker.db).await?.ok_or(VaultError::KeysMissing)?;
     if under != to {
-        begin(app, &under, &to).await?;
+        begin(broker, &under, &to).await?;
     }
-    let from = match store::previous(&app.db).await? {
+    let from = match store::previous(&broker.db).await? {
         Some(from) => Some(from),
-        None => reopen(app, &to).await?,
+        None => reopen(broker, &to).await?,
     };
     let Some(from) = from else { return Ok(Step::Nothing { kid: to }) };
-    let of = if progress.of == 0 { store::count(&app.db, &from).await? } else { progress.of };
+    let of = if progress.of == 0 { store::count(&broker.db, &from).await? } else { progress.of };
     let mut progress = Progress { of, ..progress };
-    let keys = store::wrapped_by(&app.db, &from, &progress.after, STEP).await?;
-    let damaged = rewrap(app, &keys, &mut progress).await?;
+    let keys = store::wrapped_by(&broker.db, &from, &progress.after, STEP).await?;
+    let damaged = rewrap(broker, &keys, &mut progress).await?;
     if let Some(last) = keys.last() {
         progress.after.clone_from(&last.kid);
         return Ok(Step::Further { progress, damaged });
     }
     // The end of a pass. Servers that wrapped by the old key until now may have added what this pass did not see.
-    let servers = replicas::that_wrap_by_another(app, &to).await?;
+    let servers = replicas::that_wrap_by_another(broker, &to).await?;
     let after = String::new();
     if servers > 0 {
         return Ok(Step::Waiting { progress: Progress { after, damaged: 0, ..progress }, servers });
     }
-    if store::count(&app.db, &from).await? > progress.damaged {
+    if store::count(&broker.db, &from).await? > progress.damaged {
         return Ok(Step::Further { progress: Progress { after, damaged: 0, ..progress }, damaged });
     }
-    let mut transaction = app.db.begin().await?;
-    store::retire(&mut transaction, &from, app.clock.now()).await?;
-    let holder = app.clone();
+    let mut transaction = broker.db.begin().await?;
+    store::retire(&mut transaction, &from, broker.clock.now()).await?;
+    let holder = broker.clone();
     // Nothing in memory needs the old key any more.
     transaction.after_commit(move || holder.held.forget_all());
     transaction.commit().await?;
-    app.db.truncate_log().await;
+    broker.db.truncate_log().await;
     tracing::warn!(from, to, rewrapped = progress.rewrapped, "the master key was rotated");
     Ok(Step::Retired { from, to, progress, damaged })
 }
 
 /// The configured previous master key, where something is wrapped by it though it was retired: a server that was cut off
 /// for long can have added that in the very moment. Its rotation has not come to its end, then.
-async fn reopen(app: &App, to: &str) -> Result<Option<String>, Error> {
-    let Some(kid) = app.vault.previous_kid().filter(|kid| *kid != to) else { return Ok(None) };
-    if store::count(&app.db, kid).await? == 0 {
+async fn reopen(broker: &Broker, to: &str) -> Result<Option<String>, Error> {
+    let Some(kid) = broker.vault.previous_kid().filter(|kid| *kid != to) else { return Ok(None) };
+    if store::count(&broker.db, kid).await? == 0 {
         return Ok(None);
     }
-    store::reopen(&app.db, kid).await?;
+    store::reopen(&broker.db, kid).await?;
     Ok(Some(kid.to_owned()))
 }
 
 /// Puts the vault under the configured master key. Does nothing when another server was quicker.
-async fn begin(app: &App, under: &str, to: &str) -> Result<(), Error> {
+async fn begin(broker: &Broker, under: &str, to: &str) -> Result<(), Error> {
     let refuse = |sentence: String| Err(Error::Conflict(sentence));
-    match store::master(&app.db, to).await? {
+    match store::master(&broker.db, to).await? {
         None => {}
         // Only where the two keys are given the wrong way round.
         Some(Master::Previous | Master::Retired) => {
@@ -111,36 +113,36 @@ async fn begin(app: &App, under: &str, to: &str) -> Result<(), Error> {
         }
         Some(Master::Current) => return Ok(()),
     }
-    if let Some(unfinished) = store::previous(&app.db).await? {
+    if let Some(unfinished) = store::previous(&broker.db).await? {
         return refuse(format!(
             "The rotation from {unfinished} to {under} has not come to its end: finish it first, with {under} as \
              vault.master_key and {unfinished} as vault.previous_master_key."
         ));
     }
-    let servers = replicas::that_do_not_know(app, to).await?;
+    let servers = replicas::that_do_not_know(broker, to).await?;
     if servers > 0 {
         return refuse(format!(
             "{servers} running servers were not given {to}. Give every one of them {to} as vault.master_key and \
              {under} as vault.previous_master_key, restart them, and try again; one that was stopped hard is counted \
              for {} seconds.",
-            replicas::LIVES
+            replicas::lives::LIVES
         ));
     }
-    if store::begin(&app.db, &app.vault, app.clock.now()).await? {
+    if store::begin(&broker.db, &broker.vault, broker.clock.now()).await? {
         tracing::warn!(from = under, to, "the rotation of the master key begins");
     }
-    app.vault.follow(to);
+    broker.vault.follow(to);
     Ok(())
 }
 
 /// Wraps these anew, and says which do not open.
-async fn rewrap(app: &App, keys: &[WrappedKey], progress: &mut Progress) -> Result<Vec<Damage>, Error> {
+async fn rewrap(broker: &Broker, keys: &[WrappedKey], progress: &mut Progress) -> Result<Vec<Damage>, Error> {
     let mut damaged = Vec::new();
     for batch in keys.chunks(BATCH) {
         // Before the turn to write: whoever has it keeps others waiting.
         let mut rewrapped = Vec::with_capacity(batch.len());
         for key in batch {
-            match app.vault.rewrap(key) {
+            match broker.vault.rewrap(key) {
                 Ok(anew) => rewrapped.push((key, anew)),
                 Err(why) => {
                     let row = key.kid.clone();
@@ -149,7 +151,7 @@ async fn rewrap(app: &App, keys: &[WrappedKey], progress: &mut Progress) -> Resu
                 }
             }
         }
-        let mut transaction = app.db.begin().await?;
+        let mut transaction = broker.db.begin().await?;
         for (seen, anew) in rewrapped {
             let done = store::replace(&mut transaction, seen, &anew).await?;
             progress.rewrapped += i64::try_from(done).unwrap_or_default();
@@ -174,15 +176,15 @@ pub struct Standing {
 
 /// # Errors
 /// When the database does not answer.
-pub async fn standing(app: &App) -> Result<Standing, Error> {
-    let under = store::under(&app.db).await?.ok_or(VaultError::KeysMissing)?;
+pub async fn standing(broker: &Broker) -> Result<Standing, Error> {
+    let under = store::under(&broker.db).await?.ok_or(VaultError::KeysMissing)?;
     let mut wrapped = Vec::new();
-    for wrapping in store::wrappings(&app.db).await? {
-        let count = store::count(&app.db, &wrapping.master_kid).await?;
+    for wrapping in store::wrappings(&broker.db).await? {
+        let count = store::count(&broker.db, &wrapping.master_kid).await?;
         wrapped.push((wrapping.master_kid, count));
     }
-    let removable = removable(app).await?;
-    let waiting = Some(app.vault.master_kid()).filter(|kid| *kid != under).map(str::to_owned);
+    let removable = removable(broker).await?;
+    let waiting = Some(broker.vault.master_kid()).filter(|kid| *kid != under).map(str::to_owned);
     Ok(Standing { under, wrapped, removable, waiting })
 }
 
@@ -190,10 +192,10 @@ pub async fn standing(app: &App) -> Result<Standing, Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn removable(app: &App) -> Result<Option<String>, Error> {
-    let Some(kid) = app.vault.previous_kid() else { return Ok(None) };
+pub async fn removable(broker: &Broker) -> Result<Option<String>, Error> {
+    let Some(kid) = broker.vault.previous_kid() else { return Ok(None) };
     // Whatever it is thought to be: a key that wraps something is not to be thrown away.
-    let needed = store::wrappings(&app.db).await?.iter().any(|wrapping| wrapping.master_kid == kid);
-    let rotating = store::previous(&app.db).await?.as_deref() == Some(kid);
+    let needed = store::wrappings(&broker.db).await?.iter().any(|wrapping| wrapping.master_kid == kid);
+    let rotating = store::previous(&broker.db).await?.as_deref() == Some(kid);
     Ok((!needed && !rotating).then(|| kid.to_owned()))
 }

@@ -4,7 +4,8 @@ use std::fmt::{self, Write as _};
 
 use aws_lc_rs::aead::LessSafeKey;
 
-use super::{VaultError, decrypt, encrypt};
+use super::cipher::{decrypt, encrypt};
+use super::error::VaultError;
 use crate::secret::Token;
 
 const VERSION: &str = "v1";

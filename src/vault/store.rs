@@ -1,12 +1,12 @@
 //! The SQL of `vault_keys` and `vault_masters`: the key check, the key of pseudonyms, the data keys of apps and
 //! connections, and which master key they are under. That of the house's keys is in [`super::house`].
 
-use sqlx::Row;
-use sqlx::any::AnyRow;
-
-use super::{HouseKey, Vault, VaultError, Verified, WrappedKey, house};
+use super::damage::Verified;
+use super::error::VaultError;
+use super::house::{self, HouseKey};
+use super::master_keys::{Vault, WrappedKey};
 use crate::clock::{Clock, Timestamp};
-use crate::db::{Db, DbConnection, named};
+use crate::db::{self, Db, DbConnection, Row, named, sql};
 use crate::error::Error;
 
 /// Whose secrets a data key seals.
@@ -127,13 +127,13 @@ pub struct Wrapping {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn wrappings(db: &Db) -> Result<Vec<Wrapping>, sqlx::Error> {
+pub async fn wrappings(db: &Db) -> Result<Vec<Wrapping>, db::Error> {
     let mut found = Vec::new();
     let mut after = String::new();
     loop {
-        let next = sqlx::query("SELECT MIN(master_kid) AS next FROM vault_keys WHERE master_kid > $1");
-        let row = next.bind(&after).fetch_one(&db.pool).await?;
-        let Some(kid) = row.try_get::<Option<String>, _>("next")? else { return Ok(found) };
+        let next = sql("SELECT MIN(master_kid) AS next FROM vault_keys WHERE master_kid > $1");
+        let row = next.bind(&after).one(db).await?;
+        let Some(kid) = row.get::<Option<String>>("next")? else { return Ok(found) };
         found.push(Wrapping { master: master(db, &kid).await?, master_kid: kid.clone() });
         after = kid;
     }
@@ -143,7 +143,7 @@ pub async fn wrappings(db: &Db) -> Result<Vec<Wrapping>, sqlx::Error> {
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn foreign(db: &Db, vault: &Vault) -> Result<Vec<String>, sqlx::Error> {
+pub async fn foreign(db: &Db, vault: &Vault) -> Result<Vec<String>, db::Error> {
     let needed = |wrapping: &Wrapping| matches!(wrapping.master, Some(Master::Current | Master::Previous));
     let unknown = |wrapping: &Wrapping| vault.known(&wrapping.master_kid).is_err();
     let all = wrappings(db).await?.into_iter();
@@ -154,25 +154,24 @@ pub async fn foreign(db: &Db, vault: &Vault) -> Result<Vec<String>, sqlx::Error>
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn under(db: &Db) -> Result<Option<String>, sqlx::Error> {
+pub async fn under(db: &Db) -> Result<Option<String>, db::Error> {
     Ok(by_purpose(db, Purpose::Check).await?.map(|check| check.master_kid))
 }
 
-pub(super) async fn master(db: &Db, kid: &str) -> Result<Option<Master>, sqlx::Error> {
-    let select = sqlx::query("SELECT status FROM vault_masters WHERE kid = $1").bind(kid);
-    select.fetch_optional(&db.pool).await?.map(|row| named(&row, "status")).transpose()
+pub(super) async fn master(db: &Db, kid: &str) -> Result<Option<Master>, db::Error> {
+    let select = sql("SELECT status FROM vault_masters WHERE kid = $1").bind(kid);
+    select.optional(db).await?.map(|row| named(&row, "status")).transpose()
 }
 
 /// The one that the vault is being rotated away from.
-pub(super) async fn previous(db: &Db) -> Result<Option<String>, sqlx::Error> {
-    let select =
-        sqlx::query("SELECT kid FROM vault_masters WHERE status = 'previous' ORDER BY since LIMIT 1");
-    select.fetch_optional(&db.pool).await?.map(|row| row.try_get("kid")).transpose()
+pub(super) async fn previous(db: &Db) -> Result<Option<String>, db::Error> {
+    let select = sql("SELECT kid FROM vault_masters WHERE status = 'previous' ORDER BY since LIMIT 1");
+    select.optional(db).await?.map(|row| row.get("kid")).transpose()
 }
 
-pub(super) async fn count(db: &Db, master_kid: &str) -> Result<i64, sqlx::Error> {
-    let select = sqlx::query("SELECT COUNT(*) AS counted FROM vault_keys WHERE master_kid = $1");
-    select.bind(master_kid).fetch_one(&db.pool).await?.try_get("counted")
+pub(super) async fn count(db: &Db, master_kid: &str) -> Result<i64, db::Error> {
+    let select = sql("SELECT COUNT(*) AS counted FROM vault_keys WHERE master_kid = $1");
+    select.bind(master_kid).one(db).await?.get("counted")
 }
 
 async fn put_master(
@@ -180,10 +179,10 @@ async fn put_master(
     kid: &str,
     status: Master,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let upsert = "INSERT INTO vault_masters (kid, status, since) VALUES ($1, $2, $3) \
         ON CONFLICT (kid) DO UPDATE SET status = excluded.status";
-    let upsert = sqlx::query(upsert).bind(kid).bind(<&str>::from(status)).bind(now.unix());
+    let upsert = sql(upsert).bind(kid).bind(<&str>::from(status)).bind(now.unix());
     upsert.execute(connection).await.map(drop)
 }
 
@@ -207,9 +206,9 @@ pub(super) async fn replace(
     connection: &mut DbConnection,
     seen: &WrappedKey,
     rewrapped: &WrappedKey,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, db::Error> {
     let update = "UPDATE vault_keys SET master_kid = $1, wrapped = $2 WHERE kid = $3 AND master_kid = $4 AND wrapped = $5";
-    let done = sqlx::query(update)
+    let done = sql(update)
         .bind(&rewrapped.master_kid)
         .bind(&rewrapped.wrapped)
         .bind(&seen.kid)
@@ -217,7 +216,7 @@ pub(super) async fn replace(
         .bind(&seen.wrapped)
         .execute(connection)
         .await?;
-    Ok(done.rows_affected())
+    Ok(done)
 }
 
 /// Data keys in the wrapping of one master key, those behind `after`.
@@ -226,10 +225,10 @@ pub(super) async fn wrapped_by(
     master_kid: &str,
     after: &str,
     limit: i64,
-) -> Result<Vec<WrappedKey>, sqlx::Error> {
+) -> Result<Vec<WrappedKey>, db::Error> {
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE master_kid = $1 AND kid > $2 \
         ORDER BY kid LIMIT $3";
-    let rows = sqlx::query(select).bind(master_kid).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let rows = sql(select).bind(master_kid).bind(after).bind(limit).all(db).await?;
     rows.iter().map(wrapped).collect()
 }
 
@@ -238,25 +237,25 @@ pub(super) async fn retire(
     transaction: &mut DbConnection,
     kid: &str,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let update = "UPDATE vault_masters SET status = 'retired', retired_at = $2 \
         WHERE kid = $1 AND status = 'previous'";
-    sqlx::query(update).bind(kid).bind(now.unix()).execute(transaction).await.map(drop)
+    sql(update).bind(kid).bind(now.unix()).execute(transaction).await.map(drop)
 }
 
 /// A retired master key is the previous one again: something is wrapped by it after all.
-pub(super) async fn reopen(db: &Db, kid: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn reopen(db: &Db, kid: &str) -> Result<(), db::Error> {
     let update = "UPDATE vault_masters SET status = 'previous', retired_at = NULL WHERE kid = $1 AND status = 'retired'";
-    db.execute(sqlx::query(update).bind(kid)).await.map(drop)
+    sql(update).bind(kid).execute(db).await.map(drop)
 }
 
 /// Tries to open `limit` data keys behind `after`.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn verify(db: &Db, vault: &Vault, after: &str, limit: i64) -> Result<Verified, sqlx::Error> {
+pub async fn verify(db: &Db, vault: &Vault, after: &str, limit: i64) -> Result<Verified, db::Error> {
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE kid > $1 ORDER BY kid LIMIT $2";
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
     let keys: Vec<WrappedKey> = rows.iter().map(wrapped).collect::<Result<_, _>>()?;
     let mut verified = Verified::of_page(keys.len(), limit, keys.last().map(|key| key.kid.clone()));
     for key in &keys {
@@ -275,45 +274,44 @@ pub async fn insert(
     key: &WrappedKey,
     purpose: Purpose,
     now: Timestamp,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), db::Error> {
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
         SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) \
-        WHERE NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $6 AND m.status = 'retired')";
-    let done = sqlx::query(insert)
+        WHERE NOT EXISTS (SELECT m.kid FROM vault_masters m WHERE m.kid = $3 AND m.status = 'retired')";
+    let done = sql(insert)
         .bind(&key.kid)
         .bind(purpose.as_str())
         .bind(&key.master_kid)
         .bind(&key.wrapped)
         .bind(now.unix())
-        .bind(&key.master_kid)
         .execute(connection)
         .await?;
-    if done.rows_affected() == 1 {
+    if done == 1 {
         return Ok(());
     }
-    Err(sqlx::Error::Protocol(format!("the master key {} is out of use", key.master_kid)))
+    Err(db::Error::refused(format!("the master key {} is out of use", key.master_kid)))
 }
 
 /// Destroys the data key of a connection, and so every secret it sealed, in the backups of tomorrow too.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn destroy(connection: &mut DbConnection, kid: &str) -> Result<(), sqlx::Error> {
-    let delete = sqlx::query("DELETE FROM vault_keys WHERE kid = $1 AND purpose = 'connection'").bind(kid);
+pub async fn destroy(connection: &mut DbConnection, kid: &str) -> Result<(), db::Error> {
+    let delete = sql("DELETE FROM vault_keys WHERE kid = $1 AND purpose = 'connection'").bind(kid);
     delete.execute(connection).await.map(drop)
 }
 
-async fn by_purpose(db: &Db, purpose: Purpose) -> Result<Option<WrappedKey>, sqlx::Error> {
+async fn by_purpose(db: &Db, purpose: Purpose) -> Result<Option<WrappedKey>, db::Error> {
     // The list of `vault_keys_few` letter by letter, or SQLite reads the keys of all connections.
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys \
         WHERE purpose IN ('check', 'house') AND purpose = $1";
-    let row = sqlx::query(select).bind(purpose.as_str()).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(purpose.as_str()).optional(db).await?;
     row.as_ref().map(wrapped).transpose()
 }
 
-pub(super) async fn by_kid(db: &Db, kid: &str) -> Result<Option<WrappedKey>, sqlx::Error> {
+pub(super) async fn by_kid(db: &Db, kid: &str) -> Result<Option<WrappedKey>, db::Error> {
     let select = "SELECT kid, master_kid, wrapped FROM vault_keys WHERE kid = $1";
-    let row = sqlx::query(select).bind(kid).fetch_optional(&db.pool).await?;
+    let row = sql(select).bind(kid).optional(db).await?;
     row.as_ref().map(wrapped).transpose()
 }
 
@@ -322,7 +320,7 @@ async fn insert_check(connection: &mut DbConnection, vault: &Vault, now: Timesta
     let (_, key) = vault.new_data_key()?;
     let insert = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) \
         VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
-    let done = sqlx::query(insert)
+    let done = sql(insert)
         .bind(&key.kid)
         .bind(Purpose::Check.as_str())
         .bind(&key.master_kid)
@@ -330,20 +328,14 @@ async fn insert_check(connection: &mut DbConnection, vault: &Vault, now: Timesta
         .bind(now.unix())
         .execute(connection)
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done == 1)
 }
 
 async fn refuse_a_lost_key_table(db: &Db) -> Result<(), Error> {
-    let sealed = sqlx::query("SELECT id FROM connections WHERE data_kid IS NOT NULL LIMIT 1")
-        .fetch_optional(&db.pool)
-        .await?;
+    let sealed = sql("SELECT id FROM connections WHERE data_kid IS NOT NULL LIMIT 1").optional(db).await?;
     if sealed.is_some() { Err(VaultError::KeysMissing.into()) } else { Ok(()) }
 }
 
-pub(super) fn wrapped(row: &AnyRow) -> Result<WrappedKey, sqlx::Error> {
-    Ok(WrappedKey {
-        kid: row.try_get("kid")?,
-        master_kid: row.try_get("master_kid")?,
-        wrapped: row.try_get("wrapped")?,
-    })
+pub(super) fn wrapped(row: &Row) -> Result<WrappedKey, db::Error> {
+    Ok(WrappedKey { kid: row.get("kid")?, master_kid: row.get("master_kid")?, wrapped: row.get("wrapped")? })
 }

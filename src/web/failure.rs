@@ -11,8 +11,8 @@ use url::Url;
 
 use super::view::{Link, MessagePage, Page};
 use super::{Browser, encode, html, return_to};
-use crate::App;
-use crate::edge::mark::Mark;
+use crate::Broker;
+use crate::edge::rejection::Rejection;
 use crate::error::{ConnectFault, Error};
 use crate::request_id;
 
@@ -34,7 +34,7 @@ impl<E: Into<Error>> From<E> for PageFailure {
 
 /// A failure's page, told to the layer that knows who is signed in and which address failed.
 #[derive(Clone)]
-struct Told {
+struct FailurePage {
     page: MessagePage,
     /// Whether the same may succeed when it is tried again, and nobody said where.
     may_succeed: bool,
@@ -79,11 +79,11 @@ impl IntoResponse for PageFailure {
             request_id: request_id::current().filter(|_| quoted && !status.is_success()),
         };
         let mut response = html(status, &page);
-        Mark::put(&self.error, &mut response);
+        Rejection::put(&self.error, &mut response);
         if let Some(seconds) = self.error.retry_after() {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Told { page, may_succeed, may_ask, may_prove });
+        response.extensions_mut().insert(FailurePage { page, may_succeed, may_ask, may_prove });
         response
     }
 }
@@ -201,15 +201,15 @@ pub async fn dress(request: Request, next: Next) -> Response {
 }
 
 /// The same within a session: whoever is signed in stays in the header, and who may try again is led to where.
-pub async fn dress_for_the_signed_in(State(app): State<App>, request: Request, next: Next) -> Response {
-    let again = begins_again(&app.config.public_url, request.method(), request.uri());
+pub async fn dress_for_the_signed_in(State(broker): State<Broker>, request: Request, next: Next) -> Response {
+    let again = begins_again(&broker.config.public_url, request.method(), request.uri());
     let session = request.extensions().get::<Session>().cloned();
     let response = dressed(next.run(request).await);
-    let Some(told) = response.extensions().get::<Told>().cloned() else { return response };
-    let Told { mut page, may_succeed, may_ask, may_prove } = told;
+    let Some(failure) = response.extensions().get::<FailurePage>().cloned() else { return response };
+    let FailurePage { mut page, may_succeed, may_ask, may_prove } = failure;
     if may_ask
         && let Some(session) = session
-        && let Ok(browser) = Browser::of(session, &app).await
+        && let Ok(browser) = Browser::of(session, &broker).await
     {
         page.page = browser.page(page.page.title);
         if !may_prove {

@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use attache::error::Error;
 use attache::operator::vault::Looked;
-use attache::operator::{Answer, Command, run};
+use attache::operator::{Command, Output, run};
 use sqlx::{ConnectOptions, Row};
 
 use crate::world::{APP, Postgres, READER, Sqlite, World, open};
 
-pub async fn backup(world: &World, file: PathBuf) -> Result<Answer, Error> {
+pub async fn backup(world: &World, file: PathBuf) -> Result<Output, Error> {
     let mut begun = false;
     loop {
-        let answer = run(&world.app, Command::Backup { file: file.clone(), begun }).await?;
+        let answer = run(&world.broker, Command::Backup { file: file.clone(), begun }).await?;
         if answer.next.is_none() {
             return Ok(answer);
         }
@@ -104,7 +104,8 @@ async fn what_a_killed_backup_left_is_gone_after_the_next_one() {
     at_work.try_lock().expect("a lock");
     backup(&world, file.clone()).await.expect("a backup");
     assert!(!left.exists() && made.exists() && other.exists());
-    let begun = run(&world.app, Command::Backup { file: world.directory().join("b.db"), begun: true }).await;
+    let begun =
+        run(&world.broker, Command::Backup { file: world.directory().join("b.db"), begun: true }).await;
     assert!(begun.expect_err("it was cut short").to_string().contains("Run it again"));
 }
 

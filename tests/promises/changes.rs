@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use attache::db::write::Transaction;
+use attache::db::{self, sql};
 use rstest::rstest;
 use sqlx::Row;
 use tokio::task::JoinSet;
@@ -14,13 +15,13 @@ use crate::world::{Database, Postgres, Sqlite, World};
 const INSERT: &str =
     "INSERT INTO callers (id, name, status, source, created_at) VALUES ($1, $2, 'active', 'cli', 0)";
 
-async fn insert(transaction: &mut Transaction, name: &str) -> Result<(), sqlx::Error> {
-    sqlx::query(INSERT).bind(format!("ca_{name}")).bind(name).execute(&mut **transaction).await.map(drop)
+async fn insert(transaction: &mut Transaction, name: &str) -> Result<(), db::Error> {
+    sql(INSERT).bind(format!("ca_{name}")).bind(name).execute(&mut **transaction).await.map(drop)
 }
 
 async fn names(world: &World) -> Vec<String> {
     let select = "SELECT name FROM callers ORDER BY name";
-    let rows = sqlx::query(select).fetch_all(&world.app.db.pool).await.expect("rows");
+    let rows = sqlx::query(select).fetch_all(&world.broker.db.pool).await.expect("rows");
     rows.iter().map(|row| row.get(0)).collect()
 }
 
@@ -32,7 +33,7 @@ async fn of_three_hundred_changes_at_once_each_is_kept_and_none_finds_the_databa
     let world = World::new(database).await;
     let mut changes = JoinSet::new();
     for number in 0..300 {
-        let db = world.app.db.clone();
+        let db = world.broker.db.clone();
         changes.spawn(async move {
             let mut transaction = db.begin().await.expect("a turn");
             insert(&mut transaction, &format!("caller {number:03}")).await.expect("an insert");
@@ -41,7 +42,7 @@ async fn of_three_hundred_changes_at_once_each_is_kept_and_none_finds_the_databa
             let _: i64 = sqlx::query(count).fetch_one(&mut *transaction).await.expect("a count").get(0);
             transaction.commit().await.expect("a commit");
         });
-        let db = world.app.db.clone();
+        let db = world.broker.db.clone();
         changes.spawn(async move {
             sqlx::query("SELECT COUNT(*) FROM callers")
                 .fetch_one(&db.pool)
@@ -59,7 +60,7 @@ async fn a_change_that_is_given_up_leaves_nothing_and_takes_no_other_with_it(
     #[values(Sqlite, Postgres)] database: Database,
 ) {
     let world = World::new(database).await;
-    let db = &world.app.db;
+    let db = &world.broker.db;
     for (name, kept) in [("a", true), ("b", false), ("c", true)] {
         let mut transaction = db.begin().await.expect("a turn");
         insert(&mut transaction, name).await.expect("an insert");
@@ -84,7 +85,7 @@ async fn whoever_hangs_up_in_the_middle_of_a_change_stops_nobody(
     let world = World::new(database).await;
     let mut tasks = Vec::new();
     for number in 0..60 {
-        let db = world.app.db.clone();
+        let db = world.broker.db.clone();
         tasks.push(tokio::spawn(async move {
             let mut transaction = db.begin().await?;
             insert(&mut transaction, &format!("caller {number:03}")).await?;
@@ -105,7 +106,7 @@ async fn whoever_hangs_up_in_the_middle_of_a_change_stops_nobody(
     }
     let kept = names(&world).await;
     assert!(told.iter().all(|name| kept.contains(name)), "whoever was told has it: {kept:?}");
-    let mut transaction = world.app.db.begin().await.expect("a turn");
+    let mut transaction = world.broker.db.begin().await.expect("a turn");
     insert(&mut transaction, "the next").await.expect("an insert");
     transaction.commit().await.expect("a commit");
 }
@@ -123,12 +124,12 @@ async fn what_is_held_in_memory_is_let_go_of_after_the_commit_though_nobody_wait
             forgotten.fetch_add(1, Ordering::SeqCst);
         });
     };
-    let mut transaction = world.app.db.begin().await.expect("a turn");
+    let mut transaction = world.broker.db.begin().await.expect("a turn");
     insert(&mut transaction, "a").await.expect("an insert");
     mark(&mut transaction);
     transaction.commit().await.expect("a commit");
     assert_eq!(forgotten.load(Ordering::SeqCst), 1, "before the answer");
-    let mut transaction = world.app.db.begin().await.expect("a turn");
+    let mut transaction = world.broker.db.begin().await.expect("a turn");
     mark(&mut transaction);
     drop(transaction);
     assert_eq!(forgotten.load(Ordering::SeqCst), 1, "nothing was changed");
@@ -137,14 +138,14 @@ async fn what_is_held_in_memory_is_let_go_of_after_the_commit_though_nobody_wait
 #[tokio::test]
 async fn on_sqlite_nothing_writes_past_the_one_writer() {
     let world = World::new(Sqlite).await;
-    let past = sqlx::query(INSERT).bind("ca_x").bind("x").execute(&world.app.db.pool).await;
+    let past = sqlx::query(INSERT).bind("ca_x").bind("x").execute(&world.broker.db.pool).await;
     assert!(past.expect_err("a refusal").to_string().contains("readonly"));
 }
 
 #[tokio::test]
 async fn a_full_disk_fails_the_changes_that_it_hits_and_no_later_one() {
     let world = World::new(Sqlite).await;
-    let db = &world.app.db;
+    let db = &world.broker.db;
     let mut transaction = db.begin().await.expect("a turn");
     insert(&mut transaction, "before").await.expect("an insert");
     transaction.commit().await.expect("a commit");

@@ -77,9 +77,9 @@ async fn a_token_about_somebody_else_says_nothing_of_this_person(
     assert!(!reaches(&world, &connection).await, "the identity's claims are not the account's");
     let account = account_of(&world, &connection).await;
     let said = json!({ "sub": READER, "email": "editor@sandbox.test" });
-    follow(&world.app, &account, "https://elsewhere.test/", said.as_object().expect("claims")).await;
+    follow(&world.broker, &account, "https://elsewhere.test/", said.as_object().expect("claims")).await;
     assert!(!reaches(&world, &connection).await, "another issuer");
-    follow(&world.app, &account, world.issuer.url(), said.as_object().expect("claims")).await;
+    follow(&world.broker, &account, world.issuer.url(), said.as_object().expect("claims")).await;
     assert!(reaches(&world, &connection).await);
 }
 
@@ -97,7 +97,7 @@ async fn what_a_token_does_not_say_stays_until_a_sign_in(#[values(Sqlite, Postgr
     // A token of another time, other words of the token itself, and a claim that changes.
     let account = account_of(&world, &connection).await;
     let said = json!({ "sub": EDITOR, "aud": "somebody", "nonce": "n", "groups": ["readers"] });
-    follow(&world.app, &account, world.issuer.url(), said.as_object().expect("claims")).await;
+    follow(&world.broker, &account, world.issuer.url(), said.as_object().expect("claims")).await;
     assert!(!reaches(&world, &connection).await);
     let claims = world.column("SELECT claims FROM accounts WHERE id = $1", &account).await.expect("claims");
     assert!(!claims.contains("somebody") && claims.contains("editor@sandbox.test"), "{claims}");
@@ -125,7 +125,7 @@ async fn a_claim_that_nobody_has_said_for_too_long_opens_nothing(
     // Another claim does not make this one younger.
     let account = account_of(&world, &connection).await;
     let said = json!({ "sub": EDITOR, "locale": "en" });
-    follow(&world.app, &account, world.issuer.url(), said.as_object().expect("claims")).await;
+    follow(&world.broker, &account, world.issuer.url(), said.as_object().expect("claims")).await;
     assert!(!reaches(&world, &connection).await);
     world.signed_in(EDITOR).await;
     assert!(reaches(&world, &connection).await);

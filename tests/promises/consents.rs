@@ -1,6 +1,6 @@
 //! What a person chose with their consent: for how long and where. Held to at every hand-out, and changeable.
 
-use attache::connection::consent::end_due;
+use attache::consent::choose::end_due;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -59,14 +59,14 @@ async fn a_consent_for_a_day_ends_by_itself_and_the_issuer_is_told(
     let page = person.get(&format!("/account/connected-apps/{connection}")).await;
     assert!(page.says("or until you stop it."), "{}", page.text);
     let token = world.access_token(&connection).await;
-    end_due(&world.app).await.expect("an end");
+    end_due(&world.broker).await.expect("an end");
     assert_eq!(world.status(&connection).await, "active");
     world.clock.advance(DAY);
     // Before anybody swept.
     assert_eq!(world.get(&connection).await["error"], "token_not_found");
     assert_eq!(world.v1_token(&connection, &json!({})).await.status(), 404);
     assert_eq!(world.viewer(&token).await.status(), 401);
-    end_due(&world.app).await.expect("an end");
+    end_due(&world.broker).await.expect("an end");
     world.settle().await;
     assert_eq!(
         (world.status(&connection).await.as_str(), world.issuer.live_refresh_tokens()),
@@ -91,12 +91,12 @@ async fn thirty_days_are_thirty_days_and_can_be_changed(#[values(Sqlite, Postgre
     let person = world.signed_in(EDITOR).await;
     change(&person, &connection, &[("lasts", "until_stopped")]).await;
     world.clock.advance(2);
-    end_due(&world.app).await.expect("an end");
+    end_due(&world.broker).await.expect("an end");
     assert_ne!(world.status(&connection).await, "revoked");
     change(&person, &connection, &[("lasts", "one_day")]).await;
     change(&person, &connection, &[("lasts", "as_before")]).await;
     world.clock.advance(DAY);
-    end_due(&world.app).await.expect("an end");
+    end_due(&world.broker).await.expect("an end");
     world.settle().await;
     assert_eq!(world.status(&connection).await, "revoked");
 }
@@ -118,7 +118,7 @@ async fn reconnecting_keeps_what_was_chosen_unless_it_is_chosen_anew(
     assert_eq!(connect_with(&person, &again, &chosen).await, connection);
     assert_eq!(scope(&world, &connection, &[]).await, "content:read content:write");
     world.clock.advance(2 * DAY);
-    end_due(&world.app).await.expect("an end");
+    end_due(&world.broker).await.expect("an end");
     assert_ne!(world.status(&connection).await, "revoked");
 }
 

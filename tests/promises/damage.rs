@@ -13,7 +13,7 @@ use crate::world::{APP, Database, LIFETIME, Postgres, READER, Sqlite, World};
 async fn look(world: &World) -> (Vec<String>, usize) {
     let (mut lines, mut looked) = (Vec::new(), Looked::default());
     loop {
-        let answer = run(&world.app, Command::LookIntoVault { looked }).await.expect("a look");
+        let answer = run(&world.broker, Command::LookIntoVault { looked }).await.expect("a look");
         lines.extend(answer.lines);
         match answer.next {
             None => return (lines, answer.troubles),

@@ -2,10 +2,10 @@
 //! left; whoever signs in again begins anew.
 
 use attache::account::delete;
-use attache::connection::complete::kept::drop_forgotten;
-use attache::connection::revoke::tell::tell_again;
+use attache::consent::complete::another_identity::drop_forgotten;
 use attache::operator::select::Person;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 
@@ -48,14 +48,14 @@ async fn a_person_deletes_their_account_and_nothing_of_them_is_left(
     assert_eq!(personal().await, format!("{account}{{}}"));
     world.settle().await;
     world.clock.advance(600);
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     let state = async || world.column("SELECT status FROM accounts WHERE id = $1", &account).await;
     assert_eq!(state().await.as_deref(), Some("deleting"), "the issuer has not confirmed");
     world.issuer.faults().revoke.clear();
     world.clock.advance(86_400);
-    tell_again(&world.app).await.expect("told");
+    tell_again(&world.broker).await.expect("told");
     world.settle().await;
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     assert_eq!(state().await.as_deref(), Some("deleted"));
     assert_eq!((world.status(&connection).await.as_str(), world.rows("freezes").await), ("revoked", 0));
     for (table, column) in [("connections", "external_subject"), ("outbox", "COALESCE(subject, '')")] {
@@ -86,22 +86,22 @@ async fn an_operator_deletes_an_account_and_a_process_that_ends_in_the_middle_ch
         person: Person { issuer: None, who: who.to_owned() },
         reason: "asked for by letter".to_owned(),
     };
-    assert!(run(&world.app, command("nobody")).await.is_err());
+    assert!(run(&world.broker, command("nobody")).await.is_err());
     // A consent that is under way when the account goes.
     let callback = person.consent(&format!("/connect/{APP}"), EDITOR).await;
-    run(&world.app, command(&account)).await.expect("deleted");
+    run(&world.broker, command(&account)).await.expect("deleted");
     assert_ne!(person.get(callback.as_str()).await.status, 200);
-    assert!(run(&world.app, command(&account)).await.is_err(), "once");
+    assert!(run(&world.broker, command(&account)).await.is_err(), "once");
     // As if nothing had been ended before the process was: a connection that came in late.
     let late = "UPDATE connections SET status = 'active' WHERE id = $1";
     world.settle().await;
     world.change(sqlx::query(late).bind(&connection)).await;
     assert_eq!(world.get(&connection).await["ok"], false, "it is frozen");
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     world.settle().await;
     assert_eq!(world.status(&connection).await, "revoked");
     world.clock.advance(121);
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     let status = world.column("SELECT status FROM accounts WHERE id = $1", &account).await;
     assert_eq!(status.as_deref(), Some("deleted"));
     let detail = world
@@ -128,18 +128,18 @@ async fn a_consent_that_was_kept_undecided_is_given_back_and_what_it_says_is_era
     assert_eq!(world.issuer.live_refresh_tokens(), 1, "the connection is ended");
     // The issuer is away at first: nothing is forgotten before it has been told.
     world.issuer.faults().revoke.next(Fault::status(503));
-    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.broker).await.expect("a database");
     world.settle().await;
     world.clock.advance(121);
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     let state = async || world.column("SELECT status FROM accounts WHERE id = $1", &account).await;
     assert_eq!(state().await.as_deref(), Some("deleting"));
     world.clock.advance(601);
-    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!(world.issuer.live_refresh_tokens(), 0);
     let left = "connect_attempts WHERE kept_tokens IS NOT NULL OR kept_identity IS NOT NULL";
     assert_eq!(world.rows(left).await, 0);
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     assert_eq!(state().await.as_deref(), Some("deleted"));
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use attache::connection::early::Line;
 use attache::ledger::hand_out;
+use attache::refresh::early::Line;
 use attache::sandbox::fault::Fault;
 use futures_util::FutureExt;
 use rstest::rstest;
@@ -24,14 +24,14 @@ pub async fn early(world: &World) -> usize {
 }
 
 pub async fn look(line: &mut Line, world: &World) -> usize {
-    line.begin_due(&world.app).await.expect("what is due")
+    line.begin_due(&world.broker).await.expect("what is due")
 }
 
 /// A connection whose token was handed out, as the row knows by now.
 pub async fn used(world: &World) -> String {
     let connection = world.connection().await;
     world.access_token(&connection).await;
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     connection
 }
 
@@ -62,7 +62,7 @@ async fn what_nobody_uses_is_left_alone_until_somebody_does(#[values(Sqlite, Pos
     world.clock.advance(FOUR_FIFTHS);
     assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 0));
     world.access_token(&connection).await;
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     assert_eq!((early(&world).await, world.issuer.refreshes()), (1, 1), "it is late already");
 }
 
@@ -140,7 +140,7 @@ async fn a_token_that_lives_for_seconds_is_refreshed_no_sooner_because_somebody_
     for _ in 0..29 {
         world.clock.advance(1);
         world.get(&connection).await;
-        hand_out::flush(&world.app).await.expect("a flush");
+        hand_out::flush(&world.broker).await.expect("a flush");
         assert_eq!((early(&world).await, world.issuer.refreshes()), (0, 1));
     }
     world.clock.advance(1);
@@ -164,7 +164,7 @@ async fn two_processes_begin_what_is_due_once() {
     let other = open(&world.config, &world.clock).await;
     world.clock.advance(FOUR_FIFTHS);
     let (mut mine, mut its) = (Line::default(), Line::default());
-    let (one, two) = tokio::join!(mine.begin_due(&world.app), its.begin_due(&other));
+    let (one, two) = tokio::join!(mine.begin_due(&world.broker), its.begin_due(&other));
     assert_eq!(one.expect("one") + two.expect("two"), 1);
     world.settle().await;
     settle(&other).await;
@@ -183,7 +183,7 @@ async fn two_due(world: &World) {
         let connection = world.signed_in(person).await.connect_as(APP, person).await;
         world.access_token(&connection).await;
     }
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     world.clock.advance(FOUR_FIFTHS);
     take_time(world);
 }
@@ -202,7 +202,7 @@ async fn no_more_is_begun_than_the_issuer_has_early_places(#[values(Sqlite, Post
     assert_eq!((look(&mut line, &world).await, line.is_done()), (1, false));
     assert_eq!((look(&mut line, &world).await, line.is_done()), (0, false), "its place is taken");
     world.settle().await;
-    world.app.issuers.calls.freed().now_or_never().expect("word of the free place");
+    world.broker.issuers.calls.freed().now_or_never().expect("word of the free place");
     assert_eq!((look(&mut line, &world).await, line.is_done()), (1, true));
     world.settle().await;
     assert_eq!((look(&mut line, &world).await, world.issuer.refreshes()), (0, 2));

@@ -50,17 +50,17 @@ fn assert_unread(text: &str, spelling: &str) {
 
 async fn ledger(world: &World) -> String {
     let rows = sqlx::query("SELECT detail FROM ledger WHERE detail IS NOT NULL");
-    let rows = rows.fetch_all(&world.app.db.pool).await.expect("a query");
+    let rows = rows.fetch_all(&world.broker.db.pool).await.expect("a query");
     rows.iter().map(|row| row.get::<String, _>(0)).collect()
 }
 
 /// The verifiers of the consents that are under way.
 async fn verifiers(world: &World) -> Vec<String> {
     let rows = sqlx::query("SELECT state_hash, verifier FROM connect_attempts WHERE status = 'open'");
-    let rows = rows.fetch_all(&world.app.db.pool).await.expect("a query");
+    let rows = rows.fetch_all(&world.broker.db.pool).await.expect("a query");
     let open = |row: &sqlx::any::AnyRow| {
         let place = Place::new("connect_attempts", "verifier", row.get(0), &[]);
-        let opened = world.app.house_key.open(&place, &Sealed(row.get(1)));
+        let opened = world.broker.house_key.open(&place, &Sealed(row.get(1)));
         opened.expect("a verifier").expose().to_owned()
     };
     rows.iter().map(open).collect()
@@ -118,8 +118,11 @@ async fn what_a_refresh_was_asked_with_is_shown_to_no_operator(
 ) {
     let world = World::new(database).await;
     let connection = world.connection().await;
-    let row = attache::connection::by_id(&world.app, &connection).await.expect("a database").expect("a row");
-    let refresh_token = open_refresh_token(&world.app, &row).expect("a token").expect("a token");
+    let row = attache::connection::look_up::by_id(&world.broker, &connection)
+        .await
+        .expect("a database")
+        .expect("a row");
+    let refresh_token = open_refresh_token(&world.broker, &row).expect("a token").expect("a token");
     for which in [SECRET, refresh_token.expose()] {
         for spelling in spelled(which) {
             // The whole secret as the error's word, too.
@@ -132,7 +135,7 @@ async fn what_a_refresh_was_asked_with_is_shown_to_no_operator(
                 retry_after: None,
             });
             world.get(&connection).await;
-            let shown = run(&world.app, Command::ShowConnection { id: connection.clone() }).await;
+            let shown = run(&world.broker, Command::ShowConnection { id: connection.clone() }).await;
             let shown = shown.expect("an answer").lines.join("\n");
             assert_unread(&shown, &spelling);
             assert_unread(&ledger(&world).await, &spelling);

@@ -1,7 +1,7 @@
 //! What people and apps are told when something fails: the app by an OAuth error, the person by a page that knows them,
 //! leads on, and names an id that the log explains.
 
-use attache::issuer::callback::AuthorizationError;
+use attache::issuer::authorization_error::AuthorizationError;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::AuthorizationFault;
 use attache::web::encode;

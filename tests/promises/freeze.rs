@@ -1,11 +1,11 @@
 //! Freezes: the operator stops by app, person, issuer, caller, connection or age, at once and everywhere; nothing else is
 //! stopped, no grant is spent, and what is lifted goes on as if nothing had been.
 
-use attache::connection::early::Line;
 use attache::error::Error;
 use attache::ledger::hand_out;
-use attache::operator::select::{Asked, Named, Person};
-use attache::operator::{Answer, Command, run};
+use attache::operator::select::{Named, NamedSelection, Person};
+use attache::operator::{Command, Output, run};
+use attache::refresh::early::Line;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -14,22 +14,23 @@ use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqli
 
 const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
 
-pub fn asked(what: Named) -> Asked {
-    Asked { what, issued_before: None }
+pub fn asked(what: Named) -> NamedSelection {
+    NamedSelection { what, issued_before: None }
 }
 
 pub fn account(who: &str) -> Named {
     Named::Account(Person { issuer: None, who: who.to_owned() })
 }
 
-pub async fn freeze(world: &World, asked: Asked) -> String {
-    let answer = run(&world.app, Command::Freeze { asked, reason: "a laptop was stolen".to_owned() }).await;
+pub async fn freeze(world: &World, asked: NamedSelection) -> String {
+    let answer =
+        run(&world.broker, Command::Freeze { asked, reason: "a laptop was stolen".to_owned() }).await;
     let answer = answer.expect("a freeze");
     answer.lines[0].split(' ').next().expect("an id").to_owned()
 }
 
-pub async fn unfreeze(world: &World, id: &str) -> Result<Answer, Error> {
-    run(&world.app, Command::Unfreeze { id: id.to_owned() }).await
+pub async fn unfreeze(world: &World, id: &str) -> Result<Output, Error> {
+    run(&world.broker, Command::Unfreeze { id: id.to_owned() }).await
 }
 
 /// A second app at the same issuer, and a third at another.
@@ -73,17 +74,17 @@ async fn each_scope_stops_what_it_names_and_nothing_else(#[values(Sqlite, Postgr
     world.clock.advance(10);
     all.extend(grants(&world, APP, 2..3).await);
     let person = format!("ac_{:020}", 0);
-    let cut = world.app.clock.now().plus(-5);
-    let cases: [(Asked, &[usize]); 9] = [
+    let cut = world.broker.clock.now().plus(-5);
+    let cases: [(NamedSelection, &[usize]); 9] = [
         (asked(Named::App(APP.to_owned())), &[2, 3]),
         (asked(account(&person)), &[1, 4]),
         (asked(account("sandbox|person-0")), &[1, 4]),
         (asked(Named::Issuer("sandbox".to_owned())), &[3]),
         (asked(Named::Connection(all[1].clone())), &[0, 2, 3, 4]),
         (asked(Named::All), &[]),
-        (Asked { what: Named::All, issued_before: Some(cut) }, &[4]),
-        (Asked { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, &[2, 3, 4]),
-        (Asked { what: Named::Caller("first".to_owned()), issued_before: Some(cut) }, &[4]),
+        (NamedSelection { what: Named::All, issued_before: Some(cut) }, &[4]),
+        (NamedSelection { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, &[2, 3, 4]),
+        (NamedSelection { what: Named::Caller("first".to_owned()), issued_before: Some(cut) }, &[4]),
     ];
     for (asked, expected) in cases {
         let said = format!("{asked:?}");
@@ -130,7 +131,7 @@ async fn no_path_gives_anything_and_no_grant_is_spent(
         assert_eq!(world.exchange(form).await.status(), 200, "{strategy}");
     }
     assert_eq!(world.viewer(&token).await.status(), 200);
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     let frozen = freeze(&world, asked(account(EDITOR))).await;
     let walk = async || {
         for forced in [false, true] {
@@ -153,7 +154,7 @@ async fn no_path_gives_anything_and_no_grant_is_spent(
         }
         let answer: Value = world.viewer(&token).await.json().await.expect("JSON");
         assert!(answer["data"].is_null(), "{answer}");
-        Line::default().begin_due(&world.app).await.expect("what is due");
+        Line::default().begin_due(&world.broker).await.expect("what is due");
         world.settle().await;
     };
     walk().await;
@@ -161,14 +162,14 @@ async fn no_path_gives_anything_and_no_grant_is_spent(
     assert_eq!(answer["errors"][0]["extensions"]["code"], "paused");
     // When it would be refreshed early, and when it would be kept alive though nobody uses it.
     world.clock.advance(LIFETIME * 4 / 5);
-    Line::default().begin_due(&world.app).await.expect("what is due");
+    Line::default().begin_due(&world.broker).await.expect("what is due");
     world.settle().await;
     world.clock.advance(LIFETIME);
     for path in [false, true] {
         let answer = world.v1_token(&connection, &json!({ "force_refresh": path })).await;
         assert_eq!(answer.status(), 409);
     }
-    Line::default().begin_due(&world.app).await.expect("what is due");
+    Line::default().begin_due(&world.broker).await.expect("what is due");
     world.settle().await;
     assert_eq!(world.issuer.refreshes(), 0, "the grant was not touched");
     unfreeze(&world, &frozen).await.expect("lifted");
@@ -239,8 +240,8 @@ async fn who_agrees_again_is_not_stopped_by_a_freeze_of_what_was_before(
     let person = world.signed_in(EDITOR).await;
     let connection = person.connect(APP).await;
     world.clock.advance(60);
-    let cut = world.app.clock.now();
-    freeze(&world, Asked { what: Named::All, issued_before: Some(cut) }).await;
+    let cut = world.broker.clock.now();
+    freeze(&world, NamedSelection { what: Named::All, issued_before: Some(cut) }).await;
     assert_eq!(world.get(&connection).await["state"], "paused");
     world.clock.advance(60);
     assert_eq!(person.connect(APP).await, connection, "it keeps its id");
@@ -255,12 +256,12 @@ async fn a_dry_run_counts_exactly_and_changes_nothing(#[values(Sqlite, Postgres)
     grants(&world, "second", 0..10).await;
     world.make_caller("first", &["second"]).await;
     let used = "UPDATE connections SET last_used_at = $1 WHERE id = $2";
-    let day = world.app.clock.now().plus(-3600).unix();
+    let day = world.broker.clock.now().plus(-3600).unix();
     world.change(sqlx::query(used).bind(day).bind(&all[3])).await;
     let before = (world.rows("freezes").await, world.rows("ledger").await, world.rows("revokes").await);
     let dry = async |what: Named| {
         let command = Command::DryRun { asked: asked(what), limit: 5 };
-        run(&world.app, command).await.expect("a dry run").lines.join("\n")
+        run(&world.broker, command).await.expect("a dry run").lines.join("\n")
     };
     let everything = dry(Named::All).await;
     for line in [
@@ -293,14 +294,14 @@ async fn who_froze_what_when_and_why_is_kept(#[values(Sqlite, Postgres)] databas
     let world = World::new(database).await;
     let connection = world.connection().await;
     let frozen = freeze(&world, asked(Named::App(APP.to_owned()))).await;
-    let list = run(&world.app, Command::ListFreezes).await.expect("a list").lines;
+    let list = run(&world.broker, Command::ListFreezes).await.expect("a list").lines;
     assert_eq!(list.len(), 1);
     let fields: Vec<&str> = list[0].split('\t').collect();
     assert_eq!(fields[0], frozen);
     assert_eq!(fields[2..], ["operator", "app content-writer", "a laptop was stolen"]);
     unfreeze(&world, &frozen).await.expect("lifted");
     assert!(unfreeze(&world, &frozen).await.is_err(), "once");
-    let list = run(&world.app, Command::ListFreezes).await.expect("a list").lines;
+    let list = run(&world.broker, Command::ListFreezes).await.expect("a list").lines;
     assert_eq!(list, ["Nothing is frozen."]);
     for action in ["frozen", "unfrozen"] {
         let actor = world.column("SELECT actor FROM ledger WHERE action = $1", action).await;
@@ -310,7 +311,7 @@ async fn who_froze_what_when_and_why_is_kept(#[values(Sqlite, Postgres)] databas
     }
     for reason in ["", "  ", "two\nlines"] {
         let command = Command::Freeze { asked: asked(Named::All), reason: reason.to_owned() };
-        assert!(run(&world.app, command).await.is_err(), "{reason:?}");
+        assert!(run(&world.broker, command).await.is_err(), "{reason:?}");
     }
     for what in [
         Named::App("nothing".to_owned()),
@@ -322,7 +323,7 @@ async fn who_froze_what_when_and_why_is_kept(#[values(Sqlite, Postgres)] databas
     ] {
         let said = format!("{what:?}");
         let command = Command::Freeze { asked: asked(what), reason: "r".to_owned() };
-        assert!(run(&world.app, command).await.is_err(), "{said}");
+        assert!(run(&world.broker, command).await.is_err(), "{said}");
     }
     world.access_token(&connection).await;
     assert_eq!(world.signed_in(READER).await.get("/account/connected-apps").await.status, 200);

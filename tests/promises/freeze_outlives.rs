@@ -2,10 +2,10 @@
 //! account and signing in anew, not with a token that is still held.
 
 use attache::account::delete;
-use attache::connection::early::Line;
 use attache::ledger::hand_out;
 use attache::operator::select::Named;
 use attache::operator::{Command, run};
+use attache::refresh::early::Line;
 use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
 use serde_json::Value;
@@ -21,7 +21,7 @@ async fn delete_account(world: &World, person: &Person<'_>) {
     world.settle().await;
     // Until nothing is left of it.
     world.clock.advance(121);
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
 }
 
 async fn is_paused(world: &World, connection: &str) -> bool {
@@ -50,7 +50,7 @@ async fn a_freeze_of_an_account_is_kept_through_a_deletion_and_a_new_sign_in(
         let left = world.rows(&format!("freezes WHERE {column} LIKE '%editor%'")).await;
         assert_eq!(left, 0, "the name is erased");
     }
-    let list = run(&world.app, Command::ListFreezes).await.expect("a list").lines.join("\n");
+    let list = run(&world.broker, Command::ListFreezes).await.expect("a list").lines.join("\n");
     assert!(list.contains(&format!("{id} (deleted)")), "{list}");
     let again = world.signed_in(EDITOR).await;
     let new = again.connect(APP).await;
@@ -169,11 +169,11 @@ async fn a_frozen_caller_does_nothing_with_a_token_that_outlived_a_refresh(
     let world = World::new(database).await;
     let connection = world.connection().await;
     let token = world.access_token(&connection).await;
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     // A refresh that brings nothing to hand out leaves what was given before.
     world.clock.advance(LIFETIME * 4 / 5);
     world.issuer.faults().token_shape.next(TokenShape::Without("access_token"));
-    assert_eq!(Line::default().begin_due(&world.app).await.expect("what is due"), 1);
+    assert_eq!(Line::default().begin_due(&world.broker).await.expect("what is due"), 1);
     world.settle().await;
     assert_eq!((world.issuer.refreshes(), code(&world, &token).await), (1, (200, Value::Null)));
     let (caller, _) = world.caller().await;
@@ -191,10 +191,10 @@ async fn a_caller_without_a_live_key_does_nothing_with_a_token_that_it_holds(
     let token = world.access_token(&connection).await;
     let (_, key) = world.caller().await;
     let second = Command::CreateKey { caller: "create_content_function".to_owned(), apps: Vec::new() };
-    let second = run(&world.app, second).await.expect("a key").secret.expect("a key");
+    let second = run(&world.broker, second).await.expect("a key").secret.expect("a key");
     let revoke = async |key: &str| {
         let key_id = key.split('_').nth(1).expect("an id").to_owned();
-        run(&world.app, Command::RevokeKey { id: key_id }).await.expect("revoked");
+        run(&world.broker, Command::RevokeKey { id: key_id }).await.expect("revoked");
     };
     revoke(&key).await;
     assert_eq!(code(&world, &token).await, (200, Value::Null), "it has changed to its other key");

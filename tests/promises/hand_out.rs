@@ -174,17 +174,17 @@ async fn a_revoked_key_is_nothing_at_once_and_two_keys_live_at_a_time(
     let connection = world.connection().await;
     let (_, first) = world.caller().await;
     let create = || Command::CreateKey { caller: "create_content_function".to_owned(), apps: Vec::new() };
-    let second = run(&world.app, create()).await.expect("a second key").secret.expect("a key");
-    assert!(run(&world.app, create()).await.is_err(), "a third key");
+    let second = run(&world.broker, create()).await.expect("a second key").secret.expect("a key");
+    assert!(run(&world.broker, create()).await.is_err(), "a third key");
     let id = first.split('_').nth(1).expect("the key's id").to_owned();
-    run(&world.app, Command::RevokeKey { id }).await.expect("revoked");
+    run(&world.broker, Command::RevokeKey { id }).await.expect("revoked");
     assert_eq!(world.get(&connection).await["error"], "invalid_auth");
     let url = world.url("/api/apps.auth.external.get");
     let by_second =
         world.http.post(url).bearer_auth(second.expose()).form(&[("external_token_id", &connection)]);
     let answer: Value = by_second.send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!(answer["ok"], true);
-    run(&world.app, create()).await.expect("a key in the place of the revoked one");
+    run(&world.broker, create()).await.expect("a key in the place of the revoked one");
 }
 
 #[rstest]
@@ -251,7 +251,7 @@ async fn hand_outs_are_in_the_ledger_and_counted_on_the_page(#[values(Sqlite, Po
     for _ in 0..3 {
         world.access_token(&connection).await;
     }
-    attache::ledger::hand_out::flush(&world.app).await.expect("written");
+    attache::ledger::hand_out::flush(&world.broker).await.expect("written");
     let page = person.get(&format!("/account/connected-apps/{connection}")).await;
     assert!(page.says("create_content_function"), "{}", page.text);
     assert!(page.says("3 times"), "{}", page.text);

@@ -26,7 +26,7 @@ impl Weigh for Row {
 #[tokio::test]
 async fn a_row_that_changes_while_it_is_read_is_not_kept() {
     let world = World::new(Sqlite).await;
-    let db = world.app.db.clone();
+    let db = world.broker.db.clone();
     let rows = Arc::new(RowCache::<Row>::new(1 << 20, 100));
     let (reading, has_begun) = oneshot::channel();
     let (go_on, may_end) = oneshot::channel::<()>();
@@ -55,7 +55,7 @@ async fn a_row_that_changes_while_it_is_read_is_not_kept() {
 #[tokio::test]
 async fn one_reading_serves_everybody_who_asks_meanwhile_and_memory_has_a_bound() {
     let world = World::new(Sqlite).await;
-    let db = world.app.db.clone();
+    let db = world.broker.db.clone();
     let rows = Arc::new(RowCache::<Row>::new(20_000, 100));
     let readings = Arc::new(AtomicUsize::new(0));
     let mut askers = JoinSet::new();
@@ -96,9 +96,9 @@ async fn a_second_hand_out_reads_nothing_where_the_process_is_alone(
     let connection = world.connection().await;
     let token = world.access_token(&connection).await;
     // With the database gone, what is held still serves on SQLite; on PostgreSQL nothing that authorizes is held.
-    world.app.db.pool.close().await;
+    world.broker.db.pool.close().await;
     let answer = world.get(&connection).await;
-    if world.app.db.is_alone() {
+    if world.broker.db.is_alone() {
         assert_eq!(answer["external_token"], token);
     } else {
         assert_eq!(answer["ok"], false);
@@ -155,7 +155,7 @@ async fn whatever_decides_shows_in_the_very_next_request(#[values(Sqlite, Postgr
     };
     assert_eq!(get(&key).await["ok"], true);
     let id = key.split('_').nth(1).expect("an id").to_owned();
-    run(&world.app, Command::RevokeKey { id }).await.expect("a revoke");
+    run(&world.broker, Command::RevokeKey { id }).await.expect("a revoke");
     assert_eq!(get(&key).await["error"], "invalid_auth");
     // A refresh shows its new token, a reconnect too.
     let before = world.access_token(&connection).await;

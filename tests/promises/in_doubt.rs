@@ -1,10 +1,10 @@
 //! An answer that was lost is asked for while an overlap heals it, whatever else its issuer is going through.
 
 use attache::app;
-use attache::connection::early::{Line, doubts};
 use attache::issuer::IssuerFault;
 use attache::issuer::calls::Urgency;
 use attache::ledger::hand_out;
+use attache::refresh::early::{Line, doubts};
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 
@@ -21,16 +21,16 @@ async fn what_may_be_spent_is_asked_for_while_the_overlap_lasts_though_its_issue
     world.issuer.settings().leeway = 10;
     let (doubted, other) = (used(&world).await, world.signed_in(READER).await.connect_as(APP, READER).await);
     world.access_token(&other).await;
-    hand_out::flush(&world.app).await.expect("a flush");
+    hand_out::flush(&world.broker).await.expect("a flush");
     world.clock.advance(LIFETIME);
     for _ in 0..3 {
         world.issuer.faults().token.next(Fault::DropAfterProcessing);
     }
     world.get(&doubted).await;
     assert_eq!(world.status(&doubted).await, "in_doubt");
-    let issuer = app::issuers(&world.app).await.expect("issuers").remove(0);
+    let issuer = app::issuers(&world.broker).await.expect("issuers").remove(0);
     for _ in 0..5 {
-        let Ok(mut call) = world.app.issuers.calls.enter(&issuer, Urgency::Usual).await else { break };
+        let Ok(mut call) = world.broker.issuers.calls.enter(&issuer, Urgency::Usual).await else { break };
         call.report(&Err::<(), _>(IssuerFault::Unavailable("it is busy".to_owned(), Some(30))));
     }
     world.clock.advance(3);
@@ -78,7 +78,7 @@ async fn a_clock_that_goes_back_delays_nothing_that_is_in_doubt(
     world.clock.advance(-20);
     if starts_anew {
         line = Line::default();
-        doubts::look_now(&world.app).await.expect("what is in doubt");
+        doubts::look_now(&world.broker).await.expect("what is in doubt");
     }
     assert_eq!(look(&mut line, &world).await, 1);
     world.settle().await;

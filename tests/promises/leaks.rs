@@ -55,10 +55,10 @@ impl Seen {
 /// The PKCE verifiers of the consents that are under way. Those of sign-ins no server keeps.
 async fn verifiers(world: &World, seen: &mut Seen) {
     let sql = "SELECT state_hash, verifier FROM connect_attempts";
-    for row in sqlx::query(sql).fetch_all(&world.app.db.pool).await.expect("a query") {
+    for row in sqlx::query(sql).fetch_all(&world.broker.db.pool).await.expect("a query") {
         let (hash, sealed): (String, String) = (row.get(0), row.get(1));
         let place = Place::new("connect_attempts", "verifier", &hash, &[]);
-        let verifier = world.app.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
+        let verifier = world.broker.house_key.open(&place, &Sealed(sealed)).expect("a verifier");
         seen.secrets.insert(verifier.expose().to_owned());
     }
 }
@@ -155,7 +155,7 @@ async fn journey(world: &World) -> Seen {
     keep_and_stop(world, &person, &connection, &key, &mut seen).await;
     let metrics = world.http.get(format!("{}/metrics", world.machine_room)).send().await.expect("an answer");
     seen.keep_answer(metrics).await;
-    attache::ledger::hand_out::flush(&world.app).await.expect("a ledger");
+    attache::ledger::hand_out::flush(&world.broker).await.expect("a ledger");
     seen.secrets.extend(world.issuer.issued());
     seen.secrets.extend([MASTER_KEY, "sign-in-s3cret", "app-s3cret"].map(str::to_owned));
     seen
@@ -174,19 +174,19 @@ async fn keep_and_stop(world: &World, person: &Person<'_>, connection: &str, key
     seen.keep(&person.get(&format!("/account/connected-apps/{connection}")).await);
     let one = world.http.get(world.url(&format!("/v1/connections/{connection}"))).bearer_auth(key);
     seen.keep_answer(one.send().await.expect("an answer")).await;
-    let shown = operator::run(&world.app, Command::ShowConnection { id: connection.to_owned() }).await;
+    let shown = operator::run(&world.broker, Command::ShowConnection { id: connection.to_owned() }).await;
     seen.pages.push_str(&shown.expect("what the operator is told").lines.join("\n"));
 }
 
 /// Beside the database, among the files that are looked through.
 async fn back_up(world: &World) {
     let (file, mut begun) = (world.directory().join("backup.db"), false);
-    if !world.app.db.is_alone() {
+    if !world.broker.db.is_alone() {
         return;
     }
     loop {
         let command = Command::Backup { file: file.clone(), begun };
-        let answer = operator::run(&world.app, command).await.expect("a backup");
+        let answer = operator::run(&world.broker, command).await.expect("a backup");
         if answer.next.is_none() {
             break;
         }
@@ -241,7 +241,7 @@ fn assert_without(secrets: &BTreeSet<String>, text: &str, place: &str) {
 async fn dump(world: &World) -> String {
     let tables =
         "SELECT CAST(table_name AS TEXT) FROM information_schema.tables WHERE table_schema = 'public'";
-    let pool = &world.app.db.pool;
+    let pool = &world.broker.db.pool;
     let mut all = String::new();
     for table in sqlx::query(tables).fetch_all(pool).await.expect("a query") {
         let table: String = table.get(0);

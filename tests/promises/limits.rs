@@ -47,7 +47,7 @@ async fn an_address_that_guesses_waits_in_each_wires_own_form_before_anything_is
 ) {
     let world = limited(database, THREE).await;
     use_up(&world, "").await;
-    world.app.db.pool.close().await;
+    world.broker.db.pool.close().await;
     let paths = ["/api/apps.auth.external.get", "/oauth/token", "/graphql", "/v1/connections/Et1/token"];
     for path in paths {
         let answer = sent(guess(&world, path)).await;
@@ -165,7 +165,7 @@ async fn a_key_that_was_good_once_and_is_revoked_gets_past_the_wait_once_at_the_
     use_up(&world, "").await;
     let (_, key) = world.caller().await;
     let key_id = key.split('_').nth(1).expect("the key's id").to_owned();
-    run(&world.app, Command::RevokeKey { id: key_id }).await.expect("a revoke");
+    run(&world.broker, Command::RevokeKey { id: key_id }).await.expect("a revoke");
     let status = async || world.v1_token(&connection, &serde_json::json!({})).await.status().as_u16();
     assert_eq!((status().await, status().await), (401, 429));
 }
@@ -174,7 +174,7 @@ async fn a_key_that_was_good_once_and_is_revoked_gets_past_the_wait_once_at_the_
 #[tokio::test]
 async fn a_key_is_admitted_as_often_as_is_configured(#[values(Sqlite, Postgres)] database: Database) {
     let world = limited(database, "key_per_second = 2\nkey_burst = 5").await;
-    let limits = &world.app.limits;
+    let limits = &world.broker.limits;
     assert_eq!((0..10).filter(|_| limits.admit_key("ak_one").is_ok()).count(), 5);
     let refused = limits.admit_key("ak_one").expect_err("one too many");
     assert!(matches!(refused, Error::RateLimited { retry_after: 1, .. }), "{refused:?}");
@@ -192,7 +192,7 @@ async fn a_key_is_admitted_as_often_as_is_configured(#[values(Sqlite, Postgres)]
 async fn a_rate_of_nothing_is_no_limit(#[values(Sqlite, Postgres)] database: Database) {
     let limits = "key_per_second = 0\nfailures_per_minute = 0\nsign_ins_per_minute = 0";
     let world = limited(database, limits).await;
-    assert!((0..10_000).all(|_| world.app.limits.admit_key("ak_one").is_ok()));
+    assert!((0..10_000).all(|_| world.broker.limits.admit_key("ak_one").is_ok()));
     for _ in 0..70 {
         assert_eq!(sent(guess(&world, "/v1/connections/Et1/token")).await.status(), 401);
         assert_eq!(sent(world.http.get(world.url("/sign-in"))).await.status(), 303);

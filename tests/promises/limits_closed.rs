@@ -19,7 +19,7 @@ fn address(number: u32) -> Address {
 #[tokio::test]
 async fn where_there_is_no_more_room_addresses_share_their_counts_and_nobody_goes_uncounted() {
     let world = limited(Sqlite, "failures_per_minute = 60\nfailure_burst = 1\nsign_ins_per_minute = 1").await;
-    let limits = &world.app.limits;
+    let limits = &world.broker.limits;
     let more = u32::try_from(REMEMBERED).expect("a number") + 5000;
     for number in 0..more {
         limits.count_failure(address(number), None);
@@ -65,9 +65,10 @@ async fn one_ipv6_network_that_is_refused_uses_up_nothing_of_its_sites(
 ) {
     let world = limited(database, "sign_ins_per_minute = 3").await;
     let of = |text: &str| Address::from(text.parse::<IpAddr>().expect("an address"));
-    let admitted = (0..100).filter(|_| world.app.limits.admit_sign_in(of("2001:db8:1:1::1")).is_ok()).count();
+    let admitted =
+        (0..100).filter(|_| world.broker.limits.admit_sign_in(of("2001:db8:1:1::1")).is_ok()).count();
     assert_eq!(admitted, 3);
-    assert!(world.app.limits.admit_sign_in(of("2001:db8:1:2::1")).is_ok());
+    assert!(world.broker.limits.admit_sign_in(of("2001:db8:1:2::1")).is_ok());
 }
 
 #[rstest]
@@ -142,7 +143,7 @@ async fn a_known_credential_in_a_body_gets_past_a_guessers_wait_as_one_in_a_head
     }
     // One that was good once and is revoked gets past once.
     let key_id = key.split('_').nth(1).expect("the key's id").to_owned();
-    run(&world.app, Command::RevokeKey { id: key_id }).await.expect("a revoke");
+    run(&world.broker, Command::RevokeKey { id: key_id }).await.expect("a revoke");
     let told: Value = sent(form(&key)).await.json().await.expect("JSON");
     assert_eq!(told["error"], "invalid_auth");
     assert_eq!(sent(form(&key)).await.status(), 429);

@@ -1,7 +1,7 @@
 //! Statements that change several rows lock them in one order, so that two of them never wait for each other.
 
-use attache::connection::early::Line;
 use attache::ledger::hand_out::flush;
+use attache::refresh::early::Line;
 use serde_json::json;
 use sqlx::Row;
 
@@ -11,7 +11,7 @@ use crate::world::{APP, Postgres, World, until};
 async fn waiting_for_locks(world: &World) -> i64 {
     let select = "SELECT COUNT(*) FROM pg_stat_activity \
         WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    sqlx::query(select).fetch_one(&world.app.db.pool).await.expect("a count").get(0)
+    sqlx::query(select).fetch_one(&world.broker.db.pool).await.expect("a count").get(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -32,12 +32,12 @@ async fn early_refreshes_are_claimed_while_last_uses_are_written_and_neither_is_
     copy(&world, &ids[0], &others).await;
     world.change(sqlx::query("ANALYZE connections")).await;
     // Somebody has one in the middle: both get as far as that one, each in its own order.
-    let mut other = world.app.db.begin().await.expect("a transaction");
+    let mut other = world.broker.db.begin().await.expect("a transaction");
     let update = sqlx::query("UPDATE connections SET updated_at = updated_at WHERE id = $1").bind(&ids[20]);
     update.execute(&mut *other).await.expect("a change");
-    let counted = world.app.clone();
+    let counted = world.broker.clone();
     let used = tokio::spawn(async move { flush(&counted).await });
-    let early = tokio::spawn(async move { Line::default().begin_due(&replica.app).await });
+    let early = tokio::spawn(async move { Line::default().begin_due(&replica.broker).await });
     until("both wait", async || waiting_for_locks(&world).await == 2).await;
     other.commit().await.expect("a commit");
     used.await.expect("a task").expect("the last uses are written");

@@ -37,7 +37,7 @@ async fn a_live_process_is_healthy_and_ready(#[values(Sqlite, Postgres)] databas
 #[tokio::test]
 async fn a_process_that_drains_is_healthy_but_not_ready(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
-    world.app.draining.cancel();
+    world.broker.draining.cancel();
     let (status, body) = ready(&world).await;
     assert_eq!((status, &body["what"]), (503, &json!("draining")));
     let healthy = world.http.get(format!("{}/healthz", world.machine_room)).send().await.expect("an answer");
@@ -52,8 +52,8 @@ async fn without_its_database_a_process_is_not_ready_and_everybody_is_told_so(
     let world = World::new(database).await;
     let connection = world.connection().await;
     let token = world.access_token(&connection).await;
-    world.app.db.pool.close().await;
-    world.app.held.forget_all();
+    world.broker.db.pool.close().await;
+    world.broker.held.forget_all();
     let (status, body) = ready(&world).await;
     assert_eq!((status, &body["what"]), (503, &json!("database")));
     assert_eq!(world.get(&connection).await["error"], "internal_error");

@@ -1,5 +1,7 @@
 //! Many connections without as many consents: copies of one that a person made.
 
+use attache::db::sql;
+
 use crate::world::World;
 
 /// What is particular to a copy; the rest is the original's.
@@ -34,7 +36,7 @@ pub async fn copy(world: &World, original: &str, copies: &[Copy]) {
         SELECT CAST($1 AS TEXT), c.account_id, a.id, c.external_issuer, CAST($2 AS TEXT), CAST($3 AS TEXT), \
             c.granted_scopes, c.requested_scopes, 1, 0, 0, c.connected_at, COALESCE(CAST($4 AS BIGINT), c.connected_at), \
             CAST($5 AS BIGINT), c.updated_at FROM connections c, apps a WHERE c.id = $6 AND a.key = $7";
-    let mut transaction = world.app.db.begin().await.expect("a transaction");
+    let mut transaction = world.broker.db.begin().await.expect("a transaction");
     for copy in copies {
         let insert = sqlx::query(insert)
             .bind(&copy.id)
@@ -54,11 +56,11 @@ pub async fn copy(world: &World, original: &str, copies: &[Copy]) {
 pub async fn note(world: &World, connection: &str, lines: i64) {
     let insert = "INSERT INTO ledger (seq, at, action, actor, connection_id, times, last_at) \
         VALUES ($1, $2, 'refreshed', 'attache', $3, 1, $4)";
-    let now = world.app.clock.now().unix();
+    let now = world.broker.clock.now().unix();
     for line in 0..lines {
         let at = now - (lines - line) * 60;
-        let insert = sqlx::query(insert).bind(at << 30).bind(at).bind(connection).bind(at);
-        world.app.db.execute(insert).await.expect("a line");
+        let insert = sql(insert).bind(at << 30).bind(at).bind(connection).bind(at);
+        insert.execute(&world.broker.db).await.expect("a line");
     }
 }
 
@@ -82,10 +84,10 @@ pub async fn grants(world: &World, app: &str, people: std::ops::Range<usize>) ->
     use attache::secret::Token;
     use attache::vault::{Purpose, insert};
 
-    let now = world.app.clock.now();
+    let now = world.broker.clock.now();
     let app_id = world.column("SELECT id FROM apps WHERE key = $1", app).await.expect("an app");
     let scopes = Scopes::lenient("openid offline_access");
-    let mut transaction = world.app.db.begin().await.expect("a transaction");
+    let mut transaction = world.broker.db.begin().await.expect("a transaction");
     let mut ids = Vec::new();
     for person in people {
         let (id, account) = (format!("Et{app}{person:012}").replace('-', ""), format!("ac_{person:020}"));
@@ -101,7 +103,7 @@ pub async fn grants(world: &World, app: &str, people: std::ops::Range<usize>) ->
             expires_in: Some(3600),
             ..TokenSet::default()
         };
-        let (key, wrapped) = world.app.vault.new_data_key().expect("a key");
+        let (key, wrapped) = world.broker.vault.new_data_key().expect("a key");
         let binding = Binding { connection_id: &id, account_id: &account, app_id: &app_id, generation: 1 };
         let sealed = seal(&key, binding, &tokens, None, &scopes, now).expect("sealed");
         let put = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, data_kid, \

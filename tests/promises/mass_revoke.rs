@@ -1,30 +1,30 @@
 //! Mass revokes: nothing of the selection is handed out from the answer on, and every grant of it ends, at the pace that
 //! was asked for, whatever is killed meanwhile; none is missed, and what is connected afterwards is not touched.
 
-use attache::connection::mass_revoke;
-use attache::connection::revoke::tell::tell_again;
-use attache::operator::select::{Asked, Named};
+use attache::freeze::mass_revoke;
+use attache::operator::select::{Named, NamedSelection};
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use rstest::rstest;
 
 use crate::freeze::{account, asked, unfreeze};
 use crate::many::{grants, more_apps};
 use crate::world::{APP, Database, EDITOR, Plan, Postgres, READER, Sqlite, World, open};
 
-async fn begin(world: &World, asked: Asked, per_second: u32) -> String {
+async fn begin(world: &World, asked: NamedSelection, per_second: u32) -> String {
     let command =
         Command::MassRevoke { asked, reason: "they were sold".to_owned(), per_second: Some(per_second) };
-    run(&world.app, command).await.expect("a mass revoke").follow.expect("its id")
+    run(&world.broker, command).await.expect("a mass revoke").follow.expect("its id")
 }
 
 async fn status(world: &World, id: &str) -> String {
     let command = Command::MassRevokeStatus { id: id.to_owned() };
-    run(&world.app, command).await.expect("a status").lines.concat()
+    run(&world.broker, command).await.expect("a status").lines.concat()
 }
 
 /// What the housekeeping does, second by second.
 async fn to_the_end(world: &World) {
-    while mass_revoke::work(&world.app).await.expect("a turn") {
+    while mass_revoke::work(&world.broker).await.expect("a turn") {
         world.clock.advance(1);
     }
     world.settle().await;
@@ -60,9 +60,9 @@ async fn what_is_to_end_gives_nothing_from_the_answer_on(#[values(Sqlite, Postgr
     let freeze = world.column("SELECT id FROM freezes WHERE part_of = $1", &id).await.expect("a freeze");
     let refused = unfreeze(&world, &freeze).await.expect_err("it ends with the revoke").to_string();
     assert!(refused.contains(&id), "{refused}");
-    assert!(mass_revoke::work(&world.app).await.expect("a turn"));
+    assert!(mass_revoke::work(&world.broker).await.expect("a turn"));
     assert_eq!(count(&world, "active").await, 4, "two in a second");
-    assert!(!mass_revoke::work(&world.app).await.expect("no turn"), "and no more until the next");
+    assert!(!mass_revoke::work(&world.broker).await.expect("no turn"), "and no more until the next");
     assert!(status(&world, &id).await.contains("2 of 5 ended here, 3 to go"));
     world.clock.advance(1);
     to_the_end(&world).await;
@@ -71,7 +71,7 @@ async fn what_is_to_end_gives_nothing_from_the_answer_on(#[values(Sqlite, Postgr
     assert_eq!((count(&world, "revoked").await, world.rows("freezes").await), (5, 0));
     assert_eq!((world.issuer.revocations(), world.issuer.revocations_again()), (5, 0));
     assert!(ok(&second[0]).await);
-    let list = run(&world.app, Command::ListMassRevokes).await.expect("a list").lines;
+    let list = run(&world.broker, Command::ListMassRevokes).await.expect("a list").lines;
     assert!(
         list[0].ends_with(
             "ended\t5\toperator\tapp content-writer, agreed to before 2027-01-15T08:00:01Z\tthey were sold"
@@ -90,19 +90,19 @@ async fn two_hundred_end_once_each_though_every_turn_is_killed(
     let id = begin(&world, asked(Named::All), 50).await;
     // Ten turns that are broken off in the middle, with whatever they had begun; a turn that is lost is anybody's later.
     for broken in 0..10_u64 {
-        let app = open(&world.config, &world.clock).await;
-        let turn = tokio::spawn(async move { mass_revoke::work(&app).await });
+        let broker = open(&world.config, &world.clock).await;
+        let turn = tokio::spawn(async move { mass_revoke::work(&broker).await });
         tokio::time::sleep(std::time::Duration::from_millis(20 + 17 * broken)).await;
         turn.abort();
         let _ = turn.await;
-        world.app.held.forget_all();
+        world.broker.held.forget_all();
         world.clock.advance(31);
     }
     assert!(count(&world, "active").await > 0, "some are left for the one that is not killed");
     to_the_end(&world).await;
     world.clock.advance(61);
     while world.rows("outbox WHERE status = 'pending'").await > 0 {
-        tell_again(&world.app).await.expect("told again");
+        tell_again(&world.broker).await.expect("told again");
         world.settle().await;
         world.clock.advance(61);
     }
@@ -121,18 +121,18 @@ async fn three_replicas_share_one_without_doing_anything_twice() {
     let replicas = [open(&world.config, &world.clock).await, open(&world.config, &world.clock).await];
     begin(&world, asked(Named::Issuer("sandbox".to_owned())), 20).await;
     for _ in 0..12 {
-        let work = |app: &attache::App| {
-            let app = app.clone();
-            async move { mass_revoke::work(&app).await.expect("a turn") }
+        let work = |broker: &attache::Broker| {
+            let broker = broker.clone();
+            async move { mass_revoke::work(&broker).await.expect("a turn") }
         };
-        let turns = tokio::join!(work(&world.app), work(&replicas[0]), work(&replicas[1]));
+        let turns = tokio::join!(work(&world.broker), work(&replicas[0]), work(&replicas[1]));
         let turns = [turns.0, turns.1, turns.2];
         assert!(turns.into_iter().filter(|turn| *turn).count() <= 1, "one turn at one time: {turns:?}");
         world.clock.advance(1);
     }
-    for app in [&world.app, &replicas[0], &replicas[1]] {
-        app.tasks.close();
-        app.tasks.wait().await;
+    for broker in [&world.broker, &replicas[0], &replicas[1]] {
+        broker.tasks.close();
+        broker.tasks.wait().await;
     }
     assert_eq!(count(&world, "revoked").await, 120);
     assert_eq!((world.issuer.revocations(), world.issuer.revocations_again()), (120, 0));
@@ -170,9 +170,9 @@ async fn only_what_was_agreed_to_before_a_moment_ends(#[values(Sqlite, Postgres)
     let world = World::new(database).await;
     grants(&world, APP, 0..3).await;
     world.clock.advance(100);
-    let cut = world.app.clock.now();
+    let cut = world.broker.clock.now();
     grants(&world, APP, 3..5).await;
-    begin(&world, Asked { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, 100).await;
+    begin(&world, NamedSelection { what: Named::App(APP.to_owned()), issued_before: Some(cut) }, 100).await;
     to_the_end(&world).await;
     assert_eq!((count(&world, "revoked").await, count(&world, "active").await), (3, 2));
     let person = format!("ac_{:020}", 4);
@@ -184,7 +184,7 @@ async fn only_what_was_agreed_to_before_a_moment_ends(#[values(Sqlite, Postgres)
         reason: "r".to_owned(),
         per_second: None,
     };
-    assert!(run(&world.app, of_caller).await.is_err());
+    assert!(run(&world.broker, of_caller).await.is_err());
 }
 
 #[rstest]

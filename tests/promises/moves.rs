@@ -65,8 +65,8 @@ async fn a_command_with_an_older_file_suspends_and_changes_nothing(
     let before = world.config.split(&format!("[apps.{APP}]")).next().expect("the part before").to_owned();
     let older = Config::parse(&before.replace("name = \"Sandbox\"", "name = \"Another\""), [])
         .expect("a configuration");
-    let app = start::open(older, world.clock.clone(), Extent::OnlyNew).await.expect("a start");
-    run(&app, Command::ListKeys).await.expect("keys");
+    let broker = start::open(older, world.clock.clone(), Extent::OnlyNew).await.expect("a start");
+    run(&broker, Command::ListKeys).await.expect("keys");
     world.access_token(&connection).await;
     let name = world.column("SELECT name FROM issuers WHERE key = $1", "sandbox").await;
     assert_eq!(name.as_deref(), Some("Sandbox"));

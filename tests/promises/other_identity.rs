@@ -1,7 +1,7 @@
 //! A renewal by another identity than the connection's own: nothing is swapped silently, nothing is lost, and the person
 //! says what it was for.
 
-use attache::connection::complete::kept::drop_forgotten;
+use attache::consent::complete::another_identity::drop_forgotten;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use url::Url;
@@ -119,17 +119,17 @@ async fn what_nobody_decides_about_is_given_back_after_ten_minutes(
     assert_eq!(person.get(question.as_str()).await.status, 400);
     // The issuer is away at first.
     world.issuer.faults().revoke.next(Fault::status(503));
-    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.broker).await.expect("a database");
     world.settle().await;
-    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!((world.issuer.live_refresh_tokens(), world.issuer.revocations()), (2, 1));
     world.clock.advance(601);
-    drop_forgotten(&world.app).await.expect("a database");
+    drop_forgotten(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!(world.issuer.live_refresh_tokens(), 1);
     world.clock.advance(601);
-    attache::connection::sweep(&world.app).await.expect("a sweep");
+    attache::consent::attempt::sweep(&world.broker).await.expect("a sweep");
     assert_eq!(world.rows("connect_attempts").await, 0);
 }
 

@@ -5,7 +5,7 @@ use attache::edge;
 use attache::load::{Place, waiting_for};
 use attache::sandbox::fault::Fault;
 use attache::server::Limits;
-use attache::{App, router};
+use attache::{Broker, router};
 use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
@@ -30,8 +30,8 @@ async fn crowded(database: Database, places: usize) -> World {
 }
 
 /// Every place there is, taken.
-fn take_all(app: &App) -> Vec<Place> {
-    std::iter::from_fn(|| app.load.enter()).collect()
+fn take_all(broker: &Broker) -> Vec<Place> {
+    std::iter::from_fn(|| broker.load.enter()).collect()
 }
 
 async fn post_to(world: &World, path: &str) -> Response {
@@ -57,7 +57,7 @@ async fn one_request_too_many_is_told_at_once_in_each_wires_own_form_when_to_com
     #[values(Sqlite, Postgres)] database: Database,
 ) {
     let world = crowded(database, 3).await;
-    let places = take_all(&world.app);
+    let places = take_all(&world.broker);
     assert_eq!(places.len(), 3);
     for path in WIRES {
         let answer = post_to(&world, path).await;
@@ -76,8 +76,8 @@ async fn one_request_too_many_is_told_at_once_in_each_wires_own_form_when_to_com
 #[tokio::test]
 async fn a_refusal_reads_no_body_and_asks_no_database(#[values(Sqlite, Postgres)] database: Database) {
     let world = crowded(database, 1).await;
-    let _places = take_all(&world.app);
-    world.app.db.pool.close().await;
+    let _places = take_all(&world.broker);
+    world.broker.db.pool.close().await;
     let mut stream = connect(world.public_url.trim_start_matches("http://")).await;
     let begin = "POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n";
     stream.write_all(begin.as_bytes()).await.expect("a write");
@@ -89,7 +89,7 @@ async fn a_refusal_reads_no_body_and_asks_no_database(#[values(Sqlite, Postgres)
 #[tokio::test]
 async fn the_machine_room_is_never_too_full(#[values(Sqlite, Postgres)] database: Database) {
     let world = crowded(database, 2).await;
-    let places = take_all(&world.app);
+    let places = take_all(&world.broker);
     assert_eq!(post_to(&world, WIRES[3]).await.status(), 503);
     for path in ["/healthz", "/readyz"] {
         let answer = world.http.get(format!("{}{path}", world.machine_room)).send().await.expect("an answer");
@@ -119,15 +119,15 @@ async fn a_request_that_waits_for_a_hanging_issuer_takes_no_place(
     world.issuer.faults().token.next(Fault::Hang);
     let hanging = person.get(callback.as_str());
     let others = async {
-        until("it waits for the issuer", async || world.app.load.waiting_now() > 0).await;
+        until("it waits for the issuer", async || world.broker.load.waiting_now() > 0).await;
         for _ in 0..20 {
             assert_eq!(world.http.get(world.url("/")).send().await.expect("an answer").status(), 200);
         }
-        assert_eq!(world.app.load.waiting_now(), 1);
+        assert_eq!(world.broker.load.waiting_now(), 1);
     };
     let (page, ()) = tokio::join!(hanging, others);
     assert_eq!(page.status, 503, "{}", page.text);
-    assert_eq!((world.app.load.working_now(), world.app.load.waiting_now()), (0, 0));
+    assert_eq!((world.broker.load.working_now(), world.broker.load.waiting_now()), (0, 0));
 }
 
 /// A route that waits for somebody else, behind the same edge as all others.
@@ -150,17 +150,17 @@ fn elsewhere(hang: &CancellationToken) -> Router {
 async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     let world = crowded(Sqlite, 64).await;
     let hang = CancellationToken::new();
-    let waiting = elsewhere(&hang).layer(edge::layer(&world.app));
+    let waiting = elsewhere(&hang).layer(edge::layer(&world.broker));
     // Long enough for six hundred to be heard on a busy machine.
     let long = PATIENCE * 3;
     let limits =
         Limits { header: long, body: long, answer: long, idle: long, request: long, ..Limits::default() };
-    let served = served(waiting.merge(router(world.app.clone())), limits).await;
+    let served = served(waiting.merge(router(world.broker.clone())), limits).await;
     let url = format!("http://{}", served.address);
     let all: Vec<_> =
         (0..600).map(|n| tokio::spawn(world.http.get(format!("{url}/elsewhere/{}", n % 3)).send())).collect();
-    until("six hundred wait", async || world.app.load.waiting_now() == 600).await;
-    assert_eq!(world.app.load.working_now(), 0);
+    until("six hundred wait", async || world.broker.load.waiting_now() == 600).await;
+    assert_eq!(world.broker.load.working_now(), 0);
     for _ in 0..50 {
         let key_set = world.http.get(format!("{url}/.well-known/jwks.json"));
         assert_eq!(key_set.send().await.expect("an answer").status(), 200);
@@ -169,7 +169,7 @@ async fn six_hundred_that_wait_for_a_hanging_issuer_slow_nobody_else_down() {
     for answer in all {
         assert_eq!(answer.await.expect("a task").expect("an answer").status(), 200);
     }
-    assert_eq!((world.app.load.working_now(), world.app.load.waiting_now()), (0, 0));
+    assert_eq!((world.broker.load.working_now(), world.broker.load.waiting_now()), (0, 0));
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn there_is_an_end_to_waiting_for_one_and_for_all_and_nobody_else_is_turne
     let world = crowded(Sqlite, 2).await;
     let hang = CancellationToken::new();
     let limits = Limits { request: PATIENCE * 3, ..short() };
-    let routes = elsewhere(&hang).layer(edge::layer(&world.app)).merge(router(world.app.clone()));
+    let routes = elsewhere(&hang).layer(edge::layer(&world.broker)).merge(router(world.broker.clone()));
     let served = served(routes, limits).await;
     let ask = async |whom: usize| {
         let mut stream = connect(&served.address).await;
@@ -189,26 +189,26 @@ async fn there_is_an_end_to_waiting_for_one_and_for_all_and_nobody_else_is_turne
     for number in 0..32 {
         if number % 8 == 0 && number > 0 {
             // As many as may wait for that one by now.
-            until("they wait", async || world.app.load.waiting_now() == number).await;
+            until("they wait", async || world.broker.load.waiting_now() == number).await;
             assert_eq!(status(&read(&mut ask(number / 8 - 1).await).await), Some("503"));
         }
         clients.push(ask(number / 8).await);
     }
-    until("as many wait as may", async || world.app.load.waiting_now() == 32).await;
+    until("as many wait as may", async || world.broker.load.waiting_now() == 32).await;
     assert_eq!(status(&read(&mut ask(9).await).await), Some("503"));
     let other = world.http.get(format!("http://{}/", served.address)).send().await.expect("an answer");
     assert_eq!(other.status(), 200);
     // Whoever hangs up waits no longer.
     drop(clients);
-    until("nobody waits", async || world.app.load.waiting_now() == 0).await;
-    assert_eq!(world.app.load.working_now(), 0);
+    until("nobody waits", async || world.broker.load.waiting_now() == 0).await;
+    assert_eq!(world.broker.load.working_now(), 0);
 }
 
 #[tokio::test]
 async fn a_client_that_is_slow_with_its_body_takes_no_place_and_is_told_what_was_wrong() {
     let world = crowded(Sqlite, 1).await;
     let limits = Limits { body: SHORT * 5, ..short() };
-    let served = served(router(world.app.clone()), limits).await;
+    let served = served(router(world.broker.clone()), limits).await;
     let mut slow = Vec::new();
     for path in WIRES.into_iter().filter(|path| *path != "/sign-out") {
         let mut stream = connect(&served.address).await;
@@ -216,7 +216,7 @@ async fn a_client_that_is_slow_with_its_body_takes_no_place_and_is_told_what_was
         stream.write_all(begin.as_bytes()).await.expect("a write");
         slow.push((path, stream));
     }
-    until("all of them wait", async || world.app.load.receiving_now() == slow.len()).await;
+    until("all of them wait", async || world.broker.load.receiving_now() == slow.len()).await;
     let other = world.http.get(format!("http://{}/", served.address)).send().await;
     assert_eq!(other.expect("an answer").status(), 200);
     for (path, mut stream) in slow {
@@ -225,19 +225,19 @@ async fn a_client_that_is_slow_with_its_body_takes_no_place_and_is_told_what_was
         let body = answer.split_once("\r\n\r\n").expect("a body").1;
         assert!(is_in_form(path, body, "request_timeout", "invalid_request", "too_slow"), "{path} {answer}");
     }
-    assert_eq!((world.app.load.working_now(), world.app.load.receiving_now()), (0, 0));
+    assert_eq!((world.broker.load.working_now(), world.broker.load.receiving_now()), (0, 0));
 }
 
 #[tokio::test]
 async fn one_client_with_a_hundred_slow_requests_turns_nobody_away() {
     let world = crowded(Sqlite, 1).await;
     let limits = Limits { body: PATIENCE * 3, header: PATIENCE, idle: PATIENCE, ..short() };
-    let served = served(router(world.app.clone()), limits).await;
+    let served = served(router(world.broker.clone()), limits).await;
     let mut client = Http2::connect(&served.address, &[]).await;
     for number in 0..100 {
         assert!(client.post(number * 2 + 1, "/oauth/token").await);
     }
-    until("all of them wait", async || world.app.load.receiving_now() == 100).await;
+    until("all of them wait", async || world.broker.load.receiving_now() == 100).await;
     for _ in 0..20 {
         let other = world.http.get(format!("http://{}/", served.address)).send().await;
         assert_eq!(other.expect("an answer").status(), 200);
@@ -252,7 +252,7 @@ async fn a_request_that_panics_gives_its_place_back_and_is_answered_in_its_wires
     }
     let world = crowded(Sqlite, 1).await;
     let routes = WIRES.into_iter().fold(Router::new(), |routes, path| routes.route(path, post(panics)));
-    let served = served(routes.layer(edge::layer(&world.app)), short()).await;
+    let served = served(routes.layer(edge::layer(&world.broker)), short()).await;
     for path in WIRES {
         let url = format!("http://{}{path}", served.address);
         let answer = world.http.post(url).json(&json!({})).send().await.expect("an answer");
@@ -260,5 +260,5 @@ async fn a_request_that_panics_gives_its_place_back_and_is_answered_in_its_wires
         assert!(is_in_form(path, &text, "internal_error", "server_error", "internal_error"), "{path} {text}");
         assert!(!text.contains("on purpose"), "{text}");
     }
-    assert_eq!(world.app.load.working_now(), 0);
+    assert_eq!(world.broker.load.working_now(), 0);
 }

@@ -142,13 +142,13 @@ async fn what_was_just_used_is_listed_first(#[values(Sqlite, Postgres)] database
     let world = World::new(database).await;
     let person = world.signed_in(EDITOR).await;
     let own = person.connect(APP).await;
-    let now = world.app.clock.now().unix();
+    let now = world.broker.clock.now().unix();
     copy(&world, &own, &[Copy::new(1, APP).used(now + 10), Copy::new(2, APP).used(now - 10)]).await;
     let order = async || listed(&person.get(LIST).await).iter().position(|id| *id == own);
     assert_eq!(order().await, Some(1), "by when it was connected, as long as it was not used");
     world.clock.advance(60);
     world.access_token(&own).await;
-    attache::ledger::hand_out::flush(&world.app).await.expect("a ledger");
+    attache::ledger::hand_out::flush(&world.broker).await.expect("a ledger");
     assert_eq!(order().await, Some(0));
 }
 

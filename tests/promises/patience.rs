@@ -54,7 +54,7 @@ async fn who_waits_for_a_refresh_is_told_to_come_back_and_the_refresh_goes_on(
 
 /// Keeps every change waiting.
 async fn hold_writes(world: &World, database: Database) -> attache::db::write::Transaction {
-    let mut held = world.app.db.begin().await.expect("a turn");
+    let mut held = world.broker.db.begin().await.expect("a turn");
     if database == Postgres {
         let lock = "LOCK TABLE ledger, pulse IN ACCESS EXCLUSIVE MODE";
         sqlx::query(lock).execute(&mut *held).await.expect("a lock");
@@ -105,7 +105,7 @@ async fn the_probe_says_when_the_disk_is_full_and_when_it_is_read_only(
     #[values("database or disk is full", "attempt to write a readonly database")] said: &str,
 ) {
     let world = World::new(database).await;
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     assert_eq!(ready(&world).await.0, 200);
     // What the database says of a disk that no test can fill.
     let trouble: &[String] = &match database {
@@ -124,7 +124,7 @@ async fn the_probe_says_when_the_disk_is_full_and_when_it_is_read_only(
     for statement in trouble {
         world.change(sqlx::query(sqlx::AssertSqlSafe(statement.clone()))).await;
     }
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     let (status, body) = ready(&world).await;
     assert_eq!((status, &body["what"]), (503, &json!("database")), "{body}");
     let why = body["why"].as_str().expect("a sentence");
@@ -135,7 +135,7 @@ async fn the_probe_says_when_the_disk_is_full_and_when_it_is_read_only(
         Postgres => "DROP TRIGGER trouble ON pulse",
     };
     world.change(sqlx::query(cure)).await;
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     assert_eq!(ready(&world).await.0, 200);
 }
 
@@ -145,16 +145,16 @@ async fn the_probe_says_that_the_database_hangs_and_is_answered_in_time(
     #[values(Sqlite, Postgres)] database: Database,
 ) {
     let world = World::new(database).await;
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     let held = hold_writes(&world, database).await;
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     let began = Instant::now();
     let (status, body) = ready(&world).await;
     assert!(began.elapsed() < Duration::from_secs(2));
     assert_eq!(status, 503);
     assert!(body["why"].as_str().is_some_and(|why| why.contains("hangs")), "{body}");
     drop(held);
-    pulse::beat(&world.app).await;
+    pulse::beat(&world.broker).await;
     assert_eq!(ready(&world).await.0, 200);
 }
 
@@ -167,7 +167,7 @@ async fn who_leaves_says_so_and_serves_each_connection_once_more(
     let person = world.signed_in(EDITOR).await;
     let before = world.http.get(world.url("/")).send().await.expect("an answer");
     assert!(!before.headers().contains_key("connection"));
-    world.app.leaving.cancel();
+    world.broker.leaving.cancel();
     let (status, body) = ready(&world).await;
     assert_eq!((status, &body["what"]), (503, &json!("draining")));
     for path in ["/", "/.well-known/jwks.json", "/no/such/page"] {

@@ -57,7 +57,7 @@ async fn a_person_pauses_an_app_and_lets_it_go_on(#[values(Sqlite, Postgres)] da
     assert_eq!(person.stop(&connection).await.status, 303);
     world.settle().await;
     assert!(!person.get(&path).await.says("Paused by you"));
-    attache::connection::sweep(&world.app).await.expect("swept");
+    attache::freeze::freezes::sweep(&world.broker).await.expect("swept");
     assert_eq!(world.rows("freezes").await, 0);
 }
 

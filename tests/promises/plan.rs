@@ -105,7 +105,7 @@ impl Step {
 
 /// How the database answers a statement, whatever is bound to it.
 pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
-    let mut connection = world.app.db.pool.acquire().await.expect("a connection");
+    let mut connection = world.broker.db.pool.acquire().await.expect("a connection");
     let mut lines = Vec::new();
     match database {
         Sqlite => {

@@ -1,7 +1,7 @@
 //! What a page costs does not grow with the pages before it, nor a start with the connections there are. Asked of the
 //! database itself: how it would answer the very statements that were sent to it.
 
-use attache::connection::early::Line;
+use attache::refresh::early::Line;
 use attache::start;
 use rstest::rstest;
 
@@ -135,9 +135,9 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     let world = World::new(database).await;
     world.connection().await;
     statements.take();
-    let app = crate::world::open(&world.config, &world.clock).await;
-    let housekeeping = tokio::spawn(start::keep_house(app.clone()));
-    let carried_on = tokio::spawn(start::carry_on(app.clone()));
+    let broker = crate::world::open(&world.config, &world.clock).await;
+    let housekeeping = tokio::spawn(start::keep_house(broker.clone()));
+    let carried_on = tokio::spawn(start::carry_on(broker.clone()));
     let swept = async {
         let last =
             ["FROM content_tokens WHERE expires_at", "FROM outbox WHERE status", "kept_tokens IS NOT NULL"];
@@ -148,8 +148,8 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     tokio::time::timeout(std::time::Duration::from_secs(20), swept)
         .await
         .expect("everything is swept at once");
-    Line::default().begin_due(&app).await.expect("nothing that is due");
-    app.draining.cancel();
+    Line::default().begin_due(&broker).await.expect("nothing that is due");
+    broker.draining.cancel();
     housekeeping.await.expect("an end");
     carried_on.await.expect("an end");
     let mut seen = Vec::new();

@@ -1,7 +1,7 @@
 //! What can happen in the model: the effects of a refresh, and the steps that the world may take.
 
-use attache::connection::refresh::protocol::Effect;
-use attache::connection::state::Status;
+use attache::connection::status::Status;
+use attache::refresh::protocol::Effect;
 use attache::replicas::holders::Holder;
 
 /// An effect without what only production needs.

@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use attache::connection::refresh::protocol::{
-    Event, Held, Lease, Next, Outcome, Row, State, Terms, advance, begin,
-};
 use attache::issuer::IssuerFault;
 use attache::issuer::profile::Reach;
+use attache::refresh::protocol::{Event, Held, Lease, Next, Outcome, Row, State, Terms, advance, begin};
 use attache::replicas::holders::Holder;
 
 use crate::protocol_effect::{Do, Reached, Step};

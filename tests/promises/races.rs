@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use attache::connection::revoke::tell::tell_again;
+use attache::db::sql;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
@@ -92,7 +93,7 @@ async fn the_token_of_a_refresh_that_a_revoke_overtook_is_revoked_until_the_issu
         ("revoking", 1)
     );
     world.clock.advance(120);
-    tell_again(&world.app).await.expect("the outbox");
+    tell_again(&world.broker).await.expect("the outbox");
     world.settle().await;
     assert_eq!(
         (world.status(&connection).await.as_str(), world.issuer.live_refresh_tokens()),
@@ -169,17 +170,17 @@ async fn replicas_that_start_at_once_on_an_empty_database_all_start_with_the_sam
 
 /// Connections of the database that are in a transaction and ask nothing, but for those by which processes show that they
 /// live.
-async fn in_transaction(app: &attache::App) -> i64 {
+async fn in_transaction(broker: &attache::Broker) -> i64 {
     let count = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
         AND state LIKE 'idle in transaction%' AND application_name <> 'attache presence'";
-    sqlx::Row::get(&sqlx::query(count).fetch_one(&app.db.pool).await.expect("a row"), 0)
+    sqlx::Row::get(&sqlx::query(count).fetch_one(&broker.db.pool).await.expect("a row"), 0)
 }
 
 #[tokio::test]
 async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_forgets_the_next() {
     let world = World::new(Postgres).await;
     let connection = world.connection().await;
-    let other = world.process_app().await;
+    let other = world.process_broker().await;
     for round in 0..400 {
         // A timer would be far too coarse.
         let a_moment = async {
@@ -189,7 +190,7 @@ async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_f
         };
         tokio::select! {
             biased;
-            _ = world.app.db.begin() => {}
+            _ = world.broker.db.begin() => {}
             () = a_moment => {}
         }
     }
@@ -200,8 +201,8 @@ async fn who_is_cut_off_at_the_beginning_of_a_change_leaves_no_connection_that_f
     .await;
     for cause in 0..20 {
         let cause = format!("cause-{cause}");
-        let change = sqlx::query("UPDATE connections SET cause = $1 WHERE id = $2");
-        world.app.db.execute(change.bind(&cause).bind(&connection)).await.expect("a change");
+        let change = sql("UPDATE connections SET cause = $1 WHERE id = $2").bind(&cause).bind(&connection);
+        change.execute(&world.broker.db).await.expect("a change");
         let seen = sqlx::query("SELECT cause FROM connections WHERE id = $1").bind(&connection);
         let seen: String = sqlx::Row::get(&seen.fetch_one(&other.db.pool).await.expect("a row"), 0);
         assert_eq!(seen, cause, "acknowledged, and not committed");

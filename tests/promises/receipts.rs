@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{self, RevocationReach};
 use rstest::rstest;
@@ -21,7 +21,7 @@ async fn one(world: &World, connection: &str) -> Value {
 }
 
 async fn tell(world: &World) {
-    tell_again(&world.app).await.expect("an outbox");
+    tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
 }
 
@@ -46,7 +46,7 @@ async fn nobody_waits_for_an_issuer_and_what_a_dead_process_left_is_told_by_the_
     assert_eq!(world.get(&connection).await["error"], "token_not_found");
     assert_eq!(one(&world, &connection).await["revocation"]["issuer"]["state"], "waiting");
     world.issuer.faults().revoke.clear();
-    let next = world.process_app().await;
+    let next = world.process_broker().await;
     world.clock.advance(CLAIM);
     tell_again(&next).await.expect("an outbox");
     settle(&next).await;

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use attache::connection::access::access_token;
-use attache::connection::state::Demand;
+use attache::access::decide::Demand;
+use attache::access::hand_out::access_token;
 use attache::sandbox::fault::Fault;
 use attache::secret::Token;
 use rstest::rstest;
@@ -47,7 +47,9 @@ async fn a_grant_that_cannot_be_stored_waits_in_the_journal_until_it_can(
     let (_, key) = world.caller().await;
     let asking = (std::sync::Arc::clone(&world), connection.clone());
     refreshed_into_the_void(&world, &connection, || {
-        tokio::spawn(async move { access_token(&asking.0.app, &Token::new(key), &asking.1, DEMAND).await });
+        tokio::spawn(
+            async move { access_token(&asking.0.broker, &Token::new(key), &asking.1, DEMAND).await },
+        );
     })
     .await;
     world.change(sqlx::query("ALTER TABLE lost RENAME TO connections")).await;
@@ -71,10 +73,10 @@ async fn dies_with_a_grant(world: &World, connection: &str) {
     let (config, clock) = (world.config.clone(), world.clock.clone());
     let handle = process.handle().clone();
     let opened = tokio::task::spawn_blocking(move || handle.block_on(open(&config, &clock)));
-    let app = opened.await.expect("an app");
+    let broker = opened.await.expect("an app");
     let id = connection.to_owned();
     refreshed_into_the_void(world, connection, || {
-        process.spawn(async move { access_token(&app, &Token::new(key), &id, DEMAND).await });
+        process.spawn(async move { access_token(&broker, &Token::new(key), &id, DEMAND).await });
     })
     .await;
     // Only when its threads have stopped can nothing of it reach the database any more.
@@ -125,7 +127,7 @@ async fn a_grant_in_the_journal_of_a_revoked_connection_dies_at_the_issuer_too(
     world.restart(&world.config).await;
     assert!(!rescued(&world, &connection));
     world.clock.advance(LIFETIME);
-    attache::connection::revoke::tell::tell_again(&world.app).await.expect("an outbox");
+    attache::revoke::tell::tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
     assert_eq!(world.status(&connection).await, "revoked");
     assert_eq!(world.issuer.live_refresh_tokens(), 0);

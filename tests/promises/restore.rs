@@ -1,8 +1,9 @@
 //! An old copy of the database is recognised, and burns no grant: its connections wait for the operator's word.
 
-use attache::connection::early::Line;
-use attache::operator::{Answer, Command, run};
-use attache::{App, replicas};
+use attache::db::sql;
+use attache::operator::{Command, Output, run};
+use attache::refresh::early::Line;
+use attache::{Broker, replicas};
 use rstest::rstest;
 use serde_json::Value;
 
@@ -34,13 +35,16 @@ async fn forced(world: &World, connection: &str) -> String {
     world.slack("get", &forced).await["external_token"].as_str().expect("a token").to_owned()
 }
 
-async fn state(app: &App, connection: &str) -> (String, Option<&'static str>) {
-    let row = attache::connection::by_id(app, connection).await.expect("a database").expect("a connection");
+async fn state(broker: &Broker, connection: &str) -> (String, Option<&'static str>) {
+    let row = attache::connection::look_up::by_id(broker, connection)
+        .await
+        .expect("a database")
+        .expect("a connection");
     (row.status.to_string(), row.cause.map(Into::into))
 }
 
-async fn ask(app: &App, command: Command) -> Answer {
-    run(app, command).await.expect("an answer")
+async fn ask(broker: &Broker, command: Command) -> Output {
+    run(broker, command).await.expect("an answer")
 }
 
 /// A copy of a moment before the connection's token was rotated, put in the database's place: beside it is the mark of
@@ -60,18 +64,18 @@ async fn an_old_copy_burns_no_grant_and_waits_for_the_operators_word() {
     let connection = world.connection().await;
     let (token, copy) = old_copy(&world, &connection).await;
     let asked = world.issuer.refreshes();
-    assert_eq!(state(&copy.app, &connection).await, ("in_doubt".to_owned(), Some("restored_copy")));
+    assert_eq!(state(&copy.broker, &connection).await, ("in_doubt".to_owned(), Some("restored_copy")));
     let ready_now = ready(&world, &copy.machine_room).await;
     assert_eq!(ready_now["status"], "degraded");
     let said = ready_now["restored"].as_str().expect("a sentence");
     assert!(said.contains("attache restore done") && said.contains("1 connections"), "{said}");
-    assert!(ask(&copy.app, Command::RestoreStatus).await.lines[0].contains("old copy"));
+    assert!(ask(&copy.broker, Command::RestoreStatus).await.lines[0].contains("old copy"));
     // It may have been revoked since: what still lives is not handed out, and nothing is refreshed early.
     let refused = get(&world, &copy.url, &connection).await;
     assert!(refused.get("external_token").is_none() && refused["state"] == "restored_copy", "{refused}");
     assert!(!refused.to_string().contains(&token));
     world.clock.advance(LIFETIME);
-    assert_eq!(Line::default().begin_due(&copy.app).await.expect("what is due"), 0);
+    assert_eq!(Line::default().begin_due(&copy.broker).await.expect("what is due"), 0);
     let refused = get(&world, &copy.url, &connection).await;
     assert_eq!(
         (refused["error"].as_str(), refused["state"].as_str()),
@@ -96,19 +100,19 @@ async fn a_copy_that_is_to_be_used_tries_each_connection_once_when_somebody_asks
     let unspent = person.connect_as(crate::world::APP, crate::world::READER).await;
     let (_, copy) = old_copy(&world, &spent).await;
     let asked = world.issuer.refreshes();
-    let done = ask(&copy.app, Command::UseRestored).await;
+    let done = ask(&copy.broker, Command::UseRestored).await;
     assert!(done.lines[0].contains("2 connections"), "{:?}", done.lines);
     assert!(ready(&world, &copy.machine_room).await.get("restored").is_none());
     world.clock.advance(LIFETIME);
-    assert_eq!(Line::default().begin_due(&copy.app).await.expect("what is due"), 0, "not in bulk");
+    assert_eq!(Line::default().begin_due(&copy.broker).await.expect("what is due"), 0, "not in bulk");
     assert_eq!(world.issuer.refreshes(), asked);
     // What was not spent since goes on; what was is named.
     assert_eq!(get(&world, &copy.url, &unspent).await["ok"], true);
-    assert_eq!(state(&copy.app, &unspent).await.0, "active");
+    assert_eq!(state(&copy.broker, &unspent).await.0, "active");
     let refused = get(&world, &copy.url, &spent).await;
     assert_eq!(refused["state"], "reconnect_required", "{refused}");
-    assert_eq!(state(&copy.app, &spent).await, ("needs_reconnect".to_owned(), Some("rotation_lost")));
-    assert!(ask(&copy.app, Command::UseRestored).await.lines[0].contains("no restored copy"));
+    assert_eq!(state(&copy.broker, &spent).await, ("needs_reconnect".to_owned(), Some("rotation_lost")));
+    assert!(ask(&copy.broker, Command::UseRestored).await.lines[0].contains("no restored copy"));
 }
 
 #[tokio::test]
@@ -155,11 +159,11 @@ async fn an_issuer_that_does_not_rotate_goes_on_when_the_operator_has_spoken() {
     let world = World::planned(Sqlite, Plan { replace, ..Plan::default() }).await;
     let connection = world.connection().await;
     let (_, copy) = old_copy(&world, &connection).await;
-    assert_eq!(state(&copy.app, &connection).await.0, "active");
+    assert_eq!(state(&copy.broker, &connection).await.0, "active");
     assert!(ready(&world, &copy.machine_room).await["restored"].is_string());
     // But who may still have it, only the operator knows.
     assert_eq!(get(&world, &copy.url, &connection).await["state"], "restored_copy");
-    ask(&copy.app, Command::UseRestored).await;
+    ask(&copy.broker, Command::UseRestored).await;
     assert_eq!(get(&world, &copy.url, &connection).await["ok"], true);
 }
 
@@ -172,7 +176,7 @@ async fn a_copy_that_nothing_tells_apart_is_marked_by_the_operator(
     let connection = world.connection().await;
     world.access_token(&connection).await;
     let asked = world.issuer.refreshes();
-    let marked = ask(&world.app, Command::MarkRestored).await;
+    let marked = ask(&world.broker, Command::MarkRestored).await;
     assert!(marked.lines[0].starts_with("1 connections are in doubt"), "{:?}", marked.lines);
     assert_eq!(world.get(&connection).await["state"], "restored_copy");
     world.clock.advance(LIFETIME);
@@ -183,7 +187,7 @@ async fn a_copy_that_nothing_tells_apart_is_marked_by_the_operator(
     let person = world.signed_in(crate::world::EDITOR).await;
     assert_eq!(person.connect(crate::world::APP).await, connection);
     world.access_token(&connection).await;
-    ask(&world.app, Command::UseRestored).await;
+    ask(&world.broker, Command::UseRestored).await;
     world.access_token(&connection).await;
     assert_eq!(state(&open(&world.config, &world.clock).await, &connection).await.0, "active");
 }
@@ -208,7 +212,7 @@ async fn nothing_that_existed_then_is_handed_out_by_any_way_until_the_operator_h
     for way in ways() {
         assert_eq!(world.exchange(way).await.status(), 200);
     }
-    ask(&world.app, Command::MarkRestored).await;
+    ask(&world.broker, Command::MarkRestored).await;
     for way in ways() {
         let said = refused(world.exchange(way).await, 503, "temporarily_unavailable").await;
         assert!(said.contains("restored from an older copy"), "{said}");
@@ -222,11 +226,11 @@ async fn nothing_that_existed_then_is_handed_out_by_any_way_until_the_operator_h
     }
     // The freeze that does it is nobody's to lift alone.
     let id = world.column("SELECT id FROM freezes WHERE part_of <> $1", "").await.expect("a freeze");
-    assert!(run(&world.app, Command::Unfreeze { id }).await.is_err());
+    assert!(run(&world.broker, Command::Unfreeze { id }).await.is_err());
     let person = world.signed_in(EDITOR).await;
     let page = person.get(&format!("/account/connected-apps/{connection}")).await;
     assert!(!page.says("is being stopped"), "{}", page.text);
-    ask(&world.app, Command::UseRestored).await;
+    ask(&world.broker, Command::UseRestored).await;
     for way in ways() {
         assert_eq!(world.exchange(way).await.status(), 200);
     }
@@ -241,9 +245,9 @@ async fn a_postgresql_database_in_another_place_is_taken_for_a_copy(#[case] know
     let world = World::new(Postgres).await;
     let connection = world.connection().await;
     let change = "UPDATE copy_mark SET cluster = $1 WHERE id = 1 AND cluster IS NOT NULL";
-    assert_eq!(world.app.db.execute(sqlx::query(change).bind(known)).await.expect("a change"), 1);
+    assert_eq!(sql(change).bind(known).execute(&world.broker.db).await.expect("a change"), 1);
     let again = world.replica().await;
-    assert_eq!(state(&again.app, &connection).await, ("in_doubt".to_owned(), Some("restored_copy")));
+    assert_eq!(state(&again.broker, &connection).await, ("in_doubt".to_owned(), Some("restored_copy")));
     assert!(ready(&world, &world.machine_room).await["restored"].is_string(), "said by every server");
     let seen = world.column("SELECT cluster FROM copy_mark WHERE epoch <> $1", "").await.expect("a cluster");
     assert!(seen.contains('/') && seen != known, "{seen}");
@@ -255,12 +259,12 @@ async fn a_standby_that_had_everything_puts_nothing_in_doubt_and_one_that_had_no
     let connection = world.connection().await;
     let change = "UPDATE copy_mark SET cluster = '1/00000001' WHERE id = 1";
     world.change(sqlx::query(change)).await;
-    replicas::beat(&world.app).await.expect("a beat");
+    replicas::beat(&world.broker).await.expect("a beat");
     assert_eq!(world.status(&connection).await, "active");
     // The same, and what the server wrote a moment ago is missing.
     world.change(sqlx::query(change)).await;
     world.change(sqlx::query("DELETE FROM replicas")).await;
-    replicas::beat(&world.app).await.expect("a beat");
+    replicas::beat(&world.broker).await.expect("a beat");
     assert_eq!(world.status(&connection).await, "in_doubt");
 }
 
@@ -274,10 +278,10 @@ async fn the_status_of_a_copy_speaks_of_this_kind_of_database(
 ) {
     let world = World::new(database).await;
     world.connection().await;
-    let mut said = ask(&world.app, Command::RestoreStatus).await.lines;
-    said.extend(ask(&world.app, Command::MarkRestored).await.lines);
-    said.extend(ask(&world.app, Command::RestoreStatus).await.lines);
-    said.extend(ask(&world.app, Command::UseRestored).await.lines);
+    let mut said = ask(&world.broker, Command::RestoreStatus).await.lines;
+    said.extend(ask(&world.broker, Command::MarkRestored).await.lines);
+    said.extend(ask(&world.broker, Command::RestoreStatus).await.lines);
+    said.extend(ask(&world.broker, Command::UseRestored).await.lines);
     let said = said.join("\n");
     for word in of_the_other {
         assert!(!said.contains(word), "{word}: {said}");

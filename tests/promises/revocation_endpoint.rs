@@ -2,9 +2,9 @@
 //! the page promises no more than that.
 
 use attache::app::revocation::Revocation;
-use attache::connection::revoke::tell::tell_again;
 use attache::issuer::profile::Reach;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::{ClientAuth, DiscoveryShape};
 use rstest::rstest;
@@ -22,7 +22,7 @@ async fn import(world: &World, manifest: &Value, issuers: &[(&str, &str)]) -> Re
         client_secrets: [(PROVIDER.to_owned(), attache::secret::Token::new(SECRET))].into(),
         issuers: issuers.iter().map(|(provider, key)| ((*provider).to_owned(), (*key).to_owned())).collect(),
     };
-    let answer = run(&world.app, Command::ImportManifest(import)).await;
+    let answer = run(&world.broker, Command::ImportManifest(import)).await;
     answer.map(|answer| answer.lines).map_err(|error| error.to_string())
 }
 
@@ -98,7 +98,7 @@ async fn while_the_metadata_cannot_be_had_the_page_says_so_and_they_are_looked_f
     assert!(page.says("Whether Hygraph can be told could not be seen yet."), "{}", page.text);
     world.issuer.faults().discovery.clear();
     world.clock.advance(30);
-    tell_again(&world.app).await.expect("an outbox");
+    tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
     let page = person.get(&path).await;
     assert!(page.says("Hygraph confirmed."), "{}", page.text);
@@ -114,7 +114,7 @@ async fn an_operator_says_where_an_imported_apps_issuer_revokes_and_it_outlives_
     let say = async |url: &str, reach| {
         let url = Some(Url::parse(url).expect("a URL"));
         let said = Revocation { app: PROVIDER.to_owned(), url, reach };
-        run(&world.app, Command::SayRevocation(said)).await.map(|answer| answer.lines.concat())
+        run(&world.broker, Command::SayRevocation(said)).await.map(|answer| answer.lines.concat())
     };
     let refused = say("http://elsewhere.test/revoke", None).await.expect_err("a refusal").to_string();
     assert!(refused.contains("not https"), "{refused}");
@@ -144,13 +144,10 @@ async fn a_provider_can_be_at_an_issuer_of_the_configuration_file_that_has_its_a
     import(&world, &manifest, &[(PROVIDER, "sandbox")]).await.expect("an import");
     // It stays there.
     import(&world, &manifest, &[]).await.expect("an import");
-    let third_party = attache::app::by_key(&world.app, PROVIDER).await.expect("a database").expect("an app");
-    assert_eq!(
-        (third_party.issuer.key.as_str(), third_party.issuer.profile.revocation_reach),
-        ("sandbox", Reach::Family)
-    );
+    let app = attache::app::by_key(&world.broker, PROVIDER).await.expect("a database").expect("an app");
+    assert_eq!((app.issuer.key.as_str(), app.issuer.profile.revocation_reach), ("sandbox", Reach::Family));
     let said = Revocation { app: PROVIDER.to_owned(), url: None, reach: Some(Reach::Token) };
-    let refused = run(&world.app, Command::SayRevocation(said)).await.expect_err("a refusal").to_string();
+    let refused = run(&world.broker, Command::SayRevocation(said)).await.expect_err("a refusal").to_string();
     assert!(refused.contains("configuration file"), "{refused}");
     options(&mut manifest)["token_url"] = json!("https://elsewhere.test/token");
     let refused = import(&world, &manifest, &[]).await.expect_err("a refusal");

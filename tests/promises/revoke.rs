@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
 use serde_json::json;
@@ -97,17 +97,17 @@ async fn the_issuer_is_told_again_until_it_confirms(#[values(Sqlite, Postgres)] 
     world.settle().await;
     let list = person.get("/account/connected-apps").await;
     assert!(list.says("Stopping: waiting for Sandbox to confirm"), "{}", list.text);
-    tell_again(&world.app).await.expect("a database");
+    tell_again(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!(world.issuer.revocations(), 1, "it is left in peace for a while");
     world.clock.advance(30);
-    tell_again(&world.app).await.expect("a database");
+    tell_again(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!((world.issuer.revocations(), world.status(&connection).await.as_str()), (2, "revoking"));
     world.issuer.faults().revoke.clear();
     world.clock.advance(30);
-    tell_again(&world.app).await.expect("a database");
-    tell_again(&world.app).await.expect("a database");
+    tell_again(&world.broker).await.expect("a database");
+    tell_again(&world.broker).await.expect("a database");
     world.settle().await;
     assert_eq!(world.issuer.revocations(), 3, "told once, though asked twice");
     assert_eq!(world.issuer.live_refresh_tokens(), 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::Person as Somebody;
 use attache::sandbox::fault::Fault;
 use futures_util::future::join_all;
@@ -104,10 +104,10 @@ async fn a_revoke_in_the_middle_of_a_refresh_is_final_whenever_it_comes_on_three
             break;
         }
         assert!(pass < 500, "issuers are not told");
-        for app in [&world.app, &replicas[0].app, &replicas[1].app] {
-            settle(app).await;
-            tell_again(app).await.expect("an outbox");
-            settle(app).await;
+        for broker in [&world.broker, &replicas[0].broker, &replicas[1].broker] {
+            settle(broker).await;
+            tell_again(broker).await.expect("an outbox");
+            settle(broker).await;
         }
         world.clock.advance(5);
     }

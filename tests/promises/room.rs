@@ -65,14 +65,14 @@ async fn unfinished_bodies_are_bounded_in_all_and_one_too_many_is_told_in_its_wi
 ) {
     let world = World::new(database).await;
     let limits = Limits { body_bytes: 64 * 1024, ..patient() };
-    let served = served(router(world.app.clone()), limits).await;
+    let served = served(router(world.broker.clone()), limits).await;
     let mut unfinished = Vec::new();
     for host in 1..=4 {
         for _ in 0..4 {
             unfinished.push(begun(host, &served.address, "/oauth/token").await);
         }
     }
-    until("all of them wait", async || world.app.load.receiving_now() == 16).await;
+    until("all of them wait", async || world.broker.load.receiving_now() == 16).await;
     for path in ["/api/apps.auth.external.get", "/oauth/token"] {
         let answer = read(&mut begun(5, &served.address, path).await).await;
         assert_eq!(status(&answer), Some("503"), "{path} {answer}");
@@ -86,9 +86,9 @@ async fn unfinished_bodies_are_bounded_in_all_and_one_too_many_is_told_in_its_wi
     let whole = world.http.post(format!("http://{}/api/apps.auth.external.get", served.address));
     assert_eq!(whole.form(&[("token", "x")]).send().await.expect("an answer").status(), 200);
     drop(unfinished);
-    until("nobody waits", async || world.app.load.receiving_now() == 0).await;
+    until("nobody waits", async || world.broker.load.receiving_now() == 0).await;
     let again = begun(5, &served.address, "/oauth/token").await;
-    until("it is waited for", async || world.app.load.receiving_now() == 1).await;
+    until("it is waited for", async || world.broker.load.receiving_now() == 1).await;
     drop(again);
 }
 
@@ -96,13 +96,13 @@ async fn unfinished_bodies_are_bounded_in_all_and_one_too_many_is_told_in_its_wi
 async fn one_address_leaves_room_for_the_bodies_of_others() {
     let world = World::new(Sqlite).await;
     let limits = Limits { body_bytes: 64 * 1024, ..patient() };
-    let served = served(router(world.app.clone()), limits).await;
+    let served = served(router(world.broker.clone()), limits).await;
     let mut client = Http2::connect(&served.address, &[]).await;
     for number in 0..20 {
         assert!(client.post(number * 2 + 1, "/oauth/token").await);
     }
-    until("a quarter waits", async || world.app.load.receiving_now() == 4).await;
+    until("a quarter waits", async || world.broker.load.receiving_now() == 4).await;
     let other = begun(2, &served.address, "/oauth/token").await;
-    until("another waits", async || world.app.load.receiving_now() == 5).await;
+    until("another waits", async || world.broker.load.receiving_now() == 5).await;
     drop(other);
 }

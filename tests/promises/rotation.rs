@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use attache::App;
+use attache::Broker;
 use attache::config::Config;
 use attache::operator::{Command, run};
 use attache::replicas;
@@ -33,16 +33,16 @@ fn both(world: &World) -> String {
 
 /// A server that was given both keys, and no other.
 async fn with_both(world: &World) -> Replica {
-    replicas::leave(&world.app).await.expect("a farewell");
+    replicas::leave(&world.broker).await.expect("a farewell");
     world.process(&both(world)).await
 }
 
 /// Data keys that seal nothing, so that a rotation takes its time.
-pub async fn add_data_keys(app: &App, count: usize) {
-    let mut transaction = app.db.begin().await.expect("a transaction");
+pub async fn add_data_keys(broker: &Broker, count: usize) {
+    let mut transaction = broker.db.begin().await.expect("a transaction");
     for _ in 0..count {
-        let (_, wrapped) = app.vault.new_data_key().expect("a data key");
-        vault::insert(&mut transaction, &wrapped, Purpose::App, app.clock.now()).await.expect("an insert");
+        let (_, wrapped) = broker.vault.new_data_key().expect("a data key");
+        vault::insert(&mut transaction, &wrapped, Purpose::App, broker.clock.now()).await.expect("an insert");
     }
     transaction.commit().await.expect("a commit");
 }
@@ -53,10 +53,10 @@ async fn wrapped_by(world: &World, kid: &str) -> i64 {
 }
 
 /// Until the old key is out of use; every answer of a step.
-async fn rotate(app: &App) -> Vec<Step> {
+async fn rotate(broker: &Broker) -> Vec<Step> {
     let (mut progress, mut steps) = (Progress::default(), Vec::new());
     loop {
-        let next = step(app, progress).await.expect("a step");
+        let next = step(broker, progress).await.expect("a step");
         progress = match &next {
             Step::Further { progress, .. } | Step::Waiting { progress, .. } => progress.clone(),
             Step::Retired { .. } | Step::Nothing { .. } => {
@@ -75,10 +75,10 @@ async fn get(world: &World, url: &str, connection: &str) -> Value {
     post.send().await.expect("an answer").json().await.expect("JSON")
 }
 
-async fn opens_everything(app: &App) {
+async fn opens_everything(broker: &Broker) {
     let mut command = Command::LookIntoVault { looked: attache::operator::vault::Looked::default() };
     loop {
-        let answer = run(app, command).await.expect("a look");
+        let answer = run(broker, command).await.expect("a look");
         assert_eq!(answer.troubles, 0, "{:?}", answer.lines);
         let Some(next) = answer.next else { return };
         command = Command::LookIntoVault { looked: serde_json::from_str(&next).expect("a cursor") };
@@ -97,9 +97,10 @@ async fn a_master_key_is_rotated_while_callers_ask_and_every_row_opens_at_every_
     let world = Arc::new(World::new(database).await);
     let connections = [world.connection().await, world.signed_in(READER).await.connect_as(APP, READER).await];
     world.caller().await;
-    add_data_keys(&world.app, 1_500).await;
+    add_data_keys(&world.broker, 1_500).await;
     let server = with_both(&world).await;
-    let (old, new) = (world.app.vault.master_kid().to_owned(), server.app.vault.master_kid().to_owned());
+    let (old, new) =
+        (world.broker.vault.master_kid().to_owned(), server.broker.vault.master_kid().to_owned());
     // Held in memory in the old wrapping, where anything is held.
     assert_eq!(get(&world, &server.url, &connections[0]).await["ok"], true);
     let over = Arc::new(AtomicBool::new(false));
@@ -118,7 +119,7 @@ async fn a_master_key_is_rotated_while_callers_ask_and_every_row_opens_at_every_
             })
         })
         .collect();
-    let steps = rotate(&server.app).await;
+    let steps = rotate(&server.broker).await;
     over.store(true, Ordering::SeqCst);
     for caller in callers {
         assert!(caller.await.expect("a caller") > 0);
@@ -127,14 +128,14 @@ async fn a_master_key_is_rotated_while_callers_ask_and_every_row_opens_at_every_
     assert_eq!((from, to, progress.damaged), (&old, &new, 0));
     assert!(progress.rewrapped >= 1_500, "{progress:?}");
     assert_eq!((wrapped_by(&world, &old).await, steps.len() > 2), (0, true));
-    opens_everything(&server.app).await;
+    opens_everything(&server.broker).await;
     // What was held in memory, too, and what is refreshed from now on.
     for connection in &connections {
         assert_eq!(get(&world, &server.url, connection).await["ok"], true);
         world.clock.advance(crate::world::LIFETIME);
         assert_eq!(get(&world, &server.url, connection).await["ok"], true);
     }
-    assert!(matches!(rotate(&server.app).await.as_slice(), [Step::Nothing { kid }] if *kid == new));
+    assert!(matches!(rotate(&server.broker).await.as_slice(), [Step::Nothing { kid }] if *kid == new));
 }
 
 /// Where a process that ends leaves nothing open behind; on PostgreSQL real processes are killed, see
@@ -144,32 +145,32 @@ async fn a_rotation_that_is_cut_off_anywhere_goes_on_where_it_was() {
     let world = World::new(Sqlite).await;
     let connection = world.connection().await;
     world.caller().await;
-    add_data_keys(&world.app, 600).await;
-    replicas::leave(&world.app).await.expect("a farewell");
+    add_data_keys(&world.broker, 600).await;
+    replicas::leave(&world.broker).await.expect("a farewell");
     let config = both(&world);
-    let old = world.app.vault.master_kid().to_owned();
-    let mut app = open(&config, &world.clock).await;
+    let old = world.broker.vault.master_kid().to_owned();
+    let mut broker = open(&config, &world.clock).await;
     let mut progress = Progress::default();
     for kill in 0..100_u64 {
         // It ends at whatever it was waiting for.
         let patience = Duration::from_micros(150 * kill);
-        let cut = tokio::time::timeout(patience, step(&app, progress.clone())).await;
+        let cut = tokio::time::timeout(patience, step(&broker, progress.clone())).await;
         progress = match cut {
             Ok(Ok(Step::Further { progress, .. })) if kill % 2 == 0 => progress,
             _ => Progress::default(),
         };
         if kill % 20 == 19 {
             // The next process knows nothing of how far the one before had come.
-            replicas::leave(&app).await.expect("a farewell");
-            app = open(&config, &world.clock).await;
-            opens_everything(&app).await;
+            replicas::leave(&broker).await.expect("a farewell");
+            broker = open(&config, &world.clock).await;
+            opens_everything(&broker).await;
         }
     }
-    replicas::leave(&app).await.expect("a farewell");
+    replicas::leave(&broker).await.expect("a farewell");
     let server = world.process(&config).await;
-    rotate(&server.app).await;
+    rotate(&server.broker).await;
     assert_eq!(wrapped_by(&world, &old).await, 0);
-    opens_everything(&server.app).await;
+    opens_everything(&server.broker).await;
     assert_eq!(get(&world, &server.url, &connection).await["ok"], true);
 }
 
@@ -181,26 +182,27 @@ async fn at_zero_the_old_key_is_refused_and_said_to_be_removable(
     let world = World::new(database).await;
     world.connection().await;
     let server = with_both(&world).await;
-    let (old, new) = (world.app.vault.master_kid().to_owned(), server.app.vault.master_kid().to_owned());
-    let status = run(&server.app, Command::VaultStatus).await.expect("a status").lines.join("\n");
+    let (old, new) =
+        (world.broker.vault.master_kid().to_owned(), server.broker.vault.master_kid().to_owned());
+    let status = run(&server.broker, Command::VaultStatus).await.expect("a status").lines.join("\n");
     assert!(status.contains(&format!("The vault is not under {new}")), "{status}");
     // Without the old one nothing starts yet, and nothing is changed.
     let early = try_start(&world, &keyed(&world, NEW_KEY, None)).await.expect_err("a refusal");
     assert!(matches!(early, StartError::Vault(VaultError::WrongMasterKey)), "{early:?}");
-    step(&server.app, Progress::default()).await.expect("a step");
-    add_late(&world, &server.app).await;
+    step(&server.broker, Progress::default()).await.expect("a step");
+    add_late(&world, &server.broker).await;
     let midway = try_start(&world, &keyed(&world, NEW_KEY, None)).await.expect_err("a refusal");
     assert!(matches!(&midway, StartError::Vault(VaultError::StillNeeded(kid)) if *kid == old), "{midway:?}");
     let alone = try_start(&world, &world.config).await.expect_err("a refusal");
     assert!(alone.to_string().contains(&format!("the vault was rotated to {new}")), "{alone}");
-    rotate(&server.app).await;
+    rotate(&server.broker).await;
     for config in [world.config.clone(), keyed(&world, MASTER_KEY, Some(NEW_KEY))] {
         let refused = try_start(&world, &config).await.expect_err("a refusal");
         assert!(matches!(refused, StartError::Vault(VaultError::Rotated { .. })), "{refused:?}");
         let said = refused.to_string();
         assert!(said.contains(&format!("the vault was rotated to {new}")), "{said}");
     }
-    let status = run(&server.app, Command::VaultStatus).await.expect("a status").lines.join("\n");
+    let status = run(&server.broker, Command::VaultStatus).await.expect("a status").lines.join("\n");
     assert!(
         status.contains(&format!("{old} (vault.previous_master_key) wraps nothing: remove it")),
         "{status}"
@@ -215,26 +217,26 @@ async fn what_was_added_in_the_moment_of_the_end_is_wrapped_anew_by_another_run(
 ) {
     let world = World::new(database).await;
     let server = with_both(&world).await;
-    let old = world.app.vault.master_kid().to_owned();
-    rotate(&server.app).await;
+    let old = world.broker.vault.master_kid().to_owned();
+    rotate(&server.broker).await;
     assert_eq!(wrapped_by(&world, &old).await, 0);
-    let (_, late) = world.app.vault.new_data_key().expect("a data key");
+    let (_, late) = world.broker.vault.new_data_key().expect("a data key");
     let put = "INSERT INTO vault_keys (kid, purpose, master_kid, wrapped, created_at) VALUES ($1, 'app', $2, $3, 0)";
     world.change(sqlx::query(put).bind(late.kid).bind(late.master_kid).bind(late.wrapped)).await;
-    let status = run(&server.app, Command::VaultStatus).await.expect("a status").lines.join("\n");
+    let status = run(&server.broker, Command::VaultStatus).await.expect("a status").lines.join("\n");
     assert!(
         status.contains("A rotation has not come to its end") && !status.contains("remove it"),
         "{status}"
     );
-    let steps = rotate(&server.app).await;
+    let steps = rotate(&server.broker).await;
     assert!(matches!(steps.last(), Some(Step::Retired { from, .. }) if *from == old), "{steps:?}");
     assert_eq!(wrapped_by(&world, &old).await, 0);
     opens_everything(&open(&keyed(&world, NEW_KEY, None), &world.clock).await).await;
 }
 
 /// A data key in the old wrapping, by a server that has not heard of the new one yet.
-async fn add_late(world: &World, server: &App) {
-    add_data_keys(&world.app, 1).await;
+async fn add_late(world: &World, server: &Broker) {
+    add_data_keys(&world.broker, 1).await;
     server.held.forget_all();
 }
 
@@ -246,7 +248,7 @@ async fn a_server_that_lacks_the_key_in_use_is_not_ready_and_says_why(
     let world = World::new(database).await;
     world.connection().await;
     let server = with_both(&world).await;
-    rotate(&server.app).await;
+    rotate(&server.broker).await;
     let world = &world;
     let ready = |machine_room: String| async move {
         let answer = world.http.get(format!("{machine_room}/readyz")).send().await.expect("an answer");
@@ -254,7 +256,7 @@ async fn a_server_that_lacks_the_key_in_use_is_not_ready_and_says_why(
     };
     let (status, body) = ready(world.machine_room.clone()).await;
     assert_eq!((status, &body["what"]), (503, &json!("vault")), "{body}");
-    assert!(body["why"].as_str().is_some_and(|why| why.contains(server.app.vault.master_kid())), "{body}");
+    assert!(body["why"].as_str().is_some_and(|why| why.contains(server.broker.vault.master_kid())), "{body}");
     assert_eq!(ready(server.machine_room.clone()).await.0, 200);
 }
 
@@ -263,33 +265,34 @@ async fn a_rotation_does_not_begin_before_every_server_knows_the_new_key() {
     let world = World::new(Postgres).await;
     world.connection().await;
     let server = world.process(&both(&world)).await;
-    let refused = step(&server.app, Progress::default()).await.expect_err("a refusal").to_string();
+    let refused = step(&server.broker, Progress::default()).await.expect_err("a refusal").to_string();
     assert!(refused.starts_with("1 running servers were not given "), "{refused}");
-    assert_eq!(wrapped_by(&world, server.app.vault.master_kid()).await, 0);
+    assert_eq!(wrapped_by(&world, server.broker.vault.master_kid()).await, 0);
     // Until then the old key wraps what is new, so that everybody can open it.
-    let (_, wrapped) = server.app.vault.new_data_key().expect("a data key");
-    assert_eq!(wrapped.master_kid, world.app.vault.master_kid());
+    let (_, wrapped) = server.broker.vault.new_data_key().expect("a data key");
+    assert_eq!(wrapped.master_kid, world.broker.vault.master_kid());
     // One that was killed is forgotten after a while.
-    world.clock.advance(replicas::LIVES + 1);
-    replicas::beat(&server.app).await.expect("a beat");
+    world.clock.advance(replicas::lives::LIVES + 1);
+    replicas::beat(&server.broker).await.expect("a beat");
     let third = world.process(&both(&world)).await;
-    let Step::Further { progress, .. } = step(&server.app, Progress::default()).await.expect("a step") else {
+    let Step::Further { progress, .. } = step(&server.broker, Progress::default()).await.expect("a step")
+    else {
         panic!("there is something to rotate");
     };
     // The third has not heard of it, and may still wrap by the old one: the end waits for it.
-    let waiting = step(&server.app, progress.clone()).await.expect("a step");
+    let waiting = step(&server.broker, progress.clone()).await.expect("a step");
     assert!(matches!(waiting, Step::Waiting { servers: 1, .. }), "{waiting:?}");
-    add_data_keys(&third.app, 1).await;
+    add_data_keys(&third.broker, 1).await;
     for _ in 0..2 {
-        replicas::beat(&third.app).await.expect("a beat");
+        replicas::beat(&third.broker).await.expect("a beat");
     }
-    let (_, wrapped) = third.app.vault.new_data_key().expect("a data key");
-    assert_eq!(wrapped.master_kid, server.app.vault.master_kid());
-    assert!(matches!(rotate(&server.app).await.last(), Some(Step::Retired { .. })));
-    assert_eq!(wrapped_by(&world, world.app.vault.master_kid()).await, 0);
+    let (_, wrapped) = third.broker.vault.new_data_key().expect("a data key");
+    assert_eq!(wrapped.master_kid, server.broker.vault.master_kid());
+    assert!(matches!(rotate(&server.broker).await.last(), Some(Step::Retired { .. })));
+    assert_eq!(wrapped_by(&world, world.broker.vault.master_kid()).await, 0);
     // Whoever slept through all of it can store nothing under the old key.
-    let (_, late) = world.app.vault.new_data_key().expect("a data key");
-    let mut transaction = world.app.db.begin().await.expect("a transaction");
+    let (_, late) = world.broker.vault.new_data_key().expect("a data key");
+    let mut transaction = world.broker.db.begin().await.expect("a transaction");
     let stored = vault::insert(&mut transaction, &late, Purpose::App, world.clock.now()).await;
     assert!(stored.is_err());
 }
@@ -302,13 +305,13 @@ async fn a_data_key_that_opens_with_no_key_is_named_and_stops_nobody(
     let world = World::new(database).await;
     let connection = world.connection().await;
     world.caller().await;
-    add_data_keys(&world.app, 3).await;
+    add_data_keys(&world.broker, 3).await;
     let server = with_both(&world).await;
     let seal =
         "SELECT kid FROM vault_keys WHERE purpose = $1 AND kid NOT IN (SELECT data_kid FROM apps) LIMIT 1";
     let kid = world.column(seal, "app").await.expect("a data key");
     world.change(sqlx::query("UPDATE vault_keys SET wrapped = 'AAAA' WHERE kid = $1").bind(&kid)).await;
-    let steps = rotate(&server.app).await;
+    let steps = rotate(&server.broker).await;
     let named = steps.iter().any(|step| {
         matches!(step, Step::Further { damaged, .. } if damaged.iter().any(|damage| damage.row == kid))
     });

@@ -26,10 +26,10 @@ async fn finished(mut command: Command) -> Output {
 async fn a_rotation_survives_the_processes_that_carry_it_out() {
     let world = World::new(Postgres).await;
     let connection = world.connection().await;
-    add_data_keys(&world.app, 4_000).await;
+    add_data_keys(&world.broker, 4_000).await;
     let (_, key) = world.caller().await;
     // Its clock is not theirs.
-    replicas::leave(&world.app).await.expect("a farewell");
+    replicas::leave(&world.broker).await.expect("a farewell");
     let config = keyed(&world, NEW_KEY, Some(MASTER_KEY));
     let servers = [serve_with(&world, &config).await, serve_with(&world, &config).await];
     let ask = |number: usize| {
@@ -61,7 +61,7 @@ async fn a_rotation_survives_the_processes_that_carry_it_out() {
     for number in 0..2 {
         assert_eq!(ask(number).await["ok"], true);
     }
-    let old = world.app.vault.master_kid().to_owned();
+    let old = world.broker.vault.master_kid().to_owned();
     let left =
         world.column("SELECT CAST(COUNT(*) AS TEXT) FROM vault_keys WHERE master_kid = $1", &old).await;
     assert_eq!(left.as_deref(), Some("0"));

@@ -1,6 +1,6 @@
 //! What ends without an answer's word: access tokens that nothing can renew, and grants that are refused again and again.
 
-use attache::connection::early::Line;
+use attache::refresh::early::Line;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::TokenShape;
 use rstest::rstest;
@@ -57,7 +57,7 @@ async fn what_nothing_can_renew_needs_its_person_when_it_has_run_out_and_every_w
 async fn what_has_run_out_is_known_though_nobody_asks(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
     let connection = access_only(&world).await;
-    let look = async || Line::default().begin_due(&world.app).await.expect("what is due");
+    let look = async || Line::default().begin_due(&world.broker).await.expect("what is due");
     world.clock.advance(LIFETIME - 1);
     look().await;
     assert_eq!(world.status(&connection).await, "active");

@@ -82,7 +82,7 @@ async fn while_oauth_metadata_cannot_be_had_people_sign_in_and_a_stop_is_told_la
     let metadata = json!({ "issuer": url, "revocation_endpoint": format!("{url}oauth/revoke") });
     world.issuer.faults().oauth_metadata.always(metadata);
     world.clock.advance(31);
-    attache::connection::revoke::tell::tell_again(&world.app).await.expect("an outbox");
+    attache::revoke::tell::tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
     assert_eq!((world.issuer.revocations(), world.status(&connection).await.as_str()), (1, "revoked"));
 }

@@ -64,7 +64,7 @@ async fn a_sign_in_is_used_once_though_the_browser_keeps_it(#[values(Sqlite, Pos
     world.clock.advance(600);
     person.set_cookie(&name, &value);
     assert_refused(&person.get(callback.as_str()).await);
-    attache::account::sweep(&world.app).await.expect("a sweep");
+    attache::account::sweep(&world.broker).await.expect("a sweep");
     assert_eq!((world.issuer.exchanges(), world.rows("used_sign_ins").await), (1, 0));
 }
 

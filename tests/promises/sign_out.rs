@@ -2,7 +2,7 @@
 //! so, and asked anew the next time.
 
 use attache::account::delete;
-use attache::connection::revoke::tell::tell_again;
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::DiscoveryShape;
 use rstest::rstest;
@@ -184,9 +184,9 @@ async fn that_an_account_is_deleted_is_told_to_the_browser_that_did_it_and_to_no
     );
     world.issuer.faults().revoke.clear();
     world.clock.advance(86_400);
-    tell_again(&world.app).await.expect("told");
+    tell_again(&world.broker).await.expect("told");
     world.settle().await;
-    delete::go_on(&world.app).await.expect("it goes on");
+    delete::go_on(&world.broker).await.expect("it goes on");
     let page = person.get("/account/deleted").await;
     assert!(page.says("have confirmed, and who you were there is gone too"), "{}", page.text);
     assert_eq!(nobody.get("/account/deleted").await.headers["location"], "/");

@@ -60,7 +60,7 @@ pub async fn import(world: &World, manifest: &Value) -> Result<Vec<String>, Erro
         client_secrets,
         issuers: BTreeMap::new(),
     };
-    run(&world.app, Command::ImportManifest(import)).await.map(|answer| answer.lines)
+    run(&world.broker, Command::ImportManifest(import)).await.map(|answer| answer.lines)
 }
 
 pub fn register(world: &World, auth: ClientAuth) {

@@ -57,7 +57,7 @@ async fn an_account_that_is_deleted_and_made_again_does_not_bring_an_old_jwt_bac
     assert!(!taken(&world, &old).await);
     // Nor when nothing is left of the account that was deleted.
     world.clock.advance(121);
-    attache::account::delete::go_on(&world.app).await.expect("it goes on");
+    attache::account::delete::go_on(&world.broker).await.expect("it goes on");
     assert!(!taken(&world, &old).await);
 }
 

@@ -2,10 +2,10 @@
 //! kept, sealed, and the issuer is told of it with the rest when the person stops.
 
 use attache::app::sync::{Extent, sync};
-use attache::connection::revoke::tell::tell_again;
 use attache::issuer::profile::Reach;
 use attache::operator::vault::Looked;
 use attache::operator::{Command, run};
+use attache::revoke::tell::tell_again;
 use attache::sandbox::fault::Fault;
 use attache::sandbox::issuer::RevocationReach;
 use rstest::rstest;
@@ -36,7 +36,7 @@ async fn renew(person: &Person<'_>, connection: &str) {
 
 async fn tell(world: &World) {
     world.clock.advance(30);
-    tell_again(&world.app).await.expect("an outbox");
+    tell_again(&world.broker).await.expect("an outbox");
     world.settle().await;
 }
 
@@ -169,7 +169,7 @@ async fn one_that_does_not_open_is_named_and_keeps_no_other_from_being_told(
     world.change(sqlx::query(first)).await;
     let (mut lines, mut looked) = (Vec::new(), Some(Looked::default()));
     while let Some(from) = looked {
-        let answer = run(&world.app, Command::LookIntoVault { looked: from }).await.expect("a look");
+        let answer = run(&world.broker, Command::LookIntoVault { looked: from }).await.expect("a look");
         lines.extend(answer.lines);
         looked = answer.next.map(|next| serde_json::from_str(&next).expect("where it goes on"));
     }
@@ -191,8 +191,8 @@ async fn a_reach_that_an_older_version_wrote_without_being_told_is_not_known(
     let world = World::new(database).await;
     let older = "UPDATE issuers SET profile = REPLACE(profile, '\"family\"', '\"token\"')";
     let reach = async || {
-        world.app.held.forget_all();
-        attache::app::by_key(&world.app, APP)
+        world.broker.held.forget_all();
+        attache::app::by_key(&world.broker, APP)
             .await
             .expect("a database")
             .expect("an app")
@@ -206,6 +206,6 @@ async fn a_reach_that_an_older_version_wrote_without_being_told_is_not_known(
     world.change(sqlx::query(sqlx::AssertSqlSafe(update.expect("an update")))).await;
     assert_eq!(reach().await, Reach::Unknown);
     // What the file says is known.
-    sync(&world.app, Extent::Whole).await.expect("a start");
+    sync(&world.broker, Extent::Whole).await.expect("a start");
     assert_eq!(reach().await, Reach::Family);
 }

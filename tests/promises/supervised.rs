@@ -53,13 +53,13 @@ async fn secrets_that_are_read_anew_are_used_from_then_on(#[values(Sqlite, Postg
     let connection = world.connection().await;
     let with = |from: &str, to: &str| Config::parse(&world.config.replace(from, to), []).expect("good");
     // The issuer knows the old ones only: that it refuses shows that the new ones are used.
-    renew::renew(&world.app, &with("app-s3cret", "another")).await.expect("read anew");
+    renew::renew(&world.broker, &with("app-s3cret", "another")).await.expect("read anew");
     world.clock.advance(LIFETIME + 1);
     assert_eq!(world.get(&connection).await["ok"], false);
     assert_eq!(world.status(&connection).await, "misconfigured");
-    renew::renew(&world.app, &with("sign-in-s3cret", "another")).await.expect("read anew");
-    assert_eq!(world.app.sign_in_secret.get().expect("one").expose(), "another");
-    renew::renew(&world.app, &with("nothing", "nothing")).await.expect("read anew");
+    renew::renew(&world.broker, &with("sign-in-s3cret", "another")).await.expect("read anew");
+    assert_eq!(world.broker.sign_in_secret.get().expect("one").expose(), "another");
+    renew::renew(&world.broker, &with("nothing", "nothing")).await.expect("read anew");
     world.signed_in(EDITOR).await;
     // Corrected, it is tried at once.
     world.access_token(&connection).await;

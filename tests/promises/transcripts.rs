@@ -10,7 +10,7 @@ use crate::world::{APP, Database, EDITOR, LIFETIME, Postgres, Sqlite, World};
 /// What `attache connection show` prints.
 async fn shown(world: &World, connection: &str) -> String {
     let shown =
-        run(&world.app, Command::ShowConnection { id: connection.to_owned() }).await.expect("an answer");
+        run(&world.broker, Command::ShowConnection { id: connection.to_owned() }).await.expect("an answer");
     assert!(shown.secret.is_none());
     let text = shown.lines.join("\n");
     for secret in world.issuer.issued() {
@@ -62,7 +62,7 @@ async fn what_is_no_connection_is_said_to_be_none(#[values(Sqlite, Postgres)] da
         ("", "begin with Et"),
     ] {
         let refused =
-            run(&world.app, Command::ShowConnection { id: id.to_owned() }).await.expect_err("an error");
+            run(&world.broker, Command::ShowConnection { id: id.to_owned() }).await.expect_err("an error");
         assert!(refused.to_string().to_lowercase().contains(&said.to_lowercase()), "{id}: {refused}");
     }
 }

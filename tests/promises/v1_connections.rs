@@ -69,7 +69,7 @@ async fn a_connection_is_told_whole_and_without_a_token(#[values(Sqlite, Postgre
     assert_eq!(one, told);
     world.clock.advance(4000);
     let token = world.access_token(&connection).await;
-    attache::ledger::hand_out::flush(&world.app).await.expect("a ledger");
+    attache::ledger::hand_out::flush(&world.broker).await.expect("a ledger");
     let one = ok(&world, &format!("/v1/connections/{connection}")).await;
     assert_eq!(one["refreshed_at"], "2027-01-15T09:06:40Z");
     assert_eq!(one["last_used_at"], "2027-01-15T09:06:40Z");

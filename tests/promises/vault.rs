@@ -29,7 +29,7 @@ async fn rows(world: &World) -> Vec<String> {
         "SELECT kid || status FROM signing_keys WHERE kid <> $1 ORDER BY kid",
     ] {
         use sqlx::Row;
-        let found = sqlx::query(sql).bind("").fetch_all(&world.app.db.pool).await.expect("a query");
+        let found = sqlx::query(sql).bind("").fetch_all(&world.broker.db.pool).await.expect("a query");
         all.extend(found.iter().map(|row| row.get::<String, _>(0)));
     }
     all
@@ -86,13 +86,12 @@ async fn with_the_same_key_everything_opens_again(#[values(Sqlite, Postgres)] da
     let world = World::new(database).await;
     let connection = world.connection().await;
     let token = world.access_token(&connection).await;
-    let before = world.app.signing_keys.key_set();
+    let before = world.broker.signing_keys.key_set();
     let again = open(&world.config, &world.clock).await;
     assert_eq!(again.signing_keys.key_set(), before);
     let (_, key) = world.make_caller("after_the_restart", &[APP]).await;
-    let demand = attache::connection::state::Demand { min_ttl: 60, force_refresh: false };
-    let handed =
-        attache::connection::access::access_token(&again, &Token::new(key), &connection, demand).await;
+    let demand = attache::access::decide::Demand { min_ttl: 60, force_refresh: false };
+    let handed = attache::access::hand_out::access_token(&again, &Token::new(key), &connection, demand).await;
     assert_eq!(handed.expect("a token").token.expose(), token);
 }
 

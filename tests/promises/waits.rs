@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 
-use attache::App;
+use attache::Broker;
 use attache::sandbox::fault::Fault;
 use futures_util::future::join_all;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -50,7 +50,7 @@ fn sent<'a>(request: RequestBuilder) -> Hanging<'a> {
 }
 
 /// More of these than there are places hang, and whoever needs no issuer is served meanwhile.
-async fn keep_nobody_out(world: &World, app: &App, url: &str, what: &str, hanging: Vec<Hanging<'_>>) {
+async fn keep_nobody_out(world: &World, broker: &Broker, url: &str, what: &str, hanging: Vec<Hanging<'_>>) {
     assert!(hanging.len() > PLACES);
     let mut waiting = FuturesUnordered::new();
     // One after another: who comes while all places are taken for a moment would be told to come back.
@@ -58,7 +58,7 @@ async fn keep_nobody_out(world: &World, app: &App, url: &str, what: &str, hangin
         waiting.push(next);
         tokio::select! {
             _ = waiting.next() => panic!("{what}: did not hang"),
-            () = until(what, async || app.load.waiting_now() > number && app.load.working_now() == 0) => {}
+            () = until(what, async || broker.load.waiting_now() > number && broker.load.working_now() == 0) => {}
         }
     }
     let others = async {
@@ -72,7 +72,7 @@ async fn keep_nobody_out(world: &World, app: &App, url: &str, what: &str, hangin
         () = others => {}
     }
     drop(waiting);
-    until(what, async || app.load.waiting_now() + app.load.working_now() == 0).await;
+    until(what, async || broker.load.waiting_now() + broker.load.working_now() == 0).await;
 }
 
 #[rstest]
@@ -102,7 +102,7 @@ async fn an_issuer_that_hangs_takes_no_place_on_any_route(#[values(Sqlite, Postg
         let hanging = people.iter().zip(&callbacks).map(|(person, callback)| -> Hanging<'_> {
             Box::pin(async move { drop(person.get(callback.as_str()).await) })
         });
-        keep_nobody_out(&world, &world.app, &world.public_url, what, hanging.collect()).await;
+        keep_nobody_out(&world, &world.broker, &world.public_url, what, hanging.collect()).await;
     }
     world.settle().await;
 
@@ -119,7 +119,7 @@ async fn an_issuer_that_hangs_takes_no_place_on_any_route(#[values(Sqlite, Postg
             bearer => world.http.post(&url).bearer_auth(bearer).json(&body),
         };
         let hanging = (0..CROWD).map(|_| sent(request())).collect();
-        keep_nobody_out(&world, &fresh.app, &fresh.url, what, hanging).await;
+        keep_nobody_out(&world, &fresh.broker, &fresh.url, what, hanging).await;
     }
 
     // The token has run out.
@@ -134,14 +134,14 @@ async fn an_issuer_that_hangs_takes_no_place_on_any_route(#[values(Sqlite, Postg
     let ask = |(path, body): &(&str, serde_json::Value)| {
         sent(world.http.post(world.url(path)).bearer_auth(&key).json(body))
     };
-    keep_nobody_out(&world, &world.app, &world.public_url, "a refresh", crowd.map(ask).collect()).await;
+    keep_nobody_out(&world, &world.broker, &world.public_url, "a refresh", crowd.map(ask).collect()).await;
 
     // What is stopped and deleted is answered at once, however the issuer is told.
     let person = &connecting[0];
     person.stop(&connection).await;
     let csrf = person.get("/account/connected-apps").await.csrf();
     assert_eq!(person.post("/account/delete", &[("csrf", &csrf)]).await.status, 303);
-    assert_eq!(world.app.load.waiting_now() + world.app.load.working_now(), 0);
+    assert_eq!(world.broker.load.waiting_now() + world.broker.load.working_now(), 0);
     heal(&world);
 }
 
@@ -177,7 +177,7 @@ async fn a_last_good_copy_serves_while_one_request_fetches_another(
     world.issuer.faults().discovery.always(Fault::Hang);
     let ask = || world.http.get(world.url("/sign-in")).send();
     let first = tokio::spawn(ask());
-    until("one fetches", async || world.app.load.waiting_now() == 1).await;
+    until("one fetches", async || world.broker.load.waiting_now() == 1).await;
     for answer in join_all((0..20).map(|_| ask())).await {
         assert_eq!(answer.expect("an answer").status(), 303);
     }

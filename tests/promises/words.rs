@@ -1,9 +1,9 @@
 //! What people and operators read of connections: names as they are known, a sentence for each thing that happened, and
 //! words of others that cannot turn what stands around them.
 
-use attache::connection::state::Cause;
+use attache::connection::status::Cause;
 use attache::ledger::{self, Action, Entry};
-use attache::operator::select::{Asked, Named, Person as Whom};
+use attache::operator::select::{Named, NamedSelection, Person as Whom};
 use attache::operator::{Command, run};
 use attache::sandbox::fault::Fault;
 use rstest::rstest;
@@ -13,7 +13,7 @@ use tokio::time::{Duration, Instant};
 use crate::world::{APP, Database, EDITOR, Plan, Postgres, Sqlite, World};
 
 async fn told(world: &World, command: Command) -> String {
-    run(&world.app, command).await.expect("an answer").lines.join("\n")
+    run(&world.broker, command).await.expect("an answer").lines.join("\n")
 }
 
 #[rstest]
@@ -25,14 +25,14 @@ async fn everything_that_can_happen_has_a_sentence(#[values(Sqlite, Postgres)] d
     let mut sentences = Vec::new();
     for action in Action::VARIANTS {
         world.clock.advance(10);
-        let mut transaction = world.app.db.begin().await.expect("a transaction");
+        let mut transaction = world.broker.db.begin().await.expect("a transaction");
         let entry = Entry {
             actor: "operator".to_owned(),
             connection_id: Some(connection.clone()),
             ..Entry::default()
         };
         let now = world.clock.now();
-        ledger::append(&mut transaction, &world.app.ledger, *action, &entry, now).await.expect("an entry");
+        ledger::append(&mut transaction, &world.broker.ledger, *action, &entry, now).await.expect("an entry");
         transaction.commit().await.expect("a commit");
         let page = person.get(&format!("/account/connected-apps/{connection}")).await;
         let newest = page.text.split_once("<h2>Activity</h2>").expect("activity").1;
@@ -57,7 +57,7 @@ async fn people_are_named_by_what_is_known_of_them(#[values(Sqlite, Postgres)] d
     let account = world.column("SELECT account_id FROM connections WHERE id = $1", &connection).await;
     let account = account.expect("an account");
     let whom = Whom { issuer: None, who: account.clone() };
-    let asked = |what| Asked { what, issued_before: None };
+    let asked = |what| NamedSelection { what, issued_before: None };
     let freeze = |what| Command::Freeze { asked: asked(what), reason: "r".to_owned() };
     let named = format!("editor@sandbox.test (Demo Editor), {account}");
     for command in [
@@ -158,7 +158,7 @@ async fn a_home_page_is_a_web_address_or_the_app_is_refused() {
             "accepted_audiences": [], "redirect_uris": [], "egress": [], "slack_app_id": null, "provider_key": null
         });
         let new = serde_json::from_value(new).expect("an app");
-        let refused = run(&world.app, Command::AddApp(new)).await.expect_err("a refusal").to_string();
+        let refused = run(&world.broker, Command::AddApp(new)).await.expect_err("a refusal").to_string();
         assert!(refused.contains("home page"), "{refused}");
         // One that an older release let in leads nowhere.
         world.change(sqlx::query("UPDATE apps SET home_page = $1").bind(home_page)).await;

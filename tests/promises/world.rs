@@ -11,7 +11,7 @@ use attache::operator::{Command, run};
 use attache::sandbox::{issuer, platform};
 use attache::secret::Token;
 use attache::server::{Limits, serve};
-use attache::{App, machine_room, router, start};
+use attache::{Broker, machine_room, router, start};
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,7 +54,7 @@ pub struct Plan {
 }
 
 pub struct World {
-    pub app: App,
+    pub broker: Broker,
     pub public_url: String,
     pub machine_room: String,
     pub issuer: issuer::Issuer,
@@ -92,7 +92,7 @@ impl World {
             Postgres => postgres::create().await,
         };
         let clock = Clock::manual(Timestamp::from_unix(1_800_000_000));
-        let (broker, address) = listen().await;
+        let (listener, address) = listen().await;
         let public_url = format!("http://{address}");
         let (issuer_listener, issuer_address) = listen().await;
         let (platform_listener, _) = listen().await;
@@ -120,13 +120,13 @@ impl World {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client");
-        let app = open(&config, &clock).await;
+        let broker = open(&config, &clock).await;
         let stop = CancellationToken::new();
         let (probes, probes_address) = listen().await;
-        tokio::spawn(serve(probes, machine_room::router(app.clone()), Limits::default(), stop.clone()));
-        tokio::spawn(serve(broker, router(app.clone()), Limits::default(), stop.clone()));
+        tokio::spawn(serve(probes, machine_room::router(broker.clone()), Limits::default(), stop.clone()));
+        tokio::spawn(serve(listener, router(broker.clone()), Limits::default(), stop.clone()));
         Self {
-            app,
+            broker,
             public_url,
             machine_room: format!("http://{probes_address}"),
             issuer,
@@ -146,21 +146,21 @@ impl World {
     }
 
     /// What another process on the same database would work with, though it serves nobody.
-    pub async fn process_app(&self) -> App {
+    pub async fn process_broker(&self) -> Broker {
         open(&self.config, &self.clock).await
     }
 
     /// Another process on the same database, by another configuration.
     pub async fn process(&self, config: &str) -> Replica {
-        let app = open(config, &self.clock).await;
+        let broker = open(config, &self.clock).await;
         let (listener, address) = listen().await;
         let (probes, probes_address) = listen().await;
-        let machines = machine_room::router(app.clone());
+        let machines = machine_room::router(broker.clone());
         tokio::spawn(serve(probes, machines, Limits::default(), self.stop.clone()));
-        let routes = router(app.clone());
+        let routes = router(broker.clone());
         tokio::spawn(serve(listener, routes, Limits::default(), self.stop.clone()));
         let machine_room = format!("http://{probes_address}");
-        Replica { url: format!("http://{address}"), machine_room, app }
+        Replica { url: format!("http://{address}"), machine_room, broker }
     }
 
     pub fn directory(&self) -> &Path {
@@ -196,7 +196,8 @@ impl World {
     /// A caller's id and API key.
     pub async fn make_caller(&self, name: &str, apps: &[&str]) -> (String, String) {
         let apps = apps.iter().map(|app| (*app).to_owned()).collect();
-        let made = run(&self.app, Command::CreateKey { caller: name.to_owned(), apps }).await.expect("a key");
+        let made =
+            run(&self.broker, Command::CreateKey { caller: name.to_owned(), apps }).await.expect("a key");
         let id = made.lines[0].split(' ').nth(1).expect("the caller's id").to_owned();
         (id, made.secret.expect("the key").expose().to_owned())
     }
@@ -283,24 +284,26 @@ impl World {
     /// As after a start with this configuration.
     pub async fn restart(&self, config: &str) {
         open(config, &self.clock).await;
-        self.app.held.forget_all();
+        self.broker.held.forget_all();
     }
 
     /// A change that goes past every verb, and what is held in memory of the rows.
     pub async fn change(&self, statement: sqlx::query::Query<'_, sqlx::Any, sqlx::any::AnyArguments>) {
-        self.app.db.execute(statement).await.expect("a change");
-        self.app.held.forget_all();
+        let mut transaction = self.broker.db.begin().await.expect("a turn");
+        statement.execute(&mut *transaction).await.expect("a change");
+        transaction.commit().await.expect("a change that stands");
+        self.broker.held.forget_all();
     }
 
     /// Everything outstanding that outlives its request, such as telling an issuer.
     pub async fn settle(&self) {
-        settle(&self.app).await;
+        settle(&self.broker).await;
     }
 
     /// One value of one row.
     pub async fn column(&self, sql: &'static str, bind: &str) -> Option<String> {
         use sqlx::Row;
-        let row = sqlx::query(sql).bind(bind).fetch_optional(&self.app.db.pool).await.expect("a query");
+        let row = sqlx::query(sql).bind(bind).fetch_optional(&self.broker.db.pool).await.expect("a query");
         row.and_then(|row| row.try_get::<Option<String>, _>(0).expect("a text"))
     }
 
@@ -308,7 +311,7 @@ impl World {
     pub async fn rows(&self, table: &str) -> i64 {
         use sqlx::Row;
         let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
-        sqlx::query(count).fetch_one(&self.app.db.pool).await.expect("a count").get(0)
+        sqlx::query(count).fetch_one(&self.broker.db.pool).await.expect("a count").get(0)
     }
 
     pub async fn status(&self, connection: &str) -> String {
@@ -316,10 +319,10 @@ impl World {
     }
 }
 
-pub async fn settle(app: &App) {
-    app.tasks.close();
-    tokio::time::timeout(PATIENCE, app.tasks.wait()).await.expect("tasks that end");
-    app.tasks.reopen();
+pub async fn settle(broker: &Broker) {
+    broker.tasks.close();
+    tokio::time::timeout(PATIENCE, broker.tasks.wait()).await.expect("tasks that end");
+    broker.tasks.reopen();
 }
 
 /// Waits for what must happen soon.
@@ -345,10 +348,10 @@ pub async fn refused(answer: Response, status: u16, word: &str) -> String {
 pub struct Replica {
     pub url: String,
     pub machine_room: String,
-    pub app: App,
+    pub broker: Broker,
 }
 
-pub async fn open(config: &str, clock: &Clock) -> App {
+pub async fn open(config: &str, clock: &Clock) -> Broker {
     let config = Config::parse(config, []).expect("a good configuration");
     start::start(config, clock.clone()).await.expect("a start")
 }

@@ -17,7 +17,7 @@ use crate::postgres::Postgres;
 use crate::process::Process;
 use crate::stage::{DEADLINE, LEASE, Stage};
 
-/// Where a process can be told to die; see `src/connection/refresh.rs`.
+/// Where a process can be told to die; see `src/refresh/carry_out.rs`.
 pub const STEPS: [&str; 7] =
     ["before-lease", "leased", "before-store", "stored", "rescued", "tidied", "before-set-back"];
 /// Steps that can be told to fail.

@@ -3,58 +3,53 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
 use crate::account;
 use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
-use crate::connection::selection::Why;
+use crate::freeze::selection::Why;
 use crate::secret::Token;
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::OwnForm;
+use crate::web::forms::{Nothing, OwnForm};
 use crate::web::view::{Link, MessagePage, Page};
 use crate::web::{Browser, SignedInBrowser, html, see_other};
 
-/// The form holds nothing but the value that proves it.
-#[derive(Deserialize)]
-pub struct Nothing {}
-
 pub async fn remove(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     cookies: Cookies,
     form: OwnForm<Nothing>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { browser, account, .. } = form.signed_in;
     let why = Why { actor: account.id.clone(), reason: "deleted by its person".to_owned() };
-    delete::delete(&app, &account.id, &why).await?;
+    delete::delete(&broker, &account.id, &why).await?;
     browser.sign_out().await?;
     let mut answer = see_other("/account/deleted");
-    cookies.keep(&mut answer, Kept::Deleted, &Token::new(account.id))?;
+    cookies.keep(&mut answer, OwnCookie::Deleted, &Token::new(account.id))?;
     // Signed in there still, the next visit would make a new account at once.
-    cookies.keep(&mut answer, Kept::SignedOut, &SignedOut::toward(None).write()?)?;
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &SignedOut::toward(None).write()?)?;
     Ok(answer)
 }
 
 /// Anybody else is led to where they are.
 pub async fn deleted(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     browser: Browser,
     cookies: Cookies,
 ) -> Result<Response, PageFailure> {
     if browser.account.is_some() {
         return Ok(see_other("/account/connected-apps"));
     }
-    let Some(id) = cookies.open(Kept::Deleted) else { return Ok(see_other("/")) };
-    let further = match delete::deletion(&app, id.expose()).await? {
+    let Some(id) = cookies.open(OwnCookie::Deleted) else { return Ok(see_other("/")) };
+    let further = match delete::deletion(&broker, id.expose()).await? {
         Deletion::None => return Ok(see_other("/")),
         Deletion::UnderWay => {
             "The services behind your apps are told until each has confirmed; then who you were there goes too."
         }
         Deletion::Done => "The services behind your apps have confirmed, and who you were there is gone too.",
     };
-    let issuer = account::sign_in::issuer(&app).await?.name;
+    let issuer = account::our_client::issuer(&broker).await?.name;
     let page = MessagePage {
         page: Page::new("Account deleted"),
         heading: "Your account is deleted".to_owned(),

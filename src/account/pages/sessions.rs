@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use crate::App;
+use crate::Broker;
+use crate::account::our_client;
 use crate::account::sessions;
-use crate::account::sign_in;
 use crate::secret::TokenHash;
 use crate::session::{self, Ending};
 use crate::web::failure::PageFailure;
-use crate::web::forms::{Asked, OwnForm};
+use crate::web::forms::{Nothing, OwnForm, PageQuery};
 use crate::web::view::{Page, Time};
 use crate::web::{SignedInBrowser, html, see_other};
 
@@ -46,12 +46,12 @@ pub struct Query {
 }
 
 pub async fn show(
-    State(app): State<App>,
-    Asked(asked): Asked<Query>,
+    State(broker): State<Broker>,
+    PageQuery(asked): PageQuery<Query>,
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
-    let (here, now) = (here(&signed_in), app.clock.now());
-    let mut listed = sessions::list(&app, &signed_in.account.id).await?;
+    let (here, now) = (here(&signed_in), broker.clock.now());
+    let mut listed = sessions::list(&broker, &signed_in.account.id).await?;
     listed.sort_by_key(|session| Some(&session.id) != here.as_ref());
     let sessions = listed.into_iter().map(|session| Place {
         end: Some(session.id.as_str().to_owned()).filter(|_| Some(&session.id) != here.as_ref()),
@@ -69,7 +69,7 @@ pub async fn show(
         },
         others: sessions.iter().any(|session| session.end.is_some()),
         sessions,
-        issuer: sign_in::issuer(&app).await?.name,
+        issuer: our_client::issuer(&broker).await?.name,
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -80,19 +80,18 @@ pub struct Chosen {
 }
 
 /// One that has ended already is as it should be.
-pub async fn end(State(app): State<App>, form: OwnForm<Chosen>) -> Result<Response, PageFailure> {
+pub async fn end(State(broker): State<Broker>, form: OwnForm<Chosen>) -> Result<Response, PageFailure> {
     let ending = Ending::One(TokenHash::stored(form.fields.session));
-    sessions::end(&app, &form.signed_in.account.id, &ending).await?;
+    sessions::end(&broker, &form.signed_in.account.id, &ending).await?;
     Ok(see_other("/account/sessions?ended=one"))
 }
 
-/// The form holds nothing but the value that proves it.
-#[derive(Deserialize)]
-pub struct Nothing {}
-
-pub async fn end_others(State(app): State<App>, form: OwnForm<Nothing>) -> Result<Response, PageFailure> {
+pub async fn end_others(
+    State(broker): State<Broker>,
+    form: OwnForm<Nothing>,
+) -> Result<Response, PageFailure> {
     if let Some(here) = here(&form.signed_in) {
-        sessions::end(&app, &form.signed_in.account.id, &Ending::AllBut(here)).await?;
+        sessions::end(&broker, &form.signed_in.account.id, &Ending::AllBut(here)).await?;
     }
     Ok(see_other("/account/sessions?ended=others"))
 }

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::record;
-use crate::App;
+use crate::Broker;
 use crate::account::attempt::Attempt;
 use crate::account::sign_in::{self, unknown};
 use crate::edge::address::Address;
@@ -15,9 +15,9 @@ use crate::issuer::authorize::Prompt;
 use crate::issuer::callback::Callback;
 use crate::ledger::Action;
 use crate::secret::{Token, TokenHash};
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
-use crate::web::forms::Asked;
+use crate::web::forms::PageQuery;
 use crate::web::{Browser, browser_name, encode, return_to, see_other};
 
 /// Sign-ins that one browser has under way at one time, and the bytes of their cookies: every request carries them, and
@@ -38,32 +38,32 @@ pub struct SignIn {
 }
 
 pub async fn start(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     browser: Browser,
     address: Address,
     cookies: Cookies,
-    Asked(asked): Asked<SignIn>,
+    PageQuery(asked): PageQuery<SignIn>,
 ) -> Result<Response, PageFailure> {
-    let return_to = return_to::parse(&app.config.public_url, asked.return_to.as_deref());
+    let return_to = return_to::parse(&broker.config.public_url, asked.return_to.as_deref());
     let prompt = asked.prompt.and_then(|word| word.parse::<Prompt>().ok());
     if browser.account.is_some() && prompt.is_none() {
         return Ok(see_other(&return_to));
     }
-    app.limits.admit_sign_in(address)?;
+    broker.limits.admit_sign_in(address)?;
     // Who signed out is not signed in again by an issuer that may not know of it.
-    let prompt = prompt.or_else(|| cookies.open(Kept::SignedOut).map(|_| Prompt::Login));
-    let begun = sign_in::start(&app, &return_to, prompt).await?;
+    let prompt = prompt.or_else(|| cookies.open(OwnCookie::SignedOut).map(|_| Prompt::Login));
+    let begun = sign_in::start(&broker, &return_to, prompt).await?;
     let mut answer = see_other(begun.url.as_str());
-    let size = cookies.keep(&mut answer, Kept::SignIn(&begun.state), &begun.attempt.write()?)?;
-    make_room(&app, &cookies, &mut answer, size);
+    let size = cookies.keep(&mut answer, OwnCookie::SignIn(&begun.state), &begun.attempt.write()?)?;
+    make_room(&broker, &cookies, &mut answer, size);
     Ok(answer)
 }
 
 /// Has the browser forget the attempts that are over, and the oldest of what are too many beside a new one of this size.
-fn make_room(app: &App, cookies: &Cookies, answer: &mut Response, new: usize) {
-    let now = app.clock.now();
+fn make_room(broker: &Broker, cookies: &Cookies, answer: &mut Response, new: usize) {
+    let now = broker.clock.now();
     let age = |state: &TokenHash| {
-        let kept = cookies.open(Kept::SignIn(state))?;
+        let kept = cookies.open(OwnCookie::SignIn(state))?;
         Attempt::read(&kept, now).map(|attempt| attempt.expires_at())
     };
     let mut others: Vec<(Option<i64>, TokenHash, usize)> =
@@ -73,14 +73,14 @@ fn make_room(app: &App, cookies: &Cookies, answer: &mut Response, new: usize) {
     for (age, state, size) in others {
         (number, bytes) = (number + 1, bytes + size);
         if age.is_none() || number > AT_ONCE || bytes > BYTES_AT_ONCE {
-            cookies.forget(answer, Kept::SignIn(&state));
+            cookies.forget(answer, OwnCookie::SignIn(&state));
         }
     }
 }
 
 /// GET only: a HEAD, as a link checker sends it, must not use up a state.
 pub async fn callback(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     method: Method,
     headers: HeaderMap,
     browser: Browser,
@@ -94,33 +94,33 @@ pub async fn callback(
         |_| Error::SignInFailed("The answer was not one that a sign-in service gives.".to_owned());
     let callback = Callback::parse(query.as_deref().unwrap_or_default()).map_err(malformed)?;
     let state = callback.state().map(Token::hash).ok_or_else(unknown)?;
-    let kept = cookies.open(Kept::SignIn(&state)).ok_or_else(unknown)?;
-    let attempt = Attempt::read(&kept, app.clock.now()).ok_or_else(unknown)?;
-    let mut answer = match go_on(&app, &browser, &cookies, &attempt, &callback).await {
+    let kept = cookies.open(OwnCookie::SignIn(&state)).ok_or_else(unknown)?;
+    let attempt = Attempt::read(&kept, broker.clock.now()).ok_or_else(unknown)?;
+    let mut answer = match go_on(&broker, &browser, &cookies, &attempt, &callback).await {
         Ok(answer) => {
             browser_name::keep(&browser.session, &headers).await?;
             answer
         }
         Err(error) => PageFailure::of_signing_in(error, &attempt.return_to).into_response(),
     };
-    cookies.forget(&mut answer, Kept::SignIn(&state));
+    cookies.forget(&mut answer, OwnCookie::SignIn(&state));
     Ok(answer)
 }
 
 async fn go_on(
-    app: &App,
+    broker: &Broker,
     browser: &Browser,
     cookies: &Cookies,
     attempt: &Attempt,
     callback: &Callback,
 ) -> Result<Response, Error> {
-    let signed_in = sign_in::complete(app, attempt, callback).await?;
-    let mark = cookies.open(Kept::Mark).unwrap_or_else(Token::random);
+    let signed_in = sign_in::complete(broker, attempt, callback).await?;
+    let mark = cookies.open(OwnCookie::Browser).unwrap_or_else(Token::random);
     browser.sign_in(&signed_in.account, &mark, signed_in.id_token.as_ref()).await?;
-    record(app, Action::SignedIn, &signed_in.account.id).await?;
+    record(broker, Action::SignedIn, &signed_in.account.id).await?;
     let mut answer = see_other(&attempt.return_to);
-    cookies.keep(&mut answer, Kept::Mark, &mark)?;
-    for past in [Kept::SignedOut, Kept::Deleted] {
+    cookies.keep(&mut answer, OwnCookie::Browser, &mark)?;
+    for past in [OwnCookie::SignedOut, OwnCookie::Deleted] {
         if cookies.open(past).is_some() {
             cookies.forget(&mut answer, past);
         }

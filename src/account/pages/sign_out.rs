@@ -6,11 +6,11 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::{record, sign_in};
-use crate::App;
+use crate::Broker;
 use crate::account;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
 use crate::ledger::Action;
-use crate::web::cookies::{Cookies, Kept};
+use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::OwnForm;
 use crate::web::view::{Link, MessagePage, Page};
@@ -22,17 +22,17 @@ pub struct SignOut {
 }
 
 pub async fn leave(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     cookies: Cookies,
     form: OwnForm<SignOut>,
 ) -> Result<Response, PageFailure> {
     let SignedInBrowser { browser, account, .. } = form.signed_in;
     let id_token = browser.sign_out().await?;
-    record(&app, Action::SignedOut, &account.id).await?;
-    let path = form.fields.return_to.map(|path| return_to::parse(&app.config.public_url, Some(&path)));
+    record(&broker, Action::SignedOut, &account.id).await?;
+    let path = form.fields.return_to.map(|path| return_to::parse(&broker.config.public_url, Some(&path)));
     let signed_out = SignedOut::toward(path.clone());
-    let issuer = account::sign_in::issuer(&app).await?.name;
-    let mut answer = match signed_out.at_the_issuer(&app, &account, id_token.as_ref()).await? {
+    let issuer = account::our_client::issuer(&broker).await?.name;
+    let mut answer = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
         IssuersEnd::At(url) => take_to(&url, &issuer),
         IssuersEnd::Nowhere => here_only(
             format!(
@@ -46,7 +46,7 @@ pub async fn leave(
         ),
     };
     // It stays until the issuer says that it knows, or somebody has signed in anew.
-    cookies.keep(&mut answer, Kept::SignedOut, &signed_out.write()?)?;
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &signed_out.write()?)?;
     Ok(answer)
 }
 

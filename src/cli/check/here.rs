@@ -4,14 +4,14 @@
 
 use attache::app::registration::{SIGN_IN, registration};
 use attache::config::Config;
-use attache::connection::refresh::rescue;
 use attache::db::schema::State;
 use attache::db::{self, OpenError};
 use attache::issuer::probe::{self, Probe, Report, Verdict};
 use attache::issuer::{Issuer, Issuers};
 use attache::operator::{lock, socket};
+use attache::refresh::rescue;
 
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 use crate::cli::serve::bind;
 
 /// What is to be registered at the issuers.

@@ -11,7 +11,7 @@ use attache::issuer::{Issuer, Issuers};
 use url::Url;
 
 use super::Check;
-use crate::cli::Failure;
+use crate::cli::failure::Failure;
 
 pub async fn run(check: &Check, config: &Config, issuers: &Issuers, key: &str) -> Result<(), Failure> {
     let found = config.issuers.get(key).and_then(|config| sync::issuer(key, config));

@@ -1,24 +1,21 @@
 //! The SQL of looking at every connection, by id.
 
-use sqlx::AssertSqlSafe;
-use sqlx::Row as _;
-
 use super::Row;
 use crate::connection::store::{COLUMNS, FROM, read};
-use crate::db::Db;
+use crate::db::{self, Constants, Db, sql};
 use crate::vault::Sealed;
 
-pub async fn page(db: &Db, after: &str, limit: i64) -> Result<Vec<Row>, sqlx::Error> {
+pub async fn page(db: &Db, after: &str, limit: i64) -> Result<Vec<Row>, db::Error> {
     // Only constants are joined.
-    let select = AssertSqlSafe(format!(
+    let select = Constants(format!(
         "SELECT {COLUMNS}, c.previous_refresh_token {FROM} WHERE c.id > $1 ORDER BY c.id LIMIT $2"
     ));
-    let rows = sqlx::query(select).bind(after).bind(limit).fetch_all(&db.pool).await?;
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
     let page = rows.iter().map(|row| {
         Ok(Row {
-            id: row.try_get("id")?,
+            id: row.get("id")?,
             connection: read(row),
-            previous: row.try_get::<Option<String>, _>("previous_refresh_token")?.map(Sealed),
+            previous: row.get::<Option<String>>("previous_refresh_token")?.map(Sealed),
         })
     });
     page.collect()

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 
 use super::{ACCESS_TOKEN, JWT};
 use crate::content::subject::SubjectToken;
-use crate::dialect::bearer;
+use crate::dialect::client_authentication;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -55,17 +55,9 @@ impl TokenRequest {
                 });
             }
         }
-        let by_header = bearer::basic(headers);
         let (named, secret) = (parameters.remove("client_id"), parameters.remove("client_secret"));
-        let (client_id, client_secret) = match (by_header, named, secret.map(Token::new)) {
-            (Some(_), _, Some(_)) => return Err(refuse("The client authenticates twice; use one way.")),
-            (Some((id, _)), Some(named), None) if id != named => {
-                return Err(refuse("`client_id` names another client than the one that authenticates."));
-            }
-            (Some(by_header), _, None) => by_header,
-            (None, Some(id), Some(secret)) => (id, secret),
-            (None, _, None) | (None, None, Some(_)) => return Err(Error::InvalidClient),
-        };
+        let (client_id, client_secret) =
+            client_authentication::judge(headers, named, secret.map(Token::new))?;
         Ok(Self { client_id, client_secret, parameters })
     }
 

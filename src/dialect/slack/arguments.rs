@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use super::Refusal;
-use crate::App;
+use crate::Broker;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -20,9 +20,9 @@ pub(super) fn kind(headers: &HeaderMap) -> String {
 }
 
 impl Arguments {
-    pub(super) async fn read(request: Request, app: &App) -> Result<Self, Refusal> {
+    pub(super) async fn read(request: Request, broker: &Broker) -> Result<Self, Refusal> {
         let kind = kind(request.headers());
-        let body = Bytes::from_request(request, app).await.map_err(|_| Error::TooLarge)?;
+        let body = Bytes::from_request(request, broker).await.map_err(|_| Error::TooLarge)?;
         Self::parse(&kind, &body)
     }
 

@@ -8,38 +8,39 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::{Refusal, caller};
-use crate::App;
+use crate::Broker;
+use crate::access::read;
+use crate::access::read::{Filter, Place, Readable};
 use crate::clock::Timestamp;
 use crate::connection::is_id;
-use crate::connection::read::{self, Filter, Place, Readable};
-use crate::connection::revoke::receipt::{AtIssuer, Receipt};
-use crate::connection::state::Status;
+use crate::connection::status::Status;
 use crate::error::Error;
+use crate::revoke::receipt::{AtIssuer, Receipt};
 
 /// Connections on a page, where the caller says nothing, and at most.
 const DEFAULT_LIMIT: i64 = 50;
 const LIMIT: i64 = 200;
 
 /// What a list is asked for.
-struct Asked {
+struct ListQuery {
     filter: Filter,
     limit: i64,
     after: Option<Place>,
 }
 
 pub async fn list(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let caller = caller(&app, &headers).await?;
-    let Asked { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
+    let caller = caller(&broker, &headers).await?;
+    let ListQuery { filter, limit, after } = parse(query.as_deref().unwrap_or_default())?;
     // One more tells whether there are more.
-    let mut found = read::list(&app, &caller.id, &filter, after.as_ref(), limit + 1).await?;
+    let mut found = read::list(&broker, &caller.id, &filter, after.as_ref(), limit + 1).await?;
     let shown = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = found.len() > shown;
     found.truncate(shown);
-    let items: Vec<Value> = found.iter().map(|readable| item(&app, readable)).collect();
+    let items: Vec<Value> = found.iter().map(|readable| item(&broker, readable)).collect();
     let mut body = json!({ "connections": items });
     if let Some(last) = found.last().filter(|_| more) {
         body["next_cursor"] = json!(cursor(&Place::of(last)));
@@ -48,26 +49,26 @@ pub async fn list(
 }
 
 pub async fn one(
-    State(app): State<App>,
+    State(broker): State<Broker>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    let caller = caller(&app, &headers).await?;
+    let caller = caller(&broker, &headers).await?;
     if query.is_some_and(|query| !query.is_empty()) {
         return Err(Error::InvalidRequest("A connection is asked for without parameters.".to_owned()).into());
     }
-    let readable = read::one(&app, &caller.id, &id).await?;
-    let mut item = item(&app, &readable);
-    if let Some(receipt) = read::receipt(&app, &readable).await? {
+    let readable = read::one(&broker, &caller.id, &id).await?;
+    let mut item = item(&broker, &readable);
+    if let Some(receipt) = read::receipt(&broker, &readable).await? {
         item["revocation"] = revocation(&receipt);
     }
     Ok(Json(item))
 }
 
-fn parse(query: &str) -> Result<Asked, Error> {
+fn parse(query: &str) -> Result<ListQuery, Error> {
     let refuse = |sentence: &str| Err(Error::InvalidRequest(sentence.to_owned()));
-    let mut asked = Asked { filter: Filter::default(), limit: DEFAULT_LIMIT, after: None };
+    let mut asked = ListQuery { filter: Filter::default(), limit: DEFAULT_LIMIT, after: None };
     let mut seen = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if seen.contains(&name) {
@@ -143,7 +144,7 @@ fn revocation(receipt: &Receipt) -> Value {
 }
 
 /// What is not known is not there.
-fn item(app: &App, readable: &Readable) -> Value {
+fn item(broker: &Broker, readable: &Readable) -> Value {
     let external = &readable.external;
     let mut identity = json!({ "issuer": external.issuer });
     if !external.subject.is_empty() {
@@ -161,7 +162,7 @@ fn item(app: &App, readable: &Readable) -> Value {
     }
     if readable.status == Status::NeedsReconnect {
         let path = format!("/connect/{}?connection={}", readable.app_key, readable.id);
-        put("connect_url", json!(app.url(&path)));
+        put("connect_url", json!(broker.url(&path)));
     }
     if readable.paused && readable.status.is_live() {
         put("paused", json!(true));

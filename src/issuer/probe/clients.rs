@@ -1,7 +1,7 @@
 //! As whom an issuer is asked: an app's client, the same sent the other way, or one that nobody registered.
 
-use super::Probe;
-use crate::issuer::{Client, ClientAuth};
+use super::target::Probe;
+use crate::issuer::client::{Client, ClientAuth};
 use crate::secret::{Token, random_text};
 
 /// A token that no issuer gave.

@@ -1,14 +1,14 @@
 //! Judges the issuer's clock by the `Date` of an answer: tokens are dated by it.
 
-use super::Report;
+use super::report::Report;
 use crate::clock::Timestamp;
-use crate::issuer::http::Answer;
-use crate::issuer::jwt::SKEW;
+use crate::issuer::claims::SKEW;
+use crate::issuer::http::Response;
 
 const ABOUT: &str = "clock";
 
 /// `before` and `after` are our own time when the request went out and when its answer was there.
-pub(super) fn judge(answer: &Answer, before: Timestamp, after: Timestamp, report: &mut Report) {
+pub(super) fn judge(answer: &Response, before: Timestamp, after: Timestamp, report: &mut Report) {
     let Some(theirs) = answer.date else {
         report.unproven(ABOUT, "its answers have no Date, so the clocks were not compared");
         return;

@@ -3,54 +3,25 @@
 
 use url::Url;
 
+use super::asking::{Asking, next};
 use super::reach::Ended;
-use super::refusal::{dead_words, tells_of_a_dead_token};
-use super::{Known, Probe, Registration, Report, leeway, reach};
+use super::report::Report;
+use super::target::{Contact, Probe};
+use super::{leeway, reach};
 use crate::issuer::authorize::{AuthorizationRequest, authorization_url};
 use crate::issuer::callback::{Answered, Callback};
-use crate::issuer::code::exchange_code;
-use crate::issuer::discovery::Endpoints;
+use crate::issuer::endpoints::Endpoints;
+use crate::issuer::exchange_code::exchange_code;
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::id_token::{self, Expected};
-use crate::issuer::refresh::refresh;
 use crate::issuer::scope::{self, Scopes};
 use crate::issuer::token_set::TokenSet;
-use crate::issuer::{Client, IssuerFault};
 use crate::secret::{Token, same};
 
+pub use super::asking::{Person, Round};
 pub use leeway::waits;
 
 const ABOUT: &str = "consent";
-
-/// Why the person is asked, and in which browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Round {
-    First,
-    /// In the same browser, which is still signed in at the issuer, to see whether that or its revoke ends the first. May be
-    /// left out.
-    Beside,
-    /// In a browser where nobody is signed in there: the same question. May be left out.
-    Elsewhere,
-    /// All consents are dead, and the leeway is not known yet. May be left out.
-    Again,
-}
-
-/// Whoever sits in front of the probe.
-pub trait Person {
-    /// Opens the address, consents, and brings back the address of the page that they were sent to; None when they
-    /// leave it out.
-    fn consent(&mut self, round: Round, url: &Url) -> impl Future<Output = Option<String>>;
-
-    /// Is told that nothing will happen for so long.
-    fn waits(&mut self, seconds: u32);
-}
-
-/// Who asks whom, from here on with a client that the issuer knows.
-pub(super) struct Asking<'a> {
-    pub probe: Probe<'a>,
-    pub endpoints: &'a Endpoints,
-    pub client: &'a Client,
-    registration: &'a Registration,
-}
 
 /// What a person consented to.
 struct Attempt {
@@ -63,16 +34,16 @@ struct Attempt {
 /// Measures by up to four consents. Does nothing without an app whose client the issuer knows.
 pub async fn measure<P: Person>(
     probe: Probe<'_>,
-    known: &Known,
+    contact: &Contact,
     longest: u32,
     person: &mut P,
     report: &mut Report,
 ) {
-    let (Some(registration), Some(client)) = (probe.registration, &known.client) else {
+    let (Some(registration), Some(client)) = (probe.registration, &contact.client) else {
         report.unproven(ABOUT, "nobody was asked to consent, because the issuer does not know the client");
         return;
     };
-    let asking = Asking { probe, endpoints: &known.endpoints, client, registration };
+    let asking = Asking { probe, endpoints: &contact.endpoints, client, registration };
     let Some(first) = asking.family(person, Round::First, report).await else { return };
     // From here on a word for a refusal is about the token: the same request was taken before.
     let first = match asking.refresh(&first).await {
@@ -224,31 +195,6 @@ impl Asking<'_> {
             ),
         }
     }
-
-    pub async fn refresh(&self, token: &Token) -> Result<TokenSet, IssuerFault> {
-        let Probe { issuers, issuer, .. } = self.probe;
-        refresh(issuers, self.endpoints, &issuer.profile, self.client, token).await.0
-    }
-}
-
-/// Whether a refresh that should fail failed for the reason that the token is dead: the same request was taken while it
-/// lived. A word of the issuer's own for that is kept.
-pub(super) fn is_dead(fault: &IssuerFault, report: &mut Report) -> bool {
-    match fault {
-        IssuerFault::InvalidGrant(_) => true,
-        IssuerFault::Refused { error, .. } if tells_of_a_dead_token(error) && !error.contains(' ') => {
-            if !report.measured.dead_words.contains(error) {
-                dead_words(error, &format!("for a refresh token that is dead it says `{error}`"), report);
-            }
-            true
-        }
-        _ => false,
-    }
-}
-
-/// The refresh token to go on with.
-pub(super) fn next(presented: Token, answer: &TokenSet) -> Token {
-    answer.refresh_token.token().cloned().unwrap_or(presented)
 }
 
 /// The code in an address that was pasted, if it answers this attempt; else what is wrong, and the cure.

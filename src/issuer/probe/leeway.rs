@@ -2,10 +2,9 @@
 //! a use replaces it, and by presenting what was replaced, both with longer and longer waits. What was not seen is not
 //! claimed.
 
-use super::Report;
-use super::consent::{Asking, Person, is_dead, next};
-use super::report::Leeway;
-use crate::issuer::IssuerFault;
+use super::asking::{Asking, Person, is_dead, next};
+use super::report::{Leeway, Report};
+use crate::issuer::fault::IssuerFault;
 use crate::issuer::profile::Rotation;
 use crate::secret::Token;
 

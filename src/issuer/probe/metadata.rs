@@ -5,14 +5,17 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use super::{Probe, Report};
-use crate::issuer::discovery::{self, Endpoints};
-use crate::issuer::key_set::key_set;
-use crate::issuer::look_up::revocation_endpoint;
+use super::report::Report;
+use super::target::Probe;
+use crate::issuer::authorization_server::Whereabouts;
+use crate::issuer::discovery;
+use crate::issuer::endpoints::Endpoints;
+use crate::issuer::fetch_keys::key_set;
+use crate::issuer::jwt;
 use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;
+use crate::issuer::revocation_endpoint::revocation_endpoint;
 use crate::issuer::token_answer::tidy;
-use crate::issuer::{Whereabouts, jwt};
 
 /// The endpoints, if they may be used.
 pub(super) async fn probe(probe: Probe<'_>, report: &mut Report) -> Option<Arc<Endpoints>> {

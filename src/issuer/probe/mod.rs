@@ -1,6 +1,7 @@
 //! Finds out the habits of an issuer by asking it, for `attache check --issuer`. What it finds is data: sentences with
 //! their cures, and a profile; others print. Sends only what is made up, unless a person consents to more.
 
+mod asking;
 mod clients;
 mod clock;
 pub mod consent;
@@ -10,46 +11,12 @@ mod reach;
 mod refusal;
 mod report;
 mod revocation;
+mod target;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use url::Url;
-
-use super::discovery::{self, Endpoints};
-use super::scope::{self, Scopes};
-use super::{Client, Issuer, Issuers};
+use super::discovery;
+use super::scope;
 pub use report::{Finding, Leeway, Measured, Report, Verdict};
-
-/// Who is asked, and as whom.
-#[derive(Clone, Copy)]
-pub struct Probe<'a> {
-    pub issuers: &'a Issuers,
-    pub issuer: &'a Issuer,
-    /// Without one, as a client that nobody registered.
-    pub registration: Option<&'a Registration>,
-}
-
-/// An app's client as it is registered at the issuer, and what the app asks for.
-#[derive(Clone, Debug)]
-pub struct Registration {
-    /// Where the configuration file has it, such as `apps.content-writer`.
-    pub section: String,
-    /// Our own, by which people sign in.
-    pub is_sign_in: bool,
-    pub client: Client,
-    pub redirect_uri: Url,
-    pub scopes: Scopes,
-    pub audience: Option<String>,
-    pub extras: BTreeMap<String, String>,
-}
-
-/// What the issuer is asked with once it is known where and by whom.
-pub struct Known {
-    pub endpoints: Arc<Endpoints>,
-    /// The client, sent as the issuer wants it; None when it is made up, or the issuer refuses it.
-    pub client: Option<Client>,
-}
+pub use target::{Contact, Probe, Registration};
 
 /// Whether it is our own client that is asked with, which needs no refresh and no revocation.
 fn signs_in(probe: Probe<'_>) -> bool {
@@ -70,7 +37,7 @@ pub async fn lasts(probe: Probe<'_>) -> Option<&'static str> {
 }
 
 /// Asks everything that needs nobody's consent. None when the issuer cannot be asked at all.
-pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Known> {
+pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Contact> {
     if let Some(registration) = probe.registration
         && let Some(refusal) = probe.issuer.profile.refuses(&registration.scopes, &registration.extras)
     {
@@ -86,5 +53,5 @@ pub async fn ask(probe: Probe<'_>, report: &mut Report) -> Option<Known> {
     if !signs_in(probe) {
         revocation::probe(probe, &endpoints, client.as_ref(), report).await;
     }
-    Some(Known { endpoints, client })
+    Some(Contact { endpoints, client })
 }

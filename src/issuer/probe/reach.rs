@@ -1,8 +1,8 @@
 //! What dies at the issuer when one refresh token is revoked there (RFC 7009), measured by consents of one person: one in
 //! another browser, and one in the same, whose session both share.
 
-use super::Report;
-use super::consent::{Asking, Round, is_dead, next};
+use super::asking::{Asking, Round, is_dead, next};
+use super::report::Report;
 use super::revocation::ABOUT;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, ask};

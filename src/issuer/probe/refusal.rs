@@ -2,12 +2,15 @@
 //! that nobody registered. Tells by it whether the client is right and whether a dead grant will be recognised.
 
 use super::clients::{client, made_up_token, name, sent_otherwise, way};
-use super::{Probe, Registration, Report, clock};
-use crate::issuer::discovery::Endpoints;
-use crate::issuer::http::Answer;
+use super::clock;
+use super::report::Report;
+use super::target::{Probe, Registration};
+use crate::issuer::client::Client;
+use crate::issuer::endpoints::Endpoints;
+use crate::issuer::fault::IssuerFault;
+use crate::issuer::http::Response;
 use crate::issuer::refresh;
 use crate::issuer::token_answer::{DEAD_WORDS, Said, said};
-use crate::issuer::{Client, IssuerFault};
 
 const ABOUT: &str = "token endpoint";
 
@@ -76,12 +79,12 @@ pub(super) async fn probe(probe: Probe<'_>, endpoints: &Endpoints, report: &mut 
     Some(client)
 }
 
-async fn present(probe: Probe<'_>, endpoints: &Endpoints, client: &Client) -> Result<Answer, IssuerFault> {
+async fn present(probe: Probe<'_>, endpoints: &Endpoints, client: &Client) -> Result<Response, IssuerFault> {
     refresh::ask(probe.issuers, endpoints, client, &made_up_token()).await.answer()
 }
 
 /// The error word of a refusal; else what the answer is instead, and the cure.
-fn word(answer: &Answer) -> Result<String, (String, String)> {
+fn word(answer: &Response) -> Result<String, (String, String)> {
     let status = answer.status;
     match said(answer) {
         Some(Said::Word(word)) => return Ok(word),
@@ -132,7 +135,7 @@ fn word(answer: &Answer) -> Result<String, (String, String)> {
 }
 
 /// By the word, or by the status where the word is the issuer's own.
-fn refuses_the_client(answer: &Answer) -> bool {
+fn refuses_the_client(answer: &Response) -> bool {
     match said(answer) {
         Some(Said::Word(word)) if DEAD_WORDS.contains(&word.as_str()) => false,
         Some(Said::Word(word)) => {

@@ -2,13 +2,16 @@
 //! as revoked as can be. Ends nothing.
 
 use super::clients::{client, made_up_token, sent_otherwise, way};
-use super::{Probe, Report};
-use crate::issuer::discovery::Endpoints;
-use crate::issuer::http::Answer;
+use super::report::Report;
+use super::target::Probe;
+use crate::issuer::authorization_server::Whereabouts;
+use crate::issuer::client::Client;
+use crate::issuer::endpoints::Endpoints;
+use crate::issuer::fault::IssuerFault;
+use crate::issuer::http::Response;
 use crate::issuer::profile::Reach;
 use crate::issuer::revoke::{Kind, UNSUPPORTED, ask};
 use crate::issuer::token_answer::{Said, said};
-use crate::issuer::{Client, IssuerFault, Whereabouts};
 use url::Url;
 
 pub(super) const ABOUT: &str = "revocation";
@@ -62,7 +65,7 @@ pub(super) async fn probe(
     }
 }
 
-async fn present(probe: Probe<'_>, url: &Url, client: &Client) -> Result<Answer, IssuerFault> {
+async fn present(probe: Probe<'_>, url: &Url, client: &Client) -> Result<Response, IssuerFault> {
     ask(&probe.issuers.http, url, client, &made_up_token(), Kind::RefreshToken).await
 }
 
@@ -78,7 +81,7 @@ fn confirmed(probe: Probe<'_>, status: u16, report: &mut Report) {
     }
 }
 
-fn asks_who_asks(answer: &Answer) -> bool {
+fn asks_who_asks(answer: &Response) -> bool {
     answer.status == 401 || matches!(answer.status, 400 | 403) && said(answer).is_some()
 }
 
@@ -106,12 +109,12 @@ async fn unauthorized(probe: Probe<'_>, url: &Url, client: &Client, report: &mut
     }
 }
 
-fn says_unsupported(answer: &Answer) -> bool {
+fn says_unsupported(answer: &Response) -> bool {
     said(answer) == Some(Said::Word(UNSUPPORTED.to_owned()))
 }
 
 /// What an answer other than 200 means, and what to do.
-fn refused(answer: &Answer) -> (String, String) {
+fn refused(answer: &Response) -> (String, String) {
     let status = answer.status;
     let word = match said(answer) {
         Some(Said::Word(word)) => format!(", `{word}`"),

@@ -1,0 +1,18 @@
+//! Who may use a connection, and what they are handed.
+//!
+//! | who comes in | which file decides | where it ends |
+//! | --- | --- | --- |
+//! | a caller asks for a token | [`judge`], then [`hand_out`] | a token, noted in the ledger |
+//! | a content request brings an access token | [`judge`] | the connection that it stands for |
+//! | what is due is refreshed early | [`judge`] | the connection, or nothing is spent |
+//! | a caller reads its connections | [`read`] | states and times |
+//!
+//! What is judged are [`facts`], from memory or by one statement; [`allow`] has them judged for most who come in. Asks no
+//! issuer itself: what has run out is refreshed by [`crate::refresh`].
+
+pub mod allow;
+pub mod decide;
+pub mod facts;
+pub mod hand_out;
+pub mod judge;
+pub mod read;

@@ -1,0 +1,155 @@
+//! The SQL of what a caller reads of connections. A page is one range of an index for each app and status, whichever
+//! page it is and however many connections there are.
+
+use super::Place;
+use crate::clock::Timestamp;
+use crate::connection::ExternalIdentity;
+use crate::connection::status::{Cause, Status};
+use crate::connection::store::merged;
+use crate::db::{self, Constants, Db, Row, moment, named, sql};
+use crate::issuer::scope::Scopes;
+
+/// A connection without anything sealed.
+#[derive(Clone, Debug)]
+pub struct Readable {
+    pub id: String,
+    pub app_key: String,
+    pub account_id: String,
+    /// The account's subject at the sign-in issuer.
+    pub account_subject: String,
+    pub external: ExternalIdentity,
+    pub status: Status,
+    pub cause: Option<Cause>,
+    pub granted_scopes: Scopes,
+    pub requested_scopes: Scopes,
+    pub connected_at: Timestamp,
+    pub last_used_at: Option<Timestamp>,
+    pub refreshed_at: Option<Timestamp>,
+    pub access_expires_at: Option<Timestamp>,
+    /// None when it was consented to until it is stopped.
+    pub consent_expires_at: Option<Timestamp>,
+    /// Whether a freeze covers it, its person's or an operator's.
+    pub paused: bool,
+    pub revoked_at: Option<Timestamp>,
+    pub revoked_upstream_at: Option<Timestamp>,
+}
+
+/// Whether a freeze covers connection `c`. A list asks it of many at once; what is handed out is judged by
+/// [`crate::access::judge`].
+const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+    WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
+    ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
+    OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
+    OR (f.scope = 'connection' AND f.target = c.id) OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
+
+/// With [`FROZEN`] behind them.
+const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
+    c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
+    a.key AS app_key, p.subject AS account_subject";
+
+/// What a caller is allowed, joined with what decides it: app `a`, caller `$1`, who is not stopped.
+const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = a.id AND a.status = 'approved' \
+    JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
+    WHERE allowed.caller_id = $1 \
+    AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
+        AND f.issued_before IS NULL)";
+
+/// The apps that a caller is allowed: id and key.
+pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, db::Error> {
+    let select = Constants(format!("SELECT a.id, a.key FROM apps a {ALLOWED} ORDER BY a.id"));
+    let rows = sql(select).bind(caller_id).all(db).await?;
+    rows.iter().map(|row| Ok((row.get("id")?, row.get("key")?))).collect()
+}
+
+pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {COLUMNS}, {FROZEN} FROM connections c JOIN accounts p ON p.id = c.account_id \
+         JOIN apps a ON a.id = c.app_id {ALLOWED} AND c.id = $2"
+    ));
+    let row = sql(select).bind(caller_id).bind(id).optional(db).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// What a list holds.
+pub struct Wanted<'a> {
+    pub apps: &'a [String],
+    pub account_id: Option<&'a str>,
+    /// None named: all.
+    pub statuses: &'a [Status],
+}
+
+const ORDER: &str = "account_id, id";
+
+pub async fn list(
+    db: &Db,
+    wanted: &Wanted<'_>,
+    after: Option<&Place>,
+    limit: i64,
+) -> Result<Vec<Readable>, db::Error> {
+    let keys = merged(&ranges(wanted, after.is_some()), ORDER, ORDER, limit);
+    // The keys first, alone: no join can then tempt a planner away from the index.
+    let select = Constants(format!(
+        "SELECT {COLUMNS}, {FROZEN} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
+         JOIN accounts p ON p.id = c.account_id JOIN apps a ON a.id = c.app_id ORDER BY c.account_id, c.id"
+    ));
+    let mut query = sql(select);
+    for app_id in wanted.apps {
+        query = query.bind(app_id);
+    }
+    query = match (wanted.account_id, after) {
+        (Some(account_id), Some(place)) => query.bind(account_id).bind(&place.id),
+        (Some(account_id), None) => query.bind(account_id),
+        (None, Some(place)) => query.bind(&place.account_id).bind(&place.id),
+        (None, None) => query,
+    };
+    query.all(db).await?.iter().map(read).collect()
+}
+
+/// `$1` and on are the apps; then the account, the filter's or the place's; then the place's id.
+fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
+    let (account, id) = (wanted.apps.len() + 1, wanted.apps.len() + 2);
+    let within = match (wanted.account_id, begun) {
+        (Some(_), true) => format!(" AND k.account_id = ${account} AND k.id > ${id}"),
+        (Some(_), false) => format!(" AND k.account_id = ${account}"),
+        (None, true) => format!(" AND (k.account_id, k.id) > (${account}, ${id})"),
+        (None, false) => String::new(),
+    };
+    let of_app =
+        |app: usize| format!("SELECT k.account_id, k.id FROM connections k WHERE k.app_id = ${app}{within}");
+    let of_statuses = |range: String| match wanted.statuses {
+        [] => vec![range],
+        statuses => statuses
+            .iter()
+            .map(|status| format!("{range} AND k.status = '{}'", <&str>::from(status)))
+            .collect(),
+    };
+    (1..=wanted.apps.len()).map(of_app).flat_map(of_statuses).collect()
+}
+
+fn read(row: &Row) -> Result<Readable, db::Error> {
+    let (granted, requested): (String, String) = (row.get("granted_scopes")?, row.get("requested_scopes")?);
+    let cause: Option<String> = row.get("cause")?;
+    Ok(Readable {
+        id: row.get("id")?,
+        app_key: row.get("app_key")?,
+        account_id: row.get("account_id")?,
+        account_subject: row.get("account_subject")?,
+        external: ExternalIdentity {
+            issuer: row.get("external_issuer")?,
+            subject: row.get("external_subject")?,
+        },
+        status: named(row, "status")?,
+        cause: cause.and_then(|cause| cause.parse().ok()),
+        granted_scopes: Scopes::lenient(&granted),
+        requested_scopes: Scopes::lenient(&requested),
+        connected_at: Timestamp::from_unix(row.get("connected_at")?),
+        last_used_at: moment(row, "last_used_at")?,
+        refreshed_at: moment(row, "refreshed_at")?,
+        access_expires_at: moment(row, "access_expires_at")?,
+        consent_expires_at: moment(row, "consent_expires_at")?,
+        paused: row.flag("frozen")?,
+        revoked_at: moment(row, "revoked_at")?,
+        revoked_upstream_at: moment(row, "revoked_upstream_at")?,
+    })
+}

@@ -1,0 +1,101 @@
+//! Finds environments: in memory where this process is alone with its database, else by a statement. Does not say who may
+//! reach one; see [`super::environment`] and [`super::exchange`].
+
+use std::sync::Arc;
+
+use super::environment::Environment;
+use super::store;
+use crate::Broker;
+use crate::account::Account;
+use crate::db;
+use crate::db::write::Transaction;
+use crate::error::Error;
+
+/// The environments that an app may reach for an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn open_environments(
+    broker: &Broker,
+    app_key: &str,
+    account: &Account,
+) -> Result<Vec<Arc<Environment>>, Error> {
+    let (all, now) = (all(broker).await?, broker.clock.now());
+    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
+}
+
+/// Every environment there is; they are few.
+pub(super) async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
+    broker.held.environments.get(&broker.db, async || read_all(broker).await).await
+}
+
+/// Those that are held in memory; None where nothing is.
+async fn held(broker: &Broker) -> Result<Option<Arc<Vec<Arc<Environment>>>>, db::Error> {
+    broker.held.environments.held(&broker.db, async || read_all(broker).await).await
+}
+
+async fn read_all(broker: &Broker) -> Result<Vec<Arc<Environment>>, db::Error> {
+    Ok(store::all(&broker.db).await?.into_iter().map(Arc::new).collect())
+}
+
+/// Environments are changed in this transaction, and the tokens for them may be dropped.
+pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
+    let broker = broker.clone();
+    transaction.after_commit(move || {
+        broker.held.environments.forget();
+        broker.held.content_tokens.forget_all();
+    });
+}
+
+/// The environment of this name, open to anybody or not.
+pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
+    match held(broker).await? {
+        Some(held) => Ok(held.iter().find(|environment| target.names(environment)).cloned()),
+        None => Ok(read(broker, target).await?.map(Arc::new)),
+    }
+}
+
+/// How an environment is named. RFC 8693 section 2.1.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// `project/environment`
+    Audience(&'a str),
+    /// The content API URL.
+    Resource(&'a str),
+    Named {
+        project: &'a str,
+        environment: &'a str,
+    },
+}
+
+impl Target<'_> {
+    fn names(&self, environment: &Environment) -> bool {
+        match *self {
+            Self::Audience(audience) => audience.split_once('/').is_some_and(|(project, name)| {
+                project == environment.project && name == environment.environment
+            }),
+            Self::Resource(url) => url == environment.content_api_url.as_str(),
+            Self::Named { project, environment: name } => {
+                project == environment.project && name == environment.environment
+            }
+        }
+    }
+}
+
+async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, db::Error> {
+    match target {
+        // PostgreSQL stores no NUL, and no environment is named with one.
+        Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
+        Target::Named { project, environment }
+            if project.contains(char::is_control) || environment.contains(char::is_control) =>
+        {
+            Ok(None)
+        }
+        Target::Audience(audience) => match audience.split_once('/') {
+            Some((project, environment)) => store::by_name(&broker.db, project, environment).await,
+            None => Ok(None),
+        },
+        Target::Resource(url) => store::by_content_api_url(&broker.db, url).await,
+        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await,
+    }
+}

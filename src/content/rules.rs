@@ -1,0 +1,86 @@
+//! What the configuration file says of an environment: where its tokens come from, and who may reach it. Imports nothing of
+//! ours, and judges nobody; see [`super::environment`].
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json_path::JsonPath;
+
+/// The longest life of a content token that is minted, in seconds.
+pub const LONGEST_LIFE: i64 = 86_400;
+
+/// Where its content tokens come from.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Strategy {
+    /// We sign them; the platform judges them by our published keys.
+    #[default]
+    Mint,
+    /// The platform's management API gives them for the person's access token.
+    Ask,
+}
+
+/// Which apps may reach an environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AppRule {
+    Any(Any),
+    /// Keys of apps.
+    Keys(Vec<String>),
+}
+
+/// Which accounts may reach an environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum AccountRule {
+    Any(Any),
+    /// Account ids or subjects at the sign-in issuer.
+    Listed(Vec<String>),
+    Claim(ClaimRule),
+}
+
+/// The word `any`, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Any {
+    #[serde(rename = "any")]
+    Any,
+}
+
+/// A claim of the person, as last said, that must have a value, or hold it in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimRule {
+    /// A `JSONPath` into the claims, such as `$.org_id`.
+    pub claim: String,
+    pub equals: Value,
+    /// Seconds after which what nobody has said again holds no more; None for never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<u32>,
+}
+
+impl AccountRule {
+    /// Whether it goes by a claim, and takes it however old it is.
+    #[must_use]
+    pub const fn is_ageless(&self) -> bool {
+        matches!(self, Self::Claim(ClaimRule { max_age_seconds: None, .. }))
+    }
+}
+
+impl ClaimRule {
+    /// Whether `claim` is a path at all; one that is none holds for nobody.
+    #[must_use]
+    pub fn can_be_read(&self) -> bool {
+        JsonPath::parse(&self.claim).is_ok()
+    }
+}

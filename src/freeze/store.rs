@@ -1,0 +1,130 @@
+//! The SQL of `freezes`. Which of them name a use is joined there; see [`crate::access::facts`].
+
+use super::freezes::{Covers, Freeze};
+use super::selection::{Cover, OPERATOR, Scope, Selection, Why};
+use crate::clock::Timestamp;
+use crate::db::{self, Constants, Db, DbConnection, Row, moment, named, sql};
+
+const COLUMNS: &str = "f.id, f.scope, f.target, f.issued_before, f.pseudonym, f.reason, f.actor, f.part_of, \
+    f.created_at";
+/// Rows that a list shows.
+const LISTED: i64 = 500;
+
+/// False when there is one of that id.
+pub async fn insert(transaction: &mut DbConnection, freeze: &Freeze) -> Result<bool, db::Error> {
+    let insert = "INSERT INTO freezes (id, scope, target, issued_before, reason, actor, part_of, created_at, pseudonym) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO NOTHING";
+    let done = sql(insert)
+        .bind(&freeze.id)
+        .bind(<&str>::from(freeze.selection.scope))
+        .bind(&freeze.selection.target)
+        .bind(freeze.selection.issued_before.map(Timestamp::unix))
+        .bind(&freeze.why.reason)
+        .bind(&freeze.why.actor)
+        .bind(freeze.part_of.clone())
+        .bind(freeze.since.unix())
+        .bind(freeze.pseudonym.clone())
+        .execute(transaction)
+        .await?;
+    Ok(done == 1)
+}
+
+pub async fn delete(transaction: &mut DbConnection, id: &str) -> Result<bool, db::Error> {
+    let done = sql("DELETE FROM freezes WHERE id = $1").bind(id).execute(transaction).await?;
+    Ok(done == 1)
+}
+
+pub async fn delete_part(transaction: &mut DbConnection, part_of: &str) -> Result<(), db::Error> {
+    sql("DELETE FROM freezes WHERE part_of = $1").bind(part_of).execute(transaction).await.map(drop)
+}
+
+pub async fn by_id(db: &Db, id: &str) -> Result<Option<Freeze>, db::Error> {
+    let select = Constants(format!("SELECT {COLUMNS} FROM freezes f WHERE f.id = $1"));
+    let row = sql(select).bind(id).optional(db).await?;
+    row.as_ref().map(read).transpose()
+}
+
+/// All but people's pauses, newest first.
+pub async fn all(db: &Db) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 OR f.part_of IS NOT NULL \
+         ORDER BY f.created_at DESC, f.id LIMIT {LISTED}"
+    ));
+    sql(select).bind(OPERATOR).all(db).await?.iter().map(read).collect()
+}
+
+pub async fn pauses(db: &Db) -> Result<i64, db::Error> {
+    let select = "SELECT COUNT(*) AS counted FROM freezes WHERE actor <> $1 AND part_of IS NULL";
+    sql(select).bind(OPERATOR).one(db).await?.get("counted")
+}
+
+/// Those that may cover connections of an account.
+pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
+            OR (f.scope = 'account' AND f.target = $1) \
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
+            WHERE c.account_id = $1 AND c.consented_at >= 0 \
+         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
+            WHERE c.account_id = $1 AND c.consented_at >= 0"
+    ));
+    let select = sql(select).bind(account_id);
+    let rows = select.all(db).await?;
+    rows.iter().map(read).collect()
+}
+
+/// What every freeze covers.
+pub async fn covers(db: &Db) -> Result<Covers, db::Error> {
+    let select = "SELECT f.scope, f.target, f.issued_before, f.pseudonym, f.part_of FROM freezes f";
+    let mut covers = Covers::default();
+    for row in &sql(select).all(db).await? {
+        let (pseudonym, part_of) = (row.get("pseudonym")?, row.get("part_of")?);
+        covers.add(Cover { selection: selection(row)?, pseudonym, part_of });
+    }
+    Ok(covers)
+}
+
+/// Operators' freezes of somebody that know them by an id alone.
+pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, db::Error> {
+    let select = Constants(format!(
+        "SELECT {COLUMNS} FROM freezes f WHERE f.actor = $1 AND f.part_of IS NULL AND f.pseudonym IS NULL \
+         AND f.scope IN ('account', 'connection')"
+    ));
+    sql(select).bind(OPERATOR).all(db).await?.iter().map(read).collect()
+}
+
+pub async fn give_pseudonym(
+    transaction: &mut DbConnection,
+    id: &str,
+    pseudonym: &str,
+) -> Result<(), db::Error> {
+    let update = "UPDATE freezes SET pseudonym = $2 WHERE id = $1 AND pseudonym IS NULL";
+    sql(update).bind(id).bind(pseudonym).execute(transaction).await.map(drop)
+}
+
+/// Pauses of connections that are over.
+pub async fn sweep(transaction: &mut DbConnection) -> Result<(), db::Error> {
+    let delete = "DELETE FROM freezes WHERE scope = 'connection' AND actor <> $1 AND EXISTS \
+        (SELECT 1 FROM connections c WHERE c.id = freezes.target AND c.status IN ('revoking', 'revoked'))";
+    sql(delete).bind(OPERATOR).execute(transaction).await.map(drop)
+}
+
+fn selection(row: &Row) -> Result<Selection, db::Error> {
+    let scope = named(row, "scope")?;
+    Ok(Selection {
+        target: if scope == Scope::All { String::new() } else { row.get("target")? },
+        issued_before: moment(row, "issued_before")?,
+        scope,
+    })
+}
+
+fn read(row: &Row) -> Result<Freeze, db::Error> {
+    Ok(Freeze {
+        id: row.get("id")?,
+        selection: selection(row)?,
+        pseudonym: row.get("pseudonym")?,
+        why: Why { actor: row.get("actor")?, reason: row.get("reason")? },
+        part_of: row.get("part_of")?,
+        since: Timestamp::from_unix(row.get("created_at")?),
+    })
+}
