@@ -12,9 +12,12 @@
 //! | a revoke | [`revocation_endpoint`], [`revoke`]; at Auth0 [`management_api`] | [`revoke::Told`] |
 //! | `attache check --issuer` | [`probe`] | a report |
 //!
-//! What they share: [`authorization_server`] (the issuer as configured) with its habits ([`profile`], [`preset`]),
-//! [`client`] (how we authenticate), [`http`] and [`egress`] (the one way out), [`issuers`] (what is kept in memory, each
-//! copy a [`last_good`]), [`fault`] (why it gave nothing), [`redact`] and [`transcript`] (what is told of it).
+//! What they share:
+//!
+//! * [`authorization_server`] is the issuer as configured, with its habits ([`profile`], [`preset`]).
+//! * [`client`] is how we authenticate. [`http`] and [`egress`] are the one way out.
+//! * [`issuers`] is what is kept in memory, each copy a [`last_good`].
+//! * [`fault`] is why an issuer gave nothing. [`redact`] and [`transcript`] are what is told of it.
 
 pub mod access_token;
 pub mod address;

@@ -63,8 +63,8 @@ fn key_aad(kid: &str, master_kid: &str) -> String {
 pub struct Vault {
     master: MasterKey,
     previous: Option<MasterKey>,
-    /// The database decides by which of the two new keys are wrapped: by the previous one until a rotation has begun,
-    /// for until then there may be servers that do not know the other.
+    /// The database decides by which of the two new keys are wrapped. Until a rotation has begun it is the previous one:
+    /// there may be servers that do not know the other.
     by_previous: AtomicBool,
     damaged: Damaged,
 }
