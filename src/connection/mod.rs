@@ -53,6 +53,8 @@ pub struct Connection {
     /// Grows by one with each stored set of tokens; sealed values and content tokens are bound to it.
     pub generation: i64,
     pub lease_until: Option<Timestamp>,
+    /// Since when its refresh token may have been spent, and nobody knows.
+    pub intent_at: Option<Timestamp>,
     pub retry_at: Option<Timestamp>,
     /// Refreshes in a row that brought nothing to hand out.
     pub failures: i64,

@@ -19,7 +19,7 @@ use crate::vault::{Sealed, WrappedKey};
 pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.access_generation, c.previous_access_token_hash, \
     c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
-    c.environments AS allowed_environments, c.generation, c.lease_until, c.retry_at, c.failures, c.refusals, \
+    c.environments AS allowed_environments, c.generation, c.lease_until, c.intent_at, c.retry_at, c.failures, c.refusals, \
     c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
     c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
@@ -263,6 +263,7 @@ pub(crate) fn read(row: &Row) -> Result<Connection, db::Error> {
         allowed: Allowed::stored(row.get::<Option<String>>("allowed_environments")?.as_deref()),
         generation: row.get("generation")?,
         lease_until: moment(row, "lease_until")?,
+        intent_at: moment(row, "intent_at")?,
         retry_at: moment(row, "retry_at")?,
         failures: row.get("failures")?,
         refusals: row.get("refusals")?,

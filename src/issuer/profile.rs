@@ -8,6 +8,7 @@ use url::Url;
 
 pub use super::preset::Preset;
 use super::scope::Separator;
+use crate::clock::Timestamp;
 
 /// Whether authorization requests carry a code challenge (RFC 7636, S256). There is no fallback between the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +143,21 @@ impl Profile {
         }
     }
 
+    /// Seconds after which a lost answer is asked for again: sooner while the overlap still heals its loss, the less of it
+    /// is left the sooner. `ago` is how long ago the token may have been spent. None when nothing is won by haste.
+    #[must_use]
+    pub fn ask_again_after(&self, ago: Duration) -> Option<i64> {
+        self.overlap_third()?;
+        let left = self.overlap_left(ago).as_secs().cast_signed();
+        (left > 0).then(|| (left / 3).clamp(1, 5))
+    }
+
+    /// A token that may have been spent since then can still be shown; None when no overlap ends.
+    #[must_use]
+    pub fn overlap_began(&self, now: Timestamp) -> Option<Timestamp> {
+        self.overlap_third().map(|_| now.plus(-i64::from(self.leeway_seconds)))
+    }
+
     /// Seconds after which somebody looks at a refresh that has not ended by itself, while the overlap still heals it.
     #[must_use]
     pub fn looked_at_after(&self) -> Option<i64> {
@@ -178,5 +194,17 @@ mod tests {
         profile.leeway_seconds = 3;
         let left = |millis| profile.overlap_left(Duration::from_millis(millis)).as_millis();
         assert_eq!([0, 1999, 2499, 2500, 9000].map(left), [2500, 501, 1, 0, 0]);
+    }
+
+    #[test]
+    fn the_less_is_left_of_an_overlap_the_sooner_a_lost_answer_is_asked_for_again_and_then_no_sooner() {
+        let mut profile = Profile::of(Preset::Auth0);
+        profile.leeway_seconds = 30;
+        let after = |profile: &Profile, seconds| profile.ask_again_after(Duration::from_secs(seconds));
+        let waits = [0, 15, 20, 25, 28, 29, 60].map(|seconds| after(&profile, seconds));
+        assert_eq!(waits, [Some(5), Some(4), Some(3), Some(1), Some(1), None, None]);
+        // What is never spent can wait.
+        profile.rotation = Rotation::Reusable;
+        assert_eq!(after(&profile, 0), None);
     }
 }

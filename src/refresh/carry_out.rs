@@ -44,7 +44,7 @@ pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) ->
     // Whatever may take its time comes before the lease: only the calls stand between it and its end.
     let mut call = match place {
         Some(call) => call,
-        None => match broker.issuers.calls.enter(&app.issuer, urgency(seen, profile)).await {
+        None => match broker.issuers.calls.enter(&app.issuer, urgency(seen, profile, broker.clock.now())).await {
             Ok(call) => call,
             // Nothing was sent and nothing is known: the row stays as it is.
             Err(TurnedAway { .. }) => return Ok(Outcome::Done),
@@ -62,7 +62,7 @@ pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) ->
     let terms = Terms {
         overlap: profile.has_overlap(),
         repeats: profile.repeats(call_lasts(broker)),
-        ask_again_after: profile.looked_at_after(),
+        ask_again_after: None,
         reach: profile.revocation_reach,
         refused_for_good: is_refused_for_good(seen.refusals, seen.refused_since, broker.clock.now())
             && seen
@@ -86,6 +86,7 @@ pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) ->
         overlap_ends: None,
         lock: None,
         leased: None,
+        spent_at: None,
         tokens: None,
         is_another: false,
         transcript: None,
@@ -96,6 +97,7 @@ pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) ->
     let (mut state, mut effect) = begin();
     loop {
         let event = refresh.carry_out(effect).await;
+        let terms = Terms { ask_again_after: refresh.ask_again_after(), ..terms };
         match advance(state, &event, terms) {
             Next::Go(next, then) => (state, effect) = (next, then),
             Next::Over(Outcome::Failed) => {

@@ -162,7 +162,8 @@ impl Line {
         let before = self.waiting.len();
         loop {
             let now = broker.clock.now();
-            let due = store::claim(&broker.db, app_id, urgency, limit, (idle, look), now).await?;
+            let since = issuer.profile.overlap_began(now).filter(|_| urgency == Urgency::InDoubt);
+            let due = store::claim(&broker.db, app_id, since, limit, (idle, look), now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);
             self.waiting.extend(wanted.map(|due| Claimed {

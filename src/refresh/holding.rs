@@ -45,16 +45,22 @@ impl Refresh<'_> {
             lock: if profile.has_overlap() { broker.replica.number() } else { broker.replica.lock() },
             over,
         };
-        if let Some(lease) = store::lease(broker, self.seen, &leasing).await? {
+        if let Some((lease, spent_at)) = store::lease(broker, self.seen, &leasing).await? {
             self.fence = lease.fence;
             self.lock = leasing.lock;
             self.leased = Some((at, lasts));
+            self.spent_at = at.checked_sub(begins.since(spent_at));
             torture::pass("leased", &self.seen.id)?;
             return Ok(Event::Leased(lease));
         }
         let Some(other) = look(broker, self.seen, profile).await? else { return Ok(Event::Done) };
         (self.over, self.overlap_ends) = (Some(other.fence), other.overlap_ends);
         Ok(Event::Held(other.held))
+    }
+
+    /// Seconds after which a lost answer is asked for again, as long as that heals its loss.
+    pub(crate) fn ask_again_after(&self) -> Option<i64> {
+        self.app.issuer.profile.ask_again_after(self.spent_at?.elapsed())
     }
 
     /// Whether nobody else can have begun to refresh, nor begins before a call that is begun now has ended.

@@ -18,6 +18,7 @@
 use std::time::Duration;
 
 use super::set_back::{Setback, set_back};
+use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::status::{Cause, Status};
@@ -191,15 +192,13 @@ pub enum Next {
 
 /// Before `invalid_grant` is believed.
 const CONFIRM_AFTER: Duration = Duration::from_secs(1);
-/// How often in a row a lost answer is asked for again soon.
-pub const SOON: i64 = 3;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Whether a refresh is asked for though its issuer fails: an overlap heals what was lost, if it is asked for in time.
 #[must_use]
-pub fn urgency(connection: &Connection, profile: &Profile) -> Urgency {
+pub fn urgency(connection: &Connection, profile: &Profile, now: Timestamp) -> Urgency {
     let in_doubt = matches!(connection.status, Status::InDoubt | Status::Refreshing);
-    let heals = profile.overlap_third().is_some() && connection.failures < SOON;
+    let heals = connection.intent_at.zip(profile.overlap_began(now)).is_some_and(|(at, began)| at > began);
     if in_doubt && heals { Urgency::InDoubt } else { Urgency::Usual }
 }
 
@@ -311,7 +310,7 @@ fn back(lease: Lease, asked: Asked, fault: &IssuerFault, terms: Terms) -> Next {
     }
     // What was answered waits as it is told to; what was lost is asked for again while that heals it.
     let lost = matches!(fault, IssuerFault::Unanswered(_) | IssuerFault::Unavailable(_, None));
-    if let Some(soon) = terms.ask_again_after.filter(|_| setback.in_doubt && lost && lease.failures < SOON) {
+    if let Some(soon) = terms.ask_again_after.filter(|_| setback.in_doubt && lost) {
         setback.wait = setback.wait.map(|wait| wait.min(soon));
     }
     if setback.status == Status::Backoff && !setback.in_doubt && terms.live_for > DEFAULT_MIN_TTL {

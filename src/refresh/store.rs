@@ -30,12 +30,12 @@ pub struct Leasing {
 
 /// Lease, fence and intent in one statement, durable before the first byte goes out. None when another holds
 /// it or the row has moved on. A lease that ended with its intent open leaves doubt behind, and the moment since when
-/// its token may have been spent.
+/// its token may have been spent, which is told too.
 pub async fn lease(
     broker: &Broker,
     seen: &Connection,
     leasing: &Leasing,
-) -> Result<Option<Lease>, db::Error> {
+) -> Result<Option<(Lease, Millis)>, db::Error> {
     let Leasing { now: begins, until, looked_at, lock, over } = leasing;
     let now = begins.second();
     let update = "UPDATE connections SET status = 'refreshing', \
@@ -48,7 +48,7 @@ pub async fn lease(
         WHERE id = $1 AND generation = $2 AND status NOT IN ('needs_reconnect', 'revoking', 'revoked') \
             AND refresh_token IS NOT NULL AND (lease_until IS NULL OR lease_until <= $9 OR fence = $10) \
             AND (retry_at IS NULL OR retry_at <= $5) \
-        RETURNING fence, failures, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
+        RETURNING fence, failures, intent_at, COALESCE(intent_millis, 0) AS intent_millis, CASE WHEN cause = 'rotation_lost' THEN 'yes' ELSE 'no' END AS doubted";
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction, &seen.id, None);
     let row = sql(update)
@@ -71,7 +71,10 @@ pub async fn lease(
     transaction.commit().await?;
     row.map(|row| {
         let doubted: String = row.get("doubted")?;
-        Ok(Lease { fence: row.get("fence")?, doubted: doubted == "yes", failures: row.get("failures")? })
+        let spent_at = Millis::of(Timestamp::from_unix(row.get("intent_at")?), row.get("intent_millis")?);
+        let lease =
+            Lease { fence: row.get("fence")?, doubted: doubted == "yes", failures: row.get("failures")? };
+        Ok((lease, spent_at))
     })
     .transpose()
 }

@@ -39,6 +39,8 @@ pub(super) struct Refresh<'a> {
     pub lock: Option<i64>,
     /// Since when the lease runs, and for how long.
     pub leased: Option<(Instant, Duration)>,
+    /// Since when the token may have been spent, by this one or one before.
+    pub spent_at: Option<Instant>,
     /// What the issuer gave.
     pub tokens: Option<TokenSet>,
     /// It is of another identity than the connection's.

@@ -43,6 +43,7 @@ pub fn connection() -> Connection {
         allowed: Allowed::default(),
         generation: 2,
         lease_until: None,
+        intent_at: None,
         retry_at: None,
         failures: 0,
         refusals: 0,

@@ -84,3 +84,34 @@ async fn a_clock_that_goes_back_delays_nothing_that_is_in_doubt(
     world.settle().await;
     assert_eq!(world.status(&doubted).await, "active");
 }
+
+/// What went wrong before the answer was lost has nothing to do with how long the overlap lasts.
+#[rstest]
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_until_the_overlap_ends_however_often_a_refresh_had_failed(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let replace = vec![("profile = \"auth0\"", "profile = \"auth0\"\nleeway_seconds = 30")];
+    let world = World::planned(database, Plan { replace, ..Plan::default() }).await;
+    world.issuer.settings().leeway = 30;
+    let doubted = used(&world).await;
+    world.clock.advance(LIFETIME);
+    let mut line = Line::default();
+    for _ in 0..4 {
+        world.issuer.faults().token.next(Fault::status(503));
+        assert_eq!(look(&mut line, &world).await, 1);
+        world.settle().await;
+        world.clock.advance(30);
+    }
+    world.issuer.faults().token.always(Fault::DropAfterProcessing);
+    for _ in 0..28 {
+        look(&mut line, &world).await;
+        world.settle().await;
+        world.clock.advance(1);
+    }
+    assert_eq!(world.status(&doubted).await, "in_doubt");
+    world.issuer.faults().token.clear();
+    assert_eq!(look(&mut line, &world).await, 1, "before its last second is over");
+    world.settle().await;
+    assert_eq!(world.status(&doubted).await, "active");
+}

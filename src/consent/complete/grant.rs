@@ -209,6 +209,7 @@ impl Grant {
             allowed: Allowed::default(),
             generation: 1,
             lease_until: None,
+            intent_at: None,
             retry_at: None,
             failures: 0,
             refusals: 0,

@@ -12,11 +12,9 @@ use crate::error::Error;
 /// When the database does not answer.
 pub async fn look_now(broker: &Broker) -> Result<(), Error> {
     for app in crate::app::all(broker).await? {
-        if app.issuer.profile.overlap_third().is_none() {
-            continue;
-        }
         let now = broker.clock.now();
-        let ids = store::doubts(&broker.db, &app.id, now).await?;
+        let Some(since) = app.issuer.profile.overlap_began(now) else { continue };
+        let ids = store::doubts(&broker.db, &app.id, since, now).await?;
         if ids.is_empty() {
             continue;
         }

@@ -2,8 +2,6 @@
 
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, Row, sql};
-use crate::issuer::calls::Urgency;
-use crate::refresh::protocol::SOON;
 
 /// Seconds for which a connection that was picked is no other process's: longer than it waits and its flight lasts.
 pub const CLAIM: i64 = 180;
@@ -28,25 +26,25 @@ pub async fn apps_with_due(db: &Db, now: Timestamp) -> Result<Vec<String>, db::E
     rows.iter().map(|row| row.get("id")).collect()
 }
 
-/// Picks up to `limit` of an app, for this process alone; only those whose doubt cannot wait, where that is the urgency.
+/// Picks up to `limit` of an app, for this process alone; only those whose token may have been spent since a moment, where
+/// one is given.
 /// `idle` is after how many seconds without a refresh one is wanted though nobody uses it; `look` for how many seconds one
 /// in doubt is this process's.
 pub async fn claim(
     db: &Db,
     app_id: &str,
-    urgency: Urgency,
+    spent_since: Option<Timestamp>,
     limit: usize,
     (idle, look): (Option<i64>, i64),
     now: Timestamp,
 ) -> Result<Vec<Due>, db::Error> {
     let select = "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.refresh_due_at <= $2 \
-            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) = 0 OR (c.intent_generation IS NOT NULL AND c.failures < $4)) \
-        ORDER BY c.refresh_due_at LIMIT $5";
+            AND c.refresh_token IS NOT NULL AND (CAST($3 AS BIGINT) IS NULL OR c.intent_at > CAST($3 AS BIGINT)) \
+        ORDER BY c.refresh_due_at LIMIT $4";
     let due = sql(select)
         .bind(app_id)
         .bind(now.unix())
-        .bind(i64::from(urgency == Urgency::InDoubt))
-        .bind(SOON)
+        .bind(spent_since.map(Timestamp::unix))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .all(db)
         .await?;
@@ -89,12 +87,18 @@ pub async fn claim(
     Ok(claimed)
 }
 
-/// What a lost answer left in doubt of an app, and what was being refreshed, as many as a transaction takes at once.
-pub async fn doubts(db: &Db, app_id: &str, now: Timestamp) -> Result<Vec<String>, db::Error> {
+/// What a lost answer left in doubt of an app since a moment, and what was being refreshed, as many as a transaction takes
+/// at once.
+pub async fn doubts(
+    db: &Db,
+    app_id: &str,
+    since: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<String>, db::Error> {
     let select = "SELECT id FROM connections WHERE app_id = $1 AND status IN ('refreshing', 'in_doubt') \
-            AND intent_generation IS NOT NULL AND failures < $2 AND refresh_due_at > $3 \
+            AND intent_at > $2 AND refresh_due_at > $3 \
         ORDER BY id LIMIT 1000";
-    let rows = sql(select).bind(app_id).bind(SOON).bind(now.unix()).all(db).await?;
+    let rows = sql(select).bind(app_id).bind(since.unix()).bind(now.unix()).all(db).await?;
     rows.iter().map(|row| row.get("id")).collect()
 }
 
