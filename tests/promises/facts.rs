@@ -236,6 +236,8 @@ impl History {
 
     /// Asks something of both, and wants one answer.
     async fn ask(&mut self, said: &str) {
+        // Between the two, no issuer may be told of a revoke.
+        self.world.settle().await;
         let broker = self.world.broker.clone();
         let (caller_id, key) = self.chance.of(&self.callers).clone();
         let key = if self.chance.below(8) == 0 { "no key" } else { key.as_str() };
