@@ -42,9 +42,10 @@ pub async fn refresh(broker: &Broker, seen: &Connection, place: Option<Call>) ->
     }
     let profile = &app.issuer.profile;
     // Whatever may take its time comes before the lease: only the calls stand between it and its end.
+    let urgency = urgency(seen, profile, broker.clock.now());
     let mut call = match place {
         Some(call) => call,
-        None => match broker.issuers.calls.enter(&app.issuer, urgency(seen, profile, broker.clock.now())).await {
+        None => match broker.issuers.calls.enter(&app.issuer, urgency).await {
             Ok(call) => call,
             // Nothing was sent and nothing is known: the row stays as it is.
             Err(TurnedAway { .. }) => return Ok(Outcome::Done),
