@@ -1,5 +1,5 @@
-//! The accept loop: a cap on connections, deadlines that no client evades by sending or taking a little now and then,
-//! HTTP/1.1 and HTTP/2, and a drain that lets running requests and refreshes end. `axum::serve` has none of these.
+//! The accept loop: HTTP/1.1 and HTTP/2, a cap on connections, and a drain that lets running requests and refreshes end. No
+//! client evades its deadlines by sending or taking a little now and then. `axum::serve` has none of these.
 //! Knows no route: what a request gets is the router's.
 
 mod answer;

@@ -179,9 +179,9 @@ pub fn see_other(to: &str) -> Response {
     Redirect::to(to).into_response()
 }
 
-/// The answer to a form whose sender goes on elsewhere: a page that takes them there. A redirect would not do: browsers
-/// hold all redirects that follow a form to the page's policy, and an issuer may send people to a host of its own to sign
-/// in, an app to its next address. `name` is whose place it is.
+/// The answer to a form whose sender goes on elsewhere: a page that takes them there. A redirect would not do. Browsers
+/// hold all redirects that follow a form to the page's policy. An issuer may send people to a host of its own to sign in,
+/// and an app to its next address. `name` is whose place it is.
 #[must_use]
 pub fn take_to(to: &Url, name: &str) -> Response {
     let page = OnwardPage { page: Page::new(name), to: to.to_string(), name: name.to_owned() };

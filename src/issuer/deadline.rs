@@ -1,6 +1,6 @@
 //! For how long an answer is waited for. A process that was stopped (SIGSTOP, a closed lid, a paused machine) finds on
-//! waking that the deadline has passed, though the answer may have been lying in its socket for long: so before the
-//! deadline counts, what has arrived is read.
+//! waking that the deadline has passed. The answer may have been lying in its socket for long. So before the deadline
+//! counts, what has arrived is read.
 
 use std::future::Future;
 use std::pin::pin;

@@ -1,8 +1,7 @@
-//! Restored copies. An old copy of the database holds refresh tokens that were spent since it was made, and an issuer that
-//! rotates takes a spent one for theft and ends the whole grant. Nor does it know what was revoked since. So a copy is
-//! recognised at the start, and until the operator says that it is to be used nothing that existed then is handed out, and
-//! of issuers that rotate nothing is refreshed: what was put in the wrong place can still be taken away again, and has burnt
-//! nothing.
+//! Restored copies. An old copy of the database holds refresh tokens that were spent since it was made. An issuer that
+//! rotates takes a spent one for theft and ends the whole grant. Nor does the copy know what was revoked since. So a copy is
+//! recognised at the start. Until the operator says that it is to be used, nothing that existed then is handed out, and of
+//! issuers that rotate nothing is refreshed. What was put in the wrong place can still be taken away, and has burnt nothing.
 //!
 //! On SQLite a file beside the database knows how far it had come ([`crate::db::sidecar`]); on PostgreSQL the cluster and
 //! its timeline tell ([`crate::db::cluster`]). What neither can see, the operator says: `attache restore mark`.
