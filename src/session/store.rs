@@ -1,10 +1,11 @@
-//! The SQL of one person's sessions: where they are signed in, when each was used last, and the end of some. Opens nothing
-//! that is sealed.
+//! The SQL of `sessions`: each by its id, where a person is signed in, when each was used last, and the end of some. Opens
+//! nothing that is sealed.
 
 use super::LIFETIME;
 use crate::clock::Timestamp;
 use crate::db::{self, Db, DbConnection, Row, sql};
 use crate::secret::TokenHash;
+use crate::vault::Sealed;
 
 /// Seconds within which the time of a session's last use is not written again.
 const GRAIN: i64 = 300;
@@ -75,4 +76,101 @@ pub(super) async fn touch(db: &Db, id: &TokenHash, used_at: Option<i64>, now: Ti
     if let Err(error) = sql(update).bind(id.as_str()).bind(now.unix()).execute(db).await {
         tracing::debug!(%error, "the last use of a session could not be written");
     }
+}
+
+/// A session that is to be written.
+pub(super) struct Stored {
+    pub id: TokenHash,
+    /// None before somebody signs in.
+    pub account_id: Option<String>,
+    pub data: Sealed,
+    /// What its browser is called, if that is known.
+    pub browser: Option<String>,
+}
+
+/// A session that was read.
+pub(super) struct Found {
+    pub data: Sealed,
+    pub expires_at: Timestamp,
+    pub used_at: Option<i64>,
+}
+
+pub(super) async fn insert(db: &Db, stored: &Stored, now: Timestamp) -> Result<(), db::Error> {
+    let insert = "INSERT INTO sessions (id_hash, account_id, data, expires_at, signed_in_at, used_at, browser) \
+        VALUES ($1, $2, $3, $4, $5, $5, $6)";
+    sql(insert)
+        .bind(stored.id.as_str())
+        .bind(stored.account_id.as_deref())
+        .bind(&stored.data.0)
+        .bind(now.plus(LIFETIME).unix())
+        .bind(stored.account_id.as_ref().map(|_| now.unix()))
+        .bind(stored.browser.as_deref())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// Changes a session that is still there.
+pub(super) async fn update(db: &Db, stored: &Stored, now: Timestamp) -> Result<(), db::Error> {
+    let update = "UPDATE sessions SET account_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1";
+    sql(update)
+        .bind(stored.id.as_str())
+        .bind(stored.account_id.as_deref())
+        .bind(&stored.data.0)
+        .bind(now.plus(LIFETIME).unix())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+pub(super) async fn load(db: &Db, id: &TokenHash, now: Timestamp) -> Result<Option<Found>, db::Error> {
+    let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
+    let row = sql(select).bind(id.as_str()).bind(now.unix()).optional(db).await?;
+    let read = |row: Row| {
+        Ok(Found {
+            data: Sealed(row.get("data")?),
+            expires_at: Timestamp::from_unix(row.get("expires_at")?),
+            used_at: row.get("used_at")?,
+        })
+    };
+    row.map(read).transpose()
+}
+
+pub(super) async fn delete(db: &Db, id: &TokenHash) -> Result<(), db::Error> {
+    sql("DELETE FROM sessions WHERE id_hash = $1").bind(id.as_str()).execute(db).await.map(drop)
+}
+
+/// Ends every session of an account.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_all(db: &Db, account_id: &str) -> Result<u64, db::Error> {
+    sql(OF_ACCOUNT).bind(account_id).execute(db).await
+}
+
+/// The same, as part of something greater.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn end_all_with(transaction: &mut DbConnection, account_id: &str) -> Result<(), db::Error> {
+    sql(OF_ACCOUNT).bind(account_id).execute(transaction).await.map(drop)
+}
+
+const OF_ACCOUNT: &str = "DELETE FROM sessions WHERE account_id = $1";
+
+/// Deletes what has expired.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn sweep(db: &Db, now: Timestamp) -> Result<u64, db::Error> {
+    let over = sql("SELECT id_hash FROM sessions WHERE expires_at <= $1").bind(now.unix());
+    db.delete_each(over, "DELETE FROM sessions WHERE id_hash = $1 AND expires_at <= $2", now).await
+}
+
+/// The data of `limit` sessions behind `after`, by the hash of their id.
+pub(super) async fn sealed(db: &Db, after: &str, limit: i64) -> Result<Vec<(TokenHash, Sealed)>, db::Error> {
+    let select = "SELECT id_hash, data FROM sessions WHERE id_hash > $1 ORDER BY id_hash LIMIT $2";
+    let rows = sql(select).bind(after).bind(limit).all(db).await?;
+    let read = |row: &Row| Ok((TokenHash::stored(row.get("id_hash")?), Sealed(row.get("data")?)));
+    rows.iter().map(read).collect()
 }
