@@ -117,6 +117,9 @@ pub struct Profile {
 /// What a question may take to reach an issuer: an overlap is over for us that much sooner.
 const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
+/// Seconds between two questions for a lost answer, while the overlap lasts.
+const LONGEST_HASTE: i64 = 5;
+
 pub(super) const fn rotating() -> Rotation {
     Rotation::Rotating
 }
@@ -143,25 +146,29 @@ impl Profile {
         }
     }
 
-    /// Seconds after which a lost answer is asked for again: sooner while the overlap still heals its loss, the less of it
-    /// is left the sooner. `ago` is how long ago the token may have been spent. None when nothing is won by haste.
+    /// Seconds after which a lost answer is asked for again: the less of the overlap is left, the sooner. `ago` is how long
+    /// ago the token may have been spent. None when nothing is won by haste. A clock may have jumped, and to ask too late
+    /// ends the grant, so the overlap is taken for twice as long.
     #[must_use]
     pub fn ask_again_after(&self, ago: Duration) -> Option<i64> {
         self.overlap_third()?;
         let left = self.overlap_left(ago).as_secs().cast_signed();
-        (left > 0).then(|| (left / 3).clamp(1, 5))
+        match left {
+            1.. => Some((left / 3).clamp(1, LONGEST_HASTE)),
+            _ => (ago < 2 * Duration::from_secs(self.leeway_seconds.into())).then_some(LONGEST_HASTE),
+        }
     }
 
-    /// A token that may have been spent since then can still be shown; None when no overlap ends.
+    /// What may have been spent since then is asked for in haste; None when no overlap ends.
     #[must_use]
-    pub fn overlap_began(&self, now: Timestamp) -> Option<Timestamp> {
-        self.overlap_third().map(|_| now.plus(-i64::from(self.leeway_seconds)))
+    pub fn haste_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.overlap_third().map(|_| now.plus(-2 * i64::from(self.leeway_seconds)))
     }
 
     /// Seconds after which somebody looks at a refresh that has not ended by itself, while the overlap still heals it.
     #[must_use]
     pub fn looked_at_after(&self) -> Option<i64> {
-        let after = i64::from(self.leeway_seconds / 3).clamp(1, 5);
+        let after = i64::from(self.leeway_seconds / 3).clamp(1, LONGEST_HASTE);
         self.has_overlap().then_some(after)
     }
 
@@ -197,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn the_less_is_left_of_an_overlap_the_sooner_a_lost_answer_is_asked_for_again_and_then_no_sooner() {
+    fn the_less_is_left_of_an_overlap_the_sooner_a_lost_answer_is_asked_for_again() {
         let mut profile = Profile::of(Preset::Auth0);
         profile.leeway_seconds = 30;
         let after = |profile: &Profile, seconds| profile.ask_again_after(Duration::from_secs(seconds));
-        let waits = [0, 15, 20, 25, 28, 29, 60].map(|seconds| after(&profile, seconds));
-        assert_eq!(waits, [Some(5), Some(4), Some(3), Some(1), Some(1), None, None]);
+        let waits = [0, 15, 20, 25, 28, 29, 59, 60].map(|seconds| after(&profile, seconds));
+        assert_eq!(waits, [Some(5), Some(4), Some(3), Some(1), Some(1), Some(5), Some(5), None]);
         // What is never spent can wait.
         profile.rotation = Rotation::Reusable;
         assert_eq!(after(&profile, 0), None);

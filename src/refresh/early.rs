@@ -162,7 +162,7 @@ impl Line {
         let before = self.waiting.len();
         loop {
             let now = broker.clock.now();
-            let since = issuer.profile.overlap_began(now).filter(|_| urgency == Urgency::InDoubt);
+            let since = issuer.profile.haste_since(now).filter(|_| urgency == Urgency::InDoubt);
             let due = store::claim(&broker.db, app_id, since, limit, (idle, look), now).await?;
             let all = due.len() < limit;
             let wanted = due.into_iter().filter(|due| due.wanted);

@@ -198,7 +198,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn urgency(connection: &Connection, profile: &Profile, now: Timestamp) -> Urgency {
     let in_doubt = matches!(connection.status, Status::InDoubt | Status::Refreshing);
-    let heals = connection.intent_at.zip(profile.overlap_began(now)).is_some_and(|(at, began)| at > began);
+    let heals = connection.intent_at.zip(profile.haste_since(now)).is_some_and(|(at, since)| at > since);
     if in_doubt && heals { Urgency::InDoubt } else { Urgency::Usual }
 }
 

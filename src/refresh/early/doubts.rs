@@ -13,7 +13,7 @@ use crate::error::Error;
 pub async fn look_now(broker: &Broker) -> Result<(), Error> {
     for app in crate::app::all(broker).await? {
         let now = broker.clock.now();
-        let Some(since) = app.issuer.profile.overlap_began(now) else { continue };
+        let Some(since) = app.issuer.profile.haste_since(now) else { continue };
         let ids = store::doubts(&broker.db, &app.id, since, now).await?;
         if ids.is_empty() {
             continue;
