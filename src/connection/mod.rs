@@ -11,6 +11,8 @@ pub mod status;
 pub(crate) mod store;
 pub mod verify;
 
+pub(crate) use store::LIVE;
+
 use self::allowed::Allowed;
 use self::status::{Cause, Flaw, Status};
 use crate::Broker;

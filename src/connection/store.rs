@@ -24,6 +24,7 @@ pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issue
     c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(crate) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
+/// Of connection `c`.
 pub(crate) const LIVE: &str = "c.status NOT IN ('revoking', 'revoked')";
 
 // Only constants of this file are joined into these texts.
@@ -55,9 +56,11 @@ pub async fn by_identity(
     app_id: &str,
     who: &ExternalIdentity,
 ) -> Result<Vec<Connection>, db::Error> {
-    let condition = "WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
-        AND c.status NOT IN ('revoking', 'revoked')";
-    let rows = sql(select(condition)).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
+    let condition = format!(
+        "WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
+        AND {LIVE}"
+    );
+    let rows = sql(select(&condition)).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
     rows.iter().map(read).collect()
 }
 
@@ -68,9 +71,11 @@ pub async fn live_of(
     app_id: &str,
     who: &ExternalIdentity,
 ) -> Result<Option<Connection>, db::Error> {
-    let condition = "WHERE c.account_id = $1 AND c.app_id = $2 AND c.external_issuer = $3 \
-        AND c.external_subject = $4 AND c.status NOT IN ('revoking', 'revoked')";
-    let row = sql(select(condition))
+    let condition = format!(
+        "WHERE c.account_id = $1 AND c.app_id = $2 AND c.external_issuer = $3 \
+        AND c.external_subject = $4 AND {LIVE}"
+    );
+    let row = sql(select(&condition))
         .bind(account_id)
         .bind(app_id)
         .bind(&who.issuer)
@@ -98,8 +103,8 @@ pub async fn live_ids(db: &Db, app_id: &str) -> Result<Vec<String>, db::Error> {
 
 /// The live connections of an account.
 pub async fn live_of_account(db: &Db, account_id: &str) -> Result<Vec<Connection>, db::Error> {
-    let condition = "WHERE c.account_id = $1 AND c.consented_at >= 0 AND c.status NOT IN ('revoking', 'revoked') ORDER BY c.id";
-    sql(select(condition)).bind(account_id).all(db).await?.iter().map(read).collect()
+    let condition = format!("WHERE c.account_id = $1 AND c.consented_at >= 0 AND {LIVE} ORDER BY c.id");
+    sql(select(&condition)).bind(account_id).all(db).await?.iter().map(read).collect()
 }
 
 /// Counted no further than this.
@@ -202,7 +207,8 @@ pub async fn renew(
     changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
     // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
-    let update = "UPDATE connections SET status = 'active', cause = NULL, \
+    let update = Constants(format!(
+        "UPDATE connections AS c SET status = 'active', cause = NULL, \
             previous_access_token_hash = CASE WHEN external_issuer = $15 AND external_subject = $16 \
                 AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
             previous_access_expires_at = access_expires_at, previous_access_generation = access_generation, \
@@ -213,7 +219,8 @@ pub async fn renew(
             refreshed_at = NULL, updated_at = $10, refresh_due_at = $11, refresh_expires_at = $12, \
             consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
             consented_at = $10 \
-        WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
+        WHERE id = $1 AND generation = $2 AND {LIVE}"
+    ));
     let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
         .bind(consent.requested.to_string())
         .bind(now.unix())

@@ -7,6 +7,7 @@ use url::Url;
 use super::environment::Environment;
 use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
+use crate::connection::LIVE;
 use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
@@ -199,14 +200,16 @@ pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Opti
 /// Keeps a content token, only while the connection is live and of the generation that it was made for: a
 /// revoke or a refresh in between is not undone. False then.
 pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> Result<bool, db::Error> {
-    let upsert = "INSERT INTO content_tokens (id, connection_id, environment_id, caller_id, generation, scope, token, \
+    let upsert = Constants(format!(
+        "INSERT INTO content_tokens (id, connection_id, environment_id, caller_id, generation, scope, token, \
             issued_at, expires_at) \
         SELECT CAST($1 AS TEXT), c.id, CAST($2 AS TEXT), CAST($3 AS TEXT), c.generation, CAST($4 AS TEXT), \
             CAST($5 AS TEXT), CAST($6 AS BIGINT), CAST($7 AS BIGINT) \
-        FROM connections c WHERE c.id = $8 AND c.generation = $9 AND c.status NOT IN ('revoking', 'revoked') \
+        FROM connections c WHERE c.id = $8 AND c.generation = $9 AND {LIVE} \
         ON CONFLICT (connection_id, environment_id, caller_id, scope) DO UPDATE SET id = excluded.id, \
             generation = excluded.generation, token = excluded.token, issued_at = excluded.issued_at, \
-            expires_at = excluded.expires_at";
+            expires_at = excluded.expires_at"
+    ));
     let done = sql(upsert)
         .bind(&kept.id)
         .bind(key.environment_id)

@@ -9,9 +9,9 @@ use crate::connection::due;
 use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::connection::held::changed;
 use crate::connection::status::{Flaw, Status};
-use crate::connection::store::{bind_tokens, text};
+use crate::connection::store::{LIVE, bind_tokens, text};
 use crate::connection::{Connection, SealedTokens};
-use crate::db::{self, Db, Row, sql};
+use crate::db::{self, Constants, Db, Row, sql};
 use crate::ledger::{self, Action, Entry};
 use crate::vault::Sealed;
 
@@ -129,7 +129,8 @@ pub async fn commit_refresh(
     entry: &Entry,
     now: Timestamp,
 ) -> Result<bool, db::Error> {
-    let update = "UPDATE connections SET status = CASE WHEN fence = $10 THEN $11 ELSE $12 END, \
+    let update = Constants(format!(
+        "UPDATE connections AS c SET status = CASE WHEN fence = $10 THEN $11 ELSE $12 END, \
             cause = $13, \
             previous_access_token_hash = CASE WHEN access_token_hash = $18 THEN previous_access_token_hash \
                 ELSE access_token_hash END, \
@@ -146,7 +147,8 @@ pub async fn commit_refresh(
             intent_at = CASE WHEN fence = $14 THEN NULL ELSE intent_at END, \
             retry_at = $15, failures = $16, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $9, \
             refresh_due_at = $17, refresh_expires_at = COALESCE($19, refresh_expires_at) \
-        WHERE id = $1 AND generation = $2 AND status NOT IN ('revoking', 'revoked')";
+        WHERE id = $1 AND generation = $2 AND {LIVE}"
+    ));
     let (status, cause) = settled(tokens.flaw);
     let rivalled = if status == Status::NeedsReconnect { status } else { Status::InDoubt };
     // What was presented may be spent: whoever presents it next must know.

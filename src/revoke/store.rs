@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::held::changed;
 use crate::connection::status::Cause;
+use crate::connection::store::LIVE;
 use crate::db::write::Transaction;
 use crate::db::{self, Constants, Db, DbConnection, Row, sql};
 use crate::issuer::revoke::Told;
@@ -47,8 +48,10 @@ const BATCH: i64 = 50;
 
 /// Whom a person's live connections of an app are at its issuer; empty for nobody who was named.
 pub async fn live_subjects(db: &Db, account_id: &str, app_id: &str) -> Result<Vec<String>, db::Error> {
-    let select = "SELECT external_subject FROM connections \
-        WHERE app_id = $1 AND account_id = $2 AND status NOT IN ('revoking', 'revoked')";
+    let select = Constants(format!(
+        "SELECT external_subject FROM connections c \
+        WHERE app_id = $1 AND account_id = $2 AND {LIVE}"
+    ));
     let rows = sql(select).bind(app_id).bind(account_id).all(db).await?;
     rows.iter().map(|row| row.get("external_subject")).collect()
 }
@@ -228,11 +231,11 @@ pub async fn begin_revoke(
     };
     // The lease stays: a refresh under way brings a token that the issuer must be told of too.
     let update = Constants(format!(
-        "UPDATE connections SET status = 'revoking', cause = NULL, fence = fence + 1, \
+        "UPDATE connections AS c SET status = 'revoking', cause = NULL, fence = fence + 1, \
             intent_generation = NULL, intent_at = NULL, retry_at = NULL, refresh_due_at = NULL, \
             access_token_hash = NULL, previous_access_token_hash = NULL, previous_access_expires_at = NULL, \
             previous_refresh_token = NULL, revoked_at = $2, updated_at = $2 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') AND {condition}"
+        WHERE id = $1 AND {LIVE} AND {condition}"
     ));
     let done = sql(update).bind(id).bind(now.unix()).bind(moment.unix()).execute(&mut **transaction).await?;
     Ok(done == 1)

@@ -5,8 +5,9 @@ use crate::clock::Timestamp;
 use crate::connection::Connection;
 use crate::connection::allowed::Allowed;
 use crate::connection::held::changed;
+use crate::connection::store::LIVE;
 use crate::db::write::Transaction;
-use crate::db::{self, Db, sql};
+use crate::db::{self, Constants, Db, sql};
 
 /// How many are ended at once.
 const BATCH: i64 = 50;
@@ -21,10 +22,12 @@ pub async fn choose(
     now: Timestamp,
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, None);
-    let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4 \
-        WHERE id = $1 AND status NOT IN ('revoking', 'revoked') \
+    let update = Constants(format!(
+        "UPDATE connections AS c SET consent_expires_at = $2, environments = $3, updated_at = $4 \
+        WHERE id = $1 AND {LIVE} \
             AND (consent_expires_at IS NULL OR consent_expires_at > $4) \
-            AND COALESCE(consent_expires_at, 0) = $5 AND COALESCE(environments, '') = $6";
+            AND COALESCE(consent_expires_at, 0) = $5 AND COALESCE(environments, '') = $6"
+    ));
     let done = sql(update)
         .bind(&seen.id)
         .bind(ends.map(Timestamp::unix))
@@ -39,8 +42,10 @@ pub async fn choose(
 
 /// Live connections whose time is over.
 pub async fn ended(db: &Db, now: Timestamp) -> Result<Vec<String>, db::Error> {
-    let select = "SELECT id FROM connections WHERE consent_expires_at IS NOT NULL AND consent_expires_at <= $1 \
-        AND status NOT IN ('revoking', 'revoked') ORDER BY consent_expires_at LIMIT $2";
+    let select = Constants(format!(
+        "SELECT id FROM connections c WHERE consent_expires_at IS NOT NULL AND consent_expires_at <= $1 \
+        AND {LIVE} ORDER BY consent_expires_at LIMIT $2"
+    ));
     let rows = sql(select).bind(now.unix()).bind(BATCH).all(db).await?;
     rows.iter().map(|row| row.get("id")).collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::connection::store::{COLUMNS, FROM, read};
+use crate::connection::store::{COLUMNS, FROM, LIVE, read};
 use crate::db::{self, Constants, Db, DbConnection, sql};
 use crate::vault::Sealed;
 
@@ -19,8 +19,7 @@ pub async fn hold_live(
     connection_id: &str,
     now: Timestamp,
 ) -> Result<bool, db::Error> {
-    let update =
-        "UPDATE connections SET updated_at = $2 WHERE id = $1 AND status NOT IN ('revoking', 'revoked')";
+    let update = Constants(format!("UPDATE connections AS c SET updated_at = $2 WHERE id = $1 AND {LIVE}"));
     let done = sql(update).bind(connection_id).bind(now.unix()).execute(transaction).await?;
     Ok(done == 1)
 }
