@@ -17,12 +17,12 @@ use crate::revoke::receipt::{Ended, Receipt};
 /// A place in a caller's list. The list goes by account and then by id, which never change: what is used, refreshed
 /// or revoked while somebody pages neither moves nor is met twice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Cursor {
     pub account_id: String,
     pub id: String,
 }
 
-impl Place {
+impl Cursor {
     #[must_use]
     pub fn of(readable: &Readable) -> Self {
         Self { account_id: readable.account_id.clone(), id: readable.id.clone() }
@@ -74,16 +74,16 @@ impl State {
     }
 }
 
-/// The connections of the apps that this caller is allowed, revoked ones too: `limit` of them after a place.
+/// The connections of the apps that this caller is allowed, revoked ones too: `limit` of them after the cursor.
 ///
 /// # Errors
 /// [`Error::AppNotFound`] when the filter names an app that is not there or not the caller's;
-/// [`Error::InvalidRequest`] when the place is not of the account that is asked for.
+/// [`Error::InvalidRequest`] when the cursor is not of the account that is asked for.
 pub async fn list(
     broker: &Broker,
     caller_id: &str,
     filter: &Filter,
-    after: Option<&Place>,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<Readable>, Error> {
     let mut apps = store::apps(&broker.db, caller_id).await?;
@@ -101,8 +101,8 @@ pub async fn list(
             None => return Ok(Vec::new()),
         },
     };
-    if let (Some(account_id), Some(place)) = (&account_id, after)
-        && *account_id != place.account_id
+    if let (Some(account_id), Some(cursor)) = (&account_id, after)
+        && *account_id != cursor.account_id
     {
         let sentence = "`cursor` is another list's; go on with the filters that it was given for.";
         return Err(Error::InvalidRequest(sentence.to_owned()));

@@ -58,12 +58,6 @@ impl Covers {
     }
 }
 
-impl Freeze {
-    fn covers(&self, used: Use<'_>) -> bool {
-        self.selection.covers(self.pseudonym.as_deref(), used)
-    }
-}
-
 /// What the freezes cover that name this use, by what is held in memory where this process is alone.
 ///
 /// # Errors
@@ -84,33 +78,23 @@ pub enum Standing {
     Ending,
 }
 
-/// The freezes that cover connections of an account, whoever uses them.
+/// What the freezes cover that name a connection, whoever uses it.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn of_account(broker: &Broker, account_id: &str) -> Result<Vec<Freeze>, Error> {
-    Ok(store::of_account(&broker.db, account_id).await?)
+pub async fn of_connection(broker: &Broker, connection_id: &str) -> Result<Vec<Cover>, Error> {
+    Ok(store::of_connection(&broker.db, connection_id).await?)
 }
 
 /// The gravest of what these freezes mean for a connection.
 #[must_use]
-pub fn standing(freezes: &[Freeze], used: Use<'_>) -> Standing {
-    let meant = |freeze: &Freeze| match (freeze.part_of.as_deref(), freeze.is_pause_of(used)) {
+pub fn standing(freezes: &[Cover], used: Use<'_>) -> Standing {
+    let meant = |cover: &Cover| match (cover.part_of.as_deref(), cover.is_pause_of(used)) {
         (Some(COPY), _) | (None, false) => Standing::Held,
         (Some(_), _) => Standing::Ending,
         (None, true) => Standing::PausedByYou,
     };
-    freezes.iter().filter(|freeze| freeze.covers(used)).map(meant).max().unwrap_or(Standing::Free)
-}
-
-impl Freeze {
-    /// Whether the connection's own person made it.
-    #[must_use]
-    pub fn is_pause_of(&self, used: Use<'_>) -> bool {
-        self.selection.scope == Scope::Connection
-            && self.selection.target == used.connection_id
-            && self.why.actor == used.account_id
-    }
+    freezes.iter().filter(|cover| cover.covers(used)).map(meant).max().unwrap_or(Standing::Free)
 }
 
 /// Stops a selection. When this returns, no request that begins later is given anything of it, on any replica.

@@ -15,4 +15,4 @@ pub mod reach;
 pub mod restored_copy;
 pub mod selection;
 
-mod store;
+pub(crate) mod store;

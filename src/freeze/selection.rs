@@ -53,6 +53,8 @@ pub struct Cover {
     pub pseudonym: Option<String>,
     /// What the freeze ends with.
     pub part_of: Option<String>,
+    /// Who made it: `operator`, or an account's id.
+    pub actor: String,
 }
 
 /// What the freeze of a restored copy is part of, and ends with.
@@ -129,6 +131,14 @@ impl Cover {
     #[must_use]
     pub fn covers(&self, used: Use<'_>) -> bool {
         self.selection.covers(self.pseudonym.as_deref(), used)
+    }
+
+    /// Whether the connection's own person made it.
+    #[must_use]
+    pub fn is_pause_of(&self, used: Use<'_>) -> bool {
+        self.selection.scope == Scope::Connection
+            && self.selection.target == used.connection_id
+            && self.actor == used.account_id
     }
 
     /// Whether it waits for the operator's word on a restored copy.

@@ -1,4 +1,4 @@
-//! The SQL of `freezes`. Which of them name a use is joined there; see [`crate::access::facts`].
+//! The SQL of `freezes`, and how they are joined to the connections that they name.
 
 use super::freezes::{Covers, Freeze};
 use super::selection::{Cover, OPERATOR, Scope, Selection, Why};
@@ -58,28 +58,47 @@ pub async fn pauses(db: &Db) -> Result<i64, db::Error> {
     sql(select).bind(OPERATOR).one(db).await?.get("counted")
 }
 
-/// Those that may cover connections of an account.
-pub async fn of_account(db: &Db, account_id: &str) -> Result<Vec<Freeze>, db::Error> {
+/// What decides of freeze `f`, beside the columns of others; see [`cover`].
+pub const COVER: &str = "f.scope AS freeze_scope, f.target AS freeze_target, f.issued_before AS freeze_issued_before, \
+    f.pseudonym AS freeze_pseudonym, f.part_of AS freeze_part_of, f.actor AS freeze_actor";
+/// The freezes that name connection `c`, of app `ap`. [`Cover::names`] has the last word.
+pub const NAMING: &str = "(f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
+    OR (f.scope = 'issuer' AND f.target = ap.issuer_id) OR (f.scope = 'connection' AND f.target = c.id) \
+    OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) OR f.scope = 'all'";
+
+/// From a row with [`COVER`]; None where no freeze is joined.
+pub fn cover(row: &Row) -> Result<Option<Cover>, db::Error> {
+    if row.get::<Option<String>>("freeze_scope")?.is_none() {
+        return Ok(None);
+    }
+    let scope = named(row, "freeze_scope")?;
+    Ok(Some(Cover {
+        selection: Selection {
+            scope,
+            target: if scope == Scope::All { String::new() } else { row.get("freeze_target")? },
+            issued_before: moment(row, "freeze_issued_before")?,
+        },
+        pseudonym: row.get("freeze_pseudonym")?,
+        part_of: row.get("freeze_part_of")?,
+        actor: row.get("freeze_actor")?,
+    }))
+}
+
+/// What the freezes cover that name a connection.
+pub async fn of_connection(db: &Db, connection_id: &str) -> Result<Vec<Cover>, db::Error> {
     let select = Constants(format!(
-        "SELECT {COLUMNS} FROM freezes f WHERE f.scope IN ('app', 'issuer', 'all') \
-            OR (f.scope = 'account' AND f.target = $1) \
-         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.scope = 'connection' AND f.target = c.id \
-            WHERE c.account_id = $1 AND c.consented_at >= 0 \
-         UNION SELECT {COLUMNS} FROM connections c JOIN freezes f ON f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
-            WHERE c.account_id = $1 AND c.consented_at >= 0"
+        "SELECT {COVER} FROM connections c JOIN apps ap ON ap.id = c.app_id JOIN freezes f ON {NAMING} WHERE c.id = $1"
     ));
-    let select = sql(select).bind(account_id);
-    let rows = select.all(db).await?;
-    rows.iter().map(read).collect()
+    let rows = sql(select).bind(connection_id).all(db).await?;
+    rows.iter().filter_map(|row| cover(row).transpose()).collect()
 }
 
 /// What every freeze covers.
 pub async fn covers(db: &Db) -> Result<Covers, db::Error> {
-    let select = "SELECT f.scope, f.target, f.issued_before, f.pseudonym, f.part_of FROM freezes f";
+    let select = Constants(format!("SELECT {COVER} FROM freezes f"));
     let mut covers = Covers::default();
     for row in &sql(select).all(db).await? {
-        let (pseudonym, part_of) = (row.get("pseudonym")?, row.get("part_of")?);
-        covers.add(Cover { selection: selection(row)?, pseudonym, part_of });
+        cover(row)?.into_iter().for_each(|cover| covers.add(cover));
     }
     Ok(covers)
 }

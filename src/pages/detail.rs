@@ -251,10 +251,10 @@ pub async fn show(
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&broker, &connection.id, today - DAYS + 1).await?;
     let reconnect = connection.status == Status::NeedsReconnect;
-    let freezes = freezes::of_account(&broker, &account.id).await?;
+    let freezes = freezes::of_connection(&broker, &connection.id).await?;
     let judged = selection::Use::of(&connection, &app.issuer.id, None);
     let standing = if connection.is_live() { freezes::standing(&freezes, judged) } else { Standing::Free };
-    let is_paused = freezes.iter().any(|freeze| freeze.is_pause_of(judged));
+    let is_paused = freezes.iter().any(|cover| cover.is_pause_of(judged));
     let granted = &connection.granted_scopes;
     let requested = store::requested_scopes(&broker.db, &connection.id).await?;
     let of_live =

@@ -16,7 +16,6 @@ use crate::clock::Timestamp;
 use crate::connection::status::Status;
 use crate::db;
 use crate::freeze::freezes;
-use crate::freeze::freezes::Freeze;
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
 use crate::web::view::{Face, Link, Page, State as StateInWords, Time};
@@ -98,7 +97,6 @@ pub async fn show(
     let last = rows.last().filter(|_| more).map(Mark::of);
     let notices = notices(&broker, &signed_in, &asked).await?;
     let many = rows.len() > SEARCH_FROM || after.is_some();
-    let freezes = freezes::of_account(&broker, &signed_in.account.id).await?;
     let (account, now) = (&signed_in.account, broker.clock.now());
     let page = ConnectedAppsPage {
         page: signed_in.browser.page("Connected apps"),
@@ -106,7 +104,7 @@ pub async fn show(
         search: (many || !query.is_empty()).then(|| query.clone()),
         more: last.map(|mark| format!("/account/connected-apps?q={}&after={mark}", encode(&query))),
         can_stop_all: rows.iter().any(|listed| listed.status.is_live()),
-        apps: rows.into_iter().map(|listed| row(listed, &freezes, account, now)).collect(),
+        apps: rows.into_iter().map(|listed| row(listed, account, now)).collect(),
     };
     Ok(html(StatusCode::OK, &page))
 }
@@ -153,8 +151,8 @@ async fn notices(
     Ok(notices)
 }
 
-fn row(listed: Listed, freezes: &[Freeze], account: &Account, now: Timestamp) -> ConnectedApp {
-    let standing = freezes::standing(freezes, listed.used(&account.id));
+fn row(listed: Listed, account: &Account, now: Timestamp) -> ConnectedApp {
+    let standing = freezes::standing(&listed.freezes, listed.used(&account.id));
     let reconnect = listed.status == Status::NeedsReconnect;
     ConnectedApp {
         face: face_of(&listed.app_key, &listed.app_name, listed.has_logo),

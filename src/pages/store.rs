@@ -6,7 +6,8 @@ use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::connection::{ExternalIdentity, is_id};
 use crate::db::{self, Constants, Db, Row, moment, named, sql};
-use crate::freeze::selection::Use;
+use crate::freeze::selection::{Cover, Use};
+use crate::freeze::store::{COVER, NAMING, cover};
 
 /// One row of the Connected apps page.
 pub struct Listed {
@@ -27,6 +28,8 @@ pub struct Listed {
     pub app_name: String,
     pub has_logo: bool,
     pub issuer_name: String,
+    /// What the freezes cover that name it.
+    pub freezes: Vec<Cover>,
 }
 
 impl Listed {
@@ -117,11 +120,11 @@ pub async fn list(
     // The keys first, alone: no join can then tempt a planner away from the index.
     let select = Constants(format!(
         "SELECT c.id, c.status, c.cause, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
-            a.key AS app_key, a.name AS app_name, CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
-            i.name AS issuer_name, a.id AS app_id, i.id AS issuer_id, c.consented_at, \
-            c.pseudonym, c.account_pseudonym \
-         FROM ({keys}) keys JOIN connections c ON c.id = keys.id JOIN apps a ON a.id = c.app_id \
-         JOIN issuers i ON i.id = a.issuer_id \
+            ap.key AS app_key, ap.name AS app_name, CASE WHEN ap.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
+            i.name AS issuer_name, ap.id AS app_id, i.id AS issuer_id, c.consented_at, \
+            c.pseudonym, c.account_pseudonym, {COVER} \
+         FROM ({keys}) keys JOIN connections c ON c.id = keys.id JOIN apps ap ON ap.id = c.app_id \
+         JOIN issuers i ON i.id = ap.issuer_id LEFT JOIN freezes f ON {NAMING} \
          ORDER BY keys.rank, keys.listed_at DESC, keys.id DESC"
     ));
     let mut query = sql(select).bind(account_id);
@@ -131,7 +134,18 @@ pub async fn list(
     for app_id in apps.unwrap_or_default() {
         query = query.bind(app_id);
     }
-    query.all(db).await?.iter().map(read_listed).collect()
+    let mut listed: Vec<Listed> = Vec::new();
+    // A row for each freeze; those of one connection stand together.
+    for row in &query.all(db).await? {
+        let id: String = row.get("id")?;
+        if listed.last().is_none_or(|last| last.id != id) {
+            listed.push(read_listed(row)?);
+        }
+        if let (Some(last), Some(cover)) = (listed.last_mut(), cover(row)?) {
+            last.freezes.push(cover);
+        }
+    }
+    Ok(listed)
 }
 
 /// A part's own order, without the part: SQLite would sort by it though it is always the same.
@@ -199,5 +213,6 @@ fn read_listed(row: &Row) -> Result<Listed, db::Error> {
         app_name: row.get("app_name")?,
         has_logo: row.get::<String>("has_logo")? == "yes",
         issuer_name: row.get("issuer_name")?,
+        freezes: Vec::new(),
     })
 }

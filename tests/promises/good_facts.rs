@@ -13,7 +13,7 @@ use attache::connection::status::Status;
 use attache::connection::{Connection, ExternalIdentity};
 use attache::content::environment::Environment;
 use attache::content::rules::{AccountRule, Any, AppRule, Strategy};
-use attache::freeze::selection::{Cover, Scope, Selection};
+use attache::freeze::selection::{Cover, OPERATOR, Scope, Selection};
 use attache::issuer::scope::Scopes;
 use attache::secret::TokenHash;
 use serde_json::Map;
@@ -124,7 +124,12 @@ pub fn at(facts: &mut Facts, change: impl FnOnce(&mut Environment)) {
 }
 
 pub fn cover(scope: Scope, target: &str) -> Cover {
-    Cover { selection: Selection::of(scope, target), pseudonym: None, part_of: None }
+    Cover {
+        selection: Selection::of(scope, target),
+        pseudonym: None,
+        part_of: None,
+        actor: OPERATOR.to_owned(),
+    }
 }
 
 pub fn freeze(facts: &mut Facts, cover: Cover) {

@@ -10,7 +10,7 @@ use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
 use attache::content::rules::AccountRule;
 use attache::error::Error;
-use attache::freeze::selection::{Cover, Scope, Selection};
+use attache::freeze::selection::{Cover, OPERATOR, Scope, Selection};
 
 use crate::good_facts::{NOW, at, bearer, by_token, connection, cover, freeze, good, key, with};
 use crate::world::{Sqlite, World};
@@ -144,7 +144,7 @@ fn of_freezes() -> Vec<Row> {
             |f| {
                 let selection =
                     Selection { issued_before: Some(NOW.plus(1)), ..Selection::of(Scope::All, "") };
-                freeze(f, Cover { selection, pseudonym: None, part_of: None });
+                freeze(f, Cover { selection, pseudonym: None, part_of: None, actor: OPERATOR.to_owned() });
             },
             Refusal::Frozen,
             "paused",
@@ -257,7 +257,7 @@ async fn what_breaks_no_rule_is_allowed() {
         }),
         ("frozen is what was agreed to before", |f| {
             let selection = Selection { issued_before: Some(NOW), ..Selection::of(Scope::All, "") };
-            freeze(f, Cover { selection, pseudonym: None, part_of: None });
+            freeze(f, Cover { selection, pseudonym: None, part_of: None, actor: OPERATOR.to_owned() });
         }),
         ("a freeze of another caller", |f| freeze(f, cover(Scope::Caller, "ca_2"))),
         ("its access token, though its person must reconnect and is gone", |f| {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::access::judge::Holder;
 use crate::connection::Connection;
-use crate::db::{self, Db, moment, sql};
-use crate::freeze::selection::{Cover, Scope, Selection};
+use crate::db::{self, Constants, Db, sql};
+use crate::freeze::store::{COVER, cover};
 
 /// The callers that were handed the access token of a connection's generation. The same statement on both databases: no
 /// memory holds who was handed what. A row for each of a caller's freezes.
@@ -14,13 +14,15 @@ pub(super) async fn holders(
     connection: &Connection,
     generation: i64,
 ) -> Result<Vec<Holder>, db::Error> {
-    let select = "SELECT h.caller_id, ca.status AS caller_status, \
+    let select = Constants(format!(
+        "SELECT h.caller_id, ca.status AS caller_status, \
             (SELECT COUNT(*) FROM api_keys k WHERE k.caller_id = h.caller_id AND k.revoked_at IS NULL) AS live_keys, \
-            f.target, f.issued_before, f.part_of \
+            {COVER} \
         FROM (SELECT DISTINCT l.caller_id FROM ledger l WHERE l.connection_id = $1 AND l.generation = $2 \
             AND l.action = 'hand_out' AND l.environment_id IS NULL) h \
         LEFT JOIN callers ca ON ca.id = h.caller_id \
-        LEFT JOIN freezes f ON f.scope = 'caller' AND f.target = h.caller_id ORDER BY h.caller_id";
+        LEFT JOIN freezes f ON f.scope = 'caller' AND f.target = h.caller_id ORDER BY h.caller_id"
+    ));
     let rows = sql(select).bind(&connection.id).bind(generation).all(db).await?;
     let mut holders: Vec<Holder> = Vec::new();
     for row in &rows {
@@ -35,12 +37,8 @@ pub(super) async fn holders(
                 freezes: Vec::new(),
             });
         }
-        let target: Option<String> = row.get("target")?;
-        if let (Some(target), Some(holder)) = (target, holders.last_mut()) {
-            let selection =
-                Selection { scope: Scope::Caller, target, issued_before: moment(row, "issued_before")? };
-            let part_of = row.get("part_of")?;
-            holder.freezes.push(Arc::new(Cover { selection, pseudonym: None, part_of }));
+        if let (Some(cover), Some(holder)) = (cover(row)?, holders.last_mut()) {
+            holder.freezes.push(Arc::new(cover));
         }
     }
     Ok(holders)

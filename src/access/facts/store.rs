@@ -7,21 +7,15 @@ use crate::account::Account;
 use crate::caller;
 use crate::clock::Timestamp;
 use crate::connection::store::{COLUMNS, read};
-use crate::db::{self, Constants, Db, Row, json, moment, named, sql};
-use crate::freeze::selection::{Cover, Scope, Selection};
+use crate::db::{self, Constants, Db, Row, json, named, sql};
+use crate::freeze::store::{COVER, NAMING, cover};
 use crate::secret::TokenHash;
 
 const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id";
-const OF_FREEZE: &str = "f.scope AS freeze_scope, f.target AS freeze_target, f.issued_before AS freeze_issued_before, \
-    f.pseudonym AS freeze_pseudonym, f.part_of AS freeze_part_of";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
     ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
 
-/// The freezes that name connection `c`, of app `ap`. [`Cover::names`] has the last word.
-const NAMING: &str = "(f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
-    OR (f.scope = 'issuer' AND f.target = ap.issuer_id) OR (f.scope = 'connection' AND f.target = c.id) \
-    OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) OR f.scope = 'all'";
 const NAMING_CALLER: &str = " OR (f.scope = 'caller' AND f.target = ca.id)";
 
 /// What is selected of key, caller, connection, app, account and freezes; see [`from`].
@@ -32,7 +26,7 @@ pub(crate) fn columns(question: &Question<'_>) -> String {
         Who::Nobody => String::new(),
     };
     let of_account = if question.wanted.needs_account() { OF_ACCOUNT } else { "" };
-    format!("{of_asker}{COLUMNS}, {OF_APP}, {OF_FREEZE}{of_account}")
+    format!("{of_asker}{COLUMNS}, {OF_APP}, {COVER}{of_account}")
 }
 
 /// `$1` is the connection's id or its access token's hash, `$2` the key's hash or the caller's id: bind [`which`], and
@@ -165,22 +159,6 @@ fn account(row: &Row, id: &str) -> Result<Option<Account>, db::Error> {
         claims: json(row, "account_claims")?,
         claims_at: json(row, "claims_at")?,
         signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
-    }))
-}
-
-fn cover(row: &Row) -> Result<Option<Cover>, db::Error> {
-    if text(row, "freeze_scope")?.is_none() {
-        return Ok(None);
-    }
-    let scope = named(row, "freeze_scope")?;
-    Ok(Some(Cover {
-        selection: Selection {
-            scope,
-            target: if scope == Scope::All { String::new() } else { row.get("freeze_target")? },
-            issued_before: moment(row, "freeze_issued_before")?,
-        },
-        pseudonym: text(row, "freeze_pseudonym")?,
-        part_of: text(row, "freeze_part_of")?,
     }))
 }
 

@@ -1,12 +1,14 @@
 //! The SQL of what a caller reads of connections. A page is one range of an index for each app and status, whichever
 //! page it is and however many connections there are.
 
-use super::Place;
+use super::Cursor;
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
 use crate::connection::status::{Cause, Status};
 use crate::connection::store::merged;
 use crate::db::{self, Constants, Db, Row, moment, named, sql};
+use crate::freeze::selection::Use;
+use crate::freeze::store::{COVER, NAMING, cover};
 use crate::issuer::scope::Scopes;
 
 /// A connection without anything sealed.
@@ -34,22 +36,13 @@ pub struct Readable {
     pub revoked_upstream_at: Option<Timestamp>,
 }
 
-/// Whether a freeze covers connection `c`. A list asks it of many at once; what is handed out is judged by
-/// [`crate::access::judge`].
-const FROZEN: &str = "CASE WHEN EXISTS (SELECT 1 FROM freezes f \
-    WHERE (f.issued_before IS NULL OR c.consented_at < f.issued_before) AND \
-    ((f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
-    OR (f.scope = 'issuer' AND f.target = (SELECT fa.issuer_id FROM apps fa WHERE fa.id = c.app_id)) \
-    OR (f.scope = 'connection' AND f.target = c.id) OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) \
-    OR f.scope = 'all')) THEN 1 ELSE 0 END AS frozen";
-
-/// With [`FROZEN`] behind them.
-const COLUMNS: &str = "c.id, c.account_id, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
+/// Beside those of the freezes that name it: a row for each.
+const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.pseudonym, c.account_pseudonym, c.consented_at, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
     c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
-    a.key AS app_key, p.subject AS account_subject";
+    ap.key AS app_key, ap.issuer_id, p.subject AS account_subject";
 
-/// What a caller is allowed, joined with what decides it: app `a`, caller `$1`, who is not stopped.
-const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = a.id AND a.status = 'approved' \
+/// What a caller is allowed, joined with what decides it: app `ap`, caller `$1`, who is not stopped.
+const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = ap.id AND ap.status = 'approved' \
     JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
     WHERE allowed.caller_id = $1 \
     AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
@@ -57,18 +50,18 @@ const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = a.id AND a.s
 
 /// The apps that a caller is allowed: id and key.
 pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, db::Error> {
-    let select = Constants(format!("SELECT a.id, a.key FROM apps a {ALLOWED} ORDER BY a.id"));
+    let select = Constants(format!("SELECT ap.id, ap.key FROM apps ap {ALLOWED} ORDER BY ap.id"));
     let rows = sql(select).bind(caller_id).all(db).await?;
     rows.iter().map(|row| Ok((row.get("id")?, row.get("key")?))).collect()
 }
 
 pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, db::Error> {
     let select = Constants(format!(
-        "SELECT {COLUMNS}, {FROZEN} FROM connections c JOIN accounts p ON p.id = c.account_id \
-         JOIN apps a ON a.id = c.app_id {ALLOWED} AND c.id = $2"
+        "SELECT {COLUMNS}, {COVER} FROM connections c JOIN accounts p ON p.id = c.account_id \
+         JOIN apps ap ON ap.id = c.app_id LEFT JOIN freezes f ON {NAMING} {ALLOWED} AND c.id = $2"
     ));
-    let row = sql(select).bind(caller_id).bind(id).optional(db).await?;
-    row.as_ref().map(read).transpose()
+    let rows = sql(select).bind(caller_id).bind(id).all(db).await?;
+    Ok(read_all(&rows)?.pop())
 }
 
 /// What a list holds.
@@ -84,29 +77,30 @@ const ORDER: &str = "account_id, id";
 pub async fn list(
     db: &Db,
     wanted: &Wanted<'_>,
-    after: Option<&Place>,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<Readable>, db::Error> {
     let keys = merged(&ranges(wanted, after.is_some()), ORDER, ORDER, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
     let select = Constants(format!(
-        "SELECT {COLUMNS}, {FROZEN} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
-         JOIN accounts p ON p.id = c.account_id JOIN apps a ON a.id = c.app_id ORDER BY c.account_id, c.id"
+        "SELECT {COLUMNS}, {COVER} FROM ({keys}) keys JOIN connections c ON c.id = keys.id \
+         JOIN accounts p ON p.id = c.account_id JOIN apps ap ON ap.id = c.app_id \
+         LEFT JOIN freezes f ON {NAMING} ORDER BY c.account_id, c.id"
     ));
     let mut query = sql(select);
     for app_id in wanted.apps {
         query = query.bind(app_id);
     }
     query = match (wanted.account_id, after) {
-        (Some(account_id), Some(place)) => query.bind(account_id).bind(&place.id),
+        (Some(account_id), Some(cursor)) => query.bind(account_id).bind(&cursor.id),
         (Some(account_id), None) => query.bind(account_id),
-        (None, Some(place)) => query.bind(&place.account_id).bind(&place.id),
+        (None, Some(cursor)) => query.bind(&cursor.account_id).bind(&cursor.id),
         (None, None) => query,
     };
-    query.all(db).await?.iter().map(read).collect()
+    read_all(&query.all(db).await?)
 }
 
-/// `$1` and on are the apps; then the account, the filter's or the place's; then the place's id.
+/// `$1` and on are the apps; then the account, the filter's or the cursor's; then the cursor's id.
 fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
     let (account, id) = (wanted.apps.len() + 1, wanted.apps.len() + 2);
     let within = match (wanted.account_id, begun) {
@@ -127,6 +121,41 @@ fn ranges(wanted: &Wanted<'_>, begun: bool) -> Vec<String> {
     (1..=wanted.apps.len()).map(of_app).flat_map(of_statuses).collect()
 }
 
+/// The rows of one connection stand together.
+fn read_all(rows: &[Row]) -> Result<Vec<Readable>, db::Error> {
+    let mut all: Vec<Readable> = Vec::new();
+    for row in rows {
+        let id: String = row.get("id")?;
+        if all.last().is_none_or(|last| last.id != id) {
+            all.push(read(row)?);
+        }
+        if let (Some(last), true) = (all.last_mut(), is_covered(row)?) {
+            last.paused = true;
+        }
+    }
+    Ok(all)
+}
+
+/// Whether the row's freeze covers its connection, whoever uses it.
+fn is_covered(row: &Row) -> Result<bool, db::Error> {
+    let Some(cover) = cover(row)? else { return Ok(false) };
+    let text = |column| row.get::<Option<String>>(column);
+    let (connection_id, account_id): (String, String) = (row.get("id")?, row.get("account_id")?);
+    let (app_id, issuer_id): (String, String) = (row.get("app_id")?, row.get("issuer_id")?);
+    let (pseudonym, account_pseudonym) = (text("pseudonym")?, text("account_pseudonym")?);
+    Ok(cover.covers(Use {
+        connection_id: &connection_id,
+        pseudonym: pseudonym.as_deref(),
+        account_id: &account_id,
+        account_pseudonym: account_pseudonym.as_deref(),
+        app_id: &app_id,
+        issuer_id: &issuer_id,
+        caller_id: None,
+        consented_at: Timestamp::from_unix(row.get("consented_at")?),
+    }))
+}
+
+/// Without its freezes.
 fn read(row: &Row) -> Result<Readable, db::Error> {
     let (granted, requested): (String, String) = (row.get("granted_scopes")?, row.get("requested_scopes")?);
     let cause: Option<String> = row.get("cause")?;
@@ -148,7 +177,7 @@ fn read(row: &Row) -> Result<Readable, db::Error> {
         refreshed_at: moment(row, "refreshed_at")?,
         access_expires_at: moment(row, "access_expires_at")?,
         consent_expires_at: moment(row, "consent_expires_at")?,
-        paused: row.flag("frozen")?,
+        paused: false,
         revoked_at: moment(row, "revoked_at")?,
         revoked_upstream_at: moment(row, "revoked_upstream_at")?,
     })

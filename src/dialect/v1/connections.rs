@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Refusal, caller};
 use crate::Broker;
 use crate::access::read;
-use crate::access::read::{Filter, Place, Readable};
+use crate::access::read::{Cursor, Filter, Readable};
 use crate::clock::Timestamp;
 use crate::connection::is_id;
 use crate::connection::status::Status;
@@ -25,7 +25,7 @@ const LIMIT: i64 = 200;
 struct ListQuery {
     filter: Filter,
     limit: i64,
-    after: Option<Place>,
+    after: Option<Cursor>,
 }
 
 pub async fn list(
@@ -43,7 +43,7 @@ pub async fn list(
     let items: Vec<Value> = found.iter().map(|readable| item(&broker, readable)).collect();
     let mut body = json!({ "connections": items });
     if let Some(last) = found.last().filter(|_| more) {
-        body["next_cursor"] = json!(cursor(&Place::of(last)));
+        body["next_cursor"] = json!(cursor(&Cursor::of(last)));
     }
     Ok(Json(body))
 }
@@ -90,8 +90,8 @@ fn parse(query: &str) -> Result<ListQuery, Error> {
                 Ok(limit) if (1..=LIMIT).contains(&limit) => asked.limit = limit,
                 _ => return refuse("`limit` must be a whole number from 1 to 200."),
             },
-            "cursor" => match place(&value) {
-                Some(place) => asked.after = Some(place),
+            "cursor" => match read_cursor(&value) {
+                Some(cursor) => asked.after = Some(cursor),
                 None => return refuse("`cursor` must be the `next_cursor` of a page, as it was given."),
             },
             _ => {
@@ -107,15 +107,15 @@ fn parse(query: &str) -> Result<ListQuery, Error> {
 }
 
 /// Ids hold no dot.
-fn cursor(place: &Place) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}.{}", place.account_id, place.id))
+fn cursor(cursor: &Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}.{}", cursor.account_id, cursor.id))
 }
 
-fn place(cursor: &str) -> Option<Place> {
+fn read_cursor(cursor: &str) -> Option<Cursor> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     let (account_id, id) = text.split_once('.')?;
     (crate::account::is_id(account_id) && is_id(id))
-        .then(|| Place { account_id: account_id.to_owned(), id: id.to_owned() })
+        .then(|| Cursor { account_id: account_id.to_owned(), id: id.to_owned() })
 }
 
 /// Each step of a revoke. What is not known is not there.
