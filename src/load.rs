@@ -12,7 +12,7 @@ const WAITING_PER_PLACE: usize = 16;
 const WAITING_FOR_ONE_PER_PLACE: usize = 4;
 
 tokio::task_local! {
-    static PLACE: Place;
+    static PERMIT: Permit;
 }
 
 /// The places of a process. Cheap to clone.
@@ -100,13 +100,16 @@ impl Load {
 
     /// None when everything is taken: whoever comes now is told to come back, rather than slow down all the others.
     #[must_use]
-    pub fn enter(&self) -> Option<Place> {
-        // Counted before it is judged, so that no two take the last place; a refusal's own count ends with `place`.
+    pub fn enter(&self) -> Option<Permit> {
+        // Counted before it is judged, so that no two take the last place; a refusal's own count ends with `permit`.
         let others = self.counts.working.fetch_add(1, Relaxed);
-        let place =
-            Place { counts: Arc::clone(&self.counts), doing: Cell::new(Doing::Working), waits: Cell::new(0) };
+        let permit = Permit {
+            counts: Arc::clone(&self.counts),
+            doing: Cell::new(Doing::Working),
+            waits: Cell::new(0),
+        };
         // Those who wait are not looked at: an issuer that hangs is no reason to turn anybody else away.
-        (others < self.counts.places).then_some(place)
+        (others < self.counts.places).then_some(permit)
     }
 
     /// Requests that are worked on now.
@@ -128,19 +131,19 @@ impl Load {
     }
 }
 
-/// A request's place, given back when it is dropped.
+/// A request's hold of one place, given back when it is dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct Permit {
     counts: Arc<Counts>,
     doing: Cell<Doing>,
     /// How many waits are open; several when one request asks for several things at once.
     waits: Cell<usize>,
 }
 
-impl Place {
+impl Permit {
     /// Serves a request in this place.
     pub async fn serve<F: Future>(self, request: F) -> F::Output {
-        PLACE.scope(self, request).await
+        PERMIT.scope(self, request).await
     }
 
     fn turn_to(&self, doing: Doing) {
@@ -166,7 +169,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.counts.of(self.doing.get()).fetch_sub(1, Relaxed);
     }
@@ -192,23 +195,26 @@ pub struct Waiting {
 /// # Errors
 /// [`Crowded`]: whoever comes now is told to come back.
 pub fn waiting_for(whom: &str) -> Result<Waiting, Crowded> {
-    let Ok(counted) = PLACE.try_with(|place| place.counts.wait_for(whom)) else {
+    let Ok(counted) = PERMIT.try_with(|permit| permit.counts.wait_for(whom)) else {
         return Ok(Waiting { left: false, _counted: None });
     };
     let counted = counted?;
-    Ok(Waiting { left: PLACE.try_with(|place| place.leave(Doing::Waiting)).is_ok(), _counted: Some(counted) })
+    Ok(Waiting {
+        left: PERMIT.try_with(|permit| permit.leave(Doing::Waiting)).is_ok(),
+        _counted: Some(counted),
+    })
 }
 
 /// While the request of this task waits for its own client.
 pub fn receiving() -> Waiting {
-    Waiting { left: PLACE.try_with(|place| place.leave(Doing::Receiving)).is_ok(), _counted: None }
+    Waiting { left: PERMIT.try_with(|permit| permit.leave(Doing::Receiving)).is_ok(), _counted: None }
 }
 
 impl Drop for Waiting {
     fn drop(&mut self) {
         if self.left {
             // A wait that was carried to another task ends with its own request's place.
-            let _ = PLACE.try_with(Place::come_back);
+            let _ = PERMIT.try_with(Permit::come_back);
         }
     }
 }

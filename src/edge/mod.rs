@@ -31,7 +31,7 @@ use crate::Broker;
 use crate::dialect;
 use crate::error::Error;
 use crate::limits::AcceptedCredential;
-use crate::load::Place;
+use crate::load::Permit;
 use crate::request_id;
 use crate::server::body;
 
@@ -100,9 +100,9 @@ async fn answer(
     known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Result<Response, Infallible> {
-    let Some(place) = asked.broker.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
+    let Some(permit) = asked.broker.load.enter() else { return Ok(refuse(&asked, Error::Overloaded)) };
     // Pinned once and lent from here on: each further owner would move all of it.
-    let response = tell(&asked, pin!(serve(&asked, place, known, pin!(next)))).await;
+    let response = tell(&asked, pin!(serve(&asked, permit, known, pin!(next)))).await;
     count(&asked, &response);
     Ok(finish(&asked, response))
 }
@@ -123,12 +123,12 @@ async fn tell(asked: &EdgeRequest, response: impl Future<Output = Response>) -> 
 
 async fn serve(
     asked: &EdgeRequest,
-    place: Place,
+    permit: Permit,
     known: Option<AcceptedCredential>,
     next: impl Future<Output = Result<Response, Infallible>>,
 ) -> Response {
     // The process lives on; the person or caller gets an answer without the panic's text.
-    let placed = pin!(place.serve(AssertUnwindSafe(next).catch_unwind()));
+    let placed = pin!(permit.serve(AssertUnwindSafe(next).catch_unwind()));
     let (served, gave_up) = body::watch(placed).await;
     let response = match served {
         // Whatever a verb made of half a body, this is what happened.

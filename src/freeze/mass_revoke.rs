@@ -39,7 +39,7 @@ pub struct MassRevoke {
     /// Live connections of the selection when it began.
     pub total: i64,
     pub status: Status,
-    place: Place,
+    place: ConnectionKey,
     pub created_at: Timestamp,
     pub ended_at: Option<Timestamp>,
 }
@@ -53,7 +53,7 @@ pub enum Status {
 
 /// The key of a connection, by which a mass revoke goes.
 #[derive(Clone, Debug, Default)]
-struct Place {
+struct ConnectionKey {
     app_id: String,
     account_id: String,
     id: String,
@@ -96,7 +96,7 @@ pub async fn start(
         why: why.clone(),
         per_second: per_second.unwrap_or(broker.config.limits.mass_revoke_per_second).clamp(1, FASTEST),
         status: Status::Running,
-        place: Place::default(),
+        place: ConnectionKey::default(),
         created_at: now,
         ended_at: None,
     };
@@ -195,7 +195,7 @@ async fn turn(broker: &Broker, mass_revoke: MassRevoke, next_at: Timestamp) -> R
             return end(broker, &mass_revoke).await;
         }
         // Something was left behind, or came in late: once more from the beginning.
-        place = Place::default();
+        place = ConnectionKey::default();
     }
     Ok(store::save(&broker.db, &mass_revoke.id, &place, next_at).await?)
 }

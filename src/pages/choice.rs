@@ -20,7 +20,7 @@ pub struct Choices {
     /// The form that they belong to, wherever they stand.
     pub form: &'static str,
     pub lasts: Vec<Radio>,
-    pub places: Vec<Place>,
+    pub places: Vec<EnvironmentChoice>,
 }
 
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Radio {
 
 /// An environment whose tokens are made here.
 #[derive(Debug)]
-pub struct Place {
+pub struct EnvironmentChoice {
     /// Of its field.
     pub name: String,
     pub environment: String,
@@ -78,12 +78,12 @@ impl Choices {
         Self {
             form,
             lasts,
-            places: choosable(open).map(|environment| Place::of(environment, allowed)).collect(),
+            places: choosable(open).map(|environment| EnvironmentChoice::of(environment, allowed)).collect(),
         }
     }
 }
 
-impl Place {
+impl EnvironmentChoice {
     fn of(environment: &Environment, allowed: &Allowed) -> Self {
         let access = allowed.at(&environment.id);
         let radio = |value, label: &str, checked| Radio { value, label: label.to_owned(), checked };

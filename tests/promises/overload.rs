@@ -2,7 +2,7 @@
 //! for it. Waiting for somebody else's server is no work.
 
 use attache::edge;
-use attache::load::{Place, waiting_for};
+use attache::load::{Permit, waiting_for};
 use attache::sandbox::fault::Fault;
 use attache::server::Limits;
 use attache::{Broker, router};
@@ -30,7 +30,7 @@ async fn crowded(database: Database, places: usize) -> World {
 }
 
 /// Every place there is, taken.
-fn take_all(broker: &Broker) -> Vec<Place> {
+fn take_all(broker: &Broker) -> Vec<Permit> {
     std::iter::from_fn(|| broker.load.enter()).collect()
 }
 

@@ -24,7 +24,7 @@ struct SessionsPage {
     /// What has just happened.
     ended: Option<&'static str>,
     /// This one first, the others by last use.
-    sessions: Vec<Place>,
+    sessions: Vec<SessionRow>,
     others: bool,
     /// Where browsers may still be signed in.
     issuer: String,
@@ -32,7 +32,7 @@ struct SessionsPage {
 
 /// One place where the person is signed in.
 #[derive(Debug)]
-struct Place {
+struct SessionRow {
     browser: String,
     signed_in: Time,
     used: Time,
@@ -53,13 +53,13 @@ pub async fn show(
     let (here, now) = (here(&signed_in), broker.clock.now());
     let mut listed = sessions::list(&broker, &signed_in.account.id).await?;
     listed.sort_by_key(|session| Some(&session.id) != here.as_ref());
-    let sessions = listed.into_iter().map(|session| Place {
+    let sessions = listed.into_iter().map(|session| SessionRow {
         end: Some(session.id.as_str().to_owned()).filter(|_| Some(&session.id) != here.as_ref()),
         browser: session.browser.unwrap_or_else(|| "A browser".to_owned()),
         signed_in: Time::of(session.signed_in_at, now),
         used: Time::of(session.used_at, now),
     });
-    let sessions: Vec<Place> = sessions.collect();
+    let sessions: Vec<SessionRow> = sessions.collect();
     let page = SessionsPage {
         page: signed_in.browser.page("Where you are signed in"),
         ended: match asked.ended.as_deref() {

@@ -1,6 +1,6 @@
 //! The SQL of `revokes`.
 
-use super::{MassRevoke, Place, Status};
+use super::{ConnectionKey, MassRevoke, Status};
 use crate::clock::Timestamp;
 use crate::db::{self, Constants, Db, DbConnection, Row, moment, named, sql};
 use crate::freeze::reach::store::{bind, selected, selected_in};
@@ -55,7 +55,7 @@ pub async fn release_all(db: &Db) -> Result<(), db::Error> {
 }
 
 /// The next connections behind the place that it has come to.
-pub async fn slice(db: &Db, running: &MassRevoke) -> Result<Vec<Place>, db::Error> {
+pub async fn slice(db: &Db, running: &MassRevoke) -> Result<Vec<ConnectionKey>, db::Error> {
     let select = Constants(format!(
         "SELECT c.app_id, c.account_id, c.id FROM connections c WHERE {} \
             AND (c.app_id, c.account_id, c.id) > ($3, $4, $5) ORDER BY c.app_id, c.account_id, c.id LIMIT $6",
@@ -69,12 +69,16 @@ pub async fn slice(db: &Db, running: &MassRevoke) -> Result<Vec<Place>, db::Erro
         .all(db)
         .await?;
     let read = |row: &Row| {
-        Ok(Place { app_id: row.get("app_id")?, account_id: row.get("account_id")?, id: row.get("id")? })
+        Ok(ConnectionKey {
+            app_id: row.get("app_id")?,
+            account_id: row.get("account_id")?,
+            id: row.get("id")?,
+        })
     };
     rows.iter().map(read).collect()
 }
 
-pub async fn save(db: &Db, id: &str, place: &Place, next_at: Timestamp) -> Result<(), db::Error> {
+pub async fn save(db: &Db, id: &str, place: &ConnectionKey, next_at: Timestamp) -> Result<(), db::Error> {
     let update = "UPDATE revokes SET after_app = $2, after_account = $3, after_id = $4, next_at = $5 \
         WHERE id = $1 AND status = 'running'";
     let update =
@@ -124,7 +128,7 @@ fn read(row: &Row) -> Result<MassRevoke, db::Error> {
         per_second: u32::try_from(row.get::<i64>("per_second")?).unwrap_or(1),
         total: row.get("total")?,
         status,
-        place: Place {
+        place: ConnectionKey {
             app_id: row.get("after_app")?,
             account_id: row.get("after_account")?,
             id: row.get("after_id")?,
