@@ -18,7 +18,8 @@ use serde_json::json;
 
 use super::authorization_header::bearer_token;
 use crate::Broker;
-use crate::content::exchange::{self, Kept, Target};
+use crate::content::Requested;
+use crate::content::exchange::{self, Kept, Order, Target};
 use crate::content::subject::{self, Subject};
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
@@ -160,7 +161,7 @@ impl UserViewer {
     /// Null with an error when the project is not one that this app may reach for this person.
     async fn project(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Project>> {
         let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
-        let open = crate::content::open_environments(broker, &subject.app_key, &subject.account).await;
+        let open = crate::content::open_environments(broker, &subject.app.key, &subject.account).await;
         Ok(match open {
             Ok(open)
                 if open.iter().any(|environment| {
@@ -230,8 +231,10 @@ impl Environment {
     async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
         let minted = async {
-            let scopes = exchange::scopes(None, &self.0, subject)?;
-            exchange::exchange(broker, subject, None, &self.0, &scopes, Kept::Unknown).await
+            let requested = Requested::default();
+            let permissions = exchange::permissions(requested, &self.0, subject)?;
+            let order = Order { requested, permissions };
+            exchange::exchange(broker, subject, None, &self.0, &order, Kept::Unknown).await
         };
         let token = minted.await.map_err(|error| graphql_error(&error))?;
         Ok(token.token.expose().to_owned())

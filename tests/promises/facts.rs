@@ -12,10 +12,10 @@ use attache::connection::look_up;
 use attache::consent::choice::{Choice, Places};
 use attache::consent::choose;
 use attache::consent::duration::Lasts;
-use attache::content::exchange::{SCOPES, Target};
+use attache::content::Requested;
+use attache::content::exchange::Target;
 use attache::content::sight::{self, Asked};
 use attache::freeze::freezes;
-use attache::issuer::scope::Scopes;
 use attache::operator::select::{Named, NamedSelection, Person};
 use attache::operator::{Command, run};
 use attache::secret::{Token, TokenHash};
@@ -263,8 +263,8 @@ impl History {
                 Some(Target::Audience("nowhere")),
                 Some(Target::Resource(&url)),
             ];
-            let scopes = Scopes::lenient(SCOPES);
-            let asked = Asked { key: &key, which, target: *self.chance.of(&targets), scopes: &scopes };
+            let requested = Requested::default();
+            let asked = Asked { key: &key, which, target: *self.chance.of(&targets), requested };
             let held = sight::in_memory(&broker, asked, |_| Ok(())).await.expect("facts").facts;
             (held, sight::by_statement(&broker, asked).await.expect("facts").facts)
         } else {
