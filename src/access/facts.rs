@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::Broker;
 use crate::account::Account;
-use crate::app::AppStatus;
+use crate::app::{App, AppStatus};
 use crate::cache::Weigh;
 use crate::caller::{self, Key};
 use crate::connection::{Connection, held, is_id};
@@ -64,6 +64,18 @@ pub struct OfApp {
     pub issuer_id: String,
     /// What it may do at any environment at the most; None for no bound of its own.
     pub permissions: Option<Arc<Permissions>>,
+}
+
+impl OfApp {
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        Self {
+            key: app.key.clone(),
+            status: app.status,
+            issuer_id: app.issuer.id.clone(),
+            permissions: app.permissions.clone(),
+        }
+    }
 }
 
 /// What the connection is wanted for.
@@ -199,12 +211,7 @@ pub async fn in_memory(
             None
         };
         let is_allowed = asker.caller_id().is_some_and(|id| callers.is_allowed(id, &connection.app_id));
-        let app = OfApp {
-            key: app.key.clone(),
-            status: app.status,
-            issuer_id: app.issuer.id.clone(),
-            permissions: app.permissions.clone(),
-        };
+        let app = OfApp::of(&app);
         let mut found = Found { connection, app, is_allowed, account, freezes: Vec::new() };
         found.freezes = freezes::naming(broker, found.used_by(&asker)).await?;
         all.push(found);

@@ -230,6 +230,15 @@ pub fn permissions(
     (!of_all.is_empty()).then_some(of_all)
 }
 
+/// What the tokens of an app may do there at the most, whoever they are for. None for nothing.
+#[must_use]
+pub fn at_most(environment: &Environment, app: &OfApp) -> Option<Permissions> {
+    let all = environment.at_most(&app.key);
+    let both = app.permissions.as_deref().map_or_else(|| all.clone(), |bound| all.meet(bound));
+    let narrowed = environment.strategy == Strategy::Ask && !both.cover(&all);
+    (!narrowed && !both.is_empty()).then_some(both)
+}
+
 /// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
 #[must_use]
 pub fn access(environment: &Environment, connection: &Connection) -> Option<Access> {

@@ -33,17 +33,31 @@ impl Environment {
     /// Whether this app, for this account, may have a token for here at this moment.
     #[must_use]
     pub fn is_open_to(&self, app_key: &str, account: &Account, now: Timestamp) -> bool {
-        let app = match &self.apps {
-            None => false,
-            Some(AppRule::Any(Any::Any)) => true,
-            Some(AppRule::Keys(keys)) => keys.iter().any(|key| key == app_key),
-        };
         let account_is_named = match (&self.accounts, &self.settings.roles) {
             (Some(rule), _) => rule.holds_for(account, now),
             // Then whoever has a role is named by it.
             (None, roles) => roles.is_some(),
         };
-        app && account_is_named && !self.permissions_of(account, now).is_empty()
+        self.names(app_key) && account_is_named && !self.permissions_of(account, now).is_empty()
+    }
+
+    fn names(&self, app_key: &str) -> bool {
+        match &self.apps {
+            None => false,
+            Some(AppRule::Any(Any::Any)) => true,
+            Some(AppRule::Keys(keys)) => keys.iter().any(|key| key == app_key),
+        }
+    }
+
+    /// What the operator lets anybody do here by an app, whoever has which role.
+    #[must_use]
+    pub fn at_most(&self, app_key: &str) -> Permissions {
+        match &self.settings.roles {
+            _ if !self.names(app_key) => Permissions::default(),
+            Some(roles) => roles.iter().flat_map(|role| role.permissions.iter().cloned()).collect(),
+            None if self.accounts.is_some() => Permissions::all(),
+            None => Permissions::default(),
+        }
     }
 
     /// What the operator lets an account do here: what its roles say, or everything where there are no roles.

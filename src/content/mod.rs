@@ -9,6 +9,7 @@
 //! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
@@ -18,7 +19,9 @@ pub mod exchange;
 mod kept_token;
 mod look_up;
 pub mod mint;
+pub mod overview;
 pub mod permission;
+pub mod public_access;
 mod requested;
 pub mod rules;
 pub mod settings;
@@ -32,7 +35,7 @@ pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::open_environments;
+pub use look_up::{all, by_key, open_environments};
 pub use requested::Requested;
 pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};

@@ -105,6 +105,16 @@ pub async fn suspend_all_but(
     Ok(())
 }
 
+pub async fn set_public_defaults(
+    transaction: &mut DbConnection,
+    id: &str,
+    open: bool,
+    now: Timestamp,
+) -> Result<(), db::Error> {
+    let update = sql("UPDATE environments SET public_defaults = $2, updated_at = $3 WHERE id = $1");
+    update.bind(id).bind(i64::from(open)).bind(now.unix()).execute(transaction).await.map(drop)
+}
+
 async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Result<(), db::Error> {
     let select = "SELECT id FROM content_tokens WHERE environment_id = $1";
     let rows = sql(select).bind(environment_id).all(&mut *transaction).await?;

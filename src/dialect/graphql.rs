@@ -3,6 +3,7 @@
 //! GraphQL clients expect.
 
 mod bounds;
+mod environment;
 
 use std::sync::Arc;
 
@@ -16,10 +17,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
+use self::environment::{Endpoints, Permission};
 use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::content::Requested;
 use crate::content::exchange::{self, Kept, Order, Target};
+use crate::content::rules::Strategy;
 use crate::content::subject::{self, Subject};
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
@@ -225,6 +228,25 @@ impl Environment {
 
     async fn name(&self) -> &str {
         &self.0.environment
+    }
+
+    async fn endpoints(&self) -> Endpoints {
+        Endpoints::of(&self.0)
+    }
+
+    /// The stage that is meant where a request names none.
+    async fn default_stage(&self) -> &str {
+        &self.0.settings.default_stage
+    }
+
+    /// What the app may do here for the person; null where another platform decides.
+    async fn permissions(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Permission>>> {
+        let subject = context.data::<Subject>()?;
+        if self.0.strategy == Strategy::Ask {
+            return Ok(None);
+        }
+        let allowed = exchange::allowed(&self.0, subject).unwrap_or_default();
+        Ok(Some(allowed.iter().map(Permission::from).collect()))
     }
 
     /// A content token for this environment, attributable to the person. One in a query.

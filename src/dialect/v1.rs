@@ -1,6 +1,7 @@
 //! The JSON surface for backends.
 
 mod connections;
+mod environments;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub fn router() -> Router<Broker> {
         .route("/v1/connections", get(connections::list))
         .route("/v1/connections/{id}", get(connections::one))
         .route("/v1/connections/{id}/token", post(token))
+        .route("/v1/environments", get(environments::list))
 }
 
 /// A failure as JSON: `{"error", "message"}` and what helps to go on.
