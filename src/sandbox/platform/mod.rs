@@ -7,6 +7,7 @@ mod entry;
 mod key_cache;
 mod management;
 mod page;
+mod permit;
 mod user;
 
 use std::collections::HashMap;
@@ -17,12 +18,13 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::entry::Entry;
+pub use self::entry::{Entry, Stage};
 use self::key_cache::KeyCache;
 pub use self::user::{User, UserKind};
 use super::fault::{Fault, Queue};
 use super::{Person, locked, serve};
 use crate::clock::{Clock, Timestamp};
+use crate::content::permission::Permissions;
 
 /// A project and one of its environments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +64,12 @@ pub struct Settings {
     pub issuer_url: String,
     /// The audience that those access tokens must name; any, when there is none.
     pub management_audience: Option<String>,
+    /// What may be done without a token.
+    pub public: Permissions,
+    /// Names the stage of a request that does not say it by an argument.
+    pub stage_header: String,
+    /// Meant where a request with a token names none; without a token, `PUBLISHED` is.
+    pub default_stage: Stage,
 }
 
 impl Settings {
@@ -75,6 +83,9 @@ impl Settings {
             people: Person::demo(),
             issuer_url: issuer_url.to_owned(),
             management_audience: None,
+            public: Permissions::default(),
+            stage_header: "gcms-stage".to_owned(),
+            default_stage: Stage::Draft,
         }
     }
 }
