@@ -29,6 +29,7 @@ mod documentation;
 mod early;
 mod echoes;
 mod elsewhere;
+mod environment_settings;
 mod environments;
 mod exchange;
 mod facts;

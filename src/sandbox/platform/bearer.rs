@@ -25,7 +25,7 @@ pub(super) struct Bearer {
 impl Bearer {
     /// Without a token. None where nothing is public.
     fn public(platform: &Platform) -> Option<Self> {
-        let permissions = platform.0.settings.public.clone();
+        let permissions = locked(&platform.0.public).clone();
         (!permissions.is_empty()).then_some(Self { user: None, permissions })
     }
 }

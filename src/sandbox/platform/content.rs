@@ -67,32 +67,32 @@ impl Mutation {
     }
 
     #[graphql(name = "updateDemoModel23May20250843")]
-    async fn update(&self, context: &Context<'_>, r#where: Where, data: Data) -> Changed {
-        change(context, &r#where, Action::Update, Stage::Draft, |entry| {
+    async fn update(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where, data: Data) -> Changed {
+        change(context, &named, Action::Update, Stage::Draft, |entry| {
             entry.title = data.title.or(entry.title.take());
             entry.slug = data.slug.or(entry.slug.take());
         })
     }
 
     #[graphql(name = "publishDemoModel23May20250843")]
-    async fn publish(&self, context: &Context<'_>, r#where: Where) -> Changed {
+    async fn publish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
         let user = context.data::<Option<User>>()?.clone();
-        change(context, &r#where, Action::Publish, Stage::Published, |entry| {
+        change(context, &named, Action::Publish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (true, user);
         })
     }
 
     #[graphql(name = "unpublishDemoModel23May20250843")]
-    async fn unpublish(&self, context: &Context<'_>, r#where: Where) -> Changed {
-        change(context, &r#where, Action::Unpublish, Stage::Published, |entry| {
+    async fn unpublish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
+        change(context, &named, Action::Unpublish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (false, None);
         })
     }
 
     #[graphql(name = "deleteDemoModel23May20250843")]
-    async fn delete(&self, context: &Context<'_>, r#where: Where) -> Changed {
-        let deleted = change(context, &r#where, Action::Delete, Stage::Draft, |_| {})?;
-        locked(&context.data::<Platform>()?.0.entries).retain(|entry| entry.id != r#where.id);
+    async fn delete(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
+        let deleted = change(context, &named, Action::Delete, Stage::Draft, |_| {})?;
+        locked(&context.data::<Platform>()?.0.entries).retain(|entry| entry.id != named.id);
         Ok(deleted)
     }
 }

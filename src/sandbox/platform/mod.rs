@@ -64,8 +64,6 @@ pub struct Settings {
     pub issuer_url: String,
     /// The audience that those access tokens must name; any, when there is none.
     pub management_audience: Option<String>,
-    /// What may be done without a token.
-    pub public: Permissions,
     /// Names the stage of a request that does not say it by an argument.
     pub stage_header: String,
     /// Meant where a request with a token names none; without a token, `PUBLISHED` is.
@@ -83,7 +81,6 @@ impl Settings {
             people: Person::demo(),
             issuer_url: issuer_url.to_owned(),
             management_audience: None,
-            public: Permissions::default(),
             stage_header: "gcms-stage".to_owned(),
             default_stage: Stage::Draft,
         }
@@ -113,6 +110,8 @@ struct Inner {
     /// The opaque tokens that the management API gave out.
     tokens: Mutex<HashMap<String, Ticket>>,
     asked: Mutex<u64>,
+    /// What may be done without a token.
+    public: Mutex<Permissions>,
     faults: Mutex<Faults>,
     stop: CancellationToken,
 }
@@ -145,6 +144,7 @@ pub async fn start(listener: TcpListener, settings: Settings, clock: Clock) -> P
         entries: Mutex::default(),
         tokens: Mutex::default(),
         asked: Mutex::default(),
+        public: Mutex::default(),
         faults: Mutex::default(),
         stop: CancellationToken::new(),
     }));
@@ -186,6 +186,11 @@ impl Platform {
     #[must_use]
     pub fn asked(&self) -> u64 {
         *locked(&self.0.asked)
+    }
+
+    /// What may be done without a token from now on; nothing, until somebody says otherwise.
+    pub fn set_public(&self, permissions: Permissions) {
+        *locked(&self.0.public) = permissions;
     }
 
     /// What goes wrong from now on. Do not hold the lock across an await.
