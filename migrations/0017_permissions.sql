@@ -7,3 +7,5 @@ ALTER TABLE apps ADD COLUMN permissions TEXT;
 -- A hash of the permissions that a content token was made with: it is handed out again only while they are the same.
 -- `scope` names what was asked for.
 ALTER TABLE content_tokens ADD COLUMN permissions TEXT NOT NULL DEFAULT '';
+-- Grows by one when the person agrees anew, or chooses otherwise: content tokens name it.
+ALTER TABLE connections ADD COLUMN consent_version BIGINT NOT NULL DEFAULT 1;

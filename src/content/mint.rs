@@ -32,8 +32,8 @@ pub fn mint(
         "client_id": caller_id.unwrap_or(&subject.connection.app_id),
         "app": subject.app.key,
         "connection": subject.connection.id,
-        // Another when the person agrees again.
-        "consent": subject.connection.consented_at.unix(),
+        // Another when the person agrees anew or chooses otherwise.
+        "consent": subject.connection.consent_version,
         "scope": scope::of(permissions).to_string(),
         "authorization_details": details::written(permissions, environment.content_api_url.as_str()),
         "iat": now.unix(),

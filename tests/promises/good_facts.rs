@@ -55,6 +55,7 @@ pub fn connection() -> Connection {
         account_pseudonym: Some("person".to_owned()),
         pseudonym: Some("grant".to_owned()),
         consented_at: NOW,
+        consent_version: 1,
         refreshed_at: None,
         last_used_at: None,
         revoked_at: None,

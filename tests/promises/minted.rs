@@ -104,7 +104,7 @@ async fn a_minted_token_says_exactly_this_and_verifies_by_the_published_keys(
         "client_id": caller,
         "app": APP,
         "connection": connection,
-        "consent": now,
+        "consent": 1,
         "act": { "sub": caller },
         "sub_id": { "format": "iss_sub", "iss": world.issuer.url(), "sub": EDITOR },
         "scope": "content:read content:write",

@@ -21,7 +21,8 @@ pub async fn choose(
     now: Timestamp,
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, None);
-    let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4 \
+    let update = "UPDATE connections SET consent_expires_at = $2, environments = $3, updated_at = $4, \
+            consent_version = consent_version + 1 \
         WHERE id = $1 AND status NOT IN ('revoking', 'revoked') \
             AND (consent_expires_at IS NULL OR consent_expires_at > $4) \
             AND COALESCE(consent_expires_at, 0) = $5 AND COALESCE(environments, '') = $6";
