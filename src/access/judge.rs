@@ -13,7 +13,6 @@ use crate::connection::allowed::Access;
 use crate::connection::status::Status;
 use crate::content::environment::Environment;
 use crate::content::permission::{Action, Permissions};
-use crate::content::rules::Strategy;
 use crate::error::Error;
 use crate::freeze::selection::{Cover, Scope, Use};
 
@@ -216,7 +215,7 @@ pub fn permissions(
     }
     let access = access(environment, connection)?;
     let bound = app.permissions.as_deref();
-    if environment.strategy == Strategy::Ask {
+    if !environment.strategy.mints() {
         // Nothing narrows these tokens, so that an app with a bound gets none.
         let all = Permissions::all();
         return bound.is_none_or(|bound| bound.cover(&all)).then_some(all);
@@ -235,17 +234,14 @@ pub fn permissions(
 pub fn at_most(environment: &Environment, app: &OfApp) -> Option<Permissions> {
     let all = environment.at_most(&app.key);
     let both = app.permissions.as_deref().map_or_else(|| all.clone(), |bound| all.meet(bound));
-    let narrowed = environment.strategy == Strategy::Ask && !both.cover(&all);
+    let narrowed = !environment.strategy.mints() && !both.cover(&all);
     (!narrowed && !both.is_empty()).then_some(both)
 }
 
 /// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
 #[must_use]
 pub fn access(environment: &Environment, connection: &Connection) -> Option<Access> {
-    match environment.strategy {
-        Strategy::Mint => connection.allowed.at(&environment.id),
-        Strategy::Ask => Some(Access::Write),
-    }
+    if environment.strategy.mints() { connection.allowed.at(&environment.id) } else { Some(Access::Write) }
 }
 
 impl Refusal {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::EnvironmentConfig;
 use super::fault::ConfigFault;
-use crate::content::rules::{AccountRule, Strategy};
+use crate::content::rules::AccountRule;
 
 pub fn judge(key: &str, environment: &EnvironmentConfig, faults: &mut Vec<ConfigFault>) {
     let mut fault = |name: &str, problem: String| {
@@ -31,8 +31,8 @@ pub fn judge(key: &str, environment: &EnvironmentConfig, faults: &mut Vec<Config
     if let Some(accounts) = &environment.accounts {
         judge_accounts("accounts", accounts, &mut fault);
     }
-    if environment.roles.is_some() && environment.strategy == Strategy::Ask {
-        let problem = "is not used: the tokens of the strategy \"ask\" are the platform's own and cannot be narrowed";
+    if environment.roles.is_some() && !environment.strategy.mints() {
+        let problem = "is not used: the platform gives its own tokens, and they cannot be narrowed; remove one of the two";
         fault("roles", problem.to_owned());
     }
     let mut seen = BTreeSet::new();

@@ -3,7 +3,7 @@
 
 use super::{Config, EnvironmentConfig};
 use crate::content::permission::Permission;
-use crate::content::rules::{AccountRule, AppRule, Strategy};
+use crate::content::rules::{AccountRule, AppRule};
 
 /// One sentence each, with its place.
 #[must_use]
@@ -11,7 +11,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = Vec::new();
     for (key, environment) in &config.environments {
         let mut warn = |place: &str, why: &str| warnings.push(format!("environments.{key}{place}: {why}"));
-        if environment.strategy == Strategy::Ask {
+        if !environment.strategy.mints() {
             for app in bounded_apps(config, environment) {
                 let why = format!(
                     "the app {app} gets no token here: it has `permissions`, and the platform's own tokens cannot be narrowed"

@@ -3,7 +3,6 @@
 use super::fault::ConfigFault;
 use super::issuer::IssuerConfig;
 use super::{AppConfig, Config, EnvironmentConfig};
-use crate::content::rules::Strategy;
 use crate::issuer::profile::Reach;
 
 pub fn judge(config: &Config, faults: &mut Vec<ConfigFault>) {
@@ -55,6 +54,6 @@ fn of_app(app: &AppConfig, issuer: Option<&IssuerConfig>) -> Option<&'static str
 }
 
 fn of_environment(environment: &EnvironmentConfig) -> Option<&'static str> {
-    (environment.strategy == Strategy::Mint && environment.management_api_url.is_some())
+    (environment.strategy.mints() && environment.management_api_url.is_some())
         .then_some("strategy = \"mint\" asks no management API")
 }

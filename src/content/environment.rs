@@ -85,6 +85,13 @@ impl Environment {
         [Some(&self.content_api_url), second].into_iter().flatten().map(Url::as_str).collect()
     }
 
+    /// What people call the project and the environment.
+    #[must_use]
+    pub fn in_words(&self) -> (&str, &str) {
+        let Settings { project_name, environment_name, .. } = &self.settings;
+        (project_name.as_ref().unwrap_or(&self.project), environment_name.as_ref().unwrap_or(&self.environment))
+    }
+
     /// `project/environment`, the form of the `audience` parameter.
     #[must_use]
     pub fn audience(&self) -> String {

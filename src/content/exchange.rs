@@ -138,10 +138,10 @@ pub async fn exchange(
     hand_out::record(broker, &handed).await?;
     broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
-        is_jwt: environment.strategy == Strategy::Mint,
+        is_jwt: environment.strategy.mints(),
         token,
         expires_in: expires_at.seconds_from(now).max(0),
-        permissions: (environment.strategy == Strategy::Mint).then(|| order.permissions.clone()),
+        permissions: environment.strategy.mints().then(|| order.permissions.clone()),
         audience: environment.content_api_url.clone(),
     })
 }
@@ -202,9 +202,10 @@ async fn make(
 
 /// The same for the same permissions; empty where another platform decides.
 fn made_with(environment: &Environment, permissions: &Permissions) -> String {
-    match environment.strategy {
-        Strategy::Ask => String::new(),
-        Strategy::Mint => fingerprint(&serde_json::to_string(permissions).unwrap_or_default()),
+    if environment.strategy.mints() {
+        fingerprint(&serde_json::to_string(permissions).unwrap_or_default())
+    } else {
+        String::new()
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::look_up;
 use super::permission::Permissions;
-use super::rules::Strategy;
 use crate::Broker;
 use crate::access::facts::{self, Asker, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, Refusal, judge};
@@ -68,7 +67,7 @@ pub async fn of_connection(broker: &Broker, key: &Token, id: &str) -> Result<Vec
 
 /// None for an environment that nobody asks about.
 fn of(environment: &Arc<Environment>, apps: Vec<(String, Permissions)>) -> Option<Overview> {
-    let minted = environment.strategy == Strategy::Mint;
+    let minted = environment.strategy.mints();
     let apps: Vec<_> = apps.into_iter().map(|(key, all)| (key, minted.then_some(all))).collect();
     (!apps.is_empty()).then(|| Overview { environment: Arc::clone(environment), apps })
 }

@@ -7,7 +7,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::environment::Environment;
 use super::permission::{Permissions, details, scope};
-use super::rules::Strategy;
 use crate::connection::allowed::Access;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
@@ -48,8 +47,8 @@ impl Requested<'_> {
     /// # Errors
     /// [`Error::InvalidScope`] and [`Error::InvalidAuthorizationDetails`], when more is asked for than is allowed.
     pub fn judge(&self, environment: &Environment, allowed: Allowed<'_>) -> Result<Permissions, Error> {
-        if environment.strategy == Strategy::Ask {
-            return self.judge_asked(allowed);
+        if !environment.strategy.mints() {
+            return self.judge_given(allowed);
         }
         let scoped = match self.scope() {
             None => allowed.permissions.clone(),
@@ -72,7 +71,7 @@ impl Requested<'_> {
     }
 
     /// What another platform gives is given as it is.
-    fn judge_asked(&self, allowed: Allowed<'_>) -> Result<Permissions, Error> {
+    fn judge_given(&self, allowed: Allowed<'_>) -> Result<Permissions, Error> {
         let sentence = |parameter| {
             format!(
                 "This environment's own platform gives its tokens, and they cannot be narrowed; leave out `{parameter}`."

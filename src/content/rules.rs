@@ -33,6 +33,14 @@ pub enum Strategy {
     Ask,
 }
 
+impl Strategy {
+    /// Whether they are made here: nothing narrows those of another platform.
+    #[must_use]
+    pub const fn mints(self) -> bool {
+        matches!(self, Self::Mint)
+    }
+}
+
 /// Which apps may reach an environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]

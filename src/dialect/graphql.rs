@@ -22,7 +22,6 @@ use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::content::Requested;
 use crate::content::exchange::{self, Kept, Order, Target};
-use crate::content::rules::Strategy;
 use crate::content::subject::{self, Subject};
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
@@ -242,7 +241,7 @@ impl Environment {
     /// What the app may do here for the person; null where another platform decides.
     async fn permissions(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Permission>>> {
         let subject = context.data::<Subject>()?;
-        if self.0.strategy == Strategy::Ask {
+        if !self.0.strategy.mints() {
             return Ok(None);
         }
         let allowed = exchange::allowed(&self.0, subject).unwrap_or_default();
