@@ -217,6 +217,21 @@ pub struct EnvironmentConfig {
     pub roles: Option<Vec<Role>>,
     /// What a request without a token may do.
     pub public: Option<Permissions>,
+    /// Where `token_exchange` asks.
+    pub token_exchange: Option<TokenExchangeConfig>,
+}
+
+/// `[environments.KEY.token_exchange]`: our client at the platform's token endpoint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenExchangeConfig {
+    pub token_url: Url,
+    pub client_id: String,
+    pub client_secret: Option<Token>,
+    pub client_secret_file: Option<PathBuf>,
+    pub client_auth: Option<ClientAuth>,
+    /// Sent as `audience`; without it the content API URL is sent as `resource`.
+    pub audience: Option<String>,
 }
 
 const fn five_minutes() -> i64 {
@@ -270,7 +285,11 @@ impl Config {
         let issuers = self.issuers.iter().map(|(key, issuer)| {
             (format!("issuers.{key}.management_client_secret"), issuer.management_client_secret.as_ref())
         });
-        let all = sign_in.into_iter().chain(apps).chain(issuers);
+        let environments = self.environments.iter().filter_map(|(key, environment)| {
+            let section = environment.token_exchange.as_ref()?;
+            Some((format!("environments.{key}.token_exchange.client_secret"), section.client_secret.as_ref()))
+        });
+        let all = sign_in.into_iter().chain(apps).chain(issuers).chain(environments);
         all.filter_map(|(key, secret)| Some((key, secret?))).collect()
     }
 

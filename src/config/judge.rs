@@ -41,6 +41,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
         }
     }
     config.apps = apps;
+    judge_token_exchanges(config, faults);
     judge_environments(config, faults);
 }
 
@@ -255,6 +256,19 @@ fn judge_client_auth(key: &str, auth: Option<ClientAuth>, secret: Option<&Token>
     }
 }
 
+fn judge_token_exchanges(config: &mut Config, faults: &mut Faults) {
+    for (name, environment) in &mut config.environments {
+        let Some(section) = &mut environment.token_exchange else { continue };
+        let key = format!("environments.{name}.token_exchange");
+        let file = section.client_secret_file.as_deref();
+        if read_secret(&format!("{key}.client_secret"), &mut section.client_secret, file, faults) {
+            judge_client_auth(&key, section.client_auth, section.client_secret.as_ref(), faults);
+        }
+        let allowed = &config.outbound.allow_origins;
+        judge_transport(&format!("{key}.token_url"), &section.token_url, allowed, faults);
+    }
+}
+
 fn judge_environments(config: &Config, faults: &mut Faults) {
     let mut seen = BTreeSet::new();
     let mut addresses = BTreeSet::new();
@@ -282,6 +296,12 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
         faults.push(ConfigFault::new(
             format!("{key}.management_api_url"),
             "is missing; the strategy \"ask\" asks there, or set strategy = \"mint\"",
+        ));
+    }
+    if environment.strategy == Strategy::TokenExchange && environment.token_exchange.is_none() {
+        faults.push(ConfigFault::new(
+            format!("{key}.token_exchange"),
+            "is missing; the strategy \"token_exchange\" needs its `token_url` and `client_id`",
         ));
     }
     if let Some(url) = &environment.management_api_url {

@@ -11,7 +11,7 @@ use super::requested::{Allowed, Requested, fingerprint};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
-use super::{ask, mint};
+use super::{ask, mint, token_exchange};
 use crate::Broker;
 use crate::access::judge;
 use crate::clock::Timestamp;
@@ -36,7 +36,7 @@ pub struct ContentToken {
     pub token: Token,
     /// Seconds.
     pub expires_in: i64,
-    /// None when the platform decides (strategy `ask`).
+    /// None when another platform decides.
     pub permissions: Option<Permissions>,
     /// `aud` of a minted one.
     pub audience: Url,
@@ -181,6 +181,7 @@ async fn make(
         }
         // Asking may have refreshed the connection.
         Strategy::Ask => ask::ask(broker, subject, environment).await?,
+        Strategy::TokenExchange => token_exchange::exchange(broker, subject, environment).await?,
     };
     let current = look_up::reread(broker, &subject.connection).await?;
     if current.generation != generation {

@@ -6,7 +6,7 @@
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
-//! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs`, `ask.rs` or `token_exchange.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
 //! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
@@ -30,6 +30,7 @@ pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+mod token_exchange;
 pub mod url_pattern;
 pub mod verify;
 

@@ -31,6 +31,10 @@ pub enum Strategy {
     Mint,
     /// The platform's management API gives them for the person's access token.
     Ask,
+    /// The platform's token endpoint gives them for the person's access token (RFC 8693).
+    #[serde(rename = "token_exchange")]
+    #[strum(serialize = "token_exchange")]
+    TokenExchange,
 }
 
 impl Strategy {
