@@ -8,6 +8,7 @@ mod key_cache;
 mod management;
 mod page;
 mod permit;
+mod token;
 mod user;
 
 use std::collections::HashMap;
@@ -20,11 +21,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::entry::{Entry, Stage};
 use self::key_cache::KeyCache;
+pub use self::token::CLIENT;
 pub use self::user::{User, UserKind};
 use super::fault::{Fault, Queue};
 use super::{Person, locked, serve};
 use crate::clock::{Clock, Timestamp};
 use crate::content::permission::Permissions;
+use crate::secret::random_text;
+
+/// How long an opaque token is good, in seconds.
+const LIFETIME: i64 = 600;
 
 /// A project and one of its environments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -151,6 +157,7 @@ pub async fn start(listener: TcpListener, settings: Settings, clock: Clock) -> P
     let routes = Router::new()
         .route("/", get(page::entries))
         .route("/graphql", post(management::answer))
+        .route("/oauth/token", post(token::answer))
         .route("/v2/{project}/{environment}", post(content::answer))
         .with_state(platform.clone());
     serve::spawn(listener, routes, platform.0.stop.clone());
@@ -201,6 +208,14 @@ impl Platform {
     /// Stops serving and cuts what is open.
     pub fn stop(&self) {
         self.0.stop.cancel();
+    }
+
+    /// A new opaque token.
+    fn give(&self, subject: String, client: Option<String>, environment: Environment) -> String {
+        let token = format!("content_{}", random_text::<32>());
+        let ticket = Ticket { subject, client, environment, expires_at: self.now().plus(LIFETIME) };
+        locked(&self.0.tokens).insert(token.clone(), ticket);
+        token
     }
 
     fn now(&self) -> Timestamp {
