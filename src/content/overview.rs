@@ -9,7 +9,11 @@ use crate::Broker;
 use crate::access::facts::{self, Asker, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, Refusal, judge};
 use crate::access::read;
+use crate::account::Account;
+use crate::app::App;
 use crate::caller::authenticate;
+use crate::clock::Timestamp;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -63,6 +67,18 @@ pub async fn of_connection(broker: &Broker, key: &Token, id: &str) -> Result<Vec
         of(environment, permissions.into_iter().map(|all| (found.app.key.clone(), all)).collect())
     };
     Ok(look_up::all(broker).await?.iter().filter_map(of_environment).collect())
+}
+
+/// What the tokens of an app may do for a person there. None for nothing.
+#[must_use]
+pub fn permitted(
+    environment: &Environment,
+    app: &App,
+    account: &Account,
+    connection: &Connection,
+    now: Timestamp,
+) -> Option<Permissions> {
+    judge::permissions(environment, &OfApp::of(app), account, connection, now)
 }
 
 /// None for an environment that nobody asks about.

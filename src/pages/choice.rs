@@ -151,6 +151,7 @@ pub fn reached(open: &[Arc<Environment>], allowed: &Allowed) -> Vec<view::Enviro
                 Access::Read => "Only read",
                 Access::Write => "Read and change",
             }),
+            permits: Vec::new(),
         })
     });
     reached.collect()

@@ -261,3 +261,18 @@ async fn what_a_role_permits_is_what_the_platform_lets_its_token_do(
     assert_eq!(query(&reader, list("PUBLISHED")).await.1["data"]["demoModel23May20250843S"], json!([]));
     assert_eq!(query(&editor, list("DRAFT")).await.1["data"]["demoModel23May20250843S"][0]["id"], json!(id));
 }
+
+#[rstest]
+#[tokio::test]
+async fn the_page_of_a_connection_says_what_its_content_tokens_may_do(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let named = ("[environments.demo-master]\n", "[environments.demo-master]\nenvironment_name = \"Live\"\n");
+    let world = with_roles(database, vec![named]).await;
+    let person = world.signed_in(EDITOR).await;
+    let connection = person.connect(APP).await;
+    let page = person.get(&format!("/account/connected-apps/{connection}")).await;
+    for said in ["Live", "Read everything", "Create and update DemoModel23May20250843, in the stage DRAFT"] {
+        assert!(page.says(said), "{said}: {}", page.text);
+    }
+}
