@@ -30,6 +30,15 @@ const STEPS: usize = 300;
 const QUESTIONS: usize = 6;
 const APPS: [&str; 2] = [APP, "second"];
 
+/// Of the second app, and of everybody at the environment.
+const BOUNDS: &str = r#"
+permissions = [{ actions = ["read", "create"], models = ["Article"], condition = { id = "1" } }]
+[[environments.demo-master.roles]]
+name = "everybody"
+accounts = "any"
+permissions = [{ actions = ["read", "create", "update"], stages = ["DRAFT"] }]
+"#;
+
 /// xorshift64: the same history in each run, or another by `ATTACHE_SEED`.
 struct Chance(u64);
 
@@ -63,7 +72,7 @@ struct History {
 
 impl History {
     async fn new(database: Database, seed: u64) -> Self {
-        let more_config = more_apps(&[("second", "Second Tool")]);
+        let more_config = more_apps(&[("second", "Second Tool")]) + BOUNDS;
         let world = World::planned(database, Plan { more_config, ..Plan::default() }).await;
         let connection = world.connection().await;
         let mut history = Self {

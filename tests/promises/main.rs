@@ -113,6 +113,7 @@ mod tabs;
 mod takeover;
 mod text_values;
 mod texts;
+mod token_bounds;
 mod token_exchange;
 mod transcripts;
 mod unpinned;

@@ -11,13 +11,13 @@ use serde_json::{Map, Value, json};
 const MODELS: [&str; 3] = ["Article", "Page", "Unnamed"];
 const STAGES: [&str; 3] = ["DRAFT", "PUBLISHED", "UNNAMED"];
 const LOCALES: [&str; 3] = ["en", "de", "unnamed"];
-const HERE: &str = "https://content.example/v2/p/master";
+pub const HERE: &str = "https://content.example/v2/p/master";
 
 /// xorshift64: the same sets in each run.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, number: usize) -> usize {
+    pub fn below(&mut self, number: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -45,7 +45,7 @@ impl Chance {
         Some(serde_json::from_value(chosen.clone()).expect("a condition"))
     }
 
-    fn permission(&mut self) -> Permission {
+    pub fn permission(&mut self) -> Permission {
         let mut actions: BTreeSet<Action> = Action::ALL.into_iter().filter(|_| self.below(2) == 0).collect();
         if actions.is_empty() {
             actions.insert(Action::Read);
@@ -59,7 +59,7 @@ impl Chance {
         }
     }
 
-    fn permissions(&mut self) -> Permissions {
+    pub fn permissions(&mut self) -> Permissions {
         (0..self.below(4)).map(|_| self.permission()).collect()
     }
 }
@@ -79,7 +79,7 @@ fn entries() -> Vec<Map<String, Value>> {
 }
 
 /// Whatever may be asked.
-fn each(mut judge: impl FnMut(&Request<'_>)) {
+pub fn each(mut judge: impl FnMut(&Request<'_>)) {
     let entries = entries();
     for action in Action::ALL {
         for model in MODELS {
