@@ -6,11 +6,12 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Refusal, bearer_token};
+use super::refusal::Refusal;
 use crate::Broker;
 use crate::caller::authenticate;
 use crate::content::Environment;
 use crate::content::overview::{self, Overview};
+use crate::dialect::authorization_header::bearer_token;
 use crate::error::Error;
 
 pub async fn list(
