@@ -11,6 +11,7 @@ use crate::Broker;
 use crate::caller::authenticate;
 use crate::content::Environment;
 use crate::content::overview::{self, Overview};
+use crate::content::permission::Permissions;
 use crate::dialect::authorization_header::bearer_token;
 use crate::error::Error;
 
@@ -69,7 +70,7 @@ fn item(overview: &Overview) -> Value {
     if let Some(url) = &settings.high_performance_url {
         item["endpoints"]["high_performance"] = json!(url);
     }
-    let app = |(key, permissions): &(String, _)| match permissions {
+    let app = |(key, permissions): &(String, Option<Permissions>)| match permissions {
         Some(permissions) => json!({ "app": key, "permissions": permissions, "token_lifetime": lifetime }),
         None => json!({ "app": key }),
     };

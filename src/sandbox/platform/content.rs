@@ -67,7 +67,7 @@ impl Mutation {
     }
 
     #[graphql(name = "updateDemoModel23May20250843")]
-    async fn update(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where, data: Data) -> Changed {
+    async fn update(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where, data: Data) -> async_graphql::Result<Option<Entry>> {
         change(context, &named, Action::Update, Stage::Draft, |entry| {
             entry.title = data.title.or(entry.title.take());
             entry.slug = data.slug.or(entry.slug.take());
@@ -75,7 +75,7 @@ impl Mutation {
     }
 
     #[graphql(name = "publishDemoModel23May20250843")]
-    async fn publish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
+    async fn publish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
         let user = context.data::<Option<User>>()?.clone();
         change(context, &named, Action::Publish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (true, user);
@@ -83,31 +83,28 @@ impl Mutation {
     }
 
     #[graphql(name = "unpublishDemoModel23May20250843")]
-    async fn unpublish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
+    async fn unpublish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
         change(context, &named, Action::Unpublish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (false, None);
         })
     }
 
     #[graphql(name = "deleteDemoModel23May20250843")]
-    async fn delete(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> Changed {
+    async fn delete(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
         let deleted = change(context, &named, Action::Delete, Stage::Draft, |_| {})?;
         locked(&context.data::<Platform>()?.0.entries).retain(|entry| entry.id != named.id);
         Ok(deleted)
     }
 }
 
-/// The entry as it is then; null when there is none.
-type Changed = async_graphql::Result<Option<Entry>>;
-
-/// Both as it is and as it becomes it must be permitted: nobody moves an entry out of a condition, or into one.
+/// The entry as it is then; none when there is none. Both as it is and as it becomes it must be permitted: nobody moves an entry out of a condition, or into one.
 fn change(
     context: &Context<'_>,
     named: &Where,
     action: Action,
     stage: Stage,
     change: impl FnOnce(&mut Entry),
-) -> Changed {
+) -> async_graphql::Result<Option<Entry>> {
     let here = context.data::<Environment>()?;
     let mut entries = locked(&context.data::<Platform>()?.0.entries);
     let Some(entry) = entries.iter_mut().find(|entry| entry.id == named.id && entry.environment == *here) else {
