@@ -37,7 +37,10 @@ pub fn warnings(config: &Config) -> Vec<String> {
             for (at, permission) in role.permissions.iter().enumerate() {
                 if no_app_may(permission, config, environment) {
                     let place = format!("{place}.permissions[{at}]");
-                    warn(&place, "nobody can have this permission: no app that may reach this environment may do it");
+                    warn(
+                        &place,
+                        "nobody can have this permission: no app that may reach this environment may do it",
+                    );
                 }
             }
         }
@@ -57,9 +60,8 @@ fn no_app(environment: &EnvironmentConfig) -> bool {
 fn nobody_has(role: &AccountRule, environment: Option<&AccountRule>) -> bool {
     let AccountRule::Listed(listed) = role else { return false };
     let Some(AccountRule::Listed(let_in)) = environment else { return listed.is_empty() };
-    let all_are = |are_ids: bool| {
-        listed.iter().chain(let_in).all(|name| crate::account::is_id(name) == are_ids)
-    };
+    let all_are =
+        |are_ids: bool| listed.iter().chain(let_in).all(|name| crate::account::is_id(name) == are_ids);
     (all_are(true) || all_are(false) || listed.is_empty() || let_in.is_empty())
         && !listed.iter().any(|name| let_in.contains(name))
 }

@@ -33,11 +33,7 @@ pub(super) fn kept_until(ends: Option<Timestamp>, now: Timestamp) -> Timestamp {
 /// # Errors
 /// [`Error::PlatformUnavailable`]; [`Error::InvalidTarget`] when the platform knows no such environment for the
 /// person; the connection's own, when it has no token to ask with.
-pub async fn ask(
-    broker: &Broker,
-    subject: &Subject,
-    environment: &Environment,
-) -> Result<Asked, Error> {
+pub async fn ask(broker: &Broker, subject: &Subject, environment: &Environment) -> Result<Asked, Error> {
     let (access_token, generation) = hand_out::fresh_token(broker, &subject.connection).await?;
     let url = environment.management_api_url.as_ref();
     let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;

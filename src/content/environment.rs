@@ -89,7 +89,10 @@ impl Environment {
     #[must_use]
     pub fn in_words(&self) -> (&str, &str) {
         let Settings { project_name, environment_name, .. } = &self.settings;
-        (project_name.as_ref().unwrap_or(&self.project), environment_name.as_ref().unwrap_or(&self.environment))
+        (
+            project_name.as_ref().unwrap_or(&self.project),
+            environment_name.as_ref().unwrap_or(&self.environment),
+        )
     }
 
     /// `project/environment`, the form of the `audience` parameter.

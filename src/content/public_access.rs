@@ -18,7 +18,8 @@ use crate::ledger::{self, Action, Entry};
 pub async fn set_defaults(broker: &Broker, key: &str, open: bool) -> Result<Arc<Environment>, Error> {
     let environment = look_up::by_key(broker, key).await?;
     if environment.settings.public.is_some() {
-        let sentence = format!("environments.{key}.public in the configuration file decides; change it there.");
+        let sentence =
+            format!("environments.{key}.public in the configuration file decides; change it there.");
         return Err(Error::Conflict(sentence));
     }
     let now = broker.clock.now();

@@ -61,7 +61,9 @@ impl Requested<'_> {
             Err(fault) => return refuse(format!("{fault}.")),
         };
         if !allowed.permissions.cover(&detailed) {
-            return refuse("`authorization_details` asks for more than is allowed there; ask for less.".to_owned());
+            return refuse(
+                "`authorization_details` asks for more than is allowed there; ask for less.".to_owned(),
+            );
         }
         let both = scoped.meet(&detailed);
         if both.is_empty() {
@@ -107,7 +109,10 @@ fn judge_scope(text: &str, allowed: Allowed<'_>) -> Result<Scopes, Error> {
         return refuse(format!("The scopes of a content token are `{}`.", scope::ALL));
     }
     if allowed.access == Some(Access::Read) {
-        return refuse(format!("The person lets this app read there and no more; ask for `{}`.", scope::READ));
+        return refuse(format!(
+            "The person lets this app read there and no more; ask for `{}`.",
+            scope::READ
+        ));
     }
     refuse(format!("No more than `{possible}` is allowed there; ask for that."))
 }

@@ -30,7 +30,8 @@ pub async fn exchange(broker: &Broker, subject: &Subject, environment: &Environm
     let answer = exchange_token(&broker.issuers.http, &section.token_url, &client, exchange).await;
     let set = answer.map_err(|fault| refusal(environment, &fault))?;
     let Some(token) = set.access_token.token().cloned() else {
-        let fault = IssuerFault::Odd("the token endpoint's answer holds no token that can be used".to_owned());
+        let fault =
+            IssuerFault::Odd("the token endpoint's answer holds no token that can be used".to_owned());
         return Err(refusal(environment, &fault));
     };
     let now = broker.clock.now();

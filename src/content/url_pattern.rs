@@ -23,7 +23,9 @@ pub enum PatternFault {
     UnknownPlace,
     #[error("holds {{region}}, and there is no `region`; add it")]
     NoRegion,
-    #[error("cannot be filled in: region, project and environment may hold letters, digits, `-`, `.`, `_` and `~` there")]
+    #[error(
+        "cannot be filled in: region, project and environment may hold letters, digits, `-`, `.`, `_` and `~` there"
+    )]
     UnfitName,
     #[error("must be an absolute http(s) URL without fragment")]
     NoUrl,

@@ -10,7 +10,10 @@ use crate::error::Error;
 pub(super) async fn list(broker: &Broker) -> Result<Output, Error> {
     let line = |environment: &Environment| {
         let Environment { key, project, environment: name, content_api_url, settings, .. } = environment;
-        let roles = settings.roles.as_ref().map_or_else(|| "no roles".to_owned(), |all| format!("{} roles", all.len()));
+        let roles = settings
+            .roles
+            .as_ref()
+            .map_or_else(|| "no roles".to_owned(), |all| format!("{} roles", all.len()));
         let public = if environment.public_permissions().is_empty() { "closed" } else { "public" };
         let strategy = <&str>::from(environment.strategy);
         format!("{key}\t{project}/{name}\t{strategy}\t{roles}\t{public}\t{content_api_url}")

@@ -97,7 +97,8 @@ async fn an_exchange_may_name_the_content_api_by_the_address_that_was_filled_in(
 ) {
     let more_config = "[environments.other]\nproject = \"p1\"\nenvironment = \"stage\"\nregion = \"us\"\n\
         content_api_url = \"https://{region}.api.example.com/v2/{project}/{environment}\"\napps = \"any\"\naccounts = \"any\"\n";
-    let world = World::planned(database, Plan { more_config: more_config.to_owned(), ..Plan::default() }).await;
+    let world =
+        World::planned(database, Plan { more_config: more_config.to_owned(), ..Plan::default() }).await;
     let connection = world.connection().await;
     let subject = world.access_token(&connection).await;
     let form = [
@@ -149,7 +150,9 @@ async fn an_operator_is_shown_environments_as_they_are(#[values(Sqlite, Postgres
     }
     let show = Command::ShowEnvironment { key: "demo-master".to_owned() };
     let shown = run(&world.broker, show).await.expect("an environment").lines.join("\n");
-    for said in [SECOND, "Blog", "Production", "eu-west-2", "DRAFT", "role editor", "role reader", "\"Article\""] {
+    for said in
+        [SECOND, "Blog", "Production", "eu-west-2", "DRAFT", "role editor", "role reader", "\"Article\""]
+    {
         assert!(shown.contains(said), "{said}: {shown}");
     }
 }
@@ -180,11 +183,16 @@ async fn whoever_brings_no_token_does_what_is_public_and_nothing_else(
     assert_eq!(seen(None).await["data"]["demoModel23May20250843S"], json!([]));
     assert_eq!(seen(Some("DRAFT")).await["errors"][0]["extensions"]["code"], "forbidden");
     assert_eq!(ask(list, Some("NOWHERE")).await.status(), 400);
-    let publish = format!("mutation {{ publishDemoModel23May20250843(where: {{id: \"{id}\"}}) {{ publishedBy {{ id }} }} }}");
+    let publish = format!(
+        "mutation {{ publishDemoModel23May20250843(where: {{id: \"{id}\"}}) {{ publishedBy {{ id }} }} }}"
+    );
     assert_eq!(ask(&publish, None).await.status(), 403);
     let post = world.http.post(world.content_api_url()).bearer_auth(token).json(&json!({ "query": publish }));
     let published: Value = post.send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(published["data"]["publishDemoModel23May20250843"]["publishedBy"]["id"], EDITOR, "{published}");
+    assert_eq!(
+        published["data"]["publishDemoModel23May20250843"]["publishedBy"]["id"], EDITOR,
+        "{published}"
+    );
     assert_eq!(seen(None).await["data"]["demoModel23May20250843S"][0]["id"], json!(id));
     assert_eq!(seen(Some("PUBLISHED")).await["data"]["demoModel23May20250843S"][0]["id"], json!(id));
 }
@@ -194,17 +202,41 @@ const ROLE: &str = "\n[[environments.demo-master.roles]]\nname = \"r\"\naccounts
 #[rstest]
 #[case::action(ROLE, "permissions = [{ actions = [\"reed\"] }]", "roles[0].permissions[0].actions[0]")]
 #[case::no_action(ROLE, "permissions = [{ actions = [] }]", "roles[0].permissions[0].actions")]
-#[case::member(ROLE, "permissions = [{ actions = [\"read\"], model = [\"A\"] }]", "roles[0].permissions[0].model")]
-#[case::condition(ROLE, "permissions = [{ actions = [\"read\"], condition = \"id\" }]", "roles[0].permissions[0].condition")]
-#[case::date(ROLE, "permissions = [{ actions = [\"read\"], condition = { at = 2026-01-01 } }]", "roles[0].permissions[0].condition")]
-#[case::models(ROLE, "permissions = [{ actions = [\"read\"], models = \"all\" }]", "roles[0].permissions[0].models")]
-#[case::stage(ROLE, "permissions = [{ actions = [\"read\"], stages = [\"\"] }]", "roles[0].permissions[0].stages[0]")]
+#[case::member(
+    ROLE,
+    "permissions = [{ actions = [\"read\"], model = [\"A\"] }]",
+    "roles[0].permissions[0].model"
+)]
+#[case::condition(
+    ROLE,
+    "permissions = [{ actions = [\"read\"], condition = \"id\" }]",
+    "roles[0].permissions[0].condition"
+)]
+#[case::date(
+    ROLE,
+    "permissions = [{ actions = [\"read\"], condition = { at = 2026-01-01 } }]",
+    "roles[0].permissions[0].condition"
+)]
+#[case::models(
+    ROLE,
+    "permissions = [{ actions = [\"read\"], models = \"all\" }]",
+    "roles[0].permissions[0].models"
+)]
+#[case::stage(
+    ROLE,
+    "permissions = [{ actions = [\"read\"], stages = [\"\"] }]",
+    "roles[0].permissions[0].stages[0]"
+)]
 #[case::no_permissions(ROLE, "", "roles[0]")]
 #[case::public("", "public = [{ actions = [\"red\"] }]", "public[0].actions[0]")]
 #[case::no_region("", "high_performance_url = \"https://{region}.x.test/\"", "high_performance_url")]
 #[case::another_place("", "high_performance_url = \"https://{reg}.x.test/\"", "high_performance_url")]
 #[case::open_place("", "high_performance_url = \"https://{region.x.test/\"", "high_performance_url")]
-#[case::bad_name("", "region = \"a/b\"\nhigh_performance_url = \"https://{region}.x.test/\"", "high_performance_url")]
+#[case::bad_name(
+    "",
+    "region = \"a/b\"\nhigh_performance_url = \"https://{region}.x.test/\"",
+    "high_performance_url"
+)]
 #[case::no_web("", "high_performance_url = \"ftp://x.test/\"", "high_performance_url")]
 #[case::long_stage("", "default_stage = \" \"", "default_stage")]
 #[tokio::test]
@@ -239,6 +271,7 @@ async fn what_nobody_can_have_is_warned_about() {
     assert!(bounded.contains("roles[0].permissions[0]: nobody can have this permission"), "{bounded}");
     let closed = warned(&config.replace("apps = [\"content-writer\"]\n", ""));
     assert!(closed.contains("no app may reach this environment"), "{closed}");
-    let nothing = warned(&config.replace("permissions = [{ actions = [\"read\", \"publish\"] }]", "permissions = []"));
+    let nothing =
+        warned(&config.replace("permissions = [{ actions = [\"read\", \"publish\"] }]", "permissions = []"));
     assert!(nothing.contains("permits nothing"), "{nothing}");
 }

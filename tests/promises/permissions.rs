@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use attache::content::permission::{Action, Condition, Names, Permission, Permissions, Request, details, scope};
+use attache::content::permission::{
+    Action, Condition, Names, Permission, Permissions, Request, details, scope,
+};
 use attache::issuer::scope::Scopes;
 use serde_json::{Map, Value, json};
 
@@ -135,7 +137,8 @@ fn a_set_covers_another_exactly_when_it_allows_all_that_the_other_does() {
             ..Permission::everywhere([action])
         })
         .collect();
-    let whole = Permission { models: Names::only(["Article", "Page"]), ..Permission::everywhere(Action::ALL) };
+    let whole =
+        Permission { models: Names::only(["Article", "Page"]), ..Permission::everywhere(Action::ALL) };
     assert!(parts.cover(&[whole].into_iter().collect()), "several together");
     assert!(!parts.cover(&Permissions::all()));
 }
@@ -204,16 +207,46 @@ fn details_are_read_strictly_and_the_fault_has_its_place() {
         (json!([{ "type": "content", "actions": [] }]), "authorization_details[0].actions: "),
         (json!([{ "type": "content", "actions": "read" }]), "authorization_details[0].actions: "),
         (json!([{ "type": "content", "actions": ["read", "rea"] }]), "authorization_details[0].actions[1]: "),
-        (json!([{ "type": "content", "actions": ["read"], "model": ["A"] }]), "authorization_details[0].model: "),
-        (json!([{ "type": "content", "actions": ["read"], "models": [] }]), "authorization_details[0].models: "),
-        (json!([{ "type": "content", "actions": ["read"], "models": many }]), "authorization_details[0].models: "),
-        (json!([{ "type": "content", "actions": ["read"], "stages": ["D", ""] }]), "authorization_details[0].stages[1]: "),
-        (json!([{ "type": "content", "actions": ["read"], "locales": [1] }]), "authorization_details[0].locales[0]: "),
-        (json!([{ "type": "content", "actions": ["read"], "condition": "id" }]), "authorization_details[0].condition: "),
-        (json!([{ "type": "content", "actions": ["read"], "condition": {} }]), "authorization_details[0].condition: "),
-        (json!([{ "type": "content", "actions": ["read"], "condition": { "a": long } }]), "authorization_details[0].condition: "),
-        (json!([{ "type": "content", "actions": ["read"], "locations": [] }]), "authorization_details[0].locations: "),
-        (json!([{ "type": "content", "actions": ["read"], "locations": ["https://x/"] }]), "authorization_details[0].locations: "),
+        (
+            json!([{ "type": "content", "actions": ["read"], "model": ["A"] }]),
+            "authorization_details[0].model: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "models": [] }]),
+            "authorization_details[0].models: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "models": many }]),
+            "authorization_details[0].models: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "stages": ["D", ""] }]),
+            "authorization_details[0].stages[1]: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "locales": [1] }]),
+            "authorization_details[0].locales[0]: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "condition": "id" }]),
+            "authorization_details[0].condition: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "condition": {} }]),
+            "authorization_details[0].condition: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "condition": { "a": long } }]),
+            "authorization_details[0].condition: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "locations": [] }]),
+            "authorization_details[0].locations: ",
+        ),
+        (
+            json!([{ "type": "content", "actions": ["read"], "locations": ["https://x/"] }]),
+            "authorization_details[0].locations: ",
+        ),
         (json!(vec![json!({ "type": "content", "actions": ["read"] }); 11]), "authorization_details: "),
     ];
     for (value, place) in faults {

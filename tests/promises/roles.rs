@@ -44,7 +44,10 @@ async fn claims(world: &World, connection: &str, more: &[(&str, &str)]) -> Value
     let (status, body) = (answer.status(), answer.json::<Value>().await.expect("JSON"));
     assert_eq!(status, 200, "{body}");
     let claims = of(body["access_token"].as_str().expect("a token"));
-    assert_eq!((&body["scope"], &body["authorization_details"]), (&claims["scope"], &claims["authorization_details"]));
+    assert_eq!(
+        (&body["scope"], &body["authorization_details"]),
+        (&claims["scope"], &claims["authorization_details"])
+    );
     claims
 }
 
@@ -250,8 +253,9 @@ async fn what_a_role_permits_is_what_the_platform_lets_its_token_do(
     let publish = format!("mutation {{ publishDemoModel23May20250843(where: {{id: \"{id}\"}}) {{ id }} }}");
     let (_, refused) = query(&editor, publish).await;
     assert_eq!(refused["errors"][0]["extensions"]["code"], "forbidden", "{refused}");
-    let change =
-        format!("mutation {{ updateDemoModel23May20250843(where: {{id: \"{id}\"}}, data: {{title: \"B\"}}) {{ title }} }}");
+    let change = format!(
+        "mutation {{ updateDemoModel23May20250843(where: {{id: \"{id}\"}}, data: {{title: \"B\"}}) {{ title }} }}"
+    );
     let (_, changed) = query(&editor, change.clone()).await;
     assert_eq!(changed["data"]["updateDemoModel23May20250843"]["title"], "B", "{changed}");
     assert_eq!(query(&reader, change).await.0, 403);

@@ -51,7 +51,8 @@ async fn what_the_platform_gives_cannot_be_narrowed_and_that_is_said(
 ) {
     let world = world(database).await;
     let connection = world.connection().await;
-    let said = refused(ask(&world, &connection, &[("scope", "content:read")]).await, 400, "invalid_scope").await;
+    let said =
+        refused(ask(&world, &connection, &[("scope", "content:read")]).await, 400, "invalid_scope").await;
     assert!(said.contains("cannot be narrowed"), "{said}");
     assert_eq!(world.platform.asked(), 0);
 }
@@ -95,5 +96,8 @@ async fn the_section_and_the_strategy_need_each_other() {
     assert_eq!(fault("\ntoken_exchange = ", "\n#"), place);
     let plain = fault("{ token_url = \"http://127.0.0.1", "{ token_url = \"http://192.0.2.1");
     assert_eq!(plain, format!("{place}.token_url"));
-    assert_eq!(fault(", client_secret = \"platform-s3cret\"", ", client_auth = \"basic\""), format!("{place}.client_secret"));
+    assert_eq!(
+        fault(", client_secret = \"platform-s3cret\"", ", client_auth = \"basic\""),
+        format!("{place}.client_secret")
+    );
 }

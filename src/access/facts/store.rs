@@ -145,7 +145,10 @@ fn found(row: &Row, question: &Question<'_>) -> Result<Found, db::Error> {
             key: row.get("app_key")?,
             status: named(row, "app_status")?,
             issuer_id: row.get("app_issuer_id")?,
-            permissions: text(row, "app_permissions")?.map(|_| json(row, "app_permissions")).transpose()?.map(Arc::new),
+            permissions: text(row, "app_permissions")?
+                .map(|_| json(row, "app_permissions"))
+                .transpose()?
+                .map(Arc::new),
         },
         is_allowed: match question.who {
             Who::Key(_) | Who::Caller(_) => text(row, "allowed_app_id")?.is_some(),

@@ -32,7 +32,11 @@ struct Mutation;
 impl Query {
     /// The entries of this environment that the token permits to read in that stage, the oldest first.
     #[graphql(name = "demoModel23May20250843S")]
-    async fn entries(&self, context: &Context<'_>, stage: Option<Stage>) -> async_graphql::Result<Vec<Entry>> {
+    async fn entries(
+        &self,
+        context: &Context<'_>,
+        stage: Option<Stage>,
+    ) -> async_graphql::Result<Vec<Entry>> {
         let here = context.data::<Environment>()?;
         let permissions = context.data::<Permissions>()?;
         let stage = stage.unwrap_or(context.data::<DefaultStage>()?.0);
@@ -67,7 +71,12 @@ impl Mutation {
     }
 
     #[graphql(name = "updateDemoModel23May20250843")]
-    async fn update(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where, data: Data) -> async_graphql::Result<Option<Entry>> {
+    async fn update(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] named: Where,
+        data: Data,
+    ) -> async_graphql::Result<Option<Entry>> {
         change(context, &named, Action::Update, Stage::Draft, |entry| {
             entry.title = data.title.or(entry.title.take());
             entry.slug = data.slug.or(entry.slug.take());
@@ -75,7 +84,11 @@ impl Mutation {
     }
 
     #[graphql(name = "publishDemoModel23May20250843")]
-    async fn publish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
+    async fn publish(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] named: Where,
+    ) -> async_graphql::Result<Option<Entry>> {
         let user = context.data::<Option<User>>()?.clone();
         change(context, &named, Action::Publish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (true, user);
@@ -83,14 +96,22 @@ impl Mutation {
     }
 
     #[graphql(name = "unpublishDemoModel23May20250843")]
-    async fn unpublish(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
+    async fn unpublish(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] named: Where,
+    ) -> async_graphql::Result<Option<Entry>> {
         change(context, &named, Action::Unpublish, Stage::Published, |entry| {
             (entry.is_published, entry.published_by) = (false, None);
         })
     }
 
     #[graphql(name = "deleteDemoModel23May20250843")]
-    async fn delete(&self, context: &Context<'_>, #[graphql(name = "where")] named: Where) -> async_graphql::Result<Option<Entry>> {
+    async fn delete(
+        &self,
+        context: &Context<'_>,
+        #[graphql(name = "where")] named: Where,
+    ) -> async_graphql::Result<Option<Entry>> {
         let deleted = change(context, &named, Action::Delete, Stage::Draft, |_| {})?;
         locked(&context.data::<Platform>()?.0.entries).retain(|entry| entry.id != named.id);
         Ok(deleted)
@@ -107,7 +128,8 @@ fn change(
 ) -> async_graphql::Result<Option<Entry>> {
     let here = context.data::<Environment>()?;
     let mut entries = locked(&context.data::<Platform>()?.0.entries);
-    let Some(entry) = entries.iter_mut().find(|entry| entry.id == named.id && entry.environment == *here) else {
+    let Some(entry) = entries.iter_mut().find(|entry| entry.id == named.id && entry.environment == *here)
+    else {
         return Ok(None);
     };
     permit::judge(context, action, stage, entry)?;

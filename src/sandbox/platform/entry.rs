@@ -56,7 +56,8 @@ impl Entry {
     /// As conditions of permissions see it.
     pub(super) fn data(&self) -> Map<String, Value> {
         let author = self.created_by.as_ref().map(|user| json!({ "id": user.id }));
-        let data = json!({ "id": self.id.as_str(), "title": self.title, "slug": self.slug, "createdBy": author });
+        let data =
+            json!({ "id": self.id.as_str(), "title": self.title, "slug": self.slug, "createdBy": author });
         data.as_object().cloned().unwrap_or_default()
     }
 }
