@@ -4,14 +4,16 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
+//! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
 //! | an issuer that was probed | `section.rs` | the section of a file that makes it |
 
 mod command;
 mod database;
 mod environment;
+mod environments;
 pub mod fault;
 mod issuer;
 mod judge;
@@ -20,6 +22,7 @@ mod load;
 mod outbound;
 mod read_secret;
 pub mod section;
+pub mod unreachable;
 mod unused;
 mod vault;
 
@@ -31,7 +34,10 @@ use url::Url;
 
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
-use crate::content::rules::{AccountRule, AppRule, Strategy};
+use crate::content::permission::Permissions;
+use crate::content::rules::{AccountRule, AppRule, Role, Strategy};
+use crate::content::settings::Settings;
+use crate::content::url_pattern::{Names, PatternFault, UrlPattern};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
 use crate::issuer::identity::IdentityConfig;
@@ -176,6 +182,8 @@ pub struct AppConfig {
     pub redirect_uris: Vec<Url>,
     #[serde(default)]
     pub egress: Vec<String>,
+    /// What it may do at any environment at the most; absent: no bound of its own.
+    pub permissions: Option<Permissions>,
 }
 
 /// `[environments.KEY]`: one (project, environment) of a content platform.
@@ -184,7 +192,7 @@ pub struct AppConfig {
 pub struct EnvironmentConfig {
     pub project: String,
     pub environment: String,
-    pub content_api_url: Url,
+    pub content_api_url: UrlPattern,
     #[serde(default)]
     pub strategy: Strategy,
     /// Where `ask` asks.
@@ -196,10 +204,73 @@ pub struct EnvironmentConfig {
     /// Seconds a minted content token lives.
     #[serde(default = "five_minutes")]
     pub lifetime_seconds: i64,
+    /// Stands in addresses as `{region}`.
+    pub region: Option<String>,
+    /// What people call the project and the environment.
+    pub project_name: Option<String>,
+    pub environment_name: Option<String>,
+    /// The second address of the content API, for much reading.
+    pub high_performance_url: Option<UrlPattern>,
+    /// Meant by a request that names no stage.
+    pub default_stage: Option<String>,
+    /// Who may do what; absent: whoever reaches it may do everything.
+    pub roles: Option<Vec<Role>>,
+    /// What a request without a token may do.
+    pub public: Option<Permissions>,
+    /// Where `token_exchange` asks.
+    pub token_exchange: Option<TokenExchangeConfig>,
+}
+
+/// `[environments.KEY.token_exchange]`: our client at the platform's token endpoint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenExchangeConfig {
+    pub token_url: Url,
+    pub client_id: String,
+    pub client_secret: Option<Token>,
+    pub client_secret_file: Option<PathBuf>,
+    pub client_auth: Option<ClientAuth>,
+    /// Sent as `audience`; without it the content API URL is sent as `resource`.
+    pub audience: Option<String>,
 }
 
 const fn five_minutes() -> i64 {
     300
+}
+
+impl EnvironmentConfig {
+    /// # Errors
+    /// [`PatternFault`]
+    pub fn content_api_url(&self) -> Result<Url, PatternFault> {
+        self.content_api_url.fill(self.names())
+    }
+
+    /// # Errors
+    /// [`PatternFault`]
+    #[must_use]
+    pub fn high_performance_url(&self) -> Option<Result<Url, PatternFault>> {
+        self.high_performance_url.as_ref().map(|pattern| pattern.fill(self.names()))
+    }
+
+    fn names(&self) -> Names<'_> {
+        let (project, environment) = (&self.project, &self.environment);
+        Names { region: self.region.as_deref(), project, environment }
+    }
+
+    /// What is stored as one value.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        let usual = Settings::default();
+        Settings {
+            region: self.region.clone(),
+            project_name: self.project_name.clone(),
+            environment_name: self.environment_name.clone(),
+            high_performance_url: self.high_performance_url().and_then(Result::ok),
+            default_stage: self.default_stage.clone().unwrap_or(usual.default_stage),
+            roles: self.roles.clone(),
+            public: self.public.clone(),
+        }
+    }
 }
 
 impl Config {
@@ -214,7 +285,11 @@ impl Config {
         let issuers = self.issuers.iter().map(|(key, issuer)| {
             (format!("issuers.{key}.management_client_secret"), issuer.management_client_secret.as_ref())
         });
-        let all = sign_in.into_iter().chain(apps).chain(issuers);
+        let environments = self.environments.iter().filter_map(|(key, environment)| {
+            let section = environment.token_exchange.as_ref()?;
+            Some((format!("environments.{key}.token_exchange.client_secret"), section.client_secret.as_ref()))
+        });
+        let all = sign_in.into_iter().chain(apps).chain(issuers).chain(environments);
         all.filter_map(|(key, secret)| Some((key, secret?))).collect()
     }
 

@@ -47,6 +47,8 @@ pub enum Error {
     InvalidTarget,
     #[error("{0}")]
     InvalidScope(String),
+    #[error("{0}")]
+    InvalidAuthorizationDetails(String),
     #[error("This grant type is not supported here.")]
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
@@ -203,6 +205,9 @@ impl Error {
             Self::TakesLonger => (StatusCode::SERVICE_UNAVAILABLE, "takes_longer"),
             Self::InvalidTarget => (StatusCode::BAD_REQUEST, "invalid_target"),
             Self::InvalidScope(_) => (StatusCode::BAD_REQUEST, "invalid_scope"),
+            Self::InvalidAuthorizationDetails(_) => {
+                (StatusCode::BAD_REQUEST, "invalid_authorization_details")
+            }
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),

@@ -3,6 +3,7 @@
 
 mod apps;
 pub mod backup;
+mod environments;
 mod freeze;
 mod keys;
 pub mod lock;
@@ -97,6 +98,14 @@ pub enum Command {
     RestoreStatus,
     MarkRestored,
     UseRestored,
+    ListEnvironments,
+    ShowEnvironment {
+        key: String,
+    },
+    SetPublicDefaults {
+        key: String,
+        open: bool,
+    },
 }
 
 /// # Errors
@@ -145,6 +154,11 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
         Command::RestoreStatus => restore::status(broker).await,
         Command::MarkRestored => restore::mark(broker).await,
         Command::UseRestored => restore::done(broker).await,
+        Command::ListEnvironments => environments::list(broker).await,
+        Command::ShowEnvironment { key } => environments::show(broker, &key).await,
+        Command::SetPublicDefaults { key, open } => {
+            environments::set_public_defaults(broker, &key, open).await
+        }
         Command::Freeze { asked, reason } => freeze::freeze(broker, &asked, &reason).await,
         Command::Unfreeze { id } => freeze::unfreeze(broker, &id).await,
         Command::ListFreezes => freeze::list(broker).await,

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::Broker;
 use crate::account::Account;
-use crate::app::AppStatus;
+use crate::app::{App, AppStatus};
 use crate::cache::Weigh;
 use crate::caller::{self, Key};
 use crate::connection::{Connection, held, is_id};
 use crate::content::environment::Environment;
+use crate::content::permission::Permissions;
 use crate::db;
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -61,6 +62,20 @@ pub struct OfApp {
     pub key: String,
     pub status: AppStatus,
     pub issuer_id: String,
+    /// What it may do at any environment at the most; None for no bound of its own.
+    pub permissions: Option<Arc<Permissions>>,
+}
+
+impl OfApp {
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        Self {
+            key: app.key.clone(),
+            status: app.status,
+            issuer_id: app.issuer.id.clone(),
+            permissions: app.permissions.clone(),
+        }
+    }
 }
 
 /// What the connection is wanted for.
@@ -196,7 +211,7 @@ pub async fn in_memory(
             None
         };
         let is_allowed = asker.caller_id().is_some_and(|id| callers.is_allowed(id, &connection.app_id));
-        let app = OfApp { key: app.key.clone(), status: app.status, issuer_id: app.issuer.id.clone() };
+        let app = OfApp::of(&app);
         let mut found = Found { connection, app, is_allowed, account, freezes: Vec::new() };
         found.freezes = freezes::naming(broker, found.used_by(&asker)).await?;
         all.push(found);

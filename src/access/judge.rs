@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::facts::{Asker, Facts, Found, Wanted};
+use super::facts::{Asker, Facts, Found, OfApp, Wanted};
 use crate::Broker;
 use crate::account::Account;
 use crate::caller::Caller;
@@ -12,7 +12,7 @@ use crate::connection::Connection;
 use crate::connection::allowed::Access;
 use crate::connection::status::Status;
 use crate::content::environment::Environment;
-use crate::content::rules::Strategy;
+use crate::content::permission::{Action, Permissions};
 use crate::error::Error;
 use crate::freeze::selection::{Cover, Scope, Use};
 
@@ -71,7 +71,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Result<Authorized<'_>, Refusal> {
     if facts.wanted == Wanted::Environment {
         let environment = facts.environment.as_deref().ok_or(Refusal::EnvironmentClosed)?;
         let account = found.account.as_deref().ok_or(Refusal::AccountGone)?;
-        if !is_open(environment, &found.app.key, account, &found.connection, now) {
+        if permissions(environment, &found.app, account, &found.connection, now).is_none() {
             return Err(Refusal::EnvironmentClosed);
         }
     }
@@ -200,25 +200,48 @@ pub fn holders(holders: &[Holder], connection: &Connection) -> Result<(), Refusa
     if keyed.all(|holder| holder.is_frozen(connection)) { Err(Refusal::Frozen) } else { Ok(()) }
 }
 
-/// Whether the operator opened an environment to app and account, and the person lets the app in.
+/// What a content token may do: never more than the operator lets the account do there, than the app may do anywhere, and
+/// than the person lets the app do there. None for nothing.
 #[must_use]
-pub fn is_open(
+pub fn permissions(
     environment: &Environment,
-    app_key: &str,
+    app: &OfApp,
     account: &Account,
     connection: &Connection,
     now: Timestamp,
-) -> bool {
-    environment.is_open_to(app_key, account, now) && access(environment, connection).is_some()
+) -> Option<Permissions> {
+    if !environment.is_open_to(&app.key, account, now) {
+        return None;
+    }
+    let access = access(environment, connection)?;
+    let bound = app.permissions.as_deref();
+    if !environment.strategy.mints() {
+        // Nothing narrows these tokens, so that an app with a bound gets none.
+        let all = Permissions::all();
+        return bound.is_none_or(|bound| bound.cover(&all)).then_some(all);
+    }
+    let of_account = environment.permissions_of(account, now);
+    let of_both = bound.map_or_else(|| of_account.clone(), |bound| of_account.meet(bound));
+    let of_all = match access {
+        Access::Write => of_both,
+        Access::Read => of_both.only([Action::Read]),
+    };
+    (!of_all.is_empty()).then_some(of_all)
+}
+
+/// What the tokens of an app may do there at the most, whoever they are for. None for nothing.
+#[must_use]
+pub fn at_most(environment: &Environment, app: &OfApp) -> Option<Permissions> {
+    let all = environment.at_most(&app.key);
+    let both = app.permissions.as_deref().map_or_else(|| all.clone(), |bound| all.meet(bound));
+    let narrowed = !environment.strategy.mints() && !both.cover(&all);
+    (!narrowed && !both.is_empty()).then_some(both)
 }
 
 /// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
 #[must_use]
 pub fn access(environment: &Environment, connection: &Connection) -> Option<Access> {
-    match environment.strategy {
-        Strategy::Mint => connection.allowed.at(&environment.id),
-        Strategy::Ask => Some(Access::Write),
-    }
+    if environment.strategy.mints() { connection.allowed.at(&environment.id) } else { Some(Access::Write) }
 }
 
 impl Refusal {

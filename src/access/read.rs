@@ -116,6 +116,14 @@ pub async fn list(
     Ok(store::list(&broker.db, &wanted, after, limit).await?)
 }
 
+/// The apps that a caller is allowed and that are in use: id and key.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn apps(broker: &Broker, caller_id: &str) -> Result<Vec<(String, String)>, Error> {
+    Ok(store::apps(&broker.db, caller_id).await?)
+}
+
 /// One connection, a revoked one too. Not there and not the caller's are the same answer.
 ///
 /// # Errors

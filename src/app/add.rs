@@ -1,6 +1,7 @@
 //! Registers an app, or overwrites one of the same source.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -11,6 +12,7 @@ use super::rules::{is_key, is_redirect_uri, is_web};
 use super::store::{self, Provenance};
 use super::{App, AppKind, AppStatus, IdentityRule, ScopeRule, Source};
 use crate::Broker;
+use crate::content::permission::Permissions;
 use crate::db;
 use crate::error::Error;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
@@ -49,6 +51,7 @@ pub struct NewApp {
     pub egress: Vec<String>,
     pub slack_app_id: Option<String>,
     pub provider_key: Option<String>,
+    pub permissions: Option<Permissions>,
 }
 
 /// Registers the app as approved; the operator who adds it has approved it.
@@ -236,6 +239,7 @@ fn assemble(
         identity_config: new.identity_config,
         accepted_audiences: new.accepted_audiences,
         redirect_uris: new.redirect_uris,
+        permissions: new.permissions.map(Arc::new),
         source,
     };
     (app, provenance)

@@ -1,11 +1,13 @@
 //! A third-party app as it is stored. Looks nothing up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use url::Url;
 
 use super::rules::{AppKind, AppStatus, IdentityRule, ScopeRule, Source, callback_path};
 use crate::Broker;
+use crate::content::permission::Permissions;
 use crate::issuer::identity::IdentityConfig;
 use crate::issuer::profile::Pkce;
 use crate::issuer::scope::Scopes;
@@ -38,6 +40,8 @@ pub struct App {
     pub identity_config: Option<IdentityConfig>,
     pub accepted_audiences: Vec<String>,
     pub redirect_uris: Vec<Url>,
+    /// What it may do at any environment at the most; None for no bound of its own.
+    pub permissions: Option<Arc<Permissions>>,
     pub source: Source,
 }
 

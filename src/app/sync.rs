@@ -143,5 +143,6 @@ fn new_app(key: &str, config: &AppConfig) -> NewApp {
         egress: config.egress,
         slack_app_id: None,
         provider_key: None,
+        permissions: config.permissions,
     }
 }

@@ -176,6 +176,7 @@ fn new_app(add: Add) -> Result<NewApp, Failure> {
         egress: Vec::new(),
         slack_app_id: None,
         provider_key: None,
+        permissions: None,
     })
 }
 

@@ -7,6 +7,7 @@ mod issuer;
 
 use attache::app::sync;
 use attache::clock::Clock;
+use attache::config::unreachable;
 use attache::content::AccountRule;
 use attache::db;
 use attache::issuer::{Issuers, discovery, fetch_keys};
@@ -48,6 +49,9 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
                 "environments.{key}: its claim holds however long ago it was said; max_age_seconds in `accounts` ends that"
             );
         }
+    }
+    for warning in unreachable::warnings(&config) {
+        say!("{warning}");
     }
     here::tell_redirect_uris(&config);
     let mut troubled = here::listeners(&config).await + here::database(&config).await;

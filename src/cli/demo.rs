@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use attache::clock::Clock;
 use attache::config::Config;
+use attache::content::permission::Permissions;
 use attache::operator::{Command, run as operate};
 use attache::sandbox::{Person, issuer, platform};
 use attache::secret::Token;
@@ -45,6 +46,7 @@ pub async fn run(demo: Demo) -> Result<(), Failure> {
     let sandbox = issuer::start(issuer_listener, issuer_settings(&public_url, &secrets), Clock::System).await;
     let settings = platform::Settings::demo(&public_url, &issuer_url);
     let content = platform::start(platform_listener, settings, Clock::System).await;
+    content.set_public(Permissions::public_defaults());
     let content_api_url = content.content_api_url(&platform::Environment::demo());
     std::fs::write(directory.path().join("logo.png"), include_bytes!("../sandbox/content_writer.png"))?;
     let text = configuration(&demo, &public_url, &issuer_url, &content_api_url, &secrets, directory.path());
@@ -153,6 +155,16 @@ content_api_url = "{content_api_url}"
 strategy = "mint"
 apps = ["{APP}"]
 accounts = "any"
+default_stage = "DRAFT"
+public = [{{ actions = ["read"], stages = ["PUBLISHED"] }}]
+[[environments.demo-master.roles]]
+name = "editor"
+accounts = ["sandbox|editor"]
+permissions = [{{ actions = ["read", "create", "update", "delete", "publish", "unpublish"] }}]
+[[environments.demo-master.roles]]
+name = "reader"
+accounts = ["sandbox|reader"]
+permissions = [{{ actions = ["read"], stages = ["PUBLISHED"] }}]
 "#,
         port = demo.port,
         machine_room = demo.port.saturating_add(3),
@@ -182,7 +194,7 @@ fn greet(public_url: &str, machine_room: &str, sandbox: &issuer::Issuer, content
         "\nAttaché is running, all of it on this machine, until Ctrl-C.\n\n\
          1. Sign in at         {public_url}\n   as one of (there are no passwords){people}\n\
          2. Connect an app at  {public_url}/connect/{APP}\n   and come back here for what its function does then.\n\n\
-         Content platform      {}\n   shows the entries\n\
+         Content platform      {}\n   shows the entries; the editor may do everything there, the reader reads what is published\n\
          Sandbox issuer        {}\n\
          Machine room          {machine_room}\n",
         content.url(),

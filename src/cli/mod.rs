@@ -24,6 +24,7 @@ mod config_file;
 mod connection;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod environment;
 mod failure;
 mod freeze;
 mod key;
@@ -79,6 +80,9 @@ enum Command {
     /// Accounts of people
     #[command(subcommand)]
     Account(account::Account),
+    /// Environments of content platforms
+    #[command(subcommand)]
+    Environment(environment::Environment),
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
@@ -132,6 +136,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Unfreeze(command) => freeze::unfreeze(command).await,
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
+        Command::Environment(command) => environment::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,

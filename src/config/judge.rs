@@ -11,7 +11,7 @@ use super::read_secret::read_secret;
 use super::{AppConfig, Config, EnvironmentConfig, vault};
 use crate::app::logo::Logo;
 use crate::app::rules::{self, IdentityRule};
-use crate::content::rules::{AccountRule, AppRule, LONGEST_LIFE, Strategy};
+use crate::content::rules::{AppRule, LONGEST_LIFE, Strategy};
 use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::scope::Scopes;
@@ -41,6 +41,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
         }
     }
     config.apps = apps;
+    judge_token_exchanges(config, faults);
     judge_environments(config, faults);
 }
 
@@ -255,6 +256,19 @@ fn judge_client_auth(key: &str, auth: Option<ClientAuth>, secret: Option<&Token>
     }
 }
 
+fn judge_token_exchanges(config: &mut Config, faults: &mut Faults) {
+    for (name, environment) in &mut config.environments {
+        let Some(section) = &mut environment.token_exchange else { continue };
+        let key = format!("environments.{name}.token_exchange");
+        let file = section.client_secret_file.as_deref();
+        if read_secret(&format!("{key}.client_secret"), &mut section.client_secret, file, faults) {
+            judge_client_auth(&key, section.client_auth, section.client_secret.as_ref(), faults);
+        }
+        let allowed = &config.outbound.allow_origins;
+        judge_transport(&format!("{key}.token_url"), &section.token_url, allowed, faults);
+    }
+}
+
 fn judge_environments(config: &Config, faults: &mut Faults) {
     let mut seen = BTreeSet::new();
     let mut addresses = BTreeSet::new();
@@ -264,10 +278,15 @@ fn judge_environments(config: &Config, faults: &mut Faults) {
         if !seen.insert((&environment.project, &environment.environment)) {
             faults.push(ConfigFault::new(&key, "has the project and environment of another one; merge them"));
         }
-        if !addresses.insert(&environment.content_api_url) {
-            let problem =
-                "is that of another environment; each has its own, because it is its tokens' audience";
-            faults.push(ConfigFault::new(format!("{key}.content_api_url"), problem));
+        let settings = environment.settings();
+        let second = settings.high_performance_url.map(|url| ("high_performance_url", url));
+        let first = environment.content_api_url().ok().map(|url| ("content_api_url", url));
+        for (name, url) in first.into_iter().chain(second) {
+            if !addresses.insert(url) {
+                let problem =
+                    "is that of another environment; each has its own, because it is its tokens' audience";
+                faults.push(ConfigFault::new(format!("{key}.{name}"), problem));
+            }
         }
     }
 }
@@ -279,15 +298,16 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
             "is missing; the strategy \"ask\" asks there, or set strategy = \"mint\"",
         ));
     }
+    if environment.strategy == Strategy::TokenExchange && environment.token_exchange.is_none() {
+        faults.push(ConfigFault::new(
+            format!("{key}.token_exchange"),
+            "is missing; the strategy \"token_exchange\" needs its `token_url` and `client_id`",
+        ));
+    }
     if let Some(url) = &environment.management_api_url {
         judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
     }
-    if !rules::is_web(&environment.content_api_url) || environment.content_api_url.fragment().is_some() {
-        faults.push(ConfigFault::new(
-            format!("{key}.content_api_url"),
-            "must be an absolute http(s) URL without fragment",
-        ));
-    }
+    super::environments::judge(key, environment, faults);
     if !(30..=LONGEST_LIFE).contains(&environment.lifetime_seconds) {
         faults.push(ConfigFault::new(format!("{key}.lifetime_seconds"), "must be between 30 and 86400"));
     }
@@ -296,16 +316,5 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
         && !keys.iter().all(|key| rules::is_key(key))
     {
         faults.push(ConfigFault::new(format!("{key}.apps"), "must be keys of apps, or \"any\""));
-    }
-    if let Some(AccountRule::Claim(rule)) = &environment.accounts
-        && !rule.can_be_read()
-    {
-        let problem = "must be a JSONPath (RFC 9535) into the claims, such as $.org_id";
-        faults.push(ConfigFault::new(format!("{key}.accounts.claim"), problem));
-    }
-    if let Some(AccountRule::Claim(rule)) = &environment.accounts
-        && rule.max_age_seconds.is_some_and(|age| age < 60)
-    {
-        faults.push(ConfigFault::new(format!("{key}.accounts.max_age_seconds"), "must be 60 or more"));
     }
 }

@@ -21,8 +21,8 @@ pub fn judge(config: &Config, faults: &mut Vec<ConfigFault>) {
         }
     }
     for (key, environment) in &config.environments {
-        if let Some(why) = of_environment(environment) {
-            unused(format!("environments.{key}.management_api_url"), why);
+        for (name, why) in of_environment(environment) {
+            unused(format!("environments.{key}.{name}"), why);
         }
     }
 }
@@ -54,7 +54,19 @@ fn of_app(app: &AppConfig, issuer: Option<&IssuerConfig>) -> Option<&'static str
         .then_some("a JWT is taken only from an issuer that has an `issuer`, and the app's has none")
 }
 
-fn of_environment(environment: &EnvironmentConfig) -> Option<&'static str> {
-    (environment.strategy == Strategy::Mint && environment.management_api_url.is_some())
-        .then_some("strategy = \"mint\" asks no management API")
+fn of_environment(environment: &EnvironmentConfig) -> Vec<(&'static str, &'static str)> {
+    let strategy = environment.strategy;
+    let found = [
+        (
+            strategy != Strategy::Ask && environment.management_api_url.is_some(),
+            "management_api_url",
+            "only strategy = \"ask\" asks a management API",
+        ),
+        (
+            strategy != Strategy::TokenExchange && environment.token_exchange.is_some(),
+            "token_exchange",
+            "only strategy = \"token_exchange\" asks a token endpoint",
+        ),
+    ];
+    found.into_iter().filter(|(is, ..)| *is).map(|(_, name, why)| (name, why)).collect()
 }

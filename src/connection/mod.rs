@@ -75,6 +75,8 @@ pub struct Connection {
     pub pseudonym: Option<String>,
     /// When the person last agreed: when the grant was issued.
     pub consented_at: Timestamp,
+    /// Grows by one when they agree anew, or choose otherwise.
+    pub consent_version: i64,
     pub refreshed_at: Option<Timestamp>,
     pub last_used_at: Option<Timestamp>,
     pub revoked_at: Option<Timestamp>,

@@ -21,7 +21,7 @@ pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issue
     c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
     c.environments AS allowed_environments, c.generation, c.lease_until, c.intent_at, c.retry_at, c.failures, c.refusals, \
     c.refused_since, c.refresh_expires_at, c.connected_at, c.last_stop_at, c.account_pseudonym, c.pseudonym, \
-    c.consented_at, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
+    c.consented_at, c.consent_version, c.refreshed_at, c.last_used_at, c.revoked_at, c.revoked_upstream_at, \
     v.kid, v.master_kid, v.wrapped";
 pub(crate) const FROM: &str = "FROM connections c LEFT JOIN vault_keys v ON v.kid = c.data_kid";
 /// Of connection `c`.
@@ -218,7 +218,7 @@ pub async fn renew(
             refusals = 0, refused_since = NULL, \
             refreshed_at = NULL, updated_at = $10, refresh_due_at = $11, refresh_expires_at = $12, \
             consent_expires_at = $13, environments = $14, external_issuer = $15, external_subject = $16, \
-            consented_at = $10 \
+            consented_at = $10, consent_version = consent_version + 1 \
         WHERE id = $1 AND generation = $2 AND {LIVE}"
     ));
     let done = bind_tokens(sql(update).bind(&seen.id).bind(seen.generation), tokens)
@@ -281,6 +281,7 @@ pub(crate) fn read(row: &Row) -> Result<Connection, db::Error> {
         account_pseudonym: row.get("account_pseudonym")?,
         pseudonym: row.get("pseudonym")?,
         consented_at: Timestamp::from_unix(row.get("consented_at")?),
+        consent_version: row.get("consent_version")?,
         refreshed_at: moment(row, "refreshed_at")?,
         last_used_at: moment(row, "last_used_at")?,
         revoked_at: moment(row, "revoked_at")?,

@@ -16,21 +16,24 @@ use crate::secret::Token;
 
 /// A platform does not say how long its tokens live: they are kept five minutes at the most.
 const KEPT_AT_MOST: i64 = 300;
-const RETRY_AFTER: i64 = 5;
+pub(super) const RETRY_AFTER: i64 = 5;
 
 const QUERY: &str = "query Viewer($project: ID!, $environment: String!) { _viewer { ... on UserViewer { id \
     project(id: $project) { environment(id: $environment) { authToken } } } } }";
 
 /// A token, its end, and the generation of the connection that it was asked for with.
-///
+pub(super) type Asked = (Token, Timestamp, i64);
+
+/// Until when it is kept. When it ends is not verified: that only shortens the time.
+pub(super) fn kept_until(ends: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let at_most = now.plus(KEPT_AT_MOST);
+    ends.filter(|ends| *ends > now).map_or(at_most, |ends| ends.min(at_most))
+}
+
 /// # Errors
 /// [`Error::PlatformUnavailable`]; [`Error::InvalidTarget`] when the platform knows no such environment for the
 /// person; the connection's own, when it has no token to ask with.
-pub async fn ask(
-    broker: &Broker,
-    subject: &Subject,
-    environment: &Environment,
-) -> Result<(Token, Timestamp, i64), Error> {
+pub async fn ask(broker: &Broker, subject: &Subject, environment: &Environment) -> Result<Asked, Error> {
     let (access_token, generation) = hand_out::fresh_token(broker, &subject.connection).await?;
     let url = environment.management_api_url.as_ref();
     let url = url.ok_or_else(|| Error::Internal("The environment has no management API.".to_owned()))?;
@@ -65,8 +68,6 @@ pub async fn ask(
     let token = token.filter(|token| !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()));
     let token = Token::new(token.ok_or(Error::InvalidTarget)?);
     let now = broker.clock.now();
-    // Not verified: it only shortens how long we keep it.
-    let ends =
-        claimed_expiry(token.expose()).filter(|ends| *ends > now).unwrap_or_else(|| now.plus(KEPT_AT_MOST));
-    Ok((token, ends.min(now.plus(KEPT_AT_MOST)), generation))
+    let ends = kept_until(claimed_expiry(token.expose()), now);
+    Ok((token, ends, generation))
 }

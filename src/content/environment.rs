@@ -4,7 +4,9 @@ use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 use url::Url;
 
+use super::permission::Permissions;
 use super::rules::{AccountRule, Any, AppRule, ClaimRule, Strategy};
+use super::settings::Settings;
 use crate::account::Account;
 use crate::clock::Timestamp;
 
@@ -22,32 +24,91 @@ pub struct Environment {
     pub accounts: Option<AccountRule>,
     /// Seconds a minted token lives.
     pub lifetime: i64,
+    pub settings: Settings,
+    /// Whether an operator opened it to requests without a token, as documented.
+    pub public_defaults: bool,
 }
 
 impl Environment {
     /// Whether this app, for this account, may have a token for here at this moment.
     #[must_use]
     pub fn is_open_to(&self, app_key: &str, account: &Account, now: Timestamp) -> bool {
-        let app = match &self.apps {
+        let account_is_named = match (&self.accounts, &self.settings.roles) {
+            (Some(rule), _) => rule.holds_for(account, now),
+            // Then whoever has a role is named by it.
+            (None, roles) => roles.is_some(),
+        };
+        self.names(app_key) && account_is_named && !self.permissions_of(account, now).is_empty()
+    }
+
+    fn names(&self, app_key: &str) -> bool {
+        match &self.apps {
             None => false,
             Some(AppRule::Any(Any::Any)) => true,
             Some(AppRule::Keys(keys)) => keys.iter().any(|key| key == app_key),
-        };
-        let account = match &self.accounts {
-            None => false,
-            Some(AccountRule::Any(Any::Any)) => true,
-            Some(AccountRule::Listed(listed)) => {
-                listed.contains(&account.id) || listed.contains(&account.subject)
-            }
-            Some(AccountRule::Claim(rule)) => rule.holds_for(account, now),
-        };
-        app && account
+        }
+    }
+
+    /// What the operator lets anybody do here by an app, whoever has which role.
+    #[must_use]
+    pub fn at_most(&self, app_key: &str) -> Permissions {
+        match &self.settings.roles {
+            _ if !self.names(app_key) => Permissions::default(),
+            Some(roles) => roles.iter().flat_map(|role| role.permissions.iter().cloned()).collect(),
+            None if self.accounts.is_some() => Permissions::all(),
+            None => Permissions::default(),
+        }
+    }
+
+    /// What the operator lets an account do here: what its roles say, or everything where there are no roles.
+    #[must_use]
+    pub fn permissions_of(&self, account: &Account, now: Timestamp) -> Permissions {
+        let Some(roles) = &self.settings.roles else { return Permissions::all() };
+        let held = roles.iter().filter(|role| role.accounts.holds_for(account, now));
+        held.flat_map(|role| role.permissions.iter().cloned()).collect()
+    }
+
+    /// What a request without a token may do here.
+    #[must_use]
+    pub fn public_permissions(&self) -> Permissions {
+        match &self.settings.public {
+            Some(permissions) => permissions.clone(),
+            None if self.public_defaults => Permissions::public_defaults(),
+            None => Permissions::default(),
+        }
+    }
+
+    /// The addresses by which the content API of this environment is known.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<&str> {
+        let second = self.settings.high_performance_url.as_ref();
+        [Some(&self.content_api_url), second].into_iter().flatten().map(Url::as_str).collect()
+    }
+
+    /// What people call the project and the environment.
+    #[must_use]
+    pub fn in_words(&self) -> (&str, &str) {
+        let Settings { project_name, environment_name, .. } = &self.settings;
+        (
+            project_name.as_ref().unwrap_or(&self.project),
+            environment_name.as_ref().unwrap_or(&self.environment),
+        )
     }
 
     /// `project/environment`, the form of the `audience` parameter.
     #[must_use]
     pub fn audience(&self) -> String {
         format!("{}/{}", self.project, self.environment)
+    }
+}
+
+impl AccountRule {
+    fn holds_for(&self, account: &Account, now: Timestamp) -> bool {
+        match self {
+            Self::Any(Any::Any) => true,
+            Self::Listed(listed) => listed.contains(&account.id) || listed.contains(&account.subject),
+            Self::Claim(rule) => rule.holds_for(account, now),
+        }
     }
 }
 

@@ -2,22 +2,24 @@
 
 use std::sync::Arc;
 
+use url::Url;
+
 use super::environment::Environment;
 use super::kept_token::{KeptToken, MARGIN};
+use super::permission::Permissions;
+use super::requested::{Allowed, Requested, fingerprint};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
-use super::{ask, mint};
+use super::{ask, mint, token_exchange};
 use crate::Broker;
 use crate::access::judge;
 use crate::clock::Timestamp;
 use crate::connection;
-use crate::connection::allowed::Access;
 use crate::connection::look_up;
 use crate::connection::seal::Binding;
 use crate::db;
 use crate::error::Error;
-use crate::issuer::scope::Scopes;
 use crate::ledger::hand_out::{self, HandOut};
 use crate::secret::{Token, random_id};
 use crate::vault::Place;
@@ -25,9 +27,6 @@ use crate::vault::Place;
 pub use super::look_up::Target;
 pub(super) use super::look_up::find;
 
-/// The scopes there are, and what is given when nothing was asked.
-pub const SCOPES: &str = "content:read content:write";
-const READ: &str = "content:read";
 /// Stands where a caller's id would, when the access token itself asked.
 const BEARER: &str = "bearer";
 
@@ -37,8 +36,10 @@ pub struct ContentToken {
     pub token: Token,
     /// Seconds.
     pub expires_in: i64,
-    /// None when the platform decides (strategy `ask`).
-    pub scope: Option<Scopes>,
+    /// None when another platform decides.
+    pub permissions: Option<Permissions>,
+    /// `aud` of a minted one.
+    pub audience: Url,
     pub is_jwt: bool,
 }
 
@@ -58,7 +59,14 @@ pub async fn target(
 /// Whether the operator opened it to app and account, and the person lets the app in.
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
-    judge::is_open(environment, &subject.app_key, &subject.account, &subject.connection, subject.at)
+    allowed(environment, subject).is_some()
+}
+
+/// What a token is asked for, and what it is made with.
+#[derive(Debug)]
+pub struct Order<'a> {
+    pub requested: Requested<'a>,
+    pub permissions: Permissions,
 }
 
 /// What is known of a token that was made before for the same.
@@ -69,27 +77,24 @@ pub enum Kept {
     Token(KeptToken),
 }
 
-/// Parses what was asked for against what there is.
+/// What the token is made with: what was asked for, within what is allowed there.
 ///
 /// # Errors
-/// [`Error::InvalidScope`]
-pub fn scopes(asked: Option<&str>, environment: &Environment, subject: &Subject) -> Result<Scopes, Error> {
-    let may_write = judge::access(environment, &subject.connection) == Some(Access::Write);
-    let all = Scopes::lenient(if may_write { SCOPES } else { READ });
-    let Some(asked) = asked.filter(|asked| !asked.trim().is_empty()) else { return Ok(all) };
-    if environment.strategy == Strategy::Ask {
-        let sentence = "This environment's own platform gives its tokens, and they cannot be narrowed; leave out `scope`.";
-        return Err(Error::InvalidScope(sentence.to_owned()));
-    }
-    let asked = Scopes::parse(asked).map_err(|fault| Error::InvalidScope(format!("In `scope`, {fault}.")))?;
-    if asked.is_subset(&all) {
-        Ok(asked)
-    } else if !may_write && asked.is_subset(&Scopes::lenient(SCOPES)) {
-        let sentence = format!("The person lets this app read there and no more; ask for `{READ}`.");
-        Err(Error::InvalidScope(sentence))
-    } else {
-        Err(Error::InvalidScope(format!("The scopes of a content token are `{SCOPES}`.")))
-    }
+/// [`Error::InvalidTarget`]; [`Error::InvalidScope`]; [`Error::InvalidAuthorizationDetails`].
+pub fn permissions(
+    requested: Requested<'_>,
+    environment: &Environment,
+    subject: &Subject,
+) -> Result<Permissions, Error> {
+    let permissions = allowed(environment, subject).ok_or(Error::InvalidTarget)?;
+    let access = judge::access(environment, &subject.connection);
+    requested.judge(environment, Allowed { permissions: &permissions, access })
+}
+
+/// What a token for the subject may do there at the most; None for nothing.
+#[must_use]
+pub fn allowed(environment: &Environment, subject: &Subject) -> Option<Permissions> {
+    judge::permissions(environment, &subject.app, &subject.account, &subject.connection, subject.at)
 }
 
 /// # Errors
@@ -99,24 +104,25 @@ pub async fn exchange(
     subject: &Subject,
     caller_id: Option<&str>,
     environment: &Environment,
-    scopes: &Scopes,
+    order: &Order<'_>,
     known: Kept,
 ) -> Result<ContentToken, Error> {
-    let scope = scopes.to_string();
+    let asked = order.requested.key();
     let asker = caller_id.unwrap_or(BEARER);
     let connection = &subject.connection;
     let key = Key {
         connection_id: &connection.id,
         environment_id: &environment.id,
         caller_id: asker,
-        scope: &scope,
+        asked: &asked,
         generation: connection.generation,
     };
+    let made_with = made_with(environment, &order.permissions);
     let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(broker, &key, now).await?,
+        Kept::Unknown => kept(broker, &key, &made_with, now).await?,
         Kept::Nothing => None,
-        Kept::Token(kept) => Some(Arc::new(kept)),
+        Kept::Token(kept) => Some(Arc::new(kept)).filter(|kept| kept.permissions == made_with),
     };
     let (token, expires_at) = match known {
         Some(kept) => {
@@ -126,26 +132,33 @@ pub async fn exchange(
                 broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(broker, subject, caller_id, environment, &key, scopes).await?,
+        None => make(broker, subject, caller_id, environment, &key, (&order.permissions, made_with)).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
     hand_out::record(broker, &handed).await?;
     broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
-        is_jwt: environment.strategy == Strategy::Mint,
+        is_jwt: environment.strategy.mints(),
         token,
         expires_in: expires_at.seconds_from(now).max(0),
-        scope: (environment.strategy == Strategy::Mint).then(|| scopes.clone()),
+        permissions: environment.strategy.mints().then(|| order.permissions.clone()),
+        audience: environment.content_api_url.clone(),
     })
 }
 
 /// A token that was made before and may be handed out again. What the memory holds is of the generation that it was
-/// made for, and so as good as the connection that was just judged.
-async fn kept(broker: &Broker, key: &Key<'_>, now: Timestamp) -> Result<Option<Arc<KeptToken>>, db::Error> {
+/// made for, and so as good as the connection that was just judged. One that was made with other permissions than it would
+/// be now says too much or too little.
+async fn kept(
+    broker: &Broker,
+    key: &Key<'_>,
+    made_with: &str,
+    now: Timestamp,
+) -> Result<Option<Arc<KeptToken>>, db::Error> {
     let name = key.to_string();
     let load = async || store::kept(&broker.db, key, now.plus(MARGIN)).await;
     let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;
-    if kept.as_ref().is_some_and(|kept| !kept.is_good(now)) {
+    if kept.as_ref().is_some_and(|kept| !kept.is_good(now) || kept.permissions != made_with) {
         broker.held.content_tokens.forget(&name);
         return Ok(None);
     }
@@ -158,16 +171,17 @@ async fn make(
     caller_id: Option<&str>,
     environment: &Environment,
     key: &Key<'_>,
-    scopes: &Scopes,
+    (permissions, made_with): (&Permissions, String),
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, scopes);
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, permissions);
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
         Strategy::Ask => ask::ask(broker, subject, environment).await?,
+        Strategy::TokenExchange => token_exchange::exchange(broker, subject, environment).await?,
     };
     let current = look_up::reread(broker, &subject.connection).await?;
     if current.generation != generation {
@@ -176,7 +190,7 @@ async fn make(
     }
     let sealed =
         connection::seal::data_key(broker, &current)?.seal(&place(&id, current.binding()), &token)?;
-    let kept = KeptToken { id, token: sealed, expires_at };
+    let kept = KeptToken { id, token: sealed, permissions: made_with, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
     if !store::keep(&broker.db, &key, &kept, broker.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
@@ -185,6 +199,15 @@ async fn make(
         ));
     }
     Ok((token, expires_at))
+}
+
+/// The same for the same permissions; empty where another platform decides.
+fn made_with(environment: &Environment, permissions: &Permissions) -> String {
+    if environment.strategy.mints() {
+        fingerprint(&serde_json::to_string(permissions).unwrap_or_default())
+    } else {
+        String::new()
+    }
 }
 
 /// Where a content token lives.

@@ -14,6 +14,8 @@ pub struct KeptToken {
     /// Where it is sealed to.
     pub id: String,
     pub token: Sealed,
+    /// A hash of the permissions that it was made with; empty where the platform decides.
+    pub permissions: String,
     pub expires_at: Timestamp,
 }
 
@@ -27,6 +29,6 @@ impl KeptToken {
 
 impl Weigh for KeptToken {
     fn weight(&self) -> u64 {
-        (size_of::<Self>() + self.id.len() + self.token.0.len() + 250) as u64
+        (size_of::<Self>() + self.id.len() + self.token.0.len() + self.permissions.len() + 250) as u64
     }
 }

@@ -24,8 +24,24 @@ pub async fn open_environments(
     Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
 }
 
+/// The environment of this key in the configuration file.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when there is none.
+pub async fn by_key(broker: &Broker, key: &str) -> Result<Arc<Environment>, Error> {
+    let all = all(broker).await?;
+    let found = all.iter().find(|environment| environment.key == key).cloned();
+    found.ok_or_else(|| {
+        let sentence = "There is no environment of that key; `attache environment list` shows them.";
+        Error::InvalidRequest(sentence.to_owned())
+    })
+}
+
 /// Every environment there is; they are few.
-pub(super) async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
     broker.held.environments.get(&broker.db, async || read_all(broker).await).await
 }
 

@@ -1,13 +1,13 @@
-//! Mints a content token: a JWT signed with our key, for one environment and one person. RFC 9068, with the
-//! actor of RFC 8693 section 4.1 and the subject identifier of RFC 9493.
+//! Mints a content token: a JWT signed with our key, for one environment and one person. RFC 9068, with the actor of
+//! RFC 8693 section 4.1, the subject identifier of RFC 9493 and the permissions of RFC 9396.
 
 use serde_json::{Value, json};
 
 use super::environment::Environment;
+use super::permission::{Permissions, details, scope};
 use super::subject::Subject;
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::issuer::scope::Scopes;
 use crate::secret::Token;
 
 /// The token and the moment it ends. `id` becomes its `jti`.
@@ -18,7 +18,7 @@ pub fn mint(
     caller_id: Option<&str>,
     environment: &Environment,
     id: &str,
-    scopes: &Scopes,
+    permissions: &Permissions,
 ) -> (Token, Timestamp) {
     let now = broker.clock.now();
     let lives_until = now.plus(environment.lifetime);
@@ -28,8 +28,14 @@ pub fn mint(
         "iss": broker.issuer_identifier(),
         "aud": environment.content_api_url.as_str(),
         "sub": subject.account.id,
-        "client_id": subject.connection.app_id,
-        "scope": scopes.to_string(),
+        // Who asked for it: RFC 8693 section 4.3. Without a caller, the app itself.
+        "client_id": caller_id.unwrap_or(&subject.connection.app_id),
+        "app": subject.app.key,
+        "connection": subject.connection.id,
+        // Another when the person agrees anew or chooses otherwise.
+        "consent": subject.connection.consent_version,
+        "scope": scope::of(permissions).to_string(),
+        "authorization_details": details::written(permissions, environment.content_api_url.as_str()),
         "iat": now.unix(),
         "exp": expires_at.unix(),
         "jti": id,

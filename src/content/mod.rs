@@ -6,8 +6,10 @@
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
-//! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs`, `ask.rs` or `token_exchange.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
@@ -17,16 +19,24 @@ pub mod exchange;
 mod kept_token;
 mod look_up;
 pub mod mint;
+pub mod overview;
+pub mod permission;
+pub mod public_access;
+mod requested;
 pub mod rules;
+pub mod settings;
 pub mod sight;
 pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+mod token_exchange;
+pub mod url_pattern;
 pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::open_environments;
+pub use look_up::{all, by_key, open_environments};
+pub use requested::Requested;
 pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};

@@ -1,9 +1,11 @@
-//! What the configuration file says of an environment: where its tokens come from, and who may reach it. Imports nothing of
-//! ours, and judges nobody; see [`super::environment`].
+//! What the configuration file says of an environment: where its tokens come from, who may reach it, and which role lets
+//! them do what. Judges nobody; see [`super::environment`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json_path::JsonPath;
+
+use super::permission::Permissions;
 
 /// The longest life of a content token that is minted, in seconds.
 pub const LONGEST_LIFE: i64 = 86_400;
@@ -29,6 +31,18 @@ pub enum Strategy {
     Mint,
     /// The platform's management API gives them for the person's access token.
     Ask,
+    /// The platform's token endpoint gives them for the person's access token (RFC 8693).
+    #[serde(rename = "token_exchange")]
+    #[strum(serialize = "token_exchange")]
+    TokenExchange,
+}
+
+impl Strategy {
+    /// Whether they are made here: nothing narrows those of another platform.
+    #[must_use]
+    pub const fn mints(self) -> bool {
+        matches!(self, Self::Mint)
+    }
 }
 
 /// Which apps may reach an environment.
@@ -67,6 +81,15 @@ pub struct ClaimRule {
     /// Seconds after which what nobody has said again holds no more; None for never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<u32>,
+}
+
+/// What some accounts may do at an environment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    pub name: String,
+    pub accounts: AccountRule,
+    pub permissions: Permissions,
 }
 
 impl AccountRule {

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use super::exchange::{self, Kept, Target};
 use super::subject::{Subject, SubjectToken, by_jwt};
-use super::{Environment, KeptToken};
+use super::{Environment, KeptToken, Requested};
 use crate::Broker;
 use crate::access::facts::{self, Asker, Facts, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::caller::{Caller, authenticate};
 use crate::error::Error;
-use crate::issuer::scope::Scopes;
 use crate::secret::{Token, TokenHash};
 
 pub struct Sight {
@@ -21,23 +20,8 @@ pub struct Sight {
     pub subject: Subject,
     /// Open to the subject.
     pub environment: Arc<Environment>,
-    kept: Kept,
-    /// What [`Self::kept`] was looked for with.
-    scopes: Scopes,
-}
-
-impl Sight {
-    /// The scopes, and what is known of a token that was made for them before.
-    ///
-    /// # Errors
-    /// [`Error::InvalidScope`]
-    pub fn scopes(&mut self, asked: Option<&str>) -> Result<(Scopes, Kept), Error> {
-        let scopes = exchange::scopes(asked, &self.environment, &self.subject)?;
-        let kept = std::mem::replace(&mut self.kept, Kept::Unknown);
-        // One for other scopes would let the app do more than the person does.
-        let kept = if scopes == self.scopes { kept } else { Kept::Unknown };
-        Ok((scopes, kept))
-    }
+    /// What is known of a token that was made for the same request before.
+    pub kept: Kept,
 }
 
 /// What an exchange is asked for.
@@ -46,7 +30,7 @@ pub struct Asked<'a> {
     pub key: &'a TokenHash,
     pub which: Which<'a>,
     pub target: Option<Target<'a>>,
-    pub scopes: &'a Scopes,
+    pub requested: Requested<'a>,
 }
 
 /// The facts, and the tokens that were made before, by the ids of their connections; None where these were not looked for.
@@ -72,9 +56,9 @@ pub async fn of_client(
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
-    scope: Option<&str>,
+    requested: Requested<'_>,
 ) -> Result<Sight, Error> {
-    let seen = look(broker, client_id, client_secret, token, target, scope).await;
+    let seen = look(broker, client_id, client_secret, token, target, requested).await;
     if let Err(Error::SubjectTokenRefused) = seen {
         // The client is who it says, so that nobody else pays for it.
         broker.limits.count_subject_failure(client_id);
@@ -88,12 +72,10 @@ async fn look(
     client_secret: &Token,
     token: &SubjectToken,
     target: Option<Target<'_>>,
-    scope: Option<&str>,
+    requested: Requested<'_>,
 ) -> Result<Sight, Error> {
     let key = authenticate::recognise(client_secret).map_err(|_| Error::InvalidClient)?;
-    // What is malformed is refused later; it names no token that was kept.
-    let scopes = Scopes::parse(scope.unwrap_or(exchange::SCOPES)).unwrap_or_default();
-    let asked = |which| Asked { key: &key, which, target, scopes: &scopes };
+    let asked = |which| Asked { key: &key, which, target, requested };
     let admit = |asker: &Asker| {
         let shown = authenticate::admit(broker, client_secret, asker);
         let caller = authenticate::as_client(client_id, shown)?;
@@ -127,7 +109,7 @@ async fn look(
             .unwrap_or(Kept::Nothing),
     };
     let environment = seen.facts.environment.ok_or(Error::InvalidTarget)?;
-    Ok(Sight { caller, subject, environment, kept, scopes })
+    Ok(Sight { caller, subject, environment, kept })
 }
 
 async fn load(

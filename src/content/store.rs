@@ -8,11 +8,11 @@ use super::environment::Environment;
 use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
 use crate::connection::LIVE;
-use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
+use crate::db::{self, Constants, Db, DbConnection, Row, json, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
-    lifetime_seconds";
+    lifetime_seconds, settings, public_defaults";
 
 fn select(condition: &str) -> Constants {
     // Only constants of this file are joined here.
@@ -43,6 +43,7 @@ pub async fn put(
     now: Timestamp,
 ) -> Result<(), db::Error> {
     let strategy = <&str>::from(environment.strategy);
+    let settings = serde_json::to_string(&environment.settings).unwrap_or_default();
     // Asked first: no index leads from an environment to its tokens, and one moves hardly ever.
     let moved = "SELECT id FROM environments WHERE project = $1 AND environment = $2 \
         AND (content_api_url <> $3 OR strategy <> $4)";
@@ -57,12 +58,12 @@ pub async fn put(
         drop_tokens(transaction, moved.get("id")?).await?;
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
-            strategy, apps, accounts, lifetime_seconds, status, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $11) \
+            strategy, apps, accounts, lifetime_seconds, settings, status, source, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
-            lifetime_seconds = excluded.lifetime_seconds, status = 'active', updated_at = excluded.updated_at";
+            lifetime_seconds = excluded.lifetime_seconds, settings = excluded.settings, status = 'active', updated_at = excluded.updated_at";
     sql(upsert)
         .bind(&environment.id)
         .bind(&environment.key)
@@ -75,6 +76,7 @@ pub async fn put(
         .bind(environment.accounts.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.lifetime)
         .bind(now.unix())
+        .bind(settings)
         .execute(&mut *transaction)
         .await
         .map(drop)
@@ -104,6 +106,16 @@ pub async fn suspend_all_but(
     Ok(())
 }
 
+pub async fn set_public_defaults(
+    transaction: &mut DbConnection,
+    id: &str,
+    open: bool,
+    now: Timestamp,
+) -> Result<(), db::Error> {
+    let update = sql("UPDATE environments SET public_defaults = $2, updated_at = $3 WHERE id = $1");
+    update.bind(id).bind(i64::from(open)).bind(now.unix()).execute(transaction).await.map(drop)
+}
+
 async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Result<(), db::Error> {
     let select = "SELECT id FROM content_tokens WHERE environment_id = $1";
     let rows = sql(select).bind(environment_id).all(&mut *transaction).await?;
@@ -119,7 +131,7 @@ async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Re
 /// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
 pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_key, e.project, e.environment, \
     e.content_api_url, e.management_api_url, e.strategy, e.apps AS environment_apps, \
-    e.accounts AS environment_accounts, e.lifetime_seconds";
+    e.accounts AS environment_accounts, e.lifetime_seconds, e.settings, e.public_defaults";
 
 /// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
 pub fn aliased(row: &Row) -> Result<Option<Environment>, db::Error> {
@@ -148,6 +160,9 @@ fn read_as(row: &Row, [id, key, apps, accounts]: [&str; 4]) -> Result<Environmen
         apps: rule(row, apps)?,
         accounts: rule(row, accounts)?,
         lifetime: row.get("lifetime_seconds")?,
+        // What can't be read is no narrower bound: it is refused.
+        settings: json(row, "settings")?,
+        public_defaults: row.flag("public_defaults")?,
     })
 }
 
@@ -164,25 +179,26 @@ pub struct Key<'a> {
     pub environment_id: &'a str,
     /// A caller's id, or `bearer` when the access token itself asked.
     pub caller_id: &'a str,
-    pub scope: &'a str,
+    /// What was asked for; see [`super::Requested::key`].
+    pub asked: &'a str,
     pub generation: i64,
 }
 
 impl fmt::Display for Key<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { connection_id, environment_id, caller_id, scope, generation } = self;
-        write!(formatter, "{connection_id}/{generation}/{environment_id}/{caller_id}/{scope}")
+        let Self { connection_id, environment_id, caller_id, asked, generation } = self;
+        write!(formatter, "{connection_id}/{generation}/{environment_id}/{caller_id}/{asked}")
     }
 }
 
 pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Option<KeptToken>, db::Error> {
-    let select = "SELECT id, token, expires_at FROM content_tokens WHERE connection_id = $1 AND environment_id = $2 \
+    let select = "SELECT id, token, permissions, expires_at FROM content_tokens WHERE connection_id = $1 AND environment_id = $2 \
         AND caller_id = $3 AND scope = $4 AND generation = $5 AND expires_at > $6";
     let row = sql(select)
         .bind(key.connection_id)
         .bind(key.environment_id)
         .bind(key.caller_id)
-        .bind(key.scope)
+        .bind(key.asked)
         .bind(key.generation)
         .bind(lives_until.unix())
         .optional(db)
@@ -191,6 +207,7 @@ pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Opti
         Ok(KeptToken {
             id: row.get("id")?,
             token: Sealed(row.get("token")?),
+            permissions: row.get("permissions")?,
             expires_at: Timestamp::from_unix(row.get("expires_at")?),
         })
     })
@@ -202,24 +219,25 @@ pub async fn kept(db: &Db, key: &Key<'_>, lives_until: Timestamp) -> Result<Opti
 pub async fn keep(db: &Db, key: &Key<'_>, kept: &KeptToken, now: Timestamp) -> Result<bool, db::Error> {
     let upsert = Constants(format!(
         "INSERT INTO content_tokens (id, connection_id, environment_id, caller_id, generation, scope, token, \
-            issued_at, expires_at) \
+            issued_at, expires_at, permissions) \
         SELECT CAST($1 AS TEXT), c.id, CAST($2 AS TEXT), CAST($3 AS TEXT), c.generation, CAST($4 AS TEXT), \
-            CAST($5 AS TEXT), CAST($6 AS BIGINT), CAST($7 AS BIGINT) \
+            CAST($5 AS TEXT), CAST($6 AS BIGINT), CAST($7 AS BIGINT), CAST($10 AS TEXT) \
         FROM connections c WHERE c.id = $8 AND c.generation = $9 AND {LIVE} \
         ON CONFLICT (connection_id, environment_id, caller_id, scope) DO UPDATE SET id = excluded.id, \
             generation = excluded.generation, token = excluded.token, issued_at = excluded.issued_at, \
-            expires_at = excluded.expires_at"
+            expires_at = excluded.expires_at, permissions = excluded.permissions"
     ));
     let done = sql(upsert)
         .bind(&kept.id)
         .bind(key.environment_id)
         .bind(key.caller_id)
-        .bind(key.scope)
+        .bind(key.asked)
         .bind(&kept.token.0)
         .bind(now.unix())
         .bind(kept.expires_at.unix())
         .bind(key.connection_id)
         .bind(key.generation)
+        .bind(&kept.permissions)
         .execute(db)
         .await?;
     Ok(done == 1)

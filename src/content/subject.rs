@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::Broker;
 use crate::access::allow;
-use crate::access::facts::{self, Facts, Found, Question, Wanted, Which, Who};
+use crate::access::facts::{self, Facts, Found, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::account::Account;
 use crate::clock::Timestamp;
@@ -23,7 +23,7 @@ use crate::secret::Token;
 pub struct Subject {
     pub connection: Arc<Connection>,
     pub account: Arc<Account>,
-    pub app_key: String,
+    pub app: OfApp,
     /// When it was found out.
     pub at: Timestamp,
 }
@@ -47,7 +47,7 @@ impl Subject {
         Ok(Self {
             connection: Arc::clone(&found.connection),
             account: Arc::clone(account),
-            app_key: found.app.key.clone(),
+            app: found.app.clone(),
             at,
         })
     }

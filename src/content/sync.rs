@@ -18,17 +18,21 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
     changed(broker, &mut transaction);
     store::suspend_all_but(&mut transaction, &kept, now).await?;
     for (key, config) in &broker.config.environments {
+        // The configuration's judge refuses what can't be filled in.
+        let Ok(content_api_url) = config.content_api_url() else { continue };
         let environment = Environment {
             id: format!("en_{}", random_id::<20>()),
             key: key.clone(),
             project: config.project.clone(),
             environment: config.environment.clone(),
-            content_api_url: config.content_api_url.clone(),
+            content_api_url,
             management_api_url: config.management_api_url.clone(),
             strategy: config.strategy,
             apps: config.apps.clone(),
             accounts: config.accounts.clone(),
             lifetime: config.lifetime_seconds,
+            settings: config.settings(),
+            public_defaults: false,
         };
         store::put(&mut transaction, &environment, now).await?;
     }

@@ -3,6 +3,7 @@
 //! GraphQL clients expect.
 
 mod bounds;
+mod environment;
 
 use std::sync::Arc;
 
@@ -16,9 +17,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
+use self::environment::{Endpoints, Permission};
 use super::authorization_header::bearer_token;
 use crate::Broker;
-use crate::content::exchange::{self, Kept, Target};
+use crate::content::Requested;
+use crate::content::exchange::{self, Kept, Order, Target};
 use crate::content::subject::{self, Subject};
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
@@ -160,7 +163,7 @@ impl UserViewer {
     /// Null with an error when the project is not one that this app may reach for this person.
     async fn project(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Option<Project>> {
         let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
-        let open = crate::content::open_environments(broker, &subject.app_key, &subject.account).await;
+        let open = crate::content::open_environments(broker, &subject.app.key, &subject.account).await;
         Ok(match open {
             Ok(open)
                 if open.iter().any(|environment| {
@@ -226,12 +229,33 @@ impl Environment {
         &self.0.environment
     }
 
+    async fn endpoints(&self) -> Endpoints {
+        Endpoints::of(&self.0)
+    }
+
+    /// The stage that is meant where a request names none.
+    async fn default_stage(&self) -> &str {
+        &self.0.settings.default_stage
+    }
+
+    /// What the app may do here for the person; null where another platform decides.
+    async fn permissions(&self, context: &Context<'_>) -> async_graphql::Result<Option<Vec<Permission>>> {
+        let subject = context.data::<Subject>()?;
+        if !self.0.strategy.mints() {
+            return Ok(None);
+        }
+        let allowed = exchange::allowed(&self.0, subject).unwrap_or_default();
+        Ok(Some(allowed.iter().map(Permission::from).collect()))
+    }
+
     /// A content token for this environment, attributable to the person. One in a query.
     async fn auth_token(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         let (broker, subject) = (context.data::<Broker>()?, context.data::<Subject>()?);
         let minted = async {
-            let scopes = exchange::scopes(None, &self.0, subject)?;
-            exchange::exchange(broker, subject, None, &self.0, &scopes, Kept::Unknown).await
+            let requested = Requested::default();
+            let permissions = exchange::permissions(requested, &self.0, subject)?;
+            let order = Order { requested, permissions };
+            exchange::exchange(broker, subject, None, &self.0, &order, Kept::Unknown).await
         };
         let token = minted.await.map_err(|error| graphql_error(&error))?;
         Ok(token.token.expose().to_owned())

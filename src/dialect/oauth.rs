@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use self::token_request::TokenRequest;
 use crate::Broker;
 use crate::caller::authenticate;
-use crate::content::exchange::{self, ContentToken, Target};
+use crate::content::Requested;
+use crate::content::exchange::{self, ContentToken, Order, Target};
+use crate::content::permission::{details, scope};
 use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::rejection::Rejection;
@@ -126,11 +128,13 @@ async fn token(
             (None, Some(audience)) => Some(Target::Audience(audience)),
             (Some(_), Some(_)) | (None, None) => None,
         };
-        let asked = request.scope.as_deref();
-        let mut sight = sight::of_client(&broker, &id, &secret, &request.subject, target, asked).await?;
-        let (scopes, kept) = sight.scopes(asked)?;
-        let Sight { caller, subject, environment, .. } = &sight;
-        exchange::exchange(&broker, subject, Some(&caller.id), environment, &scopes, kept).await
+        let details = request.authorization_details.as_deref();
+        let requested = Requested { scope: request.scope.as_deref(), details };
+        let sight = sight::of_client(&broker, &id, &secret, &request.subject, target, requested).await?;
+        let Sight { caller, subject, environment, kept } = sight;
+        let permissions = exchange::permissions(requested, &environment, &subject)?;
+        let order = Order { requested, permissions };
+        exchange::exchange(&broker, &subject, Some(&caller.id), &environment, &order, kept).await
     };
     let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
     Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())
@@ -144,8 +148,10 @@ fn success(content_token: &ContentToken) -> Value {
         "token_type": "Bearer",
         "expires_in": content_token.expires_in,
     });
-    if let Some(scope) = &content_token.scope {
-        body["scope"] = json!(scope.to_string());
+    if let Some(permissions) = &content_token.permissions {
+        body["scope"] = json!(scope::of(permissions).to_string());
+        // RFC 9396 section 7.
+        body["authorization_details"] = details::written(permissions, content_token.audience.as_str());
     }
     body
 }
@@ -159,7 +165,8 @@ async fn metadata(State(broker): State<Broker>) -> Json<Value> {
         "response_types_supported": [],
         "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        "scopes_supported": exchange::SCOPES.split(' ').collect::<Vec<_>>(),
+        "scopes_supported": scope::ALL.split(' ').collect::<Vec<_>>(),
+        "authorization_details_types_supported": [details::TYPE],
     }))
 }
 

@@ -1,19 +1,22 @@
 //! The JSON surface for backends.
 
 mod connections;
+mod environments;
+mod refusal;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::refusal::Refusal;
 use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::access::decide::Demand;
@@ -22,7 +25,6 @@ use crate::access::hand_out::AccessToken;
 use crate::access::read;
 use crate::caller::{Caller, authenticate};
 use crate::connection::due::DEFAULT_MIN_TTL;
-use crate::edge::rejection::Rejection;
 use crate::error::Error;
 
 pub fn router() -> Router<Broker> {
@@ -30,47 +32,12 @@ pub fn router() -> Router<Broker> {
         .route("/v1/connections", get(connections::list))
         .route("/v1/connections/{id}", get(connections::one))
         .route("/v1/connections/{id}/token", post(token))
-}
-
-/// A failure as JSON: `{"error", "message"}` and what helps to go on.
-struct Refusal(Error);
-
-impl<E: Into<Error>> From<E> for Refusal {
-    fn from(error: E) -> Self {
-        Self(error.into())
-    }
+        .route("/v1/environments", get(environments::list))
 }
 
 #[must_use]
 pub fn refuse(error: Error) -> Response {
     Refusal(error).into_response()
-}
-
-impl IntoResponse for Refusal {
-    fn into_response(self) -> Response {
-        let (status, code) = self.0.answer();
-        self.0.report();
-        let mut body = json!({ "error": code, "message": self.0.to_string() });
-        if let Error::ReconnectRequired { connect_url, cause } = &self.0 {
-            body["connect_url"] = json!(connect_url);
-            body["cause"] = json!(<&str>::from(*cause));
-        }
-        if let Error::RestoredCopy { connect_url } = &self.0 {
-            body["connect_url"] = json!(connect_url);
-        }
-        if let Some(seconds) = self.0.retry_after() {
-            body["retry_after"] = json!(seconds);
-        }
-        let mut response = (status, Json(body)).into_response();
-        Rejection::put(&self.0, &mut response);
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        if let Some(seconds) = self.0.retry_after() {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
 }
 
 /// What a backend may ask of a token.

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use reqwest::RequestBuilder;
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded::byte_serialize;
 
@@ -38,10 +39,25 @@ impl ClientAuth {
 impl Client {
     /// Id and secret for HTTP Basic, where the client authenticates by it. RFC 6749 section 2.3.1: both are form-encoded
     /// before they are joined.
-    pub(super) fn basic(&self) -> Option<(String, Token)> {
+    fn basic(&self) -> Option<(String, Token)> {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let secret = self.secret.as_ref().filter(|_| self.auth == ClientAuth::Basic)?;
         Some((encode(&self.id), Token::new(encode(secret.expose()))))
+    }
+
+    /// A request of this client: by HTTP Basic, or with its id and its secret in the form. RFC 6749 section 2.3.1.
+    pub(super) fn authenticate<'a>(
+        &'a self,
+        request: RequestBuilder,
+        form: &mut Vec<(&str, &'a str)>,
+    ) -> RequestBuilder {
+        if let Some((id, secret)) = self.basic() {
+            return request.basic_auth(id, Some(secret.expose()));
+        }
+        form.push(("client_id", &self.id));
+        let secret = self.secret.as_ref().filter(|_| self.auth == ClientAuth::Body);
+        form.extend(secret.map(|secret| ("client_secret", secret.expose())));
+        request
     }
 
     /// What is sent of a client and not to be repeated: its secret, as it is and in a Basic value, and these.

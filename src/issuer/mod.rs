@@ -9,6 +9,7 @@
 //! | a refresh | [`calls`] gives it a place, [`refresh`] sends it | [`token_answer`] reads the tokens |
 //! | an ID token, a JWT access token | [`fetch_keys`], [`jwt`], then [`id_token`] or [`access_token`] | [`claims`] |
 //! | who consented, without an ID token | [`identity`], [`userinfo`] | a subject |
+//! | an access token for one of another audience | [`exchange_token`] | [`token_answer`] reads the token |
 //! | a revoke | [`revocation_endpoint`], [`revoke`]; at Auth0 [`management_api`] | [`revoke::Told`] |
 //! | `attache check --issuer` | [`probe`] | a report |
 //!
@@ -35,6 +36,7 @@ pub mod egress;
 pub mod endpoints;
 pub mod error_word;
 pub mod exchange_code;
+pub mod exchange_token;
 pub mod fault;
 pub mod fetch_keys;
 pub mod http;

@@ -5,7 +5,7 @@ use url::Url;
 
 use super::address;
 use super::authorization_server::Issuer;
-use super::client::{Client, ClientAuth};
+use super::client::Client;
 use super::fault::IssuerFault;
 use super::http::{Http, Response};
 use super::issuers::Issuers;
@@ -92,15 +92,7 @@ pub(super) async fn ask(
 ) -> Result<Response, IssuerFault> {
     let mut form = vec![("token", token.expose()), ("token_type_hint", kind.hint())];
     let url = address::without(url, &["token", "token_type_hint", "client_id", "client_secret"]);
-    let mut request = http.request(Method::POST, &url)?;
-    match (client.basic(), &client.secret) {
-        (Some((id, secret)), _) => request = request.basic_auth(id, Some(secret.expose())),
-        (None, secret) => {
-            form.push(("client_id", &client.id));
-            let secret = secret.as_ref().filter(|_| client.auth == ClientAuth::Body);
-            form.extend(secret.map(|secret| ("client_secret", secret.expose())));
-        }
-    }
+    let request = client.authenticate(http.request(Method::POST, &url)?, &mut form);
     http.send(request.form(&form)).await
 }
 

@@ -31,6 +31,7 @@ pub enum Action {
     AccountDeleted,
     /// Nothing personal is left of a deleted account.
     AccountErased,
+    PublicAccessChanged,
 }
 
 impl Action {
@@ -59,6 +60,9 @@ impl Action {
             Self::MassRevokeEnded => "a revoke of many connections came to its end",
             Self::AccountDeleted => "the account was deleted; its connections are being ended",
             Self::AccountErased => "the last of what was personal about the account was removed",
+            Self::PublicAccessChanged => {
+                "an environment was opened to requests without a token, or closed to them"
+            }
         }
     }
 }

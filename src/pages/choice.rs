@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::connection::allowed::{Access, Allowed};
 use crate::consent::choice::{Choice, Places};
 use crate::consent::duration::Lasts;
-use crate::content::{Environment, Strategy};
+use crate::content::Environment;
 use crate::error::Error;
 use crate::web::view;
 
@@ -86,11 +86,12 @@ impl Choices {
 impl EnvironmentChoice {
     fn of(environment: &Environment, allowed: &Allowed) -> Self {
         let access = allowed.at(&environment.id);
+        let (project, shown) = environment.in_words();
         let radio = |value, label: &str, checked| Radio { value, label: label.to_owned(), checked };
         Self {
             name: field(environment),
-            environment: environment.environment.clone(),
-            project: environment.project.clone(),
+            environment: shown.to_owned(),
+            project: project.to_owned(),
             accesses: vec![
                 radio(Access::Write.into(), "Read and change", access == Some(Access::Write)),
                 radio(Access::Read.into(), "Only read", access == Some(Access::Read)),
@@ -140,17 +141,17 @@ impl Chosen {
 #[must_use]
 pub fn reached(open: &[Arc<Environment>], allowed: &Allowed) -> Vec<view::Environment> {
     let reached = open.iter().filter_map(|environment| {
-        let access = match environment.strategy {
-            Strategy::Ask => None,
-            Strategy::Mint => Some(allowed.at(&environment.id)?),
-        };
+        let mints = environment.strategy.mints();
+        let access = if mints { Some(allowed.at(&environment.id)?) } else { None };
+        let (project, name) = environment.in_words();
         Some(view::Environment {
-            project: environment.project.clone(),
-            environment: environment.environment.clone(),
+            project: project.to_owned(),
+            environment: name.to_owned(),
             may: access.map(|access| match access {
                 Access::Read => "Only read",
                 Access::Write => "Read and change",
             }),
+            permits: Vec::new(),
         })
     });
     reached.collect()
@@ -158,7 +159,7 @@ pub fn reached(open: &[Arc<Environment>], allowed: &Allowed) -> Vec<view::Enviro
 
 /// Those whose tokens are made here: what another platform gives cannot be narrowed.
 fn choosable(open: &[Arc<Environment>]) -> impl Iterator<Item = &Environment> {
-    open.iter().filter(|environment| environment.strategy == Strategy::Mint).map(Arc::as_ref)
+    open.iter().filter(|environment| environment.strategy.mints()).map(Arc::as_ref)
 }
 
 fn field(environment: &Environment) -> String {

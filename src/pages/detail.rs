@@ -9,9 +9,10 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::activity::{Event, event, times};
-use super::choice::{Choices, reached};
+use super::choice::Choices;
 use super::in_words::{home_page, permissions, state};
 use super::own;
+use super::permits;
 use super::receipt_in_words;
 use super::receipt_in_words::Step;
 use super::trouble;
@@ -282,7 +283,7 @@ pub async fn show(
             .unwrap_or_default(),
         connect: format!("/connect/{}", app.key),
         connection_id: connection.id.clone(),
-        environments: reached(&open, &connection.allowed),
+        environments: permits::of_connection(&open, &app, account, &connection, now),
         until: connection.consent_expires_at.map(|at| Time::of(at, now)),
         change: connection.is_live().then(|| {
             Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)), now)

@@ -8,6 +8,7 @@ pub(crate) mod in_words;
 mod list;
 mod own;
 mod pause;
+mod permits;
 mod receipt_in_words;
 mod revoke;
 mod stop_all;

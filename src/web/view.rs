@@ -166,6 +166,8 @@ pub struct Environment {
     pub environment: String,
     /// What may be done there, where there is a choice.
     pub may: Option<&'static str>,
+    /// The same in detail, where it is narrower.
+    pub permits: Vec<String>,
 }
 
 /// How a connection is, in words.

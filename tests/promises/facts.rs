@@ -12,10 +12,10 @@ use attache::connection::look_up;
 use attache::consent::choice::{Choice, Places};
 use attache::consent::choose;
 use attache::consent::duration::Lasts;
-use attache::content::exchange::{SCOPES, Target};
+use attache::content::Requested;
+use attache::content::exchange::Target;
 use attache::content::sight::{self, Asked};
 use attache::freeze::freezes;
-use attache::issuer::scope::Scopes;
 use attache::operator::select::{Named, NamedSelection, Person};
 use attache::operator::{Command, run};
 use attache::secret::{Token, TokenHash};
@@ -29,6 +29,15 @@ const STEPS: usize = 300;
 /// Questions after each step.
 const QUESTIONS: usize = 6;
 const APPS: [&str; 2] = [APP, "second"];
+
+/// Of the second app, and of everybody at the environment.
+const BOUNDS: &str = r#"
+permissions = [{ actions = ["read", "create"], models = ["Article"], condition = { id = "1" } }]
+[[environments.demo-master.roles]]
+name = "everybody"
+accounts = "any"
+permissions = [{ actions = ["read", "create", "update"], stages = ["DRAFT"] }]
+"#;
 
 /// xorshift64: the same history in each run, or another by `ATTACHE_SEED`.
 struct Chance(u64);
@@ -63,7 +72,7 @@ struct History {
 
 impl History {
     async fn new(database: Database, seed: u64) -> Self {
-        let more_config = more_apps(&[("second", "Second Tool")]);
+        let more_config = more_apps(&[("second", "Second Tool")]) + BOUNDS;
         let world = World::planned(database, Plan { more_config, ..Plan::default() }).await;
         let connection = world.connection().await;
         let mut history = Self {
@@ -263,8 +272,8 @@ impl History {
                 Some(Target::Audience("nowhere")),
                 Some(Target::Resource(&url)),
             ];
-            let scopes = Scopes::lenient(SCOPES);
-            let asked = Asked { key: &key, which, target: *self.chance.of(&targets), scopes: &scopes };
+            let requested = Requested::default();
+            let asked = Asked { key: &key, which, target: *self.chance.of(&targets), requested };
             let held = sight::in_memory(&broker, asked, |_| Ok(())).await.expect("facts").facts;
             (held, sight::by_statement(&broker, asked).await.expect("facts").facts)
         } else {

@@ -13,6 +13,7 @@ use attache::connection::status::Status;
 use attache::connection::{Connection, ExternalIdentity};
 use attache::content::environment::Environment;
 use attache::content::rules::{AccountRule, Any, AppRule, Strategy};
+use attache::content::settings::Settings;
 use attache::freeze::selection::{Cover, OPERATOR, Scope, Selection};
 use attache::issuer::scope::Scopes;
 use attache::secret::TokenHash;
@@ -54,6 +55,7 @@ pub fn connection() -> Connection {
         account_pseudonym: Some("person".to_owned()),
         pseudonym: Some("grant".to_owned()),
         consented_at: NOW,
+        consent_version: 1,
         refreshed_at: None,
         last_used_at: None,
         revoked_at: None,
@@ -74,6 +76,8 @@ pub fn environment() -> Environment {
         apps: Some(AppRule::Keys(vec!["writer".to_owned()])),
         accounts: Some(AccountRule::Any(Any::Any)),
         lifetime: 60,
+        settings: Settings::default(),
+        public_defaults: false,
     }
 }
 
@@ -100,6 +104,7 @@ pub fn good() -> Facts {
                 key: "writer".to_owned(),
                 status: AppStatus::Approved,
                 issuer_id: "is_1".to_owned(),
+                permissions: None,
             },
             is_allowed: true,
             account: Some(Arc::new(account)),

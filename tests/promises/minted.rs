@@ -48,6 +48,12 @@ async fn verified(world: &World, token: &str) -> (Value, Value) {
     (header, claims)
 }
 
+/// What a token says where nothing bounds it.
+fn everything(world: &World) -> Value {
+    let actions = ["read", "create", "update", "delete", "publish", "unpublish"];
+    json!([{ "type": "content", "locations": [world.content_api_url()], "actions": actions }])
+}
+
 fn members(value: &Value) -> Vec<&str> {
     value.as_object().expect("an object").keys().map(String::as_str).collect()
 }
@@ -72,6 +78,7 @@ async fn an_answer_has_the_members_of_rfc_8693_and_is_not_kept(
         "token_type": "Bearer",
         "expires_in": 300,
         "scope": "content:read content:write",
+        "authorization_details": everything(&world),
     });
     assert_eq!(body, expected);
 }
@@ -94,10 +101,14 @@ async fn a_minted_token_says_exactly_this_and_verifies_by_the_published_keys(
         "iss": world.public_url,
         "aud": world.content_api_url(),
         "sub": column("SELECT account_id FROM connections WHERE id = $1").await,
-        "client_id": column("SELECT app_id FROM connections WHERE id = $1").await,
+        "client_id": caller,
+        "app": APP,
+        "connection": connection,
+        "consent": 1,
         "act": { "sub": caller },
         "sub_id": { "format": "iss_sub", "iss": world.issuer.url(), "sub": EDITOR },
         "scope": "content:read content:write",
+        "authorization_details": everything(&world),
         "iat": now,
         "exp": now + 300,
         "jti": claims["jti"],

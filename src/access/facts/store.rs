@@ -12,7 +12,8 @@ use crate::freeze::store::{COVER, NAMING, cover};
 use crate::secret::TokenHash;
 
 const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
-const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id";
+const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id, \
+    ap.permissions AS app_permissions";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
     ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
 
@@ -138,6 +139,10 @@ fn found(row: &Row, question: &Question<'_>) -> Result<Found, db::Error> {
             key: row.get("app_key")?,
             status: named(row, "app_status")?,
             issuer_id: row.get("app_issuer_id")?,
+            permissions: text(row, "app_permissions")?
+                .map(|_| json(row, "app_permissions"))
+                .transpose()?
+                .map(Arc::new),
         },
         is_allowed: match question.who {
             Who::Key(_) | Who::Caller(_) => text(row, "allowed_app_id")?.is_some(),

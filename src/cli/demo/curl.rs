@@ -2,8 +2,8 @@
 
 use attache::sandbox::platform::Environment;
 
-/// Four commands: an access token, with it a content token, with it an entry. The last two use the variable of
-/// the one before.
+/// Five commands: an access token, with it a content token, with it an entry, and what is public. The third and the fourth
+/// use the variable of the one before.
 pub fn lines(public_url: &str, key: &str, connection_id: &str, content_api_url: &str) -> String {
     let Environment { project, environment } = Environment::demo();
     format!(
@@ -22,6 +22,9 @@ CONTENT_TOKEN=$(curl -sS {public_url}/graphql -H "Authorization: Bearer $ACCESS_
 # an entry in your name
 curl -sS -w '\n' {content_api_url} -H "Authorization: Bearer $CONTENT_TOKEN" -H 'Content-Type: application/json' \
   -d '{{"query":"mutation {{ createDemoModel23May20250843(data: {{ title: \"Sample Content\", slug: \"sample-content\" }}) {{ id createdBy {{ name }} }} }}"}}'
+
+# what anybody may read there: what is published, and that is nothing yet
+curl -sS -w '\n' {content_api_url} -H 'Content-Type: application/json' -d '{{"query":"{{ demoModel23May20250843S {{ id title }} }}"}}'
 
 Then stop it at {public_url}/account/connected-apps/{connection_id} and paste the first one again.
 "#

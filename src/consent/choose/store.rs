@@ -23,7 +23,8 @@ pub async fn choose(
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, None);
     let update = Constants(format!(
-        "UPDATE connections AS c SET consent_expires_at = $2, environments = $3, updated_at = $4 \
+        "UPDATE connections AS c SET consent_expires_at = $2, environments = $3, updated_at = $4, \
+            consent_version = consent_version + 1 \
         WHERE id = $1 AND {LIVE} \
             AND (consent_expires_at IS NULL OR consent_expires_at > $4) \
             AND COALESCE(consent_expires_at, 0) = $5 AND COALESCE(environments, '') = $6"

@@ -220,6 +220,7 @@ impl Grant {
             account_pseudonym: None,
             pseudonym: None,
             consented_at: now,
+            consent_version: 1,
             refreshed_at: None,
             last_used_at: None,
             revoked_at: None,

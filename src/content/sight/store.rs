@@ -29,7 +29,7 @@ pub(super) async fn look(broker: &Broker, asked: Asked<'_>) -> Result<Seen, db::
     // Only constants of ours are joined here.
     let select = Constants(format!(
         "SELECT {columns}, {environment_columns}, \
-            t.id AS kept_id, t.token AS kept_token, t.expires_at AS kept_expires_at \
+            t.id AS kept_id, t.token AS kept_token, t.permissions AS kept_permissions, t.expires_at AS kept_expires_at \
          {from} LEFT JOIN environments e ON e.id = (SELECT named.id FROM environments named WHERE named.status = 'active' \
              AND ((named.project = $3 AND named.environment = $4) OR named.content_api_url = $5) ORDER BY named.id LIMIT 1) \
          LEFT JOIN content_tokens t ON t.connection_id = c.id AND t.environment_id = e.id AND t.caller_id = ca.id \
@@ -46,7 +46,7 @@ pub(super) async fn look(broker: &Broker, asked: Asked<'_>) -> Result<Seen, db::
         .bind(project)
         .bind(environment)
         .bind(url)
-        .bind(asked.scopes.to_string())
+        .bind(asked.requested.key())
         .all(&broker.db)
         .await?;
     let mut facts = facts(&rows, &question)?;
@@ -63,5 +63,6 @@ fn kept(row: &Row) -> Result<Option<(String, KeptToken)>, db::Error> {
     let Some(id) = row.get::<Option<String>>("kept_id")? else { return Ok(None) };
     let token = Sealed(row.get("kept_token")?);
     let expires_at = Timestamp::from_unix(row.get("kept_expires_at")?);
-    Ok(Some((row.get("id")?, KeptToken { id, token, expires_at })))
+    let permissions = row.get("kept_permissions")?;
+    Ok(Some((row.get("id")?, KeptToken { id, token, permissions, expires_at })))
 }

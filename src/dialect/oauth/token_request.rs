@@ -26,6 +26,8 @@ pub struct Exchange {
     pub resource: Option<String>,
     pub audience: Option<String>,
     pub scope: Option<String>,
+    /// RFC 9396 section 6.
+    pub authorization_details: Option<String>,
 }
 
 impl TokenRequest {
@@ -81,7 +83,13 @@ impl TokenRequest {
         if !matches!(take("requested_token_type").as_deref(), None | Some(ACCESS_TOKEN | JWT)) {
             return Err(refuse("That `requested_token_type` is not one that is given here."));
         }
-        Ok(Exchange { subject, resource: take("resource"), audience: take("audience"), scope: take("scope") })
+        Ok(Exchange {
+            subject,
+            resource: take("resource"),
+            audience: take("audience"),
+            scope: take("scope"),
+            authorization_details: take("authorization_details"),
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::{Refusal, caller};
+use super::caller;
+use super::refusal::Refusal;
 use crate::Broker;
 use crate::access::read;
 use crate::access::read::{Cursor, Filter, Readable};

@@ -1,5 +1,6 @@
 //! Judges bearer tokens: the broker's content tokens and our own opaque ones at the content API, the sandbox
-//! issuer's access tokens at the management API. A token is either good for the very thing asked, or nothing.
+//! issuer's access tokens at the management API. A token is either good for the very thing asked, or nothing; who brings
+//! none may do what is public.
 
 use axum::Json;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,15 +9,25 @@ use serde_json::{Value, json};
 
 use super::key_cache::KeyCache;
 use super::{Environment, Platform, User, UserKind};
+use crate::content::permission::{Permissions, details, scope};
+use crate::issuer::scope::Scopes;
 use crate::sandbox::jwt::{self, Object, Parts};
 use crate::sandbox::locked;
 
 /// Who asks, and what they may.
 #[derive(Clone)]
 pub(super) struct Bearer {
-    pub user: User,
-    pub may_read: bool,
-    pub may_write: bool,
+    /// None without a token.
+    pub user: Option<User>,
+    pub permissions: Permissions,
+}
+
+impl Bearer {
+    /// Without a token. None where nothing is public.
+    fn public(platform: &Platform) -> Option<Self> {
+        let permissions = locked(&platform.0.public).clone();
+        (!permissions.is_empty()).then_some(Self { user: None, permissions })
+    }
 }
 
 /// The token of an `Authorization` header.
@@ -31,24 +42,37 @@ pub(super) async fn at_content_api(
     headers: &HeaderMap,
     environment: &Environment,
 ) -> Option<Bearer> {
+    if !headers.contains_key(header::AUTHORIZATION) {
+        return Bearer::public(platform);
+    }
     let token = token(headers)?;
     let ticket = locked(&platform.0.tokens).get(token).cloned();
     if let Some(ticket) = ticket {
         let good = ticket.environment == *environment && ticket.expires_at > platform.now();
         let user = user(platform, ticket.subject, ticket.client, None);
-        return good.then_some(Bearer { user, may_read: true, may_write: true });
+        return good.then_some(Bearer { user: Some(user), permissions: Permissions::all() });
     }
     let audience = platform.content_api_url(environment);
     let issuer = &platform.0.settings.broker_issuer;
     let claims = verified(platform, token, "EdDSA", &platform.0.broker_keys, issuer, Some(&audience)).await?;
-    let may = |wanted: &str| jwt::text(&claims, "scope").split_whitespace().any(|scope| scope == wanted);
-    let (may_read, may_write) = (may("content:read"), may("content:write"));
+    let permissions = permissions(&claims, &audience)?;
     // The identity at the issuer (RFC 9493) says more here than the broker's own account id.
     let identity = &claims.get("sub_id").unwrap_or(&Value::Null)["sub"];
     let subject = identity.as_str().unwrap_or_else(|| jwt::text(&claims, "sub")).to_owned();
     let actor = claims.get("act").and_then(|act| act["sub"].as_str()).map(str::to_owned);
-    let user = user(platform, subject, client_of(&claims), actor);
-    Some(Bearer { user, may_read, may_write })
+    let app = Some(jwt::text(&claims, "app").to_owned()).filter(|app| !app.is_empty());
+    let user = user(platform, subject, app.or_else(|| client_of(&claims)), actor);
+    Some(Bearer { user: Some(user), permissions })
+}
+
+/// What the token says in `authorization_details`, and no more than its `scope`. None for details that are not understood:
+/// whoever made the token meant something by them.
+fn permissions(claims: &Object, audience: &str) -> Option<Permissions> {
+    let said = match claims.get("authorization_details") {
+        Some(details) => details::read(details, &[audience]).ok()?,
+        None => Permissions::all(),
+    };
+    Some(scope::narrow(&said, &Scopes::lenient(jwt::text(claims, "scope"))))
 }
 
 /// The subject and the client of an access token at the management API.

@@ -7,6 +7,8 @@ mod entry;
 mod key_cache;
 mod management;
 mod page;
+mod permit;
+mod token;
 mod user;
 
 use std::collections::HashMap;
@@ -17,12 +19,18 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::entry::Entry;
+pub use self::entry::{Entry, Stage};
 use self::key_cache::KeyCache;
+pub use self::token::CLIENT;
 pub use self::user::{User, UserKind};
 use super::fault::{Fault, Queue};
 use super::{Person, locked, serve};
 use crate::clock::{Clock, Timestamp};
+use crate::content::permission::Permissions;
+use crate::secret::random_text;
+
+/// How long an opaque token is good, in seconds.
+const LIFETIME: i64 = 600;
 
 /// A project and one of its environments.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +70,10 @@ pub struct Settings {
     pub issuer_url: String,
     /// The audience that those access tokens must name; any, when there is none.
     pub management_audience: Option<String>,
+    /// Names the stage of a request that does not say it by an argument.
+    pub stage_header: String,
+    /// Meant where a request with a token names none; without a token, `PUBLISHED` is.
+    pub default_stage: Stage,
 }
 
 impl Settings {
@@ -75,6 +87,8 @@ impl Settings {
             people: Person::demo(),
             issuer_url: issuer_url.to_owned(),
             management_audience: None,
+            stage_header: "gcms-stage".to_owned(),
+            default_stage: Stage::Draft,
         }
     }
 }
@@ -102,6 +116,8 @@ struct Inner {
     /// The opaque tokens that the management API gave out.
     tokens: Mutex<HashMap<String, Ticket>>,
     asked: Mutex<u64>,
+    /// What may be done without a token.
+    public: Mutex<Permissions>,
     faults: Mutex<Faults>,
     stop: CancellationToken,
 }
@@ -134,12 +150,14 @@ pub async fn start(listener: TcpListener, settings: Settings, clock: Clock) -> P
         entries: Mutex::default(),
         tokens: Mutex::default(),
         asked: Mutex::default(),
+        public: Mutex::default(),
         faults: Mutex::default(),
         stop: CancellationToken::new(),
     }));
     let routes = Router::new()
         .route("/", get(page::entries))
         .route("/graphql", post(management::answer))
+        .route("/oauth/token", post(token::answer))
         .route("/v2/{project}/{environment}", post(content::answer))
         .with_state(platform.clone());
     serve::spawn(listener, routes, platform.0.stop.clone());
@@ -177,6 +195,11 @@ impl Platform {
         *locked(&self.0.asked)
     }
 
+    /// What may be done without a token from now on; nothing, until somebody says otherwise.
+    pub fn set_public(&self, permissions: Permissions) {
+        *locked(&self.0.public) = permissions;
+    }
+
     /// What goes wrong from now on. Do not hold the lock across an await.
     pub fn faults(&self) -> MutexGuard<'_, Faults> {
         locked(&self.0.faults)
@@ -185,6 +208,14 @@ impl Platform {
     /// Stops serving and cuts what is open.
     pub fn stop(&self) {
         self.0.stop.cancel();
+    }
+
+    /// A new opaque token.
+    fn give(&self, subject: String, client: Option<String>, environment: Environment) -> String {
+        let token = format!("content_{}", random_text::<32>());
+        let ticket = Ticket { subject, client, environment, expires_at: self.now().plus(LIFETIME) };
+        locked(&self.0.tokens).insert(token.clone(), ticket);
+        token
     }
 
     fn now(&self) -> Timestamp {

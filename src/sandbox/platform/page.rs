@@ -19,7 +19,8 @@ use crate::sandbox::page;
 <span class="quiet"><code>{{ entry.slug.as_deref().unwrap_or("no slug") }}</code> in <code>{{ entry.environment.project }}/{{ entry.environment.environment }}</code></span>
 {% if let Some(user) = entry.created_by %}<span>Created by {{ user.name }}{% if user.name != user.id %} <code class="quiet">{{ user.id }}</code>{% endif %}</span>
 {% if let Some(app) = user.app %}<span class="quiet">through <code>{{ app }}</code>{% if let Some(actor) = user.actor %}, asked by <code>{{ actor }}</code>{% endif %}</span>
-{% endif %}{% endif %}<time class="quiet" datetime="{{ entry.created_at.rfc3339() }}">{{ entry.created_at.exact() }}</time>
+{% endif %}{% endif %}{% if entry.is_published %}<span>Published{% if let Some(user) = entry.published_by %} by {{ user.name }}{% endif %}</span>
+{% endif %}<time class="quiet" datetime="{{ entry.created_at.rfc3339() }}">{{ entry.created_at.exact() }}</time>
 </li>
 {% endfor %}</ol>
 {% endif %}"#
