@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `signing_keys.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
 //! | an issuer that was probed | `section.rs` | the section of a file that makes it |
@@ -20,6 +20,7 @@ mod load;
 mod outbound;
 mod read_secret;
 pub mod section;
+mod signing_keys;
 mod unused;
 mod vault;
 
@@ -31,6 +32,7 @@ use url::Url;
 
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
+use crate::content::algorithm::Algorithm;
 use crate::content::rules::{AccountRule, AppRule, Strategy};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
@@ -42,6 +44,7 @@ pub use fault::ConfigFault;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
+pub use signing_keys::SigningKeysConfig;
 
 /// Everything an operator can say.
 #[derive(Clone, Debug)]
@@ -58,6 +61,7 @@ pub struct Config {
     pub issuers: BTreeMap<String, IssuerConfig>,
     pub apps: BTreeMap<String, AppConfig>,
     pub environments: BTreeMap<String, EnvironmentConfig>,
+    pub signing_keys: SigningKeysConfig,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.
@@ -196,6 +200,8 @@ pub struct EnvironmentConfig {
     /// Seconds a minted content token lives.
     #[serde(default = "five_minutes")]
     pub lifetime_seconds: i64,
+    /// How they are signed.
+    pub algorithm: Option<Algorithm>,
 }
 
 const fn five_minutes() -> i64 {

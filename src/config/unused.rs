@@ -21,8 +21,8 @@ pub fn judge(config: &Config, faults: &mut Vec<ConfigFault>) {
         }
     }
     for (key, environment) in &config.environments {
-        if let Some(why) = of_environment(environment) {
-            unused(format!("environments.{key}.management_api_url"), why);
+        if let Some((name, why)) = of_environment(environment) {
+            unused(format!("environments.{key}.{name}"), why);
         }
     }
 }
@@ -54,7 +54,14 @@ fn of_app(app: &AppConfig, issuer: Option<&IssuerConfig>) -> Option<&'static str
         .then_some("a JWT is taken only from an issuer that has an `issuer`, and the app's has none")
 }
 
-fn of_environment(environment: &EnvironmentConfig) -> Option<&'static str> {
-    (environment.strategy == Strategy::Mint && environment.management_api_url.is_some())
-        .then_some("strategy = \"mint\" asks no management API")
+fn of_environment(environment: &EnvironmentConfig) -> Option<(&'static str, &'static str)> {
+    match environment.strategy {
+        Strategy::Mint if environment.management_api_url.is_some() => {
+            Some(("management_api_url", "strategy = \"mint\" asks no management API"))
+        }
+        Strategy::Ask if environment.algorithm.is_some() => {
+            Some(("algorithm", "strategy = \"ask\" signs nothing here"))
+        }
+        Strategy::Mint | Strategy::Ask => None,
+    }
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 use url::Url;
 
+use super::algorithm::Algorithm;
 use super::rules::{AccountRule, Any, AppRule, ClaimRule, Strategy};
 use crate::account::Account;
 use crate::clock::Timestamp;
@@ -22,6 +23,15 @@ pub struct Environment {
     pub accounts: Option<AccountRule>,
     /// Seconds a minted token lives.
     pub lifetime: i64,
+    pub signing: Signing,
+}
+
+/// How a minted token is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    pub algorithm: Algorithm,
+    /// Until verifiers can know the first key of that; None where there was none.
+    pub before: Option<Algorithm>,
 }
 
 impl Environment {

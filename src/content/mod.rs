@@ -8,9 +8,12 @@
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | whoever was given a token that we signed | `signing_key.rs` (`verify`) | what it says, or nothing |
+//! | `attache signing-key …`, the housekeeping | `signing_key/rotate.rs` | another key for a line, published before it signs |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
+pub mod algorithm;
 pub mod ask;
 pub mod environment;
 pub mod exchange;

@@ -11,7 +11,7 @@ use attache::clock::Timestamp;
 use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
 use attache::connection::{Connection, ExternalIdentity};
-use attache::content::environment::Environment;
+use attache::content::environment::{Environment, Signing};
 use attache::content::rules::{AccountRule, Any, AppRule, Strategy};
 use attache::freeze::selection::{Cover, Scope, Selection};
 use attache::issuer::scope::Scopes;
@@ -74,6 +74,7 @@ pub fn environment() -> Environment {
         apps: Some(AppRule::Keys(vec!["writer".to_owned()])),
         accounts: Some(AccountRule::Any(Any::Any)),
         lifetime: 60,
+        signing: Signing::default(),
     }
 }
 
