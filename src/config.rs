@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
@@ -22,6 +22,7 @@ mod load;
 mod outbound;
 mod read_secret;
 pub mod section;
+mod signing_keys;
 pub mod unreachable;
 mod unused;
 mod vault;
@@ -34,6 +35,7 @@ use url::Url;
 
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
+use crate::content::algorithm::Algorithm;
 use crate::content::permission::Permissions;
 use crate::content::rules::{AccountRule, AppRule, Role, Strategy};
 use crate::content::settings::Settings;
@@ -48,6 +50,7 @@ pub use fault::ConfigFault;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
+pub use signing_keys::SigningKeysConfig;
 
 /// Everything an operator can say.
 #[derive(Clone, Debug)]
@@ -64,6 +67,7 @@ pub struct Config {
     pub issuers: BTreeMap<String, IssuerConfig>,
     pub apps: BTreeMap<String, AppConfig>,
     pub environments: BTreeMap<String, EnvironmentConfig>,
+    pub signing_keys: SigningKeysConfig,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.
@@ -219,6 +223,8 @@ pub struct EnvironmentConfig {
     pub public: Option<Permissions>,
     /// Where `token_exchange` asks.
     pub token_exchange: Option<TokenExchangeConfig>,
+    /// How they are signed.
+    pub algorithm: Option<Algorithm>,
 }
 
 /// `[environments.KEY.token_exchange]`: our client at the platform's token endpoint.

@@ -70,6 +70,11 @@ pub enum Error {
     Misconfigured { issuer: String },
     #[error("The content platform gives no token right now. Try again in {retry_after} seconds.")]
     PlatformUnavailable { retry_after: i64 },
+    #[error(
+        "The first {algorithm} key is published, and signs as soon as every verifier can know it. Try again in {retry_after} \
+         seconds."
+    )]
+    KeyToCome { algorithm: &'static str, retry_after: i64 },
     #[error("Sign in to see this page.")]
     SignInRequired,
     #[error(
@@ -213,6 +218,7 @@ impl Error {
             Self::Frozen => (StatusCode::CONFLICT, "paused"),
             Self::IssuerUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "issuer_unavailable"),
             Self::PlatformUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "platform_unavailable"),
+            Self::KeyToCome { .. } => (StatusCode::SERVICE_UNAVAILABLE, "key_to_come"),
             Self::Misconfigured { .. } => (StatusCode::BAD_GATEWAY, "misconfigured"),
             Self::UnusableToken { .. } => (StatusCode::BAD_GATEWAY, "unusable_token"),
             Self::ForgedRequest => (StatusCode::FORBIDDEN, "forged_request"),
@@ -258,7 +264,7 @@ impl Error {
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
             // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
             // a load of its own.
-            Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } => {}
+            Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } | Self::KeyToCome { .. } => {}
             _ if self.answer().0.is_server_error() => tracing::error!(error = %self, "failed"),
             _ => {}
         }
@@ -271,6 +277,7 @@ impl Error {
             Self::IssuerUnavailable { retry_after, .. }
             | Self::UnusableToken { retry_after, .. }
             | Self::PlatformUnavailable { retry_after }
+            | Self::KeyToCome { retry_after, .. }
             | Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),
             Self::RestoredCopy { .. } => Some(60),

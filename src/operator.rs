@@ -28,6 +28,7 @@ use crate::app::import::{Import, import};
 use crate::app::revocation::Revocation;
 use crate::app::{Source, remove};
 use crate::caller::{create_key, revoke_key};
+use crate::content::algorithm::Algorithm;
 use crate::error::Error;
 use crate::freeze::selection::Why;
 use crate::vault::rotate::Progress;
@@ -88,9 +89,13 @@ pub enum Command {
     },
     RotateHouse,
     RotateSigning {
+        /// Of this line only.
+        #[serde(default)]
+        algorithm: Option<Algorithm>,
         /// The keys before are withdrawn at once, because one leaked.
         withdraw: bool,
     },
+    ListSigningKeys,
     Backup {
         file: PathBuf,
         begun: bool,
@@ -149,7 +154,10 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
         Command::LookIntoVault { looked } => vault::look(broker, looked).await,
         Command::RotateVault { progress } => vault::rotate(broker, progress).await,
         Command::RotateHouse => keys::rotate_house(broker).await,
-        Command::RotateSigning { withdraw } => keys::rotate_signing(broker, withdraw).await,
+        Command::RotateSigning { algorithm, withdraw } => {
+            keys::rotate_signing(broker, algorithm, withdraw).await
+        }
+        Command::ListSigningKeys => keys::list_signing(broker).await,
         Command::Backup { file, begun } => backup::backup(broker, file, begun).await,
         Command::RestoreStatus => restore::status(broker).await,
         Command::MarkRestored => restore::mark(broker).await,

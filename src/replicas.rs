@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::content::signing_key;
+use crate::content::signing_key::rotate as signing_keys;
 use crate::db::Db;
 use crate::db::presence::Presence;
 use crate::error::Error;
@@ -107,7 +107,7 @@ pub async fn beat(broker: &Broker) -> Result<(), Error> {
         broker.vault.follow(&under);
     }
     house::follow(broker).await?;
-    signing_key::follow(broker).await?;
+    signing_keys::follow(broker).await?;
     let now = broker.db.lease_now(&broker.clock).await?;
     // What this process wrote last is there: so nothing before it was lost, should the database have changed its place.
     let unbroken = match broker.replica.seen_at() {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::consent::attempt;
 use crate::consent::choose;
 use crate::consent::complete::another_identity;
-use crate::content::signing_key;
+use crate::content::signing_key::rotate as signing_keys;
 use crate::db::{self, OpenError};
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -79,7 +79,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
     let turn = db.take_turn().await.map_err(Error::from)?;
     let house_key = Arc::new(vault::unlock(&db, &vault, &clock).await?);
     let pseudonyms = Pseudonyms::open(&db, &vault, clock.now()).await?;
-    let signing_keys = signing_key::open(&db, &house_key, &clock).await?;
+    let signing_keys = signing_keys::open(&db, &house_key, &clock, &config).await?;
     let http = config.outbound.http(clock.clone()).map_err(StartError::Outbound)?;
     let (events, _) = broadcast::channel(64);
     let replica = Replica::new(&db);
@@ -214,7 +214,8 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     account::sweep(broker).await?;
     attempt::sweep(broker).await?;
     freezes::sweep(broker).await?;
-    signing_key::sweep(broker).await?;
+    signing_keys::rotate_due(broker).await?;
+    signing_keys::sweep(broker).await?;
     house::retire::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)
 }

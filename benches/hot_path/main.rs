@@ -57,6 +57,7 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
     let stage = Stage::set(arguments)?;
     let mut report = Report::new(arguments.out.clone());
     report.text(&machine::describe(stage.postgres_version().as_deref(), &stage.folder)?);
+    sections::signatures::run(&stage, &mut report)?;
     for seed in &stage.seeds {
         sections::rounds::run(&stage, seed, &mut report)?;
     }

@@ -36,6 +36,7 @@ mod restore;
 mod revoke;
 mod selection;
 mod serve;
+mod signing_key;
 mod supervisor;
 mod vault;
 
@@ -86,6 +87,9 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
+    /// Keys that sign content tokens
+    #[command(subcommand)]
+    SigningKey(signing_key::SigningKey),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -138,6 +142,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Account(command) => account::run(command).await,
         Command::Environment(command) => environment::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::SigningKey(command) => signing_key::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,

@@ -32,7 +32,8 @@ pub enum Vault {
     Status(ConfigFile),
     /// Have another key seal what belongs to the house: sessions, running sign-ins and consents, signing keys
     RotateHouse(ConfigFile),
-    /// Have another key sign content tokens; it is published before it signs, and the old one for what it signed
+    /// As `attache signing-key rotate`
+    #[command(hide = true)]
     RotateSigning {
         #[command(flatten)]
         file: ConfigFile,
@@ -79,7 +80,9 @@ pub async fn run(command: Vault) -> Result<(), Failure> {
         Vault::NewKey { out } => new_key(out.as_deref()),
         Vault::Status(file) => status(&file).await,
         Vault::RotateHouse(file) => operate(&file, Command::RotateHouse).await,
-        Vault::RotateSigning { file, withdraw } => operate(&file, Command::RotateSigning { withdraw }).await,
+        Vault::RotateSigning { file, withdraw } => {
+            operate(&file, Command::RotateSigning { algorithm: None, withdraw }).await
+        }
         Vault::Rotate(file) => rotate(&file).await,
     }
 }

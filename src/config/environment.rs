@@ -39,8 +39,10 @@ fn existing_key(table: &Table, segment: &str) -> Option<String> {
 /// A list or a table is written as in TOML; the rest is text, but for the few numbers there are: a client id or a
 /// secret may well consist of digits.
 fn typed(key: &str, value: &str) -> Value {
-    let is_number = ["connections", "requests_at_once"].contains(&key)
-        || ["_seconds", "_per_second", "_per_minute", "_burst"].iter().any(|unit| key.ends_with(unit));
+    let is_number = ["connections", "requests_at_once", "rsa_bits"].contains(&key)
+        || ["_seconds", "_per_second", "_per_minute", "_burst", "_days"]
+            .iter()
+            .any(|unit| key.ends_with(unit));
     if !value.starts_with(['[', '{']) && !is_number {
         return Value::String(value.to_owned());
     }

@@ -67,6 +67,11 @@ fn of_environment(environment: &EnvironmentConfig) -> Vec<(&'static str, &'stati
             "token_exchange",
             "only strategy = \"token_exchange\" asks a token endpoint",
         ),
+        (
+            strategy != Strategy::Mint && environment.algorithm.is_some(),
+            "algorithm",
+            "only strategy = \"mint\" signs anything here",
+        ),
     ];
     found.into_iter().filter(|(is, ..)| *is).map(|(_, name, why)| (name, why)).collect()
 }

@@ -4,6 +4,7 @@ use serde_json::Value;
 use serde_json_path::{JsonPath, PathElement};
 use url::Url;
 
+use super::algorithm::Algorithm;
 use super::permission::Permissions;
 use super::rules::{AccountRule, Any, AppRule, ClaimRule, Strategy};
 use super::settings::Settings;
@@ -27,6 +28,15 @@ pub struct Environment {
     pub settings: Settings,
     /// Whether an operator opened it to requests without a token, as documented.
     pub public_defaults: bool,
+    pub signing: Signing,
+}
+
+/// How a minted token is signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signing {
+    pub algorithm: Algorithm,
+    /// Until verifiers can know the first key of that; None where there was none.
+    pub before: Option<Algorithm>,
 }
 
 impl Environment {

@@ -176,7 +176,7 @@ async fn make(
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, permissions);
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, permissions)?;
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.

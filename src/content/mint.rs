@@ -3,15 +3,20 @@
 
 use serde_json::{Value, json};
 
-use super::environment::Environment;
+use super::algorithm::Algorithm;
+use super::environment::{Environment, Signing};
 use super::permission::{Permissions, details, scope};
+use super::signing_key::ACCESS_TOKEN;
 use super::subject::Subject;
 use crate::Broker;
 use crate::clock::Timestamp;
+use crate::error::Error;
 use crate::secret::Token;
 
 /// The token and the moment it ends. `id` becomes its `jti`.
-#[must_use]
+///
+/// # Errors
+/// [`Error::KeyToCome`] while verifiers may not know the first key of the environment's algorithm yet.
 pub fn mint(
     broker: &Broker,
     subject: &Subject,
@@ -19,7 +24,7 @@ pub fn mint(
     environment: &Environment,
     id: &str,
     permissions: &Permissions,
-) -> (Token, Timestamp) {
+) -> Result<(Token, Timestamp), Error> {
     let now = broker.clock.now();
     let lives_until = now.plus(environment.lifetime);
     // Not beyond what the person consented to.
@@ -44,7 +49,14 @@ pub fn mint(
         claims["act"] = json!({ "sub": caller_id });
     }
     claims["sub_id"] = subject_identifier(subject);
-    (broker.signing_keys.sign(&claims), expires_at)
+    let token = broker.signing_keys.sign(algorithm(broker, environment), ACCESS_TOKEN, &claims)?;
+    Ok((token, expires_at))
+}
+
+/// The environment's own, or the one before while verifiers may not know a key of its own yet.
+fn algorithm(broker: &Broker, environment: &Environment) -> Algorithm {
+    let Signing { algorithm, before } = environment.signing;
+    before.filter(|_| !broker.signing_keys.can_sign(algorithm)).unwrap_or(algorithm)
 }
 
 /// How the platform knows the person: their identity at the app's issuer, or at sign-in when that names nobody.

@@ -10,9 +10,12 @@
 //! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
 //! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
+//! | whoever was given a token that we signed | `signing_key.rs` (`verify`) | what it says, or nothing |
+//! | `attache signing-key …`, the housekeeping | `signing_key/rotate.rs` | another key for a line, published before it signs |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
+pub mod algorithm;
 pub mod ask;
 pub mod environment;
 pub mod exchange;

@@ -1,23 +1,26 @@
-//! The Ed25519 keys that sign content tokens: made at first boot, sealed with the house key, parsed once, and
-//! published as a key set (RFC 7517, RFC 8037). One signs; one to come is published before it does, and one that was
-//! followed until nothing that it signed is good any more.
+//! The keys that sign what we issue, as this process holds them: opened once, signed with, verified by, and published as a
+//! key set (RFC 7517). Each algorithm has a line of keys, of which one signs. One to come is published before it does. One
+//! that was followed is published until nothing that it signed is good any more. What becomes of them in the database is in
+//! [`rotate`].
 
+mod jws;
+mod pair;
+pub mod rotate;
 pub(super) mod store;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use self::pair::Pair;
 use self::store::StoredKey;
+use super::algorithm::{Algorithm, RsaSize};
 use super::rules::LONGEST_LIFE;
-use crate::Broker;
 use crate::clock::{Clock, Timestamp};
-use crate::db::write::Transaction;
-use crate::db::{self, Db};
 use crate::error::Error;
 use crate::replicas::lives::HEARD;
 use crate::secret::Token;
@@ -25,6 +28,13 @@ use crate::vault::{HouseKey, Place};
 
 /// Seconds a verifier may keep the key set.
 pub const KEY_SET_LIFETIME: i64 = 300;
+/// Seconds for which a key is published before it signs: until every server has heard of it, and then until nobody keeps a
+/// key set of before.
+pub const LEAD: i64 = HEARD + KEY_SET_LIFETIME;
+/// Seconds for which a key is published when another has followed it.
+pub const TRAIL: i64 = LONGEST_LIFE + KEY_SET_LIFETIME;
+/// The type of an access token in its header. RFC 9068 section 2.1.
+pub const ACCESS_TOKEN: &str = "at+jwt";
 
 /// Those that are published.
 pub struct SigningKeys {
@@ -35,9 +45,20 @@ pub struct SigningKeys {
 
 struct SigningKey {
     kid: String,
-    public_key: String,
-    pair: Ed25519KeyPair,
+    algorithm: Algorithm,
+    pair: Pair,
+    verifier: ParsedPublicKey,
+    /// The public half, and nothing that a verifier could stumble over.
+    jwk: Value,
     signs_from: Timestamp,
+}
+
+/// What a token of ours says, once its signature and its time are judged.
+#[derive(Debug)]
+pub struct Verified {
+    /// Such as [`ACCESS_TOKEN`].
+    pub typ: String,
+    pub claims: Map<String, Value>,
 }
 
 impl std::fmt::Debug for SigningKeys {
@@ -48,55 +69,99 @@ impl std::fmt::Debug for SigningKeys {
     }
 }
 
-/// Opens the keys, and makes the first when there is none.
-///
-/// # Errors
-/// When a stored key does not open.
-pub async fn open(db: &Db, house_key: &HouseKey, clock: &Clock) -> Result<SigningKeys, Error> {
-    if store::signing_keys(db).await?.is_empty() {
-        let now = clock.now();
-        store::insert_first_signing_key(db, &generate(house_key, now)?, now).await?;
-    }
-    let keys = SigningKeys { clock: clock.clone(), keys: RwLock::default() };
-    keys.hold(house_key, &store::signing_keys(db).await?)?;
-    if keys.keys().is_empty() {
-        return Err(Error::Internal("There is no signing key.".to_owned()));
-    }
-    Ok(keys)
-}
-
 impl SigningKeys {
-    /// A compact JWS (RFC 7515) of the claims, of the type `at+jwt` (RFC 9068 section 2.1).
-    #[must_use]
-    pub fn sign(&self, claims: &Value) -> Token {
-        let key = self.present();
-        let header = json!({ "alg": "EdDSA", "typ": "at+jwt", "kid": key.kid });
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let message = format!("{}.{}", part(&header), part(claims));
-        let signature = URL_SAFE_NO_PAD.encode(key.pair.sign(message.as_bytes()));
-        Token::new(format!("{message}.{signature}"))
+    /// Holds none yet.
+    fn none(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), keys: RwLock::default() }
     }
 
-    /// The public halves, and nothing that a verifier could stumble over.
+    /// A compact JWS (RFC 7515) of the claims, by the present key of an algorithm. `typ` says in the header what it is.
+    ///
+    /// # Errors
+    /// [`Error::KeyToCome`] while verifiers may not know the first key of the algorithm yet.
+    pub fn sign(&self, algorithm: Algorithm, typ: &str, claims: &Value) -> Result<Token, Error> {
+        let key = self.present(algorithm).ok_or_else(|| self.to_come(algorithm))?;
+        let message = jws::message(algorithm, typ, &key.kid, claims);
+        let signature = key.pair.sign(message.as_bytes()).map_err(|_| unusable(&key.kid))?;
+        Ok(Token::new(jws::compact(&message, &signature)))
+    }
+
+    /// Whether verifiers know a key of this algorithm, so that it signs.
+    #[must_use]
+    pub fn can_sign(&self, algorithm: Algorithm) -> bool {
+        self.present(algorithm).is_some()
+    }
+
+    /// Whether the key of this id is published.
+    #[must_use]
+    pub fn publishes(&self, kid: &str) -> bool {
+        self.published(kid).is_some()
+    }
+
+    /// Whether the key of this id, which is published, made a signature. The key says how it signs: what a token says of that
+    /// is compared, and decides nothing.
+    #[must_use]
+    pub fn verifies(&self, kid: &str, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let key = self.published(kid).filter(|key| <&str>::from(key.algorithm) == algorithm);
+        key.is_some_and(|key| key.verifier.verify_sig(message, signature).is_ok())
+    }
+
+    /// What a token says that we signed and whose time it is: by the keys that are published now, which is how anybody else
+    /// would judge it. Who it is for, and whether what it stands for was revoked since, is the caller's to judge.
+    #[must_use]
+    pub fn verify(&self, token: &Token) -> Option<Verified> {
+        let parts = jws::Parts::of(token.expose())?;
+        let header = &parts.header;
+        let is_ours = header.crit.is_none()
+            && self.verifies(&header.kid, &header.alg, parts.message.as_bytes(), &parts.signature);
+        let claims: Map<String, Value> = if is_ours { parts.claims()? } else { return None };
+        let now = self.clock.now().unix();
+        let ends = claims.get("exp").and_then(Value::as_i64)?;
+        let begins = match claims.get("nbf") {
+            Some(begins) => begins.as_i64()?,
+            None => now,
+        };
+        (begins <= now && now < ends).then_some(Verified { typ: parts.header.typ, claims })
+    }
+
+    /// The public halves.
     #[must_use]
     pub fn key_set(&self) -> Value {
-        let key = |key: &Arc<SigningKey>| json!({ "kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": "EdDSA", "kid": key.kid, "x": key.public_key });
         let now = self.clock.now();
         let keys = self.keys();
         let needed = keys.iter().enumerate().filter(|(at, _)| is_needed(&keys, *at, now));
-        json!({ "keys": needed.map(|(_, held)| key(held)).collect::<Vec<_>>() })
+        json!({ "keys": needed.map(|(_, key)| &key.jwk).collect::<Vec<_>>() })
     }
 
     fn keys(&self) -> Vec<Arc<SigningKey>> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The newest whose time has come.
-    fn present(&self) -> Arc<SigningKey> {
+    /// The newest of a line whose time has come.
+    fn present(&self, algorithm: Algorithm) -> Option<Arc<SigningKey>> {
         let now = self.clock.now();
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        let present = keys.iter().position(|key| key.signs_from <= now).unwrap_or(keys.len() - 1);
-        Arc::clone(&keys[present])
+        keys.iter().find(|key| key.algorithm == algorithm && key.signs_from <= now).cloned()
+    }
+
+    /// The one of each line that signs.
+    fn signing(&self) -> Vec<Arc<SigningKey>> {
+        Algorithm::ALL.iter().filter_map(|algorithm| self.present(*algorithm)).collect()
+    }
+
+    fn published(&self, kid: &str) -> Option<Arc<SigningKey>> {
+        let now = self.clock.now();
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let at = keys.iter().position(|key| key.kid == kid)?;
+        is_needed(&keys, at, now).then(|| Arc::clone(&keys[at]))
+    }
+
+    fn to_come(&self, algorithm: Algorithm) -> Error {
+        let now = self.clock.now();
+        let keys = self.keys();
+        let first = keys.iter().rfind(|key| key.algorithm == algorithm);
+        let retry_after = first.map_or(LEAD, |key| key.signs_from.seconds_from(now)).max(1);
+        Error::KeyToCome { algorithm: algorithm.into(), retry_after }
     }
 
     /// Holds these from now on.
@@ -106,7 +171,7 @@ impl SigningKeys {
         for stored in stored {
             keys.push(match known.iter().find(|key| key.kid == stored.kid) {
                 Some(known) => Arc::clone(known),
-                None => Arc::new(parse(house_key, stored)?),
+                None => Arc::new(open(house_key, stored)?),
             });
         }
         // Without any there would be nothing to sign with; the database has one at every moment.
@@ -119,121 +184,48 @@ impl SigningKeys {
 
 /// Whether a key is published: until what it signed has run out everywhere, and nobody keeps the key set of before.
 fn is_needed(keys: &[Arc<SigningKey>], at: usize, now: Timestamp) -> bool {
-    let Some(successor) = at.checked_sub(1).map(|at| &keys[at]) else { return true };
-    successor.signs_from.plus(LONGEST_LIFE + KEY_SET_LIFETIME) > now
+    let successor = keys[..at].iter().rfind(|key| key.algorithm == keys[at].algorithm);
+    successor.is_none_or(|successor| successor.signs_from.plus(TRAIL) > now)
 }
 
-/// Learns what another server has decided.
-///
-/// # Errors
-/// When the database does not answer, or a stored key does not open.
-pub async fn follow(broker: &Broker) -> Result<(), Error> {
-    let signed = broker.signing_keys.present();
-    broker.signing_keys.hold(&broker.house_key, &store::signing_keys(&broker.db).await?)?;
-    if broker.signing_keys.keys().iter().all(|key| key.kid != signed.kid) {
-        // It was withdrawn, and may have signed since.
-        let mut transaction = broker.db.begin().await?;
-        withdraw_minted(broker, &mut transaction).await?;
-        transaction.commit().await?;
-    }
-    Ok(())
+fn open(house_key: &HouseKey, stored: &StoredKey) -> Result<SigningKey, Error> {
+    let written = house_key.open(&place(&stored.kid), &stored.private_key)?;
+    let pair = Pair::read(stored.algorithm, &written).ok_or_else(|| unusable(&stored.kid))?;
+    let verifier = pair.verifier().map_err(|_| unusable(&stored.kid))?;
+    let (kid, algorithm, signs_from) = (stored.kid.clone(), stored.algorithm, stored.signs_from);
+    let mut jwk = pair.jwk();
+    jwk["use"] = json!("sig");
+    jwk["alg"] = json!(algorithm);
+    jwk["kid"] = json!(kid);
+    Ok(SigningKey { kid, algorithm, pair, verifier, jwk, signs_from })
 }
 
-/// None of the content tokens that are kept and were minted is handed out again.
-async fn withdraw_minted(broker: &Broker, transaction: &mut Transaction) -> Result<(), db::Error> {
-    let holder = broker.clone();
-    transaction.after_commit(move || holder.held.content_tokens.forget_all());
-    super::store::withdraw_minted(transaction).await
-}
-
-/// Another signing key; its id and when it begins to sign: when every server publishes it, and nobody keeps a key set of
-/// before. With `withdraw` at once, and the keys before it are gone: what they signed is good nowhere any more, as soon as
-/// verifiers look at the key set again.
-///
-/// # Errors
-/// [`Error::Conflict`] when one is to follow already.
-pub async fn rotate(broker: &Broker, withdraw: bool) -> Result<(String, Timestamp), Error> {
-    let now = broker.db.lease_now(&broker.clock).await?;
-    let signs_from = if withdraw { now } else { now.plus(HEARD + KEY_SET_LIFETIME) };
-    let new = generate(&broker.house_key, signs_from)?;
-    let mut transaction = broker.db.begin().await?;
-    if withdraw {
-        store::drop_signing_keys(&mut transaction).await?;
-        withdraw_minted(broker, &mut transaction).await?;
-    }
-    if !store::insert_signing_key(&mut transaction, &new, now).await? {
-        let sentence = "A new signing key is about to follow already; `attache vault status` says when.";
-        return Err(Error::Conflict(sentence.to_owned()));
-    }
-    transaction.commit().await?;
-    follow(broker).await?;
-    tracing::warn!(kid = new.kid, %signs_from, withdraw, "another signing key follows");
-    Ok((new.kid, signs_from))
-}
-
-/// Removes the keys that are not published any more.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn sweep(broker: &Broker) -> Result<(), Error> {
-    let (keys, now) = (broker.signing_keys.keys(), broker.clock.now());
-    let over: Vec<_> = keys.iter().enumerate().filter(|(at, _)| !is_needed(&keys, *at, now)).collect();
-    for (_, key) in &over {
-        store::drop_signing_key(&broker.db, &key.kid).await?;
-        tracing::warn!(kid = key.kid, "a signing key that nothing needs any more is destroyed");
-    }
-    if over.is_empty() { Ok(()) } else { follow(broker).await }
-}
-
-/// Seals the private keys with the present house key.
-///
-/// # Errors
-/// When one does not open; when the database does not answer.
-pub async fn seal_anew(broker: &Broker) -> Result<(), Error> {
-    for stored in store::signing_keys(&broker.db).await? {
-        let place = place(&stored.kid);
-        let private_key =
-            broker.house_key.seal(&place, &broker.house_key.open(&place, &stored.private_key)?)?;
-        let anew = StoredKey { data_kid: broker.house_key.kid(), private_key, ..stored };
-        store::replace_private_key(&broker.db, &anew).await?;
-    }
-    Ok(())
-}
-
-/// What is said of one key, for the operator.
-#[derive(Debug)]
-pub struct Standing {
-    pub kid: String,
-    pub signs_from: Timestamp,
-}
-
-/// The signing keys, the last to sign first.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn standing(broker: &Broker) -> Result<Vec<Standing>, db::Error> {
-    let stored = store::signing_keys(&broker.db).await?.into_iter();
-    Ok(stored.map(|key| Standing { kid: key.kid, signs_from: key.signs_from }).collect())
-}
-
-fn parse(house_key: &HouseKey, stored: &StoredKey) -> Result<SigningKey, Error> {
-    let clear = house_key.open(&place(&stored.kid), &stored.private_key)?;
-    let pkcs8 = URL_SAFE_NO_PAD.decode(clear.expose()).map_err(|_| unusable(&stored.kid))?;
-    let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).map_err(|_| unusable(&stored.kid))?;
-    let (kid, public_key) = (stored.kid.clone(), stored.public_key.clone());
-    Ok(SigningKey { kid, public_key, pair, signs_from: stored.signs_from })
-}
-
-fn generate(house_key: &HouseKey, signs_from: Timestamp) -> Result<StoredKey, Error> {
+/// A new key, sealed, that nobody knows of yet.
+async fn make(
+    house_key: &HouseKey,
+    algorithm: Algorithm,
+    rsa_size: RsaSize,
+    signs_from: Timestamp,
+    now: Timestamp,
+) -> Result<StoredKey, Error> {
     let failed = |_| Error::Internal("No signing key could be made.".to_owned());
-    let pair = Ed25519KeyPair::generate().map_err(failed)?;
-    let pkcs8 = pair.to_pkcs8().map_err(failed)?;
-    let public = pair.public_key().as_ref();
+    // To find two large primes takes a while, in which the others are served.
+    let made = tokio::task::spawn_blocking(move || Pair::generate(algorithm, rsa_size)).await;
+    let pair =
+        made.map_err(|_| Error::Internal("No signing key could be made.".to_owned()))?.map_err(failed)?;
+    let public = pair.public_key();
     let kid = URL_SAFE_NO_PAD.encode(&digest(&SHA256, public).as_ref()[..12]);
-    let private = Token::new(URL_SAFE_NO_PAD.encode(pkcs8.as_ref()));
-    let private_key = house_key.seal(&place(&kid), &private)?;
+    let private_key = house_key.seal(&place(&kid), &pair.write().map_err(failed)?)?;
     let public_key = URL_SAFE_NO_PAD.encode(public);
-    Ok(StoredKey { kid, public_key, data_kid: house_key.kid(), private_key, signs_from })
+    Ok(StoredKey {
+        kid,
+        algorithm,
+        public_key,
+        data_kid: house_key.kid(),
+        private_key,
+        signs_from,
+        created_at: now,
+    })
 }
 
 /// Where a private key lives.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use super::environment::Environment;
+use super::environment::{Environment, Signing};
 use super::kept_token::KeptToken;
 use crate::clock::Timestamp;
 use crate::connection::LIVE;
@@ -12,7 +12,7 @@ use crate::db::{self, Constants, Db, DbConnection, Row, json, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
-    lifetime_seconds, settings, public_defaults";
+    lifetime_seconds, settings, public_defaults, algorithm, algorithm_before";
 
 fn select(condition: &str) -> Constants {
     // Only constants of this file are joined here.
@@ -58,12 +58,15 @@ pub async fn put(
         drop_tokens(transaction, moved.get("id")?).await?;
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
-            strategy, apps, accounts, lifetime_seconds, settings, status, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11) \
+            strategy, apps, accounts, lifetime_seconds, settings, status, source, created_at, updated_at, algorithm) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11, $13) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
-            lifetime_seconds = excluded.lifetime_seconds, settings = excluded.settings, status = 'active', updated_at = excluded.updated_at";
+            lifetime_seconds = excluded.lifetime_seconds, settings = excluded.settings, status = 'active', updated_at = excluded.updated_at, \
+            algorithm_before = CASE WHEN environments.algorithm <> excluded.algorithm THEN environments.algorithm \
+                ELSE environments.algorithm_before END, \
+            algorithm = excluded.algorithm";
     sql(upsert)
         .bind(&environment.id)
         .bind(&environment.key)
@@ -77,6 +80,7 @@ pub async fn put(
         .bind(environment.lifetime)
         .bind(now.unix())
         .bind(settings)
+        .bind(<&str>::from(environment.signing.algorithm))
         .execute(&mut *transaction)
         .await
         .map(drop)
@@ -131,7 +135,7 @@ async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Re
 /// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
 pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_key, e.project, e.environment, \
     e.content_api_url, e.management_api_url, e.strategy, e.apps AS environment_apps, \
-    e.accounts AS environment_accounts, e.lifetime_seconds, e.settings, e.public_defaults";
+    e.accounts AS environment_accounts, e.lifetime_seconds, e.settings, e.public_defaults, e.algorithm, e.algorithm_before";
 
 /// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
 pub fn aliased(row: &Row) -> Result<Option<Environment>, db::Error> {
@@ -163,6 +167,10 @@ fn read_as(row: &Row, [id, key, apps, accounts]: [&str; 4]) -> Result<Environmen
         // What can't be read is no narrower bound: it is refused.
         settings: json(row, "settings")?,
         public_defaults: row.flag("public_defaults")?,
+        signing: Signing {
+            algorithm: named(row, "algorithm")?,
+            before: row.get::<Option<String>>("algorithm_before")?.and_then(|name| name.parse().ok()),
+        },
     })
 }
 

@@ -1,7 +1,7 @@
 //! Brings the environments in line with the configuration file at boot. What is gone from the file is
 //! suspended, never deleted.
 
-use super::environment::Environment;
+use super::environment::{Environment, Signing};
 use super::look_up::changed;
 use super::store;
 use crate::Broker;
@@ -33,6 +33,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
             lifetime: config.lifetime_seconds,
             settings: config.settings(),
             public_defaults: false,
+            signing: Signing { algorithm: config.algorithm.unwrap_or_default(), before: None },
         };
         store::put(&mut transaction, &environment, now).await?;
     }

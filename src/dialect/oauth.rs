@@ -59,6 +59,7 @@ impl IntoResponse for Refusal {
             self.error,
             Error::IssuerUnavailable { .. }
                 | Error::PlatformUnavailable { .. }
+                | Error::KeyToCome { .. }
                 | Error::Database(_)
                 | Error::Unwritten
                 | Error::Vault(_)

@@ -3,7 +3,9 @@
 use super::output::Output;
 use crate::Broker;
 use crate::clock::Timestamp;
-use crate::content::signing_key;
+use crate::content::algorithm::Algorithm;
+use crate::content::signing_key::KEY_SET_LIFETIME;
+use crate::content::signing_key::rotate::{self as signing_keys, Following, Role, Standing};
 use crate::error::Error;
 use crate::vault::house;
 
@@ -20,21 +22,37 @@ pub async fn rotate_house(broker: &Broker) -> Result<Output, Error> {
 
 /// # Errors
 /// [`Error::Conflict`] when another key is to follow already.
-pub async fn rotate_signing(broker: &Broker, withdraw: bool) -> Result<Output, Error> {
-    let (kid, signs_from) = signing_key::rotate(broker, withdraw).await?;
-    let mut lines =
-        vec![format!("{kid} is published, and signs content tokens {}.", from(broker, signs_from))];
+pub async fn rotate_signing(
+    broker: &Broker,
+    only: Option<Algorithm>,
+    withdraw: bool,
+) -> Result<Output, Error> {
+    let following = signing_keys::rotate(broker, only, withdraw).await?;
+    let line = |key: &Following| {
+        format!("{} is published, and signs by {} {}.", key.kid, key.algorithm, from(broker, key.signs_from))
+    };
+    let mut lines: Vec<String> = following.iter().map(line).collect();
     lines.push(if withdraw {
         format!(
-            "The keys before it are withdrawn. Verifiers refuse what they signed as soon as they look at the key set \
-             again, after {} seconds at the latest.",
-            signing_key::KEY_SET_LIFETIME
+            "The keys before are withdrawn. Verifiers refuse what they signed as soon as they look at the key set again, after \
+             {KEY_SET_LIFETIME} seconds at the latest."
         )
     } else {
-        "The key before it stays published until nothing that it signed is good any more.".to_owned()
+        "A key before stays published until nothing that it signed is good any more.".to_owned()
     });
-    lines.push("Running servers hear of it by themselves; none is to be restarted.".to_owned());
+    lines.push("Running servers hear of it within seconds; none is to be restarted.".to_owned());
     Ok(Output::of(lines))
+}
+
+/// # Errors
+/// When the database does not answer.
+pub async fn list_signing(broker: &Broker) -> Result<Output, Error> {
+    let all = signing_keys::standing(broker).await?;
+    let line = |key: &Standing| {
+        let made = key.created_at;
+        format!("{}\t{}\t{}\tmade {made}", key.kid, key.algorithm, role(key.role))
+    };
+    Ok(Output::of(all.iter().map(line).collect()))
 }
 
 /// How the keys stand, as lines.
@@ -49,16 +67,18 @@ pub(super) async fn status(broker: &Broker) -> Result<Vec<String>, Error> {
         };
         lines.push(format!("house key {}: {role}; at the most {} uses", key.kid, key.uses));
     }
-    let signing = signing_key::standing(broker).await?;
-    let present = signing.iter().position(|key| key.signs_from <= broker.clock.now());
-    for (at, key) in signing.iter().enumerate() {
-        let role = match present {
-            Some(present) if at > present => "is published for what it signed".to_owned(),
-            _ => format!("signs {}", from(broker, key.signs_from)),
-        };
-        lines.push(format!("signing key {}: {role}", key.kid));
+    for key in signing_keys::standing(broker).await? {
+        lines.push(format!("signing key {} ({}): {}", key.kid, key.algorithm, role(key.role)));
     }
     Ok(lines)
+}
+
+fn role(role: Role) -> String {
+    match role {
+        Role::ToCome(moment) => format!("signs from {moment} on"),
+        Role::Signs => "signs".to_owned(),
+        Role::Followed(moment) => format!("is published for what it signed, until {moment}"),
+    }
 }
 
 fn from(broker: &Broker, moment: Timestamp) -> String {

@@ -1,7 +1,9 @@
 //! The JSON Web Signature compact form: putting together, taking apart, and checking against a key set. Says
 //! nothing about what the claims mean.
 
-use aws_lc_rs::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -68,6 +70,15 @@ impl Parts {
         match (text(&self.header, "alg"), key["kty"].as_str()) {
             ("EdDSA" | "Ed25519", Some("OKP")) if key["crv"] == "Ed25519" => part("x")
                 .is_some_and(|x| UnparsedPublicKey::new(&ED25519, x).verify(input, &self.signature).is_ok()),
+            ("ES256", Some("EC")) if key["crv"] == "P-256" => {
+                part("x").zip(part("y")).is_some_and(|(x, y)| {
+                    // Uncompressed. SEC 1 section 2.3.3.
+                    let point = [&[4], x.as_slice(), y.as_slice()].concat();
+                    UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+                        .verify(input, &self.signature)
+                        .is_ok()
+                })
+            }
             ("RS256", Some("RSA")) => part("n").zip(part("e")).is_some_and(|(n, e)| {
                 RsaPublicKeyComponents { n, e }
                     .verify(&RSA_PKCS1_2048_8192_SHA256, input, &self.signature)

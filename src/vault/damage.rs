@@ -33,7 +33,7 @@ impl Damage {
             }
             ("connections", "access_token") => "the next refresh mends it",
             ("connections", _) => "the person connects the app again",
-            ("signing_keys", _) => "`attache vault rotate-signing` has another key sign",
+            ("signing_keys", _) => "`attache signing-key rotate --withdraw` has another key sign",
             ("content_tokens", _) => "another is minted when it is asked for",
             ("superseded_tokens", _) => "nothing need be done: it is told to the issuer no more",
             ("sessions", _) => "the person signs in again",

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use attache::config::{Config, ConfigFault};
+use attache::content::algorithm::RsaSize;
 use attache::secret::Token;
 use rstest::rstest;
 use toml::{Table, Value};
@@ -12,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "",
     "listen",
     "limits",
@@ -24,6 +25,7 @@ const SECTIONS: [&str; 11] = [
     "issuers.hygraph",
     "apps.content-writer",
     "environments.blog-master",
+    "signing_keys",
 ];
 
 fn secrets() -> Vec<(String, String)> {
@@ -168,6 +170,11 @@ fn the_document_explains_nothing_that_is_not_there() {
 #[case::strategy("environments.blog-master.strategy", "guess")]
 #[case::lifetime("environments.blog-master.lifetime_seconds", 5)]
 #[case::apps("environments.blog-master.apps", "some")]
+#[case::algorithm("environments.blog-master.algorithm", "HS256")]
+#[case::rsa_bits("signing_keys.rsa_bits", 1024)]
+#[case::rsa_bits_in_words("signing_keys.rsa_bits", "many")]
+#[case::rotation("signing_keys.rotate_after_days", 4000)]
+#[case::rotation_backwards("signing_keys.rotate_after_days", -1)]
 #[case::content_api_url("environments.blog-master.content_api_url", "ftp://x/")]
 #[case::unknown_section("extra", "x")]
 #[case::unknown_key("listen.adress", "127.0.0.1:1")]
@@ -201,6 +208,16 @@ fn identity_same_needs_the_sign_in_issuer_and_an_asked_platform_its_url() {
         changed("environments.blog-master.strategy", "ask"),
         "environments.blog-master.management_api_url",
     );
+}
+
+#[test]
+fn an_algorithm_where_nothing_is_signed_is_a_fault() {
+    let mut table = sample();
+    let environment = table["environments"]["blog-master"].as_table_mut().expect("a table");
+    environment.insert("strategy".to_owned(), "ask".into());
+    environment.insert("management_api_url".to_owned(), "https://eu.api.example.com/graphql".into());
+    environment.insert("algorithm".to_owned(), "RS256".into());
+    one_fault(Config::parse(&table.to_string(), secrets()), "environments.blog-master.algorithm");
 }
 
 #[rstest]
@@ -323,6 +340,8 @@ fn the_environment_wins_over_the_file() {
     assert_eq!(parse("ATTACHE_LIMITS__REQUESTS_AT_ONCE", "3").limits.requests_at_once, 3);
     assert_eq!(parse("ATTACHE_LIMITS__KEY_PER_SECOND", "0").limits.key_per_second, 0);
     assert_eq!(parse("ATTACHE_LIMITS__FAILURE_BURST", "3").limits.failure_burst, 3);
+    assert_eq!(parse("ATTACHE_SIGNING_KEYS__ROTATE_AFTER_DAYS", "90").signing_keys.rotate_after_days, 90);
+    assert_eq!(parse("ATTACHE_SIGNING_KEYS__RSA_BITS", "3072").signing_keys.rsa_bits, RsaSize::Bits3072);
     let proxies =
         parse("ATTACHE_LISTEN__TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"::1\"]").listen.trusted_proxies;
     assert_eq!(proxies.len(), 2);

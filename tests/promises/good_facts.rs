@@ -11,7 +11,7 @@ use attache::clock::Timestamp;
 use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
 use attache::connection::{Connection, ExternalIdentity};
-use attache::content::environment::Environment;
+use attache::content::environment::{Environment, Signing};
 use attache::content::rules::{AccountRule, Any, AppRule, Strategy};
 use attache::content::settings::Settings;
 use attache::freeze::selection::{Cover, OPERATOR, Scope, Selection};
@@ -78,6 +78,7 @@ pub fn environment() -> Environment {
         lifetime: 60,
         settings: Settings::default(),
         public_defaults: false,
+        signing: Signing::default(),
     }
 }
 

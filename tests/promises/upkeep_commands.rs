@@ -60,10 +60,24 @@ async fn the_master_key_is_rotated_beside_a_running_server_and_comes_from_a_comm
     assert!(succeeded(&nothing).contains("there is nothing to rotate"));
     let house = place.run(&["vault", "rotate-house"]);
     assert!(succeeded(&house).contains("seals what belongs to the house"), "{}", text(&house.stdout));
-    let signing = place.run(&["vault", "rotate-signing"]);
-    assert!(succeeded(&signing).contains("is published, and signs"), "{}", text(&signing.stdout));
+    let signing = place.run(&["signing-key", "rotate"]);
+    assert!(succeeded(&signing).contains("is published, and signs by EdDSA"), "{}", text(&signing.stdout));
+    // Its name of before.
     assert!(refused(&place.run(&["vault", "rotate-signing"])).contains("about to follow already"));
-    succeeded(&place.run(&["vault", "rotate-signing", "--withdraw"]));
+    let listed = place.run(&["signing-key", "list"]);
+    let listed = succeeded(&listed);
+    assert_eq!(listed.matches("\tEdDSA\tsigns").count(), 2, "one signs, one from a moment on: {listed}");
+    succeeded(&place.run(&["signing-key", "rotate", "--withdraw"]));
+    succeeded(&place.run(&["signing-key", "rotate", "--algorithm", "ES256"]));
+    let listed = place.run(&["signing-key", "list"]);
+    let listed = succeeded(&listed);
+    assert!(listed.lines().count() == 2 && listed.contains("\tES256\tsigns from "), "{listed}");
+    let unknown = place.run(&["signing-key", "rotate", "--algorithm", "HS256"]);
+    assert!(
+        text(&unknown.stderr).contains("[possible values: EdDSA, ES256, RS256]"),
+        "{}",
+        text(&unknown.stderr)
+    );
     serving.terminate();
     assert_eq!(serving.end().await, Some(0));
     std::fs::write(place.path("new.key"), new_key()).expect("a file");

@@ -5,6 +5,7 @@ mod durable;
 pub mod hung;
 pub mod overload;
 pub mod rounds;
+pub mod signatures;
 pub mod slow_clients;
 pub mod soak;
 pub mod start;

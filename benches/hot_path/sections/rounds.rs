@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::cases::{Beside, CLIENTS, Case, FIRST_PAGE, cases};
 use self::table::{Allowed, remark, write};
-use super::{Stage, durable, settle};
+use super::{Stage, durable, settle, signatures};
 use crate::broker::Broker;
 use crate::fault::{Fault, refuse};
 use crate::jobs::Choice;
@@ -107,7 +107,7 @@ impl Field<'_> {
             }
         }
         let holds = |beside| cases.iter().any(|case| case.beside == beside);
-        let (mut read, mut durable) = (None, None);
+        let (mut read, mut durable, mut signature) = (None, None, None);
         if holds(Beside::BareRead) {
             let rows = Choice::Any(self.seed.layout.known());
             let authorization = format!("Bearer {key}");
@@ -121,6 +121,11 @@ impl Field<'_> {
             allowed.durable.push(rate);
             durable = Some(rate);
         }
+        if holds(Beside::Signature) {
+            let rate = signatures::by_default(self.stage.arguments.window())?;
+            allowed.signature.push(rate);
+            signature = Some(rate);
+        }
         let mut first_pages = BTreeMap::new();
         for case in cases {
             let measured = self.case(case)?;
@@ -131,6 +136,7 @@ impl Field<'_> {
                 Beside::Nothing => None,
                 Beside::BareRead => read,
                 Beside::Durable => durable,
+                Beside::Signature => signature,
                 Beside::FirstPage => first_pages.get(&case.clients).copied(),
             };
             case.seen.add(&measured, bare.get(&case.clients), beside);

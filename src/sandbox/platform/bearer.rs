@@ -54,7 +54,9 @@ pub(super) async fn at_content_api(
     }
     let audience = platform.content_api_url(environment);
     let issuer = &platform.0.settings.broker_issuer;
-    let claims = verified(platform, token, "EdDSA", &platform.0.broker_keys, issuer, Some(&audience)).await?;
+    let keys = &platform.0.broker_keys;
+    let claims =
+        verified(platform, token, &["EdDSA", "ES256", "RS256"], keys, issuer, Some(&audience)).await?;
     let permissions = permissions(&claims, &audience)?;
     // The identity at the issuer (RFC 9493) says more here than the broker's own account id.
     let identity = &claims.get("sub_id").unwrap_or(&Value::Null)["sub"];
@@ -83,25 +85,26 @@ pub(super) async fn at_management_api(
     let settings = &platform.0.settings;
     let audience = settings.management_audience.as_deref();
     let keys = &platform.0.issuer_keys;
-    let claims = verified(platform, token(headers)?, "RS256", keys, &settings.issuer_url, audience).await?;
+    let claims =
+        verified(platform, token(headers)?, &["RS256"], keys, &settings.issuer_url, audience).await?;
     Some((jwt::text(&claims, "sub").to_owned(), client_of(&claims)))
 }
 
 async fn verified(
     platform: &Platform,
     token: &str,
-    algorithm: &str,
+    algorithms: &[&str],
     keys: &KeyCache,
     issuer: &str,
     audience: Option<&str>,
 ) -> Option<Object> {
     let parts = Parts::parse(token)?;
-    let algorithm_fits = match jwt::text(&parts.header, "alg") {
+    let algorithm = match jwt::text(&parts.header, "alg") {
         // RFC 9864's name for what JWTs have called EdDSA.
-        "Ed25519" => algorithm == "EdDSA",
-        other => other == algorithm,
+        "Ed25519" => "EdDSA",
+        other => other,
     };
-    if !algorithm_fits || !parts.is_access_token() || parts.header.contains_key("crit") {
+    if !algorithms.contains(&algorithm) || !parts.is_access_token() || parts.header.contains_key("crit") {
         return None;
     }
     let key = keys.key(parts.key_id()).await?;

@@ -2,7 +2,7 @@
 
 use super::{follow, store};
 use crate::Broker;
-use crate::content::signing_key;
+use crate::content::signing_key::rotate as signing_keys;
 use crate::error::Error;
 use crate::replicas::lives::HEARD;
 use crate::session;
@@ -22,7 +22,7 @@ pub async fn sweep(broker: &Broker) -> Result<(), Error> {
     if past.is_empty() || successor.seals_from.plus(NEEDED + HEARD) > now {
         return Ok(());
     }
-    signing_key::seal_anew(broker).await?;
+    signing_keys::seal_anew(broker).await?;
     for old in past {
         if store::destroy(&broker.db, &old.key.kid).await? {
             tracing::warn!(kid = old.key.kid, "a house key that nothing needs any more is destroyed");

@@ -25,6 +25,8 @@ pub enum Beside {
     Nothing,
     BareRead,
     Durable,
+    /// Of the default algorithm.
+    Signature,
     /// Page 1, with as many clients.
     FirstPage,
 }
@@ -73,7 +75,7 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
     let first_sight = FirstSight::new(stage.issuer.clone(), layout, callers.clone());
     let first_sight = Arc::new(first_sight);
     let label = "exchange, JWT at first sight, minted";
-    add("exchange-first-sight", label, CLIENTS, first_sight, Beside::Nothing, "≥ 20 %");
+    add("exchange-first-sight", label, CLIENTS, first_sight, Beside::Signature, "≥ 20 %");
     if wanted(FIRST_PAGE) || wanted("page-deep") {
         let pages = stage.pages(broker)?;
         let page = |path: &str| Arc::new(Get::new(path, Some(&pages.cookie), "/account/connected-apps/Et"));

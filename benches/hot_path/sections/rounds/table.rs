@@ -75,6 +75,8 @@ pub struct Allowed {
     pub read: Seen,
     /// Overwrites with fdatasync a second.
     pub durable: Series,
+    /// Signatures a second.
+    pub signature: Series,
 }
 
 pub fn write(report: &mut Report, cases: &[Case], allowed: &Allowed) {
@@ -90,6 +92,12 @@ pub fn write(report: &mut Report, cases: &[Case], allowed: &Allowed) {
         "overwrite 4 KiB + fdatasync, one thread".clone_into(&mut durable[0]);
         durable[2] = median(&allowed.durable, number);
         rows.push(durable);
+    }
+    if allowed.signature.median().is_some() {
+        let mut signature = [const { String::new() }; COLUMNS.len()];
+        "EdDSA signatures, one thread".clone_into(&mut signature[0]);
+        signature[2] = median(&allowed.signature, number);
+        rows.push(signature);
     }
     for case in cases {
         let label = if case.aim.is_empty() {
@@ -107,6 +115,7 @@ fn row(label: &str, clients: usize, seen: &Seen, beside: Beside) -> [String; COL
         Beside::Nothing => String::new(),
         Beside::BareRead => format!("{} of a bare read", median(&seen.of_beside, times)),
         Beside::Durable => format!("{} of a raw write", median(&seen.of_beside, times)),
+        Beside::Signature => format!("{} of raw signatures", median(&seen.of_beside, times)),
         Beside::FirstPage => format!("{} of page 1", median(&seen.of_beside, times)),
     };
     let cpu = format!("{} + {}", median(&seen.cpu, number), median(&seen.cpu_database, number));
