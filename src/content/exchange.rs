@@ -107,14 +107,14 @@ pub async fn exchange(
     order: &Order<'_>,
     known: Kept,
 ) -> Result<ContentToken, Error> {
-    let asked = order.requested.key();
+    let request = order.requested.key();
     let asker = caller_id.unwrap_or(BEARER);
     let connection = &subject.connection;
     let key = Key {
         connection_id: &connection.id,
         environment_id: &environment.id,
         caller_id: asker,
-        asked: &asked,
+        asked: &request,
         generation: connection.generation,
     };
     let made_with = made_with(environment, &order.permissions);

@@ -212,9 +212,9 @@ const ROLE: &str = "\n[[environments.demo-master.roles]]\nname = \"r\"\naccounts
     "permissions = [{ actions = [\"read\"], condition = \"id\" }]",
     "roles[0].permissions[0].condition"
 )]
-#[case::date(
+#[case::no_condition(
     ROLE,
-    "permissions = [{ actions = [\"read\"], condition = { at = 2026-01-01 } }]",
+    "permissions = [{ actions = [\"read\"], condition = {} }]",
     "roles[0].permissions[0].condition"
 )]
 #[case::models(

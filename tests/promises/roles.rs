@@ -97,8 +97,7 @@ async fn who_has_no_role_reaches_nothing_and_roles_alone_name_accounts(
     let world = with_roles(database, vec![nobody]).await;
     let editors = world.connection().await;
     claims(&world, &editors, &[]).await;
-    let person = &mut world.issuer.settings().people[0].email;
-    "left@sandbox.test".clone_into(person);
+    "left@sandbox.test".clone_into(&mut world.issuer.settings().people[0].email);
     world.signed_in(EDITOR).await;
     refused(ask(&world, &editors, &[]).await, 400, "invalid_target").await;
     let token = world.access_token(&editors).await;

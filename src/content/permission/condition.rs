@@ -59,23 +59,9 @@ impl TryFrom<Map<String, Value>> for Condition {
         if members.is_empty() {
             return Err("is empty; leave it out for each entry");
         }
-        // A date of TOML would come as an object of such a member, and no platform has one.
-        if members.keys().any(|name| name.starts_with('$')) || members.values().any(is_a_toml_date) {
-            return Err("holds a date of TOML or a name that begins with `$`; write a date as text");
-        }
         if serde_json::to_string(&members).map_or(true, |text| text.len() > LENGTH) {
             return Err("is longer than 2000 bytes");
         }
         Ok(Self(members))
-    }
-}
-
-fn is_a_toml_date(value: &Value) -> bool {
-    match value {
-        Value::Object(members) => {
-            members.keys().any(|name| name.starts_with('$')) || members.values().any(is_a_toml_date)
-        }
-        Value::Array(values) => values.iter().any(is_a_toml_date),
-        _ => false,
     }
 }

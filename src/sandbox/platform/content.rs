@@ -118,7 +118,8 @@ impl Mutation {
     }
 }
 
-/// The entry as it is then; none when there is none. Both as it is and as it becomes it must be permitted: nobody moves an entry out of a condition, or into one.
+/// The entry as it is then; none when there is none. Both as it is and as it becomes it must be permitted: nobody moves
+/// an entry out of a condition, or into one.
 fn change(
     context: &Context<'_>,
     named: &Where,
