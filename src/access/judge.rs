@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::facts::{Asker, Facts, Found, OfApp, Wanted};
 use crate::Broker;
 use crate::account::Account;
+use crate::app::AppStatus;
 use crate::caller::Caller;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
@@ -161,6 +162,31 @@ fn speaks_for_its_person(wanted: Wanted, found: &Found) -> Result<(), Refusal> {
         return Err(Refusal::AccountGone);
     }
     Ok(())
+}
+
+/// A caller that wants to read of connections, and its apps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reader {
+    pub is_active: bool,
+    /// Those that it is allowed.
+    pub apps: Vec<ReadersApp>,
+    /// What the freezes of this caller cover.
+    pub freezes: Vec<Cover>,
+}
+
+/// An app whose connections a caller may read, while it is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadersApp {
+    pub id: String,
+    pub key: String,
+    pub status: AppStatus,
+}
+
+/// The apps whose connections a caller may read. One that is stopped altogether reads nothing.
+pub fn readable(reader: &Reader) -> impl Iterator<Item = &ReadersApp> {
+    let is_stopped = reader.freezes.iter().any(|cover| cover.selection.issued_before.is_none());
+    let may = reader.is_active && !is_stopped;
+    reader.apps.iter().filter(move |app| may && app.status.is_approved())
 }
 
 /// A caller that was handed an access token.

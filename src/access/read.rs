@@ -7,6 +7,7 @@ pub use store::Readable;
 
 use std::str::FromStr;
 
+use super::judge::{self, ReadersApp};
 use crate::Broker;
 use crate::connection::is_id;
 use crate::connection::status::Status;
@@ -86,9 +87,10 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Vec<Readable>, Error> {
-    let mut apps = store::apps(&broker.db, caller_id).await?;
+    let reader = store::reader(&broker.db, caller_id).await?;
+    let mut apps: Vec<&ReadersApp> = judge::readable(&reader).collect();
     if let Some(key) = &filter.app {
-        apps.retain(|(_, allowed)| allowed == key);
+        apps.retain(|allowed| allowed.key == *key);
         if apps.is_empty() {
             return Err(Error::AppNotFound);
         }
@@ -110,18 +112,19 @@ pub async fn list(
     if apps.is_empty() {
         return Ok(Vec::new());
     }
-    let apps: Vec<String> = apps.into_iter().map(|(id, _)| id).collect();
+    let apps: Vec<String> = apps.into_iter().map(|app| app.id.clone()).collect();
     let statuses = filter.state.map(State::statuses).unwrap_or_default();
     let wanted = store::Wanted { apps: &apps, account_id: account_id.as_deref(), statuses: &statuses };
     Ok(store::list(&broker.db, &wanted, after, limit).await?)
 }
 
-/// The apps that a caller is allowed and that are in use: id and key.
+/// The apps that a caller is allowed and that are in use: their ids.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn apps(broker: &Broker, caller_id: &str) -> Result<Vec<(String, String)>, Error> {
-    Ok(store::apps(&broker.db, caller_id).await?)
+pub async fn apps(broker: &Broker, caller_id: &str) -> Result<Vec<String>, Error> {
+    let reader = store::reader(&broker.db, caller_id).await?;
+    Ok(judge::readable(&reader).map(|app| app.id.clone()).collect())
 }
 
 /// One connection, a revoked one too. Not there and not the caller's are the same answer.
@@ -132,7 +135,10 @@ pub async fn one(broker: &Broker, caller_id: &str, id: &str) -> Result<Readable,
     if !is_id(id) {
         return Err(Error::ConnectionNotFound);
     }
-    store::one(&broker.db, caller_id, id).await?.ok_or(Error::ConnectionNotFound)
+    let reader = store::reader(&broker.db, caller_id).await?;
+    let found = store::one(&broker.db, id).await?;
+    let may = |found: &Readable| judge::readable(&reader).any(|app| app.key == found.app_key);
+    found.filter(may).ok_or(Error::ConnectionNotFound)
 }
 
 /// The receipt of one that was revoked.

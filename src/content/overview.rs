@@ -32,7 +32,7 @@ pub struct Overview {
 pub async fn of_caller(broker: &Broker, key: &Token) -> Result<Vec<Overview>, Error> {
     let caller = authenticate::by_key(broker, key).await?;
     let mut apps = Vec::new();
-    for (id, _) in read::apps(broker, &caller.id).await? {
+    for id in read::apps(broker, &caller.id).await? {
         apps.extend(crate::app::by_id(broker, &id).await?);
     }
     let apps: Vec<OfApp> = apps.iter().map(|app| OfApp::of(app)).collect();

@@ -134,13 +134,12 @@ async fn connect(candidate: &Candidate, standing: &Standing) -> Result<AnyConnec
 }
 
 /// Before anybody uses it. A process that stops in the middle of a change must not hold its rows for ever; and a server
-/// must notice that we are gone. Each statement is a probe of an index, whatever its values, so its plan is made once: to plan
-/// one that joins ten tables costs more than to answer it. Not every PostgreSQL knows every one of these.
+/// must notice that we are gone. Not every PostgreSQL knows every one of these.
 async fn make_ready(connection: &mut AnyConnection, standing: &Standing) -> Result<(), sqlx::Error> {
     let settings = "SELECT set_config(s.name, v.column2, false) FROM pg_settings s \
         JOIN (VALUES ('idle_in_transaction_session_timeout', '60s'), ('tcp_keepalives_idle', '10'), \
             ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '15000'), \
-            ('client_connection_check_interval', '5000'), ('plan_cache_mode', 'force_generic_plan')) AS v ON v.column1 = s.name";
+            ('client_connection_check_interval', '5000')) AS v ON v.column1 = s.name";
     sqlx::query(settings).execute(&mut *connection).await?;
     check(connection, standing).await
 }

@@ -41,7 +41,7 @@ pub async fn lease(
     let update = "UPDATE connections SET status = 'refreshing', \
             cause = CASE WHEN intent_generation = generation THEN 'rotation_lost' ELSE NULL END, \
             fence = fence + 1, lease_until = $3, lease_holder = $4, \
-            intent_at = CASE WHEN intent_generation = generation THEN intent_at ELSE $5 END, \
+            intent_at = CASE WHEN intent_generation = generation THEN COALESCE(intent_at, $5) ELSE $5 END, \
             intent_millis = CASE WHEN intent_generation = generation THEN intent_millis ELSE $6 END, \
             intent_generation = generation, updated_at = $5, \
             refresh_due_at = CASE WHEN access_expires_at > $7 THEN access_expires_at ELSE $8 END \
@@ -144,7 +144,7 @@ pub async fn commit_refresh(
             granted_scopes = $7, token_type = $8, generation = generation + 1, fence = fence + 1, \
             lease_until = CASE WHEN fence = $10 THEN NULL ELSE lease_until END, \
             intent_generation = CASE WHEN fence = $14 THEN NULL ELSE generation + 1 END, \
-            intent_at = CASE WHEN fence = $14 THEN NULL ELSE intent_at END, \
+            intent_at = CASE WHEN fence = $14 THEN NULL ELSE COALESCE(intent_at, $9) END, \
             retry_at = $15, failures = $16, refusals = 0, refused_since = NULL, refreshed_at = $9, updated_at = $9, \
             refresh_due_at = $17, refresh_expires_at = COALESCE($19, refresh_expires_at) \
         WHERE id = $1 AND generation = $2 AND {LIVE}"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use attache::access::facts::{Asker, Facts, Wanted};
-use attache::access::judge::{Holder, Refusal, holders, judge};
+use attache::access::judge::{Holder, Reader, ReadersApp, Refusal, holders, judge, readable};
 use attache::app::AppStatus;
 use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
@@ -322,4 +322,19 @@ fn an_access_token_is_refused_when_none_of_its_holders_may_use_it() {
     assert_eq!(judged(&[&free, &frozen, &keyless, &suspended]), Ok(()));
     assert_eq!(judged(&[&frozen, &keyless]), Err(Refusal::Frozen));
     assert_eq!(judged(&[&keyless, &suspended]), Err(Refusal::HoldersWithoutKey));
+}
+
+#[test]
+fn a_caller_reads_of_its_apps_in_use_while_it_is_neither_suspended_nor_stopped() {
+    let app = |id: &str, status| ReadersApp { id: id.to_owned(), key: format!("key-{id}"), status };
+    let apps = vec![app("used", AppStatus::Approved), app("out", AppStatus::Suspended)];
+    let of = |reader: &Reader| readable(reader).map(|app| app.id.clone()).collect::<Vec<_>>();
+    let reader = Reader { is_active: true, apps, freezes: Vec::new() };
+    assert_eq!(of(&reader), ["used"]);
+    assert!(of(&Reader { is_active: false, ..reader.clone() }).is_empty());
+    let stopped = cover(Scope::Caller, "ca_1");
+    assert!(of(&Reader { freezes: vec![stopped.clone()], ..reader.clone() }).is_empty());
+    // Only of what was agreed to before a moment, it reads on.
+    let selection = Selection { issued_before: Some(NOW), ..stopped.selection.clone() };
+    assert_eq!(of(&Reader { freezes: vec![Cover { selection, ..stopped }], ..reader }), ["used"]);
 }

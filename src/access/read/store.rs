@@ -2,6 +2,8 @@
 //! page it is and however many connections there are.
 
 use super::Cursor;
+use crate::access::judge::{Reader, ReadersApp};
+use crate::caller;
 use crate::clock::Timestamp;
 use crate::connection::ExternalIdentity;
 use crate::connection::status::{Cause, Status};
@@ -41,26 +43,33 @@ const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.pseudonym, c.account_pseu
     c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
     ap.key AS app_key, ap.issuer_id, p.subject AS account_subject";
 
-/// What a caller is allowed, joined with what decides it: app `ap`, caller `$1`, who is not stopped.
-const ALLOWED: &str = "JOIN caller_apps allowed ON allowed.app_id = ap.id AND ap.status = 'approved' \
-    JOIN callers ca ON ca.id = allowed.caller_id AND ca.status = 'active' \
-    WHERE allowed.caller_id = $1 \
-    AND NOT EXISTS (SELECT 1 FROM freezes f WHERE f.scope = 'caller' AND f.target = ca.id \
-        AND f.issued_before IS NULL)";
-
-/// The apps that a caller is allowed: id and key.
-pub async fn apps(db: &Db, caller_id: &str) -> Result<Vec<(String, String)>, db::Error> {
-    let select = Constants(format!("SELECT ap.id, ap.key FROM apps ap {ALLOWED} ORDER BY ap.id"));
+/// A caller with its apps, and what decides which of them it may read of.
+pub async fn reader(db: &Db, caller_id: &str) -> Result<Reader, db::Error> {
+    let select = Constants(format!(
+        "SELECT ca.status AS caller_status, ap.id, ap.key, ap.status AS app_status, {COVER} FROM callers ca \
+         JOIN caller_apps allowed ON allowed.caller_id = ca.id JOIN apps ap ON ap.id = allowed.app_id \
+         LEFT JOIN freezes f ON f.scope = 'caller' AND f.target = ca.id WHERE ca.id = $1 ORDER BY ap.id"
+    ));
     let rows = sql(select).bind(caller_id).all(db).await?;
-    rows.iter().map(|row| Ok((row.get("id")?, row.get("key")?))).collect()
+    let is_active = rows.first().map(caller::is_active).transpose()?.unwrap_or_default();
+    let mut reader = Reader { is_active, apps: Vec::new(), freezes: Vec::new() };
+    // A row for each app and each freeze.
+    for row in &rows {
+        let app = ReadersApp { id: row.get("id")?, key: row.get("key")?, status: named(row, "app_status")? };
+        if reader.apps.last().is_none_or(|last| last.id != app.id) {
+            reader.apps.push(app);
+        }
+        reader.freezes.extend(cover(row)?);
+    }
+    Ok(reader)
 }
 
-pub async fn one(db: &Db, caller_id: &str, id: &str) -> Result<Option<Readable>, db::Error> {
+pub async fn one(db: &Db, id: &str) -> Result<Option<Readable>, db::Error> {
     let select = Constants(format!(
         "SELECT {COLUMNS}, {COVER} FROM connections c JOIN accounts p ON p.id = c.account_id \
-         JOIN apps ap ON ap.id = c.app_id LEFT JOIN freezes f ON {NAMING} {ALLOWED} AND c.id = $2"
+         JOIN apps ap ON ap.id = c.app_id LEFT JOIN freezes f ON {NAMING} WHERE c.id = $1"
     ));
-    let rows = sql(select).bind(caller_id).bind(id).all(db).await?;
+    let rows = sql(select).bind(id).all(db).await?;
     Ok(read_all(&rows)?.pop())
 }
 
