@@ -12,6 +12,7 @@ use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
 use crate::freeze::freezes::Covers;
+use crate::resource_server::ResourceServers;
 
 #[derive(Debug)]
 pub struct Held {
@@ -19,6 +20,7 @@ pub struct Held {
     pub apps: Snapshot<Apps>,
     pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
+    pub resource_servers: Snapshot<ResourceServers>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
@@ -35,6 +37,7 @@ impl Held {
             apps: Snapshot::default(),
             freezes: Snapshot::default(),
             environments: Snapshot::default(),
+            resource_servers: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
             connections: RowCache::new(sixteenth * 12, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
@@ -48,6 +51,7 @@ impl Held {
         self.apps.forget();
         self.freezes.forget();
         self.environments.forget();
+        self.resource_servers.forget();
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();

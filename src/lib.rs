@@ -14,6 +14,7 @@
 //! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
+//! * [`resource_server`] tells a content API what becomes of a content token there.
 //!
 //! Around them:
 //!
@@ -65,6 +66,7 @@ pub mod refresh;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
+pub mod resource_server;
 pub mod restore;
 pub mod revoke;
 #[cfg(feature = "sandbox")]
@@ -108,6 +110,7 @@ use operator::backup::Backups;
 use pulse::Pulse;
 use refresh::flight::Flights;
 use replicas::Replica;
+use resource_server::last_use::LastUses;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
 
@@ -139,6 +142,7 @@ pub struct Parts {
     pub management_schema: ManagementSchema,
     pub backups: Backups,
     pub pulse: Pulse,
+    pub resource_server_uses: LastUses,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.

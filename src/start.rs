@@ -29,6 +29,7 @@ use crate::refresh::early;
 use crate::refresh::flight::Flights;
 use crate::refresh::rescue;
 use crate::replicas::{self, Replica};
+use crate::resource_server::last_use::{self, LastUses};
 use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
@@ -102,6 +103,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         metrics: Metrics::default(),
         backups: Backups::default(),
         pulse: Pulse::default(),
+        resource_server_uses: LastUses::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
         leaving: CancellationToken::new(),
@@ -197,6 +199,9 @@ pub async fn keep_house(broker: Broker) {
                 }
                 if let Err(error) = house::count(&broker).await {
                     tracing::error!(%error, "the uses of the house key could not be counted; they will be");
+                }
+                if let Err(error) = last_use::flush(&broker).await {
+                    tracing::error!(%error, "the last uses of resource servers could not be written; they will be");
                 }
             }
             _ = ten_minutes.tick() => {

@@ -31,6 +31,7 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod resource_server;
 mod restore;
 mod revoke;
 mod selection;
@@ -82,6 +83,9 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
+    /// Content APIs that ask about their environment's tokens
+    #[command(subcommand)]
+    ResourceServer(resource_server::ResourceServer),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -133,6 +137,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::ResourceServer(command) => resource_server::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,

@@ -47,6 +47,22 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
     });
 }
 
+/// The environment of this id, open to anybody or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.id == id).cloned())
+}
+
+/// The environment of this key of the configuration, open to anybody or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn by_key(broker: &Broker, key: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.key == key).cloned())
+}
+
 /// The environment of this name, open to anybody or not.
 pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
     match held(broker).await? {

@@ -28,5 +28,6 @@ pub mod verify;
 pub use environment::Environment;
 pub use kept_token::KeptToken;
 pub use look_up::open_environments;
+pub(crate) use look_up::{by_id, by_key};
 pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};

@@ -53,6 +53,10 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::MassRevokeEnded => "An administrator has stopped many apps, this one among them.".to_owned(),
         Action::AccountDeleted => "The account was deleted.".to_owned(),
         Action::AccountErased => "What was left of the deleted account was removed.".to_owned(),
+        Action::ResourceServerCreated => "An administrator let a content platform ask about its tokens.".to_owned(),
+        Action::ResourceServerRevoked => {
+            "An administrator stopped a content platform from asking about its tokens.".to_owned()
+        }
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }
