@@ -129,7 +129,7 @@ fn usable(found: &Found, now: Timestamp) -> Result<(), Refusal> {
 
 fn is_callers(asker: &Asker, found: &Found) -> bool {
     let active = match asker {
-        Asker::Caller { is_active, .. } => *is_active,
+        Asker::Caller { is_active, has_a_key, .. } => *is_active && *has_a_key,
         Asker::Key(_) | Asker::Nobody => true,
     };
     active && found.is_allowed

@@ -11,7 +11,9 @@ use crate::db::{self, Constants, Db, Row, json, moment, named, sql};
 use crate::freeze::selection::{Cover, Scope, Selection};
 use crate::secret::TokenHash;
 
-const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
+const OF_CALLER: &str = "ca.status AS caller_status, CASE WHEN EXISTS (SELECT 1 FROM api_keys k \
+    WHERE k.caller_id = ca.id AND k.revoked_at IS NULL) THEN 1 ELSE 0 END AS caller_has_a_key, \
+    allowed.app_id AS allowed_app_id, ";
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id";
 const OF_FREEZE: &str = "f.scope AS freeze_scope, f.target AS freeze_target, f.issued_before AS freeze_issued_before, \
     f.pseudonym AS freeze_pseudonym, f.part_of AS freeze_part_of";
@@ -115,6 +117,7 @@ pub(crate) fn facts(rows: &[Row], question: &Question<'_>) -> Result<Facts, db::
         Who::Caller(id) => Asker::Caller {
             id: id.to_owned(),
             is_active: first.map(caller::is_active).transpose()?.unwrap_or_default(),
+            has_a_key: first.map(|row| row.flag("caller_has_a_key")).transpose()?.unwrap_or_default(),
         },
         Who::Nobody => Asker::Nobody,
     };
