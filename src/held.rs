@@ -8,6 +8,7 @@ use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
 use crate::connection::held::USUAL;
+use crate::content::revoked_tokens::RevokedTokens;
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
@@ -21,6 +22,7 @@ pub struct Held {
     pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
     pub resource_servers: Snapshot<ResourceServers>,
+    pub revoked_tokens: Snapshot<RevokedTokens>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
@@ -38,6 +40,7 @@ impl Held {
             freezes: Snapshot::default(),
             environments: Snapshot::default(),
             resource_servers: Snapshot::default(),
+            revoked_tokens: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
             connections: RowCache::new(sixteenth * 12, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
@@ -52,6 +55,7 @@ impl Held {
         self.freezes.forget();
         self.environments.forget();
         self.resource_servers.forget();
+        self.revoked_tokens.forget();
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();

@@ -96,6 +96,7 @@ use url::Url;
 
 use clock::Clock;
 use config::Config;
+use content::recognise::Recognised;
 use content::signing_key::SigningKeys;
 use db::Db;
 use dialect::graphql::ManagementSchema;
@@ -134,6 +135,7 @@ pub struct Parts {
     pub pseudonyms: Pseudonyms,
     pub issuers: Issuers,
     pub signing_keys: SigningKeys,
+    pub recognised: Recognised,
     pub ledger: Ledger,
     pub flights: Flights,
     pub load: Load,

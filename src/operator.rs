@@ -144,9 +144,7 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
         }
-        Command::CreateResourceServer { environment } => {
-            resource_servers::create(broker, &environment).await
-        }
+        Command::CreateResourceServer { environment } => resource_servers::create(broker, &environment).await,
         Command::ListResourceServers => resource_servers::list(broker).await,
         Command::RevokeResourceServer { id } => resource_servers::revoke(broker, &id).await,
         Command::ShowConnection { id } => show::show(broker, &id).await,

@@ -13,6 +13,8 @@ use crate::config::Config;
 use crate::consent::attempt;
 use crate::consent::choose;
 use crate::consent::complete::another_identity;
+use crate::content::recognise::Recognised;
+use crate::content::revoked_tokens;
 use crate::content::signing_key;
 use crate::db::{self, OpenError};
 use crate::error::Error;
@@ -98,6 +100,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         house_key,
         pseudonyms,
         signing_keys,
+        recognised: Recognised::default(),
         ledger: Ledger::default(),
         flights: Flights::default(),
         metrics: Metrics::default(),
@@ -221,5 +224,6 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     freezes::sweep(broker).await?;
     signing_key::sweep(broker).await?;
     house::retire::sweep(broker).await?;
+    revoked_tokens::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)
 }

@@ -1,6 +1,8 @@
 //! Who may use a connection: each rule once, in the order in which they are judged. Pure: reads no clock, no database and
 //! no memory. Whatever decides is in the [`Facts`].
 
+pub mod issued;
+
 use std::sync::Arc;
 
 use super::facts::{Asker, Facts, Found, Wanted};

@@ -24,8 +24,24 @@ pub async fn open_environments(
     Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
 }
 
+/// The environment of this key in the configuration file.
+///
+/// # Errors
+/// [`Error::InvalidRequest`] when there is none.
+pub async fn by_key(broker: &Broker, key: &str) -> Result<Arc<Environment>, Error> {
+    let all = all(broker).await?;
+    let found = all.iter().find(|environment| environment.key == key).cloned();
+    found.ok_or_else(|| {
+        let sentence = "There is no environment of that key; `attache environment list` shows them.";
+        Error::InvalidRequest(sentence.to_owned())
+    })
+}
+
 /// Every environment there is; they are few.
-pub(super) async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn all(broker: &Broker) -> Result<Arc<Vec<Arc<Environment>>>, db::Error> {
     broker.held.environments.get(&broker.db, async || read_all(broker).await).await
 }
 
@@ -47,28 +63,20 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
     });
 }
 
-/// The environment of this id, open to anybody or not.
-///
-/// # Errors
-/// When the database does not answer.
-pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Environment>>, db::Error> {
-    Ok(all(broker).await?.iter().find(|environment| environment.id == id).cloned())
-}
-
-/// The environment of this key of the configuration, open to anybody or not.
-///
-/// # Errors
-/// When the database does not answer.
-pub(crate) async fn by_key(broker: &Broker, key: &str) -> Result<Option<Arc<Environment>>, db::Error> {
-    Ok(all(broker).await?.iter().find(|environment| environment.key == key).cloned())
-}
-
 /// The environment of this name, open to anybody or not.
 pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<Arc<Environment>>, db::Error> {
     match held(broker).await? {
         Some(held) => Ok(held.iter().find(|environment| target.names(environment)).cloned()),
         None => Ok(read(broker, target).await?.map(Arc::new)),
     }
+}
+
+/// The environment of this id, while it is in use.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.id == id).cloned())
 }
 
 /// How an environment is named. RFC 8693 section 2.1.

@@ -8,15 +8,20 @@
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | a minted token that comes back | `issued_token.rs`: what it says; `recognise.rs`: whether it is ours | an [`IssuedToken`](issued_token::IssuedToken), or nothing |
+//! | a revoke of one token by itself | `revoked_tokens.rs` | its `jti`, kept until it runs out |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
 pub mod ask;
 pub mod environment;
 pub mod exchange;
+pub mod issued_token;
 mod kept_token;
 mod look_up;
 pub mod mint;
+pub mod recognise;
+pub mod revoked_tokens;
 pub mod rules;
 pub mod sight;
 pub mod signing_key;
@@ -27,7 +32,8 @@ pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::open_environments;
-pub(crate) use look_up::{by_id, by_key};
+pub use look_up::by_id;
+pub use look_up::{all, by_key, open_environments};
 pub use rules::{AccountRule, AppRule, Strategy};
+pub(crate) use store::{ALIASED_COLUMNS, aliased as read_environment};
 pub use store::{forget, sweep, withdraw};

@@ -7,7 +7,7 @@ pub(super) mod store;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::digest::{SHA256, digest};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
@@ -75,6 +75,26 @@ impl SigningKeys {
         let message = format!("{}.{}", part(&header), part(claims));
         let signature = URL_SAFE_NO_PAD.encode(key.pair.sign(message.as_bytes()));
         Token::new(format!("{message}.{signature}"))
+    }
+
+    /// Whether the key of this id is published.
+    #[must_use]
+    pub fn publishes(&self, kid: &str) -> bool {
+        self.published(kid).is_some()
+    }
+
+    /// Whether the key of this id, which is published, made a signature by this algorithm.
+    #[must_use]
+    pub fn verifies(&self, kid: &str, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let Some(key) = self.published(kid).filter(|_| algorithm == "EdDSA") else { return false };
+        UnparsedPublicKey::new(&ED25519, key.pair.public_key().as_ref()).verify(message, signature).is_ok()
+    }
+
+    fn published(&self, kid: &str) -> Option<Arc<SigningKey>> {
+        let now = self.clock.now();
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let at = keys.iter().position(|key| key.kid == kid)?;
+        is_needed(&keys, at, now).then(|| Arc::clone(&keys[at]))
     }
 
     /// The public halves, and nothing that a verifier could stumble over.

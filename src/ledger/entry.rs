@@ -24,6 +24,9 @@ pub enum Action {
     RevokeConfirmed,
     KeyCreated,
     KeyRevoked,
+    ResourceServerCreated,
+    ResourceServerRevoked,
+    ContentTokenRevoked,
     Frozen,
     Unfrozen,
     MassRevokeBegun,
@@ -31,8 +34,6 @@ pub enum Action {
     AccountDeleted,
     /// Nothing personal is left of a deleted account.
     AccountErased,
-    ResourceServerCreated,
-    ResourceServerRevoked,
 }
 
 impl Action {
@@ -55,14 +56,15 @@ impl Action {
             Self::RevokeConfirmed => "the issuer confirmed that it has ended the grant",
             Self::KeyCreated => "an API key was made for a caller",
             Self::KeyRevoked => "an API key of a caller was revoked",
+            Self::ContentTokenRevoked => "a content token was revoked by itself; its connection goes on",
+            Self::ResourceServerCreated => "a resource server was given a credential for an environment",
+            Self::ResourceServerRevoked => "a resource server's credential was revoked",
             Self::Frozen => "it was frozen: nothing is handed out until that is lifted",
             Self::Unfrozen => "a freeze was lifted",
             Self::MassRevokeBegun => "a revoke of many connections began",
             Self::MassRevokeEnded => "a revoke of many connections came to its end",
             Self::AccountDeleted => "the account was deleted; its connections are being ended",
             Self::AccountErased => "the last of what was personal about the account was removed",
-            Self::ResourceServerCreated => "a resource server was given a credential for an environment",
-            Self::ResourceServerRevoked => "a resource server's credential was revoked",
         }
     }
 }

@@ -23,7 +23,8 @@ pub async fn create(broker: &Broker, environment: &str) -> Result<Output, Error>
 pub async fn list(broker: &Broker) -> Result<Output, Error> {
     let line = |listed: &Listed| {
         let Listed { id, environment_key, audience, .. } = listed;
-        let used = listed.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+        let used =
+            listed.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
         let state = listed.revoked_at.map_or_else(|| "live".to_owned(), |at| format!("revoked {at}"));
         format!("{id}\t{environment_key}\t{audience}\tmade {}\t{used}\t{state}", listed.created_at)
     };

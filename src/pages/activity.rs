@@ -47,16 +47,19 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::SignedOut => "You signed out here.".to_owned(),
         Action::KeyCreated => format!("An administrator gave {caller} a key."),
         Action::KeyRevoked => format!("An administrator took a key from {caller}."),
+        Action::ContentTokenRevoked => "One access to your content was ended before its time.".to_owned(),
+        Action::ResourceServerCreated => {
+            "An administrator let a content platform ask about its tokens.".to_owned()
+        }
+        Action::ResourceServerRevoked => {
+            "An administrator stopped a content platform from asking about its tokens.".to_owned()
+        }
         Action::MassRevokeBegun => {
             "An administrator began to stop many apps, this one among them.".to_owned()
         }
         Action::MassRevokeEnded => "An administrator has stopped many apps, this one among them.".to_owned(),
         Action::AccountDeleted => "The account was deleted.".to_owned(),
         Action::AccountErased => "What was left of the deleted account was removed.".to_owned(),
-        Action::ResourceServerCreated => "An administrator let a content platform ask about its tokens.".to_owned(),
-        Action::ResourceServerRevoked => {
-            "An administrator stopped a content platform from asking about its tokens.".to_owned()
-        }
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }

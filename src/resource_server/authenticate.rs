@@ -20,7 +20,7 @@ pub async fn by_client(
 ) -> Result<Arc<ResourceServer>, Error> {
     let hash = recognise(client_secret)?;
     let found = look_up::by_secret(broker, &hash).await?;
-    admit(broker, Some(client_id), client_secret, found.as_ref()).cloned()
+    admit(broker, Some(client_id), client_secret, found.as_ref()).map(Arc::clone)
 }
 
 /// The hash by which a secret is known.

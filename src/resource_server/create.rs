@@ -22,12 +22,7 @@ const LIVE: i64 = 2;
 /// # Errors
 /// [`Error::InvalidRequest`] when there is no such environment; [`Error::Conflict`] when two are live already.
 pub async fn create(broker: &Broker, environment_key: &str) -> Result<Created, Error> {
-    let environment = content::by_key(broker, environment_key).await?.ok_or_else(|| {
-        Error::InvalidRequest(format!(
-            "There is no environment `{environment_key}` in use. The configuration names them ([environments.KEY]), and \
-             a server that starts takes them over."
-        ))
-    })?;
+    let environment = content::by_key(broker, environment_key).await?;
     let (new, now) = (credential::generate(Kind::ResourceServer), broker.clock.now());
     let row = ResourceServer {
         id: format!("rs_{}", new.id),

@@ -1,4 +1,4 @@
-//! When each resource server was last used: kept in this process, and told to the database now and then, so that no
+//! When each resource server was last used. It is kept in this process and told to the database now and then, so that no
 //! question waits for a write. What was not told yet is lost with the process.
 
 use dashmap::DashMap;
@@ -33,10 +33,8 @@ impl LastUses {
         if self.0.get(id).is_some_and(|uses| uses.last >= now) {
             return;
         }
-        match self.0.get_mut(id) {
-            Some(mut uses) => uses.last = now,
-            None => drop(self.0.insert(id.to_owned(), Uses { last: now, told: None })),
-        }
+        let entry = self.0.entry(id.to_owned());
+        entry.and_modify(|uses| uses.last = now).or_insert(Uses { last: now, told: None });
     }
 }
 

@@ -42,6 +42,7 @@ mod held;
 mod id_token;
 mod in_doubt;
 mod judge;
+mod judge_issued;
 mod keys;
 mod leaks;
 mod limits;

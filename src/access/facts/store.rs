@@ -11,9 +11,7 @@ use crate::db::{self, Constants, Db, Row, json, moment, named, sql};
 use crate::freeze::selection::{Cover, Scope, Selection};
 use crate::secret::TokenHash;
 
-const OF_CALLER: &str = "ca.status AS caller_status, CASE WHEN EXISTS (SELECT 1 FROM api_keys k \
-    WHERE k.caller_id = ca.id AND k.revoked_at IS NULL) THEN 1 ELSE 0 END AS caller_has_a_key, \
-    allowed.app_id AS allowed_app_id, ";
+const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id";
 const OF_FREEZE: &str = "f.scope AS freeze_scope, f.target AS freeze_target, f.issued_before AS freeze_issued_before, \
     f.pseudonym AS freeze_pseudonym, f.part_of AS freeze_part_of";
@@ -26,11 +24,15 @@ const NAMING: &str = "(f.scope = 'account' AND f.target = c.account_id) OR (f.sc
     OR f.pseudonym IN (c.pseudonym, c.account_pseudonym) OR f.scope = 'all'";
 const NAMING_CALLER: &str = " OR (f.scope = 'caller' AND f.target = ca.id)";
 
+/// Of a caller that shows no key now.
+const OF_KEYS: &str = "CASE WHEN EXISTS (SELECT 1 FROM api_keys k WHERE k.caller_id = ca.id AND k.revoked_at IS NULL) \
+    THEN 1 ELSE 0 END AS caller_has_a_key, ";
+
 /// What is selected of key, caller, connection, app, account and freezes; see [`from`].
 pub(crate) fn columns(question: &Question<'_>) -> String {
     let of_asker = match question.who {
         Who::Key(_) => format!("{}, allowed.app_id AS allowed_app_id, ", caller::KEY_COLUMNS),
-        Who::Caller(_) => OF_CALLER.to_owned(),
+        Who::Caller(_) => format!("{OF_CALLER}{OF_KEYS}"),
         Who::Nobody => String::new(),
     };
     let of_account = if question.wanted.needs_account() { OF_ACCOUNT } else { "" };
