@@ -221,7 +221,8 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::slack::router())
         .merge(dialect::oauth::router())
         .merge(dialect::graphql::router())
-        .merge(dialect::v1::router());
+        .merge(dialect::v1::router())
+        .merge(dialect::protected_resource::router());
     Router::new()
         .merge(pages)
         .merge(machines)

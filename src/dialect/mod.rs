@@ -5,6 +5,7 @@ pub mod authorization_header;
 pub mod client_authentication;
 pub mod graphql;
 pub mod oauth;
+pub mod protected_resource;
 pub mod slack;
 pub mod v1;
 

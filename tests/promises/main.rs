@@ -113,6 +113,7 @@ mod tabs;
 mod takeover;
 mod text_values;
 mod texts;
+mod token_revocation;
 mod transcripts;
 mod unpinned;
 mod unusable_answers;
