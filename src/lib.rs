@@ -222,6 +222,7 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::oauth::router())
         .merge(dialect::graphql::router())
         .merge(dialect::v1::router())
+        .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router());
     Router::new()
         .merge(pages)

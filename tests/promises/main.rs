@@ -35,6 +35,7 @@ mod facts;
 mod failures;
 mod freeze;
 mod freeze_outlives;
+mod gate;
 mod good_facts;
 mod graphql;
 mod hand_out;
