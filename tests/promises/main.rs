@@ -78,6 +78,7 @@ mod protocol_effect;
 mod protocol_issuer;
 mod protocol_model;
 mod protocol_steps;
+mod proxies;
 mod races;
 mod random_answers;
 mod receipts;
