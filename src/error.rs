@@ -19,6 +19,11 @@ pub enum Error {
     InvalidAuth,
     #[error("Client authentication failed. Send the caller's id and one of its live API keys.")]
     InvalidClient,
+    #[error(
+        "Only a resource server of an environment may ask that, and this is not the secret of one that is live. The operator \
+         makes one with `attache resource-server create`."
+    )]
+    ResourceServerRefused,
     #[error("There is nothing at this address.")]
     NotFound,
     #[error("There is no such connection for this caller.")]
@@ -193,7 +198,7 @@ impl Error {
         match self {
             Self::NotAuthed => (StatusCode::UNAUTHORIZED, "not_authed"),
             Self::InvalidAuth => (StatusCode::UNAUTHORIZED, "invalid_auth"),
-            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidClient | Self::ResourceServerRefused => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::BearerRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::SignInRequired => (StatusCode::UNAUTHORIZED, "sign_in_required"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),

@@ -14,6 +14,7 @@
 //! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
+//! * [`resource_server`] tells a content API what becomes of a content token there.
 //!
 //! Around them:
 //!
@@ -44,6 +45,7 @@ pub mod config;
 pub mod connection;
 pub mod consent;
 pub mod content;
+pub mod credential;
 pub mod db;
 pub mod dialect;
 pub mod edge;
@@ -64,6 +66,7 @@ pub mod refresh;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
+pub mod resource_server;
 pub mod restore;
 pub mod revoke;
 #[cfg(feature = "sandbox")]
@@ -93,6 +96,7 @@ use url::Url;
 
 use clock::Clock;
 use config::Config;
+use content::recognise::Recognised;
 use content::signing_key::SigningKeys;
 use db::Db;
 use dialect::graphql::ManagementSchema;
@@ -107,6 +111,7 @@ use operator::backup::Backups;
 use pulse::Pulse;
 use refresh::flight::Flights;
 use replicas::Replica;
+use resource_server::last_use::LastUses;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
 
@@ -130,6 +135,7 @@ pub struct Parts {
     pub pseudonyms: Pseudonyms,
     pub issuers: Issuers,
     pub signing_keys: SigningKeys,
+    pub recognised: Recognised,
     pub ledger: Ledger,
     pub flights: Flights,
     pub load: Load,
@@ -138,6 +144,7 @@ pub struct Parts {
     pub management_schema: ManagementSchema,
     pub backups: Backups,
     pub pulse: Pulse,
+    pub resource_server_uses: LastUses,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.
@@ -214,7 +221,9 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::slack::router())
         .merge(dialect::oauth::router())
         .merge(dialect::graphql::router())
-        .merge(dialect::v1::router());
+        .merge(dialect::v1::router())
+        .merge(dialect::gate::router())
+        .merge(dialect::protected_resource::router());
     Router::new()
         .merge(pages)
         .merge(machines)

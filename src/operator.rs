@@ -9,6 +9,7 @@ mod keys;
 pub mod lock;
 mod mass_revoke;
 mod output;
+mod resource_servers;
 mod restore;
 pub mod select;
 mod show;
@@ -49,6 +50,14 @@ pub enum Command {
     },
     ListKeys,
     RevokeKey {
+        id: String,
+    },
+    CreateResourceServer {
+        /// An environment's key.
+        environment: String,
+    },
+    ListResourceServers,
+    RevokeResourceServer {
         id: String,
     },
     ShowConnection {
@@ -149,6 +158,9 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
         }
+        Command::CreateResourceServer { environment } => resource_servers::create(broker, &environment).await,
+        Command::ListResourceServers => resource_servers::list(broker).await,
+        Command::RevokeResourceServer { id } => resource_servers::revoke(broker, &id).await,
         Command::ShowConnection { id } => show::show(broker, &id).await,
         Command::VaultStatus => vault::status(broker).await,
         Command::LookIntoVault { looked } => vault::look(broker, looked).await,

@@ -1,6 +1,8 @@
 //! Who may use a connection: each rule once, in the order in which they are judged. Pure: reads no clock, no database and
 //! no memory. Whatever decides is in the [`Facts`].
 
+pub mod issued;
+
 use std::sync::Arc;
 
 use super::facts::{Asker, Facts, Found, OfApp, Wanted};
@@ -130,7 +132,7 @@ fn usable(found: &Found, now: Timestamp) -> Result<(), Refusal> {
 
 fn is_callers(asker: &Asker, found: &Found) -> bool {
     let active = match asker {
-        Asker::Caller { is_active, .. } => *is_active,
+        Asker::Caller { is_active, has_a_key, .. } => *is_active && *has_a_key,
         Asker::Key(_) | Asker::Nobody => true,
     };
     active && found.is_allowed

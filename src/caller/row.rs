@@ -29,10 +29,12 @@ pub struct Callers {
     pub(super) callers: HashMap<String, Stored>,
 }
 
-/// Whether a caller is active, and which apps it is allowed.
+/// Whether a caller is active and has a key, and which apps it is allowed.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) is_active: bool,
+    /// Whether any of its keys is not revoked.
+    pub(super) has_a_key: bool,
     pub(super) apps: HashSet<String>,
 }
 
@@ -43,6 +45,10 @@ impl Callers {
 
     pub(crate) fn is_active(&self, id: &str) -> bool {
         self.callers.get(id).is_some_and(|caller| caller.is_active)
+    }
+
+    pub(crate) fn has_a_key(&self, id: &str) -> bool {
+        self.callers.get(id).is_some_and(|caller| caller.has_a_key)
     }
 
     pub(crate) fn is_allowed(&self, id: &str, app_id: &str) -> bool {

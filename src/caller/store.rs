@@ -49,7 +49,11 @@ pub async fn all(db: &Db) -> Result<Callers, db::Error> {
         "SELECT k.key_hash, {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id"
     ));
     for row in sql(keys).all(db).await? {
-        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(read_key(&row)?));
+        let key = read_key(&row)?;
+        if !key.is_revoked {
+            callers.callers.entry(key.caller.id.clone()).or_default().has_a_key = true;
+        }
+        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(key));
     }
     let statuses = "SELECT ca.id, ca.status AS caller_status FROM callers ca";
     for row in sql(statuses).all(db).await? {

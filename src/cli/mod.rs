@@ -32,6 +32,7 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod resource_server;
 mod restore;
 mod revoke;
 mod selection;
@@ -90,6 +91,9 @@ enum Command {
     /// Keys that sign content tokens
     #[command(subcommand)]
     SigningKey(signing_key::SigningKey),
+    /// Content APIs that ask about their environment's tokens
+    #[command(subcommand)]
+    ResourceServer(resource_server::ResourceServer),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -143,6 +147,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Environment(command) => environment::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::SigningKey(command) => signing_key::run(command).await,
+        Command::ResourceServer(command) => resource_server::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,

@@ -71,6 +71,14 @@ pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<A
     }
 }
 
+/// The environment of this id, while it is in use.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.id == id).cloned())
+}
+
 /// How an environment is named. RFC 8693 section 2.1.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {

@@ -301,6 +301,26 @@ pub async fn withdraw(transaction: &mut DbConnection, connection_id: &str) -> Re
     update.bind(connection_id).execute(transaction).await.map(drop)
 }
 
+/// Hands one content token out no more; by which name memory knew it, if it was kept.
+pub async fn withdraw_one(transaction: &mut DbConnection, id: &str) -> Result<Option<String>, db::Error> {
+    let select = "SELECT connection_id, environment_id, caller_id, asked, generation FROM content_tokens WHERE id = $1";
+    let Some(row) = sql(select).bind(id).optional(&mut *transaction).await? else { return Ok(None) };
+    let texts =
+        ["connection_id", "environment_id", "caller_id", "asked"].map(|column| row.get::<String>(column));
+    let [connection_id, environment_id, caller_id, asked] = texts;
+    let (connection_id, environment_id, caller_id, asked) =
+        (connection_id?, environment_id?, caller_id?, asked?);
+    let key = Key {
+        connection_id: &connection_id,
+        environment_id: &environment_id,
+        caller_id: &caller_id,
+        asked: &asked,
+        generation: row.get("generation")?,
+    };
+    sql("UPDATE content_tokens SET generation = -1 WHERE id = $1").bind(id).execute(transaction).await?;
+    Ok(Some(key.to_string()))
+}
+
 /// The same for whatever was minted.
 pub async fn withdraw_minted(transaction: &mut DbConnection) -> Result<(), db::Error> {
     let update = "UPDATE content_tokens SET generation = -1 \

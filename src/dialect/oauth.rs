@@ -1,6 +1,8 @@
 //! The standard OAuth surface: the token endpoint with token exchange (RFC 8693), the metadata (RFC 8414) and
-//! the key set (RFC 7517).
+//! the key set (RFC 7517). Introspection (RFC 7662) and revocation (RFC 7009) are of what the token endpoint gives.
 
+mod introspect;
+mod revoke;
 mod token_request;
 
 use axum::Router;
@@ -27,9 +29,14 @@ use crate::secret::Token;
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
+/// At the endpoints beside the token endpoint, as there. RFC 7591 section 2.
+const AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_post"];
+
 pub fn router() -> Router<Broker> {
     Router::new()
         .route("/oauth/token", post(token))
+        .route("/oauth/introspect", post(introspect))
+        .route("/oauth/revoke", post(revoke))
         .route("/.well-known/oauth-authorization-server", get(metadata))
         .route("/.well-known/jwks.json", get(key_set))
 }
@@ -105,6 +112,26 @@ impl IntoResponse for Refusal {
     }
 }
 
+/// RFC 7662.
+async fn introspect(
+    State(broker): State<Broker>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let by_basic = headers.contains_key(header::AUTHORIZATION);
+    introspect::answer(&broker, &headers, body).await.map_err(|error| Refusal { error, by_basic })
+}
+
+/// RFC 7009.
+async fn revoke(
+    State(broker): State<Broker>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<StatusCode, Refusal> {
+    let by_basic = headers.contains_key(header::AUTHORIZATION);
+    revoke::answer(&broker, &headers, body).await.map_err(|error| Refusal { error, by_basic })
+}
+
 /// RFC 8693 section 2.
 async fn token(
     State(broker): State<Broker>,
@@ -161,6 +188,10 @@ async fn metadata(State(broker): State<Broker>) -> Json<Value> {
     Json(json!({
         "issuer": broker.issuer_identifier(),
         "token_endpoint": broker.url("/oauth/token"),
+        "introspection_endpoint": broker.url("/oauth/introspect"),
+        "introspection_endpoint_auth_methods_supported": AUTHENTICATION,
+        "revocation_endpoint": broker.url("/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": AUTHENTICATION,
         "jwks_uri": broker.url("/.well-known/jwks.json"),
         // RFC 8414 section 2 requires the member; we have no authorization endpoint of our own.
         "response_types_supported": [],

@@ -49,7 +49,7 @@ async fn verified(world: &World, token: &str) -> (Value, Value) {
 }
 
 /// What a token says where nothing bounds it.
-fn everything(world: &World) -> Value {
+pub fn everything(world: &World) -> Value {
     let actions = ["read", "create", "update", "delete", "publish", "unpublish"];
     json!([{ "type": "content", "locations": [world.content_api_url()], "actions": actions }])
 }

@@ -63,6 +63,11 @@ impl TokenRequest {
         Ok(Self { client_id, client_secret, parameters })
     }
 
+    /// A parameter of another endpoint than the token endpoint.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.parameters.remove(name)
+    }
+
     pub fn judge(mut self) -> Result<Exchange, Error> {
         let mut take = |name: &str| self.parameters.remove(name);
         match take("grant_type").as_deref() {
