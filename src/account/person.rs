@@ -20,6 +20,8 @@ pub struct Account {
     /// When, in Unix seconds, a token after the sign-in said a claim, by its name.
     pub claims_at: BTreeMap<String, i64>,
     pub signed_in_at: Timestamp,
+    /// When the person signed in here for the first time.
+    pub made_at: Timestamp,
 }
 
 impl Account {

@@ -16,7 +16,8 @@ const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id A
 const OF_FREEZE: &str = "f.scope AS freeze_scope, f.target AS freeze_target, f.issued_before AS freeze_issued_before, \
     f.pseudonym AS freeze_pseudonym, f.part_of AS freeze_part_of";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
-    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
+    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
+    ac.created_at AS account_made_at";
 
 /// The freezes that name connection `c`, of app `ap`. [`Cover::names`] has the last word.
 const NAMING: &str = "(f.scope = 'account' AND f.target = c.account_id) OR (f.scope = 'app' AND f.target = c.app_id) \
@@ -165,6 +166,7 @@ fn account(row: &Row, id: &str) -> Result<Option<Account>, db::Error> {
         claims: json(row, "account_claims")?,
         claims_at: json(row, "claims_at")?,
         signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
+        made_at: Timestamp::from_unix(row.get("account_made_at")?),
     }))
 }
 
