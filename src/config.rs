@@ -32,6 +32,7 @@ use url::Url;
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
 use crate::content::rules::{AccountRule, AppRule, Strategy};
+use crate::content::template::definition::Definition;
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
 use crate::issuer::identity::IdentityConfig;
@@ -58,6 +59,7 @@ pub struct Config {
     pub issuers: BTreeMap<String, IssuerConfig>,
     pub apps: BTreeMap<String, AppConfig>,
     pub environments: BTreeMap<String, EnvironmentConfig>,
+    pub templates: BTreeMap<String, Definition>,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.
@@ -196,6 +198,8 @@ pub struct EnvironmentConfig {
     /// Seconds a minted content token lives.
     #[serde(default = "five_minutes")]
     pub lifetime_seconds: i64,
+    /// A key of `[templates]`, whose claims a minted token has beside ours.
+    pub template: Option<String>,
 }
 
 const fn five_minutes() -> i64 {

@@ -8,6 +8,7 @@ use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
 use crate::connection::held::USUAL;
+use crate::content::template::look_up::Templates;
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
@@ -19,6 +20,7 @@ pub struct Held {
     pub apps: Snapshot<Apps>,
     pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
+    pub templates: Snapshot<Templates>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
@@ -35,6 +37,7 @@ impl Held {
             apps: Snapshot::default(),
             freezes: Snapshot::default(),
             environments: Snapshot::default(),
+            templates: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
             connections: RowCache::new(sixteenth * 12, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
@@ -48,6 +51,7 @@ impl Held {
         self.apps.forget();
         self.freezes.forget();
         self.environments.forget();
+        self.templates.forget();
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();

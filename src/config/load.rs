@@ -65,6 +65,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
     let issuers = keyed_sections(&mut table, "issuers", faults);
     let apps = keyed_sections(&mut table, "apps", faults);
     let environments = keyed_sections(&mut table, "environments", faults);
+    let templates = keyed_sections(&mut table, "templates", faults);
     for key in table.keys() {
         faults.push(ConfigFault::new(key, "is not a key that is known here; see docs/configuration.md"));
     }
@@ -80,6 +81,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
         issuers: issuers?,
         apps: apps?,
         environments: environments?,
+        templates: templates?,
     })
 }
 

@@ -24,6 +24,10 @@ pub fn judge(config: &Config, faults: &mut Vec<ConfigFault>) {
         if let Some(why) = of_environment(environment) {
             unused(format!("environments.{key}.management_api_url"), why);
         }
+        if environment.strategy == Strategy::Ask && environment.template.is_some() {
+            let why = "strategy = \"ask\" leaves the claims to the platform";
+            unused(format!("environments.{key}.template"), why);
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Environment {
     pub accounts: Option<AccountRule>,
     /// Seconds a minted token lives.
     pub lifetime: i64,
+    /// The template whose claims a minted token has beside ours.
+    pub template: Option<String>,
 }
 
 impl Environment {

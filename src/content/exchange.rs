@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use super::environment::Environment;
 use super::kept_token::{KeptToken, MARGIN};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
+use super::template::mint::added;
+use super::template::render::About;
 use super::{ask, mint};
 use crate::Broker;
 use crate::access::judge;
@@ -163,7 +167,10 @@ async fn make(
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, scopes);
+            let actor = caller_id.map(|caller_id| json!({ "sub": caller_id }));
+            let about = About { account: &subject.account, actor: actor.as_ref() };
+            let added = added(broker, environment, about).await?;
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, scopes, added);
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.

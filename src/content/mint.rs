@@ -1,7 +1,7 @@
 //! Mints a content token: a JWT signed with our key, for one environment and one person. RFC 9068, with the
 //! actor of RFC 8693 section 4.1 and the subject identifier of RFC 9493.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::environment::Environment;
 use super::subject::Subject;
@@ -10,7 +10,7 @@ use crate::clock::Timestamp;
 use crate::issuer::scope::Scopes;
 use crate::secret::Token;
 
-/// The token and the moment it ends. `id` becomes its `jti`.
+/// The token and the moment it ends. `id` becomes its `jti`; what is `added` is never over our own claims.
 #[must_use]
 pub fn mint(
     broker: &Broker,
@@ -19,6 +19,7 @@ pub fn mint(
     environment: &Environment,
     id: &str,
     scopes: &Scopes,
+    added: Map<String, Value>,
 ) -> (Token, Timestamp) {
     let now = broker.clock.now();
     let lives_until = now.plus(environment.lifetime);
@@ -38,6 +39,11 @@ pub fn mint(
         claims["act"] = json!({ "sub": caller_id });
     }
     claims["sub_id"] = subject_identifier(subject);
+    if let Value::Object(ours) = &mut claims {
+        for (name, value) in added {
+            ours.entry(name).or_insert(value);
+        }
+    }
     (broker.signing_keys.sign(&claims), expires_at)
 }
 

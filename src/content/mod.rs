@@ -8,6 +8,7 @@
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
+//! | a token whose claims the operator chose | `template.rs`, and its folder | its claims, beside ours |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
@@ -23,6 +24,7 @@ pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+pub mod template;
 pub mod verify;
 
 pub use environment::Environment;

@@ -11,7 +11,7 @@ use crate::db::{self, Constants, Db, DbConnection, Row, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
-    lifetime_seconds";
+    lifetime_seconds, template";
 
 fn select(condition: &str) -> Constants {
     // Only constants of this file are joined here.
@@ -44,24 +44,25 @@ pub async fn put(
     let strategy = <&str>::from(environment.strategy);
     // Asked first: no index leads from an environment to its tokens, and one moves hardly ever.
     let moved = "SELECT id FROM environments WHERE project = $1 AND environment = $2 \
-        AND (content_api_url <> $3 OR strategy <> $4)";
+        AND (content_api_url <> $3 OR strategy <> $4 OR COALESCE(template, '') <> $5)";
     let moved = sql(moved)
         .bind(&environment.project)
         .bind(&environment.environment)
         .bind(environment.content_api_url.as_str())
         .bind(strategy)
+        .bind(environment.template.as_deref().unwrap_or_default())
         .optional(&mut *transaction)
         .await?;
     if let Some(moved) = moved {
         drop_tokens(transaction, moved.get("id")?).await?;
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
-            strategy, apps, accounts, lifetime_seconds, status, source, created_at, updated_at) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', 'config', $11, $11) \
+            strategy, apps, accounts, lifetime_seconds, template, status, source, created_at, updated_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
-            lifetime_seconds = excluded.lifetime_seconds, status = 'active', updated_at = excluded.updated_at";
+            lifetime_seconds = excluded.lifetime_seconds, template = excluded.template, status = 'active', updated_at = excluded.updated_at";
     sql(upsert)
         .bind(&environment.id)
         .bind(&environment.key)
@@ -74,6 +75,7 @@ pub async fn put(
         .bind(environment.accounts.as_ref().and_then(|rule| serde_json::to_string(rule).ok()))
         .bind(environment.lifetime)
         .bind(now.unix())
+        .bind(environment.template.as_deref())
         .execute(&mut *transaction)
         .await
         .map(drop)
@@ -118,7 +120,7 @@ async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Re
 /// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
 pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_key, e.project, e.environment, \
     e.content_api_url, e.management_api_url, e.strategy, e.apps AS environment_apps, \
-    e.accounts AS environment_accounts, e.lifetime_seconds";
+    e.accounts AS environment_accounts, e.lifetime_seconds, e.template";
 
 /// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
 pub fn aliased(row: &Row) -> Result<Option<Environment>, db::Error> {
@@ -147,6 +149,7 @@ fn read_as(row: &Row, [id, key, apps, accounts]: [&str; 4]) -> Result<Environmen
         apps: rule(row, apps)?,
         accounts: rule(row, accounts)?,
         lifetime: row.get("lifetime_seconds")?,
+        template: row.get("template")?,
     })
 }
 
@@ -277,6 +280,13 @@ pub async fn withdraw_minted(transaction: &mut DbConnection) -> Result<(), db::E
     let update = "UPDATE content_tokens SET generation = -1 \
         WHERE environment_id IN (SELECT id FROM environments WHERE strategy = 'mint')";
     sql(update).execute(transaction).await.map(drop)
+}
+
+/// The same for whatever was minted by a template.
+pub async fn withdraw_by_template(transaction: &mut DbConnection, template: &str) -> Result<(), db::Error> {
+    let update = "UPDATE content_tokens SET generation = -1 \
+        WHERE environment_id IN (SELECT id FROM environments WHERE template = $1)";
+    sql(update).bind(template).execute(transaction).await.map(drop)
 }
 
 /// Drops what has run out.

@@ -1,9 +1,9 @@
-//! Brings the environments in line with the configuration file at boot. What is gone from the file is
+//! Brings the environments, and the templates that they name, in line with the configuration file at boot. What is gone from the file is
 //! suspended, never deleted.
 
 use super::environment::Environment;
 use super::look_up::changed;
-use super::store;
+use super::{store, template};
 use crate::Broker;
 use crate::error::Error;
 use crate::secret::random_id;
@@ -16,6 +16,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
     let kept: Vec<_> = named.map(|config| (config.project.as_str(), config.environment.as_str())).collect();
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
+    template::sync::sync(broker, &mut transaction).await?;
     store::suspend_all_but(&mut transaction, &kept, now).await?;
     for (key, config) in &broker.config.environments {
         let environment = Environment {
@@ -29,6 +30,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
             apps: config.apps.clone(),
             accounts: config.accounts.clone(),
             lifetime: config.lifetime_seconds,
+            template: config.template.clone(),
         };
         store::put(&mut transaction, &environment, now).await?;
     }

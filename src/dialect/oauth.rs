@@ -77,6 +77,7 @@ impl IntoResponse for Refusal {
                 | Error::Misconfigured { .. }
                 | Error::Damaged
                 | Error::ConnectionNotFound
+                | Error::TemplateRefused(_)
         ) {
             (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
         }

@@ -74,6 +74,7 @@ pub fn environment() -> Environment {
         apps: Some(AppRule::Keys(vec!["writer".to_owned()])),
         accounts: Some(AccountRule::Any(Any::Any)),
         lifetime: 60,
+        template: None,
     }
 }
 
