@@ -12,6 +12,7 @@ mod restore;
 pub mod select;
 mod show;
 pub mod socket;
+mod templates;
 pub mod vault;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ use crate::app::import::{Import, import};
 use crate::app::revocation::Revocation;
 use crate::app::{Source, remove};
 use crate::caller::{create_key, revoke_key};
+use crate::content::template::definition::Definition;
 use crate::error::Error;
 use crate::freeze::selection::Why;
 use crate::vault::rotate::Progress;
@@ -77,6 +79,13 @@ pub enum Command {
     DeleteAccount {
         person: Person,
         reason: String,
+    },
+    ListTemplates,
+    PreviewTemplate {
+        name: String,
+        /// As the file says it now, which a server may not have read yet.
+        definition: Box<Definition>,
+        person: Person,
     },
     VaultStatus,
     LookIntoVault {
@@ -134,6 +143,10 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
         Command::RevokeKey { id } => {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
+        }
+        Command::ListTemplates => templates::list(broker).await,
+        Command::PreviewTemplate { name, definition, person } => {
+            templates::preview(broker, &name, &definition, &person).await
         }
         Command::ShowConnection { id } => show::show(broker, &id).await,
         Command::VaultStatus => vault::status(broker).await,

@@ -36,6 +36,7 @@ mod revoke;
 mod selection;
 mod serve;
 mod supervisor;
+mod template;
 mod vault;
 
 use std::process::ExitCode;
@@ -82,6 +83,9 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
+    /// Templates: the claims of tokens that are signed here
+    #[command(subcommand)]
+    Template(template::Template),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -133,6 +137,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::Template(command) => template::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,
