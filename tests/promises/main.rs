@@ -108,6 +108,8 @@ mod superseded;
 mod supervised;
 mod tabs;
 mod takeover;
+mod template_rules;
+mod templates;
 mod text_values;
 mod texts;
 mod transcripts;
