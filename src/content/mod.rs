@@ -18,6 +18,7 @@ pub mod exchange;
 mod kept_token;
 mod look_up;
 pub mod mint;
+pub mod permission;
 pub mod rules;
 pub mod sight;
 pub mod signing_key;
