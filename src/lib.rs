@@ -44,6 +44,7 @@ pub mod config;
 pub mod connection;
 pub mod consent;
 pub mod content;
+pub mod credential;
 pub mod db;
 pub mod dialect;
 pub mod edge;

@@ -2,13 +2,12 @@
 //!
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
-//! | a request with an API key as its bearer | `api_key.rs` (the form), `authenticate.rs` (whose it is) | a [`Caller`], or one refusal for every reason |
+//! | a request with an API key as its bearer | `authenticate.rs`: whose it is | a [`Caller`], or one refusal for every reason |
 //! | a client of `/oauth/token` | `authenticate.rs` (`by_client`) | the same |
 //! | `attache key create` | `create_key.rs` | a key that is shown once; its hash is stored |
 //! | `attache key revoke` | `revoke_key.rs` | a key that nobody can use any more, on every server |
 //! | whoever asks which apps a caller may use | `look_up.rs` | yes or no, from memory or the database |
 
-pub mod api_key;
 pub mod authenticate;
 pub mod create_key;
 mod look_up;

@@ -30,6 +30,8 @@ pub fn mint(
         "aud": environment.content_api_url.as_str(),
         "sub": subject.account.id,
         "client_id": subject.connection.app_id,
+        // What ends with it, when the token is asked about here.
+        "connection": subject.connection.id,
         "scope": scopes.to_string(),
         "iat": now.unix(),
         "exp": expires_at.unix(),

@@ -95,6 +95,7 @@ async fn a_minted_token_says_exactly_this_and_verifies_by_the_published_keys(
         "aud": world.content_api_url(),
         "sub": column("SELECT account_id FROM connections WHERE id = $1").await,
         "client_id": column("SELECT app_id FROM connections WHERE id = $1").await,
+        "connection": connection,
         "act": { "sub": caller },
         "sub_id": { "format": "iss_sub", "iss": world.issuer.url(), "sub": EDITOR },
         "scope": "content:read content:write",
