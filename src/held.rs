@@ -13,6 +13,7 @@ use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
 use crate::freeze::freezes::Covers;
+use crate::permanent_token::PermanentTokens;
 
 #[derive(Debug)]
 pub struct Held {
@@ -21,6 +22,7 @@ pub struct Held {
     pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
     pub templates: Snapshot<Templates>,
+    pub permanent_tokens: Snapshot<PermanentTokens>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
@@ -38,6 +40,7 @@ impl Held {
             freezes: Snapshot::default(),
             environments: Snapshot::default(),
             templates: Snapshot::default(),
+            permanent_tokens: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
             connections: RowCache::new(sixteenth * 12, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
@@ -52,6 +55,7 @@ impl Held {
         self.freezes.forget();
         self.environments.forget();
         self.templates.forget();
+        self.permanent_tokens.forget();
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();

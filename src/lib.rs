@@ -14,6 +14,7 @@
 //! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
+//! * [`permanent_token`] makes bearers of nobody in particular for one environment, and says whether one stands.
 //!
 //! Around them:
 //!
@@ -60,6 +61,7 @@ pub mod machine_room;
 pub mod metrics;
 pub mod operator;
 pub mod pages;
+pub mod permanent_token;
 pub mod pulse;
 pub mod refresh;
 pub mod renew;
@@ -105,6 +107,7 @@ use limits::RateLimits;
 use load::Load;
 use metrics::Metrics;
 use operator::backup::Backups;
+use permanent_token::last_use::LastUses;
 use pulse::Pulse;
 use refresh::flight::Flights;
 use replicas::Replica;
@@ -139,6 +142,7 @@ pub struct Parts {
     pub management_schema: ManagementSchema,
     pub backups: Backups,
     pub pulse: Pulse,
+    pub permanent_token_uses: LastUses,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.

@@ -8,6 +8,7 @@ mod keys;
 pub mod lock;
 mod mass_revoke;
 mod output;
+mod permanent_tokens;
 mod restore;
 pub mod select;
 mod show;
@@ -31,6 +32,7 @@ use crate::caller::{create_key, revoke_key};
 use crate::content::template::definition::Definition;
 use crate::error::Error;
 use crate::freeze::selection::Why;
+use crate::permanent_token::create::Wanted;
 use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
@@ -79,6 +81,11 @@ pub enum Command {
     DeleteAccount {
         person: Person,
         reason: String,
+    },
+    CreatePermanentToken(Wanted),
+    ListPermanentTokens,
+    RevokePermanentToken {
+        id: String,
     },
     ListTemplates,
     PreviewTemplate {
@@ -144,6 +151,9 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
         }
+        Command::CreatePermanentToken(wanted) => permanent_tokens::create(broker, &wanted).await,
+        Command::ListPermanentTokens => permanent_tokens::list(broker).await,
+        Command::RevokePermanentToken { id } => permanent_tokens::revoke(broker, &id).await,
         Command::ListTemplates => templates::list(broker).await,
         Command::PreviewTemplate { name, definition, person } => {
             templates::preview(broker, &name, &definition, &person).await

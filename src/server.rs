@@ -39,6 +39,7 @@ use self::timeouts::Timeouts;
 use crate::Broker;
 use crate::edge::address::Peer;
 use crate::ledger::hand_out;
+use crate::permanent_token::last_use;
 use crate::replicas;
 
 /// Longer than the longest call to an issuer, so that no refresh is cut off.
@@ -181,6 +182,9 @@ pub async fn drain(broker: &Broker) {
     }
     if let Err(error) = hand_out::flush(broker).await {
         tracing::error!(%error, "the ledger's last counters are lost");
+    }
+    if let Err(error) = last_use::flush(broker).await {
+        tracing::warn!(%error, "the last uses of permanent tokens are lost");
     }
     if let Err(error) = replicas::leave(broker).await {
         tracing::warn!(%error, "the other servers could not be told that this one ends");

@@ -24,6 +24,7 @@ use crate::limits::RateLimits;
 use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::operator::backup::Backups;
+use crate::permanent_token::last_use::{self, LastUses};
 use crate::pulse::Pulse;
 use crate::refresh::early;
 use crate::refresh::flight::Flights;
@@ -102,6 +103,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         metrics: Metrics::default(),
         backups: Backups::default(),
         pulse: Pulse::default(),
+        permanent_token_uses: LastUses::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
         leaving: CancellationToken::new(),
@@ -197,6 +199,9 @@ pub async fn keep_house(broker: Broker) {
                 }
                 if let Err(error) = house::count(&broker).await {
                     tracing::error!(%error, "the uses of the house key could not be counted; they will be");
+                }
+                if let Err(error) = last_use::flush(&broker).await {
+                    tracing::error!(%error, "the last uses of permanent tokens could not be written; they will be");
                 }
             }
             _ = ten_minutes.tick() => {

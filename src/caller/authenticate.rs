@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::row::Caller;
 use super::look_up;
+use super::row::Caller;
 use crate::Broker;
 use crate::access::facts::Asker;
 use crate::access::judge;

@@ -31,6 +31,7 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod permanent_token;
 mod restore;
 mod revoke;
 mod selection;
@@ -83,6 +84,9 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
+    /// Permanent tokens: bearers of nobody in particular, each for one environment
+    #[command(subcommand)]
+    PermanentToken(permanent_token::PermanentToken),
     /// Templates: the claims of tokens that are signed here
     #[command(subcommand)]
     Template(template::Template),
@@ -137,6 +141,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::PermanentToken(command) => permanent_token::run(command).await,
         Command::Template(command) => template::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,

@@ -43,8 +43,17 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
     let broker = broker.clone();
     transaction.after_commit(move || {
         broker.held.environments.forget();
+        broker.held.permanent_tokens.forget();
         broker.held.content_tokens.forget_all();
     });
+}
+
+/// The environment of this key of the configuration, open to anybody or not.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn by_key(broker: &Broker, key: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.key == key).cloned())
 }
 
 /// The environment of this name, open to anybody or not.

@@ -30,6 +30,7 @@ pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
+pub(crate) use look_up::by_key;
 pub use look_up::open_environments;
 pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};

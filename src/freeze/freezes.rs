@@ -73,6 +73,17 @@ pub(crate) async fn naming(broker: &Broker, used: Use<'_>) -> Result<Vec<Arc<Cov
     Ok(covers.naming(used))
 }
 
+/// Whether a freeze of everything covers what was made at a moment, whatever it is; by what is held in memory where this
+/// process is alone.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn stops_all(broker: &Broker, made_at: Timestamp) -> Result<bool, db::Error> {
+    let covers = broker.held.freezes.get(&broker.db, async || store::covers(&broker.db).await).await?;
+    let of_all = covers.0.get(&Scope::All).into_iter().flat_map(HashMap::values).flatten();
+    Ok(of_all.into_iter().any(|cover| cover.selection.issued_before.is_none_or(|before| made_at < before)))
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

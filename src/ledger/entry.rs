@@ -31,6 +31,8 @@ pub enum Action {
     AccountDeleted,
     /// Nothing personal is left of a deleted account.
     AccountErased,
+    PermanentTokenCreated,
+    PermanentTokenRevoked,
 }
 
 impl Action {
@@ -59,6 +61,8 @@ impl Action {
             Self::MassRevokeEnded => "a revoke of many connections came to its end",
             Self::AccountDeleted => "the account was deleted; its connections are being ended",
             Self::AccountErased => "the last of what was personal about the account was removed",
+            Self::PermanentTokenCreated => "a permanent token was made for an environment",
+            Self::PermanentTokenRevoked => "a permanent token was revoked",
         }
     }
 }

@@ -53,6 +53,8 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::MassRevokeEnded => "An administrator has stopped many apps, this one among them.".to_owned(),
         Action::AccountDeleted => "The account was deleted.".to_owned(),
         Action::AccountErased => "What was left of the deleted account was removed.".to_owned(),
+        Action::PermanentTokenCreated => "An administrator made a permanent token.".to_owned(),
+        Action::PermanentTokenRevoked => "An administrator revoked a permanent token.".to_owned(),
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }

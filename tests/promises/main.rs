@@ -65,6 +65,7 @@ mod own_server;
 mod paging;
 mod patience;
 mod pause;
+mod permanent_tokens;
 mod person;
 mod plan;
 mod plans;

@@ -90,7 +90,11 @@ impl<'de> Visitor<'de> for WordOrList {
     }
 
     fn visit_str<E: de::Error>(self, word: &str) -> Result<Names, E> {
-        if word == ANY { Ok(Names::Any) } else { Err(E::custom("must be a list of names, or the word `any`")) }
+        if word == ANY {
+            Ok(Names::Any)
+        } else {
+            Err(E::custom("must be a list of names, or the word `any`"))
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {

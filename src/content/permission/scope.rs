@@ -26,5 +26,6 @@ pub fn of(permissions: &Permissions) -> Scopes {
 pub fn narrow(permissions: &Permissions, scopes: &Scopes) -> Permissions {
     let named = |scope| Scopes::lenient(scope).is_subset(scopes);
     let (reads, writes) = (named(READ), named(WRITE));
-    permissions.only(Action::ALL.into_iter().filter(|action| if action.only_reads() { reads } else { writes }))
+    permissions
+        .only(Action::ALL.into_iter().filter(|action| if action.only_reads() { reads } else { writes }))
 }
