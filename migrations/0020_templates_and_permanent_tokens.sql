@@ -26,3 +26,12 @@ CREATE TABLE permanent_tokens (
     revoked_at BIGINT
 );
 CREATE INDEX permanent_tokens_environment ON permanent_tokens (environment_id);
+
+-- What callers may do by themselves at an environment, for nobody: a JSON array of permissions.
+CREATE TABLE caller_permissions (
+    caller_id TEXT NOT NULL REFERENCES callers (id),
+    environment_id TEXT NOT NULL REFERENCES environments (id),
+    permissions TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (caller_id, environment_id)
+);

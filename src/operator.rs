@@ -3,6 +3,7 @@
 
 mod apps;
 pub mod backup;
+mod callers;
 mod freeze;
 mod keys;
 pub mod lock;
@@ -82,6 +83,17 @@ pub enum Command {
         person: Person,
         reason: String,
     },
+    PermitCaller {
+        caller: String,
+        environment: String,
+        /// A JSON array, as it was typed.
+        permissions: String,
+    },
+    ForbidCaller {
+        caller: String,
+        environment: String,
+    },
+    ListPermittedCallers,
     CreatePermanentToken(Wanted),
     ListPermanentTokens,
     RevokePermanentToken {
@@ -151,6 +163,11 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
         }
+        Command::PermitCaller { caller, environment, permissions } => {
+            callers::permit(broker, &caller, &environment, &permissions).await
+        }
+        Command::ForbidCaller { caller, environment } => callers::forbid(broker, &caller, &environment).await,
+        Command::ListPermittedCallers => callers::list(broker).await,
         Command::CreatePermanentToken(wanted) => permanent_tokens::create(broker, &wanted).await,
         Command::ListPermanentTokens => permanent_tokens::list(broker).await,
         Command::RevokePermanentToken { id } => permanent_tokens::revoke(broker, &id).await,

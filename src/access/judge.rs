@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::by_itself::OwnFacts;
 use super::facts::{Asker, Facts, Found, Wanted};
 use crate::Broker;
 use crate::account::Account;
@@ -12,6 +13,7 @@ use crate::connection::Connection;
 use crate::connection::allowed::Access;
 use crate::connection::status::Status;
 use crate::content::environment::Environment;
+use crate::content::permission::Permissions;
 use crate::content::rules::Strategy;
 use crate::error::Error;
 use crate::freeze::selection::{Cover, Scope, Use};
@@ -198,6 +200,17 @@ pub fn holders(holders: &[Holder], connection: &Connection) -> Result<(), Refusa
         return Err(Refusal::HoldersWithoutKey);
     }
     if keyed.all(|holder| holder.is_frozen(connection)) { Err(Refusal::Frozen) } else { Ok(()) }
+}
+
+/// What a caller may do by itself at an environment, for nobody: what the operator says, and nothing where another platform
+/// gives the tokens.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn by_itself(facts: &OwnFacts) -> Result<&Permissions, Refusal> {
+    let minted = facts.environment.strategy == Strategy::Mint;
+    let permissions = facts.permissions.as_deref().filter(|_| minted).ok_or(Refusal::EnvironmentClosed)?;
+    if facts.is_frozen { Err(Refusal::Frozen) } else { Ok(permissions) }
 }
 
 /// Whether the operator opened an environment to app and account, and the person lets the app in.

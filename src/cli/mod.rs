@@ -19,6 +19,7 @@ macro_rules! warn_them {
 mod account;
 mod app;
 mod backup;
+mod caller;
 mod check;
 mod config_file;
 mod connection;
@@ -84,6 +85,9 @@ enum Command {
     /// API keys of callers
     #[command(subcommand)]
     Key(key::Key),
+    /// What callers may do by themselves, for nobody
+    #[command(subcommand)]
+    Caller(caller::Caller),
     /// Permanent tokens: bearers of nobody in particular, each for one environment
     #[command(subcommand)]
     PermanentToken(permanent_token::PermanentToken),
@@ -141,6 +145,7 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Revoke(command) => revoke::run(*command).await,
         Command::Account(command) => account::run(command).await,
         Command::Key(command) => key::run(command).await,
+        Command::Caller(command) => caller::run(command).await,
         Command::PermanentToken(command) => permanent_token::run(command).await,
         Command::Template(command) => template::run(command).await,
         Command::Vault(command) => vault::run(command).await,

@@ -4,11 +4,12 @@
 use serde_json::{Map, Value, json};
 
 use super::environment::Environment;
+use super::permission::{Permissions, details, scope};
 use super::subject::Subject;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::issuer::scope::Scopes;
-use crate::secret::Token;
+use crate::secret::{Token, random_id};
 
 /// The token and the moment it ends. `id` becomes its `jti`; what is `added` is never over our own claims.
 #[must_use]
@@ -46,6 +47,31 @@ pub fn mint(
             ours.entry(name).or_insert(value);
         }
     }
+    (broker.signing_keys.sign(&claims), expires_at)
+}
+
+/// A caller's own token, of nobody: `sub` is the client (RFC 9068 section 2.2), and nobody acts for anybody.
+#[must_use]
+pub fn own(
+    broker: &Broker,
+    caller_id: &str,
+    environment: &Environment,
+    permissions: &Permissions,
+) -> (Token, Timestamp) {
+    let now = broker.clock.now();
+    let expires_at = now.plus(environment.lifetime);
+    let audience = environment.content_api_url.as_str();
+    let claims = json!({
+        "iss": broker.issuer_identifier(),
+        "aud": audience,
+        "sub": caller_id,
+        "client_id": caller_id,
+        "scope": scope::of(permissions).to_string(),
+        "authorization_details": details::written(permissions, audience),
+        "iat": now.unix(),
+        "exp": expires_at.unix(),
+        "jti": format!("ct_{}", random_id::<20>()),
+    });
     (broker.signing_keys.sign(&claims), expires_at)
 }
 

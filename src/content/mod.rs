@@ -6,6 +6,7 @@
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
+//! | a client of `/oauth/token` that asks for itself | `client_credentials.rs` | a token of nobody, within what the operator gave to that caller |
 //! | the exchange for a content token | `exchange.rs`; `mint.rs` or `ask.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
 //! | a token whose claims the operator chose | `template.rs`, and its folder | its claims, beside ours |
@@ -13,6 +14,7 @@
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
 pub mod ask;
+pub mod client_credentials;
 pub mod environment;
 pub mod exchange;
 mod kept_token;

@@ -1,4 +1,4 @@
-//! The standard OAuth surface: the token endpoint with token exchange (RFC 8693), the metadata (RFC 8414) and
+//! The standard OAuth surface: the token endpoint with token exchange (RFC 8693) and client credentials, the metadata (RFC 8414) and
 //! the key set (RFC 7517).
 
 mod token_request;
@@ -12,10 +12,12 @@ use axum::routing::{get, post};
 use axum::{Json, extract::rejection::BytesRejection};
 use serde_json::{Value, json};
 
-use self::token_request::TokenRequest;
+use self::token_request::{Grant, Own, TokenRequest};
 use crate::Broker;
 use crate::caller::authenticate;
+use crate::content::client_credentials::{self, Asked, OwnToken};
 use crate::content::exchange::{self, ContentToken, Target};
+use crate::content::permission::{details, scope};
 use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::rejection::Rejection;
@@ -115,26 +117,49 @@ async fn token(
         let request = TokenRequest::parse(&headers, &body)?;
         let (id, secret) = (request.client_id.clone(), request.client_secret.clone());
         let request = match request.judge() {
-            Ok(request) => request,
+            Ok(Grant::TokenExchange(request)) => request,
+            Ok(Grant::ClientCredentials(Own { resource, audience, scope, authorization_details })) => {
+                let target = target(resource.as_deref(), audience.as_deref());
+                let asked = Asked { scope: scope.as_deref(), details: authorization_details.as_deref() };
+                let own = client_credentials::own_token(&broker, &id, &secret, target, asked).await?;
+                return Ok(own_token(&own));
+            }
             // Who asks is judged before what is asked.
             Err(error) => {
                 authenticate::by_client(&broker, &id, &secret).await?;
                 return Err(error);
             }
         };
-        let target = match (&request.resource, &request.audience) {
-            (Some(resource), None) => Some(Target::Resource(resource)),
-            (None, Some(audience)) => Some(Target::Audience(audience)),
-            (Some(_), Some(_)) | (None, None) => None,
-        };
+        let target = target(request.resource.as_deref(), request.audience.as_deref());
         let asked = request.scope.as_deref();
         let mut sight = sight::of_client(&broker, &id, &secret, &request.subject, target, asked).await?;
         let (scopes, kept) = sight.scopes(asked)?;
         let Sight { caller, subject, environment, .. } = &sight;
-        exchange::exchange(&broker, subject, Some(&caller.id), environment, &scopes, kept).await
+        let exchanged = exchange::exchange(&broker, subject, Some(&caller.id), environment, &scopes, kept);
+        Ok(success(&exchanged.await?))
     };
-    let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
-    Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())
+    let body = answer.await.map_err(|error| Refusal { error, by_basic })?;
+    Ok(([(header::PRAGMA, "no-cache")], Json(body)).into_response())
+}
+
+/// The one environment that is meant; None where it is named twice, or not at all.
+fn target<'a>(resource: Option<&'a str>, audience: Option<&'a str>) -> Option<Target<'a>> {
+    match (resource, audience) {
+        (Some(resource), None) => Some(Target::Resource(resource)),
+        (None, Some(audience)) => Some(Target::Audience(audience)),
+        (Some(_), Some(_)) | (None, None) => None,
+    }
+}
+
+/// RFC 6749 section 5.1, with RFC 9396 section 7.
+fn own_token(own: &OwnToken) -> Value {
+    json!({
+        "access_token": own.token.expose(),
+        "token_type": "Bearer",
+        "expires_in": own.expires_in,
+        "scope": scope::of(&own.permissions).to_string(),
+        "authorization_details": details::written(&own.permissions, own.audience.as_str()),
+    })
 }
 
 /// RFC 8693 section 2.2.1.
@@ -158,7 +183,7 @@ async fn metadata(State(broker): State<Broker>) -> Json<Value> {
         "jwks_uri": broker.url("/.well-known/jwks.json"),
         // RFC 8414 section 2 requires the member; we have no authorization endpoint of our own.
         "response_types_supported": [],
-        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "scopes_supported": exchange::SCOPES.split(' ').collect::<Vec<_>>(),
     }))

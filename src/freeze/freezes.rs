@@ -73,15 +73,22 @@ pub(crate) async fn naming(broker: &Broker, used: Use<'_>) -> Result<Vec<Arc<Cov
     Ok(covers.naming(used))
 }
 
-/// Whether a freeze of everything covers what was made at a moment, whatever it is; by what is held in memory where this
-/// process is alone.
+/// Whether a freeze covers what is no person's: one of everything, or of the caller that has it. By what is held in memory
+/// where this process is alone; `since` is when it was given.
 ///
 /// # Errors
 /// When the database does not answer.
-pub(crate) async fn stops_all(broker: &Broker, made_at: Timestamp) -> Result<bool, db::Error> {
+pub(crate) async fn stops_nobodys(
+    broker: &Broker,
+    caller_id: Option<&str>,
+    since: Timestamp,
+) -> Result<bool, db::Error> {
     let covers = broker.held.freezes.get(&broker.db, async || store::covers(&broker.db).await).await?;
-    let of_all = covers.0.get(&Scope::All).into_iter().flat_map(HashMap::values).flatten();
-    Ok(of_all.into_iter().any(|cover| cover.selection.issued_before.is_none_or(|before| made_at < before)))
+    let named = |scope, target: &str| covers.0.get(&scope).and_then(|names| names.get(target));
+    let of_all = named(Scope::All, "").into_iter().flatten();
+    let of_caller = caller_id.and_then(|id| named(Scope::Caller, id)).into_iter().flatten();
+    let holds = |cover: &Arc<Cover>| cover.selection.issued_before.is_none_or(|before| since < before);
+    Ok(of_all.chain(of_caller).any(holds))
 }
 
 /// How a connection stands, as its person sees it.

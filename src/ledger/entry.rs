@@ -33,6 +33,8 @@ pub enum Action {
     AccountErased,
     PermanentTokenCreated,
     PermanentTokenRevoked,
+    CallerPermitted,
+    CallerForbidden,
 }
 
 impl Action {
@@ -63,6 +65,8 @@ impl Action {
             Self::AccountErased => "the last of what was personal about the account was removed",
             Self::PermanentTokenCreated => "a permanent token was made for an environment",
             Self::PermanentTokenRevoked => "a permanent token was revoked",
+            Self::CallerPermitted => "a caller was let do something by itself at an environment",
+            Self::CallerForbidden => "what a caller was let do by itself was taken back",
         }
     }
 }

@@ -36,7 +36,7 @@ pub async fn by_hash(broker: &Broker, hash: &TokenHash) -> Result<Option<Arc<Per
         None => store::by_hash(&broker.db, hash).await?.map(Arc::new),
         Some(held) => match held.by_hash(hash) {
             // Restored from an old copy, it may have been revoked since.
-            Some(found) if freezes::stops_all(broker, found.made_at).await? => None,
+            Some(found) if freezes::stops_nobodys(broker, None, found.made_at).await? => None,
             found => found,
         },
     };

@@ -13,6 +13,7 @@ mod check_consent;
 mod check_issuer;
 mod check_reach;
 mod claims;
+mod client_credentials;
 mod command_line;
 mod configuration;
 mod connect;
