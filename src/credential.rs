@@ -1,6 +1,8 @@
 //! The form of every credential that we make: `<kind>_<id>_<256-bit secret>_<checksum>`. A mistyped one is refused before
 //! any database work. Knows nobody who has one.
 
+pub mod last_use;
+
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::secret::{Token, TokenHash, random_id, same, spell};
@@ -14,6 +16,7 @@ const CHECKSUM_LENGTH: usize = 6;
 pub enum Kind {
     ApiKey,
     ResourceServer,
+    PermanentToken,
 }
 
 /// A credential as it is shown once, and what is kept of it beside its hash.
@@ -27,13 +30,15 @@ impl Kind {
         match self {
             Self::ApiKey => "ak_",
             Self::ResourceServer => "rs_",
+            Self::PermanentToken => "pt_",
         }
     }
 
     /// The kind that a text says it is; nothing of it is judged.
     #[must_use]
     pub fn said(text: &str) -> Option<Self> {
-        [Self::ApiKey, Self::ResourceServer].into_iter().find(|kind| text.starts_with(kind.prefix()))
+        let all = [Self::ApiKey, Self::ResourceServer, Self::PermanentToken];
+        all.into_iter().find(|kind| text.starts_with(kind.prefix()))
     }
 }
 

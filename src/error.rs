@@ -54,6 +54,9 @@ pub enum Error {
     InvalidScope(String),
     #[error("{0}")]
     InvalidAuthorizationDetails(String),
+    /// A template makes no claims for this account; the sentence says why.
+    #[error("{0}")]
+    TemplateRefused(String),
     #[error("This grant type is not supported here.")]
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
@@ -218,6 +221,7 @@ impl Error {
             Self::InvalidAuthorizationDetails(_) => {
                 (StatusCode::BAD_REQUEST, "invalid_authorization_details")
             }
+            Self::TemplateRefused(_) => (StatusCode::CONFLICT, "template_refused"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),
@@ -252,6 +256,7 @@ impl Error {
             self,
             Self::Misconfigured { .. }
                 | Self::UnusableToken { .. }
+                | Self::TemplateRefused(_)
                 | Self::Database(_)
                 | Self::Unwritten
                 | Self::Vault(_)
@@ -267,6 +272,7 @@ impl Error {
         match self {
             Self::Database(cause) => tracing::error!(error = %self, %cause, "failed"),
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
+            Self::TemplateRefused(_) => tracing::warn!(error = %self, "failed"),
             // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
             // a load of its own.
             Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } | Self::KeyToCome { .. } => {}

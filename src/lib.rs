@@ -15,6 +15,7 @@
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
 //! * [`resource_server`] tells a content API what becomes of a content token there.
+//! * [`permanent_token`] makes bearers of nobody in particular for one environment, and says whether one stands.
 //!
 //! Around them:
 //!
@@ -61,6 +62,7 @@ pub mod machine_room;
 pub mod metrics;
 pub mod operator;
 pub mod pages;
+pub mod permanent_token;
 pub mod pulse;
 pub mod refresh;
 pub mod renew;
@@ -98,6 +100,7 @@ use clock::Clock;
 use config::Config;
 use content::recognise::Recognised;
 use content::signing_key::SigningKeys;
+use credential::last_use::LastUses;
 use db::Db;
 use dialect::graphql::ManagementSchema;
 use error::Error;
@@ -111,7 +114,6 @@ use operator::backup::Backups;
 use pulse::Pulse;
 use refresh::flight::Flights;
 use replicas::Replica;
-use resource_server::last_use::LastUses;
 use secret::Renewable;
 use vault::{HouseKey, Pseudonyms, Vault};
 
@@ -145,6 +147,7 @@ pub struct Parts {
     pub backups: Backups,
     pub pulse: Pulse,
     pub resource_server_uses: LastUses,
+    pub permanent_token_uses: LastUses,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.

@@ -16,6 +16,7 @@ use crate::consent::complete::another_identity;
 use crate::content::recognise::Recognised;
 use crate::content::revoked_tokens;
 use crate::content::signing_key::rotate as signing_keys;
+use crate::credential::last_use::LastUses;
 use crate::db::{self, OpenError};
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -31,11 +32,10 @@ use crate::refresh::early;
 use crate::refresh::flight::Flights;
 use crate::refresh::rescue;
 use crate::replicas::{self, Replica};
-use crate::resource_server::last_use::{self, LastUses};
 use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{Broker, Parts, account, content, dialect, restore, session};
+use crate::{Broker, Parts, account, content, dialect, permanent_token, resource_server, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +107,7 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         backups: Backups::default(),
         pulse: Pulse::default(),
         resource_server_uses: LastUses::default(),
+        permanent_token_uses: LastUses::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
         leaving: CancellationToken::new(),
@@ -203,8 +204,11 @@ pub async fn keep_house(broker: Broker) {
                 if let Err(error) = house::count(&broker).await {
                     tracing::error!(%error, "the uses of the house key could not be counted; they will be");
                 }
-                if let Err(error) = last_use::flush(&broker).await {
+                if let Err(error) = resource_server::last_use::tell(&broker).await {
                     tracing::error!(%error, "the last uses of resource servers could not be written; they will be");
+                }
+                if let Err(error) = permanent_token::last_use::tell(&broker).await {
+                    tracing::error!(%error, "the last uses of permanent tokens could not be written; they will be");
                 }
             }
             _ = ten_minutes.tick() => {

@@ -19,6 +19,7 @@ macro_rules! warn_them {
 mod account;
 mod app;
 mod backup;
+mod caller;
 mod check;
 mod config_file;
 mod connection;
@@ -32,6 +33,7 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod permanent_token;
 mod resource_server;
 mod restore;
 mod revoke;
@@ -39,6 +41,7 @@ mod selection;
 mod serve;
 mod signing_key;
 mod supervisor;
+mod template;
 mod vault;
 
 use std::process::ExitCode;
@@ -94,6 +97,15 @@ enum Command {
     /// Content APIs that ask about their environment's tokens
     #[command(subcommand)]
     ResourceServer(resource_server::ResourceServer),
+    /// What callers may do by themselves, for nobody
+    #[command(subcommand)]
+    Caller(caller::Caller),
+    /// Permanent tokens: bearers of nobody in particular, each for one environment
+    #[command(subcommand)]
+    PermanentToken(permanent_token::PermanentToken),
+    /// Templates: the claims of tokens that are signed here
+    #[command(subcommand)]
+    Template(template::Template),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -148,6 +160,9 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Key(command) => key::run(command).await,
         Command::SigningKey(command) => signing_key::run(command).await,
         Command::ResourceServer(command) => resource_server::run(command).await,
+        Command::Caller(command) => caller::run(command).await,
+        Command::PermanentToken(command) => permanent_token::run(command).await,
+        Command::Template(command) => template::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,

@@ -59,6 +59,7 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
     let broker = broker.clone();
     transaction.after_commit(move || {
         broker.held.environments.forget();
+        broker.held.permanent_tokens.forget();
         broker.held.content_tokens.forget_all();
     });
 }

@@ -14,11 +14,14 @@
 //! | `attache signing-key …`, the housekeeping | `signing_key/rotate.rs` | another key for a line, published before it signs |
 //! | a minted token that comes back | `issued_token.rs`: what it says; `recognise.rs`: whether it is ours | an [`IssuedToken`](issued_token::IssuedToken), or nothing |
 //! | a revoke of one token by itself | `revoked_tokens.rs` | its `jti`, kept until it runs out |
+//! | a client of `/oauth/token` that asks for itself | `client_credentials.rs` | a token of nobody, within what the operator gave to that caller |
+//! | a token whose claims the operator chose | `template.rs`, and its folder | its claims, beside ours |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
 pub mod algorithm;
 pub mod ask;
+pub mod client_credentials;
 pub mod environment;
 pub mod exchange;
 pub mod issued_token;
@@ -38,6 +41,7 @@ pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+pub mod template;
 mod token_exchange;
 pub mod url_pattern;
 pub mod verify;

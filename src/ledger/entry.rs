@@ -35,6 +35,10 @@ pub enum Action {
     /// Nothing personal is left of a deleted account.
     AccountErased,
     PublicAccessChanged,
+    PermanentTokenCreated,
+    PermanentTokenRevoked,
+    CallerPermitted,
+    CallerForbidden,
 }
 
 impl Action {
@@ -69,6 +73,10 @@ impl Action {
             Self::PublicAccessChanged => {
                 "an environment was opened to requests without a token, or closed to them"
             }
+            Self::PermanentTokenCreated => "a permanent token was made for an environment",
+            Self::PermanentTokenRevoked => "a permanent token was revoked",
+            Self::CallerPermitted => "a caller was let do something by itself at an environment",
+            Self::CallerForbidden => "what a caller was let do by itself was taken back",
         }
     }
 }

@@ -63,6 +63,10 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::PublicAccessChanged => {
             "An administrator changed what anybody may do at an environment.".to_owned()
         }
+        Action::PermanentTokenCreated => "An administrator made a permanent token.".to_owned(),
+        Action::PermanentTokenRevoked => "An administrator revoked a permanent token.".to_owned(),
+        Action::CallerPermitted => format!("An administrator let {caller} do something by itself."),
+        Action::CallerForbidden => format!("An administrator took back what {caller} may do by itself."),
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }

@@ -1,60 +1,17 @@
-//! When each resource server was last used. It is kept in this process and told to the database now and then, so that no
-//! question waits for a write. What was not told yet is lost with the process.
-
-use dashmap::DashMap;
+//! Tells the database when each resource server was last used.
 
 use super::store;
 use crate::Broker;
-use crate::clock::Timestamp;
 use crate::error::Error;
 
-/// Seconds between two tellings of the same.
-const GRAIN: i64 = 60;
-
-/// The uses of this process, by id.
-#[derive(Debug, Default)]
-pub struct LastUses(DashMap<String, Uses>);
-
-#[derive(Clone, Copy, Debug)]
-struct Uses {
-    last: Timestamp,
-    told: Option<Timestamp>,
-}
-
-impl Uses {
-    fn is_to_be_told(&self) -> bool {
-        self.told.is_none_or(|told| told.plus(GRAIN) <= self.last)
-    }
-}
-
-impl LastUses {
-    pub(super) fn note(&self, id: &str, now: Timestamp) {
-        // Within the same second there is nothing new.
-        if self.0.get(id).is_some_and(|uses| uses.last >= now) {
-            return;
-        }
-        let entry = self.0.entry(id.to_owned());
-        entry.and_modify(|uses| uses.last = now).or_insert(Uses { last: now, told: None });
-    }
-}
-
-/// Tells the database. For the housekeeping.
+/// For the housekeeping.
 ///
 /// # Errors
 /// When the database does not answer; what was not told is told the next time.
-pub async fn flush(broker: &Broker) -> Result<(), Error> {
-    let due: Vec<(String, Timestamp)> = broker
-        .resource_server_uses
-        .0
-        .iter()
-        .filter(|uses| uses.is_to_be_told())
-        .map(|uses| (uses.key().clone(), uses.last))
-        .collect();
-    for (id, at) in due {
+pub async fn tell(broker: &Broker) -> Result<(), Error> {
+    for (id, at) in broker.resource_server_uses.due() {
         store::tell_last_use(&broker.db, &id, at).await?;
-        if let Some(mut uses) = broker.resource_server_uses.0.get_mut(&id) {
-            uses.told = Some(at);
-        }
+        broker.resource_server_uses.told(&id, at);
     }
     Ok(())
 }

@@ -181,7 +181,7 @@ async fn ask_about(world: &World, token: &Value, seen: &mut Seen) {
         }
         seen.keep_answer(gate).await;
     }
-    attache::resource_server::last_use::flush(&world.broker).await.expect("a database");
+    attache::resource_server::last_use::tell(&world.broker).await.expect("a database");
 }
 
 /// What a consent by another identity leaves, a backup of it, and a revoke with its receipt.

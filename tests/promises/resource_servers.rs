@@ -116,7 +116,7 @@ async fn the_list_says_for_which_environment_and_when_last_used(
     let world = World::planned(database, plan).await;
     let (here, there) = (create(&world).await, create_at(&world, "other").await);
     introspect(&world, &here, "nonsense").await;
-    last_use::flush(&world.broker).await.expect("a database");
+    last_use::tell(&world.broker).await.expect("a database");
     let lines = list(&world).await;
     let line = |of: &ResourceServer| lines.iter().find(|line| line.starts_with(&of.id)).expect("a line");
     let used = format!("last used {}", world.clock.now());
@@ -125,11 +125,11 @@ async fn the_list_says_for_which_environment_and_when_last_used(
     // Told once a minute, and the last one counts.
     world.clock.advance(30);
     introspect(&world, &here, "nonsense").await;
-    last_use::flush(&world.broker).await.expect("a database");
+    last_use::tell(&world.broker).await.expect("a database");
     assert!(list(&world).await.iter().any(|line| line.contains(&used)));
     world.clock.advance(30);
     introspect(&world, &here, "nonsense").await;
-    last_use::flush(&world.broker).await.expect("a database");
+    last_use::tell(&world.broker).await.expect("a database");
     assert!(list(&world).await.iter().all(|line| !line.contains(&used)));
 }
 

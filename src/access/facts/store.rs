@@ -15,7 +15,8 @@ const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_a
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id, \
     ap.permissions AS app_permissions";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
-    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
+    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
+    ac.created_at AS account_made_at";
 
 const NAMING_CALLER: &str = " OR (f.scope = 'caller' AND f.target = ca.id)";
 
@@ -169,6 +170,7 @@ fn account(row: &Row, id: &str) -> Result<Option<Account>, db::Error> {
         claims: json(row, "account_claims")?,
         claims_at: json(row, "claims_at")?,
         signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
+        made_at: Timestamp::from_unix(row.get("account_made_at")?),
     }))
 }
 
