@@ -1,5 +1,6 @@
 // Owns a GraphQL API that PostGraphile makes of a database: whoever holds a token of the broker is the role that the token
 // says, and sees the rows that the database lets that person see. Believes only the broker's published keys.
+// PostGraphile 4, because 5 needs Node.js 22.
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
