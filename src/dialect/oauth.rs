@@ -124,11 +124,7 @@ async fn token(
                 return Err(error);
             }
         };
-        let target = match (&request.resource, &request.audience) {
-            (Some(resource), None) => Some(Target::Resource(resource)),
-            (None, Some(audience)) => Some(Target::Audience(audience)),
-            (Some(_), Some(_)) | (None, None) => None,
-        };
+        let target = Target::of(request.audience.as_deref(), request.resource.as_deref());
         let details = request.authorization_details.as_deref();
         let requested = Requested { scope: request.scope.as_deref(), details };
         let sight = sight::of_client(&broker, &id, &secret, &request.subject, target, requested).await?;
