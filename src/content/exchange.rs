@@ -40,7 +40,6 @@ pub struct ContentToken {
     pub permissions: Option<Permissions>,
     /// `aud` of a minted one.
     pub audience: Url,
-    pub is_jwt: bool,
 }
 
 /// The environment by `project/environment` or by content API URL, if it is open to the subject.
@@ -138,7 +137,6 @@ pub async fn exchange(
     hand_out::record(broker, &handed).await?;
     broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
-        is_jwt: environment.strategy.mints(),
         token,
         expires_in: expires_at.seconds_from(now).max(0),
         permissions: environment.strategy.mints().then(|| order.permissions.clone()),

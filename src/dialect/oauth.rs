@@ -2,6 +2,7 @@
 //! the key set (RFC 7517).
 
 mod token_request;
+mod token_type;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -13,6 +14,7 @@ use axum::{Json, extract::rejection::BytesRejection};
 use serde_json::{Value, json};
 
 use self::token_request::TokenRequest;
+use self::token_type::TokenType;
 use crate::Broker;
 use crate::caller::authenticate;
 use crate::content::Requested;
@@ -23,9 +25,6 @@ use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::secret::Token;
-
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 pub fn router() -> Router<Broker> {
     Router::new()
@@ -129,19 +128,22 @@ async fn token(
         let requested = Requested { scope: request.scope.as_deref(), details };
         let sight = sight::of_client(&broker, &id, &secret, &request.subject, target, requested).await?;
         let Sight { caller, subject, environment, kept } = sight;
+        let issued = TokenType::issued(request.requested_token_type, &environment)?;
         let permissions = exchange::permissions(requested, &environment, &subject)?;
         let order = Order { requested, permissions };
-        exchange::exchange(&broker, &subject, Some(&caller.id), &environment, &order, kept).await
+        let exchanged =
+            exchange::exchange(&broker, &subject, Some(&caller.id), &environment, &order, kept).await?;
+        Ok(success(&exchanged, issued))
     };
-    let content_token = answer.await.map_err(|error| Refusal { error, by_basic })?;
-    Ok(([(header::PRAGMA, "no-cache")], Json(success(&content_token))).into_response())
+    let body = answer.await.map_err(|error| Refusal { error, by_basic })?;
+    Ok(([(header::PRAGMA, "no-cache")], Json(body)).into_response())
 }
 
 /// RFC 8693 section 2.2.1.
-fn success(content_token: &ContentToken) -> Value {
+fn success(content_token: &ContentToken, issued: TokenType) -> Value {
     let mut body = json!({
         "access_token": content_token.token.expose(),
-        "issued_token_type": if content_token.is_jwt { JWT } else { ACCESS_TOKEN },
+        "issued_token_type": issued.name(),
         "token_type": "Bearer",
         "expires_in": content_token.expires_in,
     });

@@ -117,6 +117,7 @@ mod text_values;
 mod texts;
 mod token_bounds;
 mod token_exchange;
+mod token_types;
 mod transcripts;
 mod unpinned;
 mod unusable_answers;

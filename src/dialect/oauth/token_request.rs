@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header};
 
-use super::{ACCESS_TOKEN, JWT};
+use super::token_type::{CONNECTION, TokenType};
 use crate::content::subject::SubjectToken;
 use crate::dialect::client_authentication;
 use crate::error::Error;
 use crate::secret::Token;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
 
 /// Who says it is asking, and the rest still unjudged: a client is authenticated before anything else is told.
 pub struct TokenRequest {
@@ -23,6 +22,7 @@ pub struct TokenRequest {
 /// A token exchange that makes sense.
 pub struct Exchange {
     pub subject: SubjectToken,
+    pub requested_token_type: Option<TokenType>,
     pub resource: Option<String>,
     pub audience: Option<String>,
     pub scope: Option<String>,
@@ -72,19 +72,23 @@ impl TokenRequest {
         }
         let token = take("subject_token").ok_or_else(|| refuse("`subject_token` is missing."))?;
         let kind = take("subject_token_type").ok_or_else(|| refuse("`subject_token_type` is missing."))?;
-        let subject = match kind.as_str() {
-            ACCESS_TOKEN | JWT => SubjectToken::AccessToken(Token::new(token)),
-            CONNECTION => SubjectToken::Connection(token),
-            _ => return Err(refuse("That `subject_token_type` is not one that is accepted here.")),
+        let subject = match (kind.as_str(), kind.parse::<TokenType>()) {
+            (CONNECTION, _) => SubjectToken::Connection(token),
+            (_, Ok(_)) => SubjectToken::AccessToken(Token::new(token)),
+            (_, Err(_)) => {
+                return Err(refuse("That `subject_token_type` is not one that is accepted here."));
+            }
         };
         if take("actor_token").is_some() || take("actor_token_type").is_some() {
             return Err(refuse("The actor is the authenticated client; leave out `actor_token`."));
         }
-        if !matches!(take("requested_token_type").as_deref(), None | Some(ACCESS_TOKEN | JWT)) {
-            return Err(refuse("That `requested_token_type` is not one that is given here."));
-        }
+        let requested_token_type = take("requested_token_type").map(|kind| kind.parse()).transpose();
+        let requested_token_type = requested_token_type.map_err(|_| {
+            refuse("That `requested_token_type` is not one that is given here; ask for an access token, or leave it out.")
+        })?;
         Ok(Exchange {
             subject,
+            requested_token_type,
             resource: take("resource"),
             audience: take("audience"),
             scope: take("scope"),
