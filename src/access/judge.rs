@@ -1,6 +1,8 @@
 //! Who may use a connection: each rule once, in the order in which they are judged. Pure: reads no clock, no database and
 //! no memory. Whatever decides is in the [`Facts`].
 
+pub mod actor;
+
 use std::sync::Arc;
 
 use super::facts::{Asker, Facts, Found, OfApp, Wanted};
@@ -303,7 +305,7 @@ impl Refusal {
     }
 
     /// For the operator.
-    const fn why(&self) -> &'static str {
+    pub const fn why(&self) -> &'static str {
         match self {
             Self::UnknownKey => "there is no such key",
             Self::RevokedKey => "its key was revoked",

@@ -26,6 +26,7 @@ use crate::vault::Place;
 
 pub use super::look_up::Target;
 pub(super) use super::look_up::find;
+pub use super::requested::Order;
 
 /// Stands where a caller's id would, when the access token itself asked.
 const BEARER: &str = "bearer";
@@ -59,13 +60,6 @@ pub async fn target(
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
     allowed(environment, subject).is_some()
-}
-
-/// What a token is asked for, and what it is made with.
-#[derive(Debug)]
-pub struct Order<'a> {
-    pub requested: Requested<'a>,
-    pub permissions: Permissions,
 }
 
 /// What is known of a token that was made before for the same.
@@ -131,7 +125,7 @@ pub async fn exchange(
                 broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(broker, subject, caller_id, environment, &key, (&order.permissions, made_with)).await?,
+        None => make(broker, subject, caller_id, environment, &key, (order, made_with)).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
     hand_out::record(broker, &handed).await?;
@@ -169,12 +163,12 @@ async fn make(
     caller_id: Option<&str>,
     environment: &Environment,
     key: &Key<'_>,
-    (permissions, made_with): (&Permissions, String),
+    (order, made_with): (&Order<'_>, String),
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, permissions)?;
+            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, order)?;
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.

@@ -7,6 +7,7 @@
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs`, `ask.rs` or `token_exchange.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | an actor for whom a caller acts | `actor_token.rs`; `actors.rs`: the chain of them | a name in the token, or one refusal for every reason |
 //! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
 //! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
@@ -15,6 +16,8 @@
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
+pub mod actor_token;
+pub mod actors;
 pub mod algorithm;
 pub mod ask;
 pub mod environment;

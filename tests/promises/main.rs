@@ -1,6 +1,7 @@
 //! The promises, as sentences. Each runs the real router over HTTP, on a real database of each kind, against a
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
+mod actors;
 mod addresses;
 mod architecture;
 mod backup;

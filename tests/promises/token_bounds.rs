@@ -71,7 +71,7 @@ fn a_token_is_never_made_with_more_than_each_bound_allows() {
         let wish = chance.permissions();
         let wish = if chance.below(2) == 0 { wish.meet(&all) } else { wish };
         let text = details::written(&wish, ADDRESS).to_string();
-        let requested = Requested { scope, details: asked.then_some(text.as_str()) };
+        let requested = Requested { scope, details: asked.then_some(text.as_str()), acts_for: None };
         let outcome = exchange::permissions(requested, &place, &subject);
         let scopes = scope.filter(|scope| !scope.is_empty());
         match outcome {

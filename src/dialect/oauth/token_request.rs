@@ -22,6 +22,8 @@ pub struct TokenRequest {
 /// A token exchange that makes sense.
 pub struct Exchange {
     pub subject: SubjectToken,
+    /// A content token of whom the client acts for.
+    pub actor: Option<Token>,
     pub requested_token_type: Option<TokenType>,
     pub resource: Option<String>,
     pub audience: Option<String>,
@@ -79,15 +81,25 @@ impl TokenRequest {
                 return Err(refuse("That `subject_token_type` is not one that is accepted here."));
             }
         };
-        if take("actor_token").is_some() || take("actor_token_type").is_some() {
-            return Err(refuse("The actor is the authenticated client; leave out `actor_token`."));
-        }
+        let actor =
+            match (take("actor_token"), take("actor_token_type").map(|kind| kind.parse::<TokenType>())) {
+                (None, None) => None,
+                (Some(token), Some(Ok(_))) => Some(Token::new(token)),
+                (Some(_), Some(Err(_))) => {
+                    return Err(refuse("That `actor_token_type` is not one that is accepted here."));
+                }
+                (Some(_), None) => return Err(refuse("`actor_token_type` is missing.")),
+                (None, Some(_)) => {
+                    return Err(refuse("There is no `actor_token`; leave out `actor_token_type`."));
+                }
+            };
         let requested_token_type = take("requested_token_type").map(|kind| kind.parse()).transpose();
         let requested_token_type = requested_token_type.map_err(|_| {
             refuse("That `requested_token_type` is not one that is given here; ask for an access token, or leave it out.")
         })?;
         Ok(Exchange {
             subject,
+            actor,
             requested_token_type,
             resource: take("resource"),
             audience: take("audience"),
