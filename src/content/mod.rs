@@ -24,6 +24,7 @@ pub mod environment;
 pub mod exchange;
 mod kept_token;
 mod look_up;
+mod may_act;
 pub mod mint;
 pub mod overview;
 pub mod permission;

@@ -5,7 +5,9 @@ mod store;
 
 use std::sync::Arc;
 
+use super::actors::Actors;
 use super::exchange::{self, Kept, Target};
+use super::may_act;
 use super::subject::{Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken, Requested};
 use crate::Broker;
@@ -81,17 +83,18 @@ async fn look(
         let caller = authenticate::as_client(client_id, shown)?;
         broker.limits.admit_subject_token(&caller.id)
     };
-    let seen = match token {
-        SubjectToken::Connection(id) => load(broker, asked(Which::Id(id)), admit).await?,
+    let (seen, may_act) = match token {
+        SubjectToken::Connection(id) => (load(broker, asked(Which::Id(id)), admit).await?, None),
         SubjectToken::AccessToken(token) => {
             let hash = token.hash();
             let seen = load(broker, asked(Which::AccessToken(&hash)), admit).await?;
-            if judge::stands(&seen.facts, broker.clock.now()) {
+            let seen = if judge::stands(&seen.facts, broker.clock.now()) {
                 seen
             } else {
                 let connection = by_jwt(broker, token).await?;
                 load(broker, asked(Which::Id(&connection.id)), |_| Ok(())).await?
-            }
+            };
+            (seen, may_act::said_by(token))
         }
     };
     let now = broker.clock.now();
@@ -100,6 +103,11 @@ async fn look(
         other => other,
     })?;
     let caller = Arc::clone(allowed.caller.ok_or(Error::InvalidClient)?);
+    let parties = [Some(caller.id.as_str()), requested.acts_for.map(Actors::newest)];
+    let parties = parties.into_iter().flatten();
+    if may_act.is_some_and(|claim| !may_act::lets(&claim, &broker.issuer_identifier(), parties)) {
+        return Err(Error::subject_token_refused("its `may_act` names another actor"));
+    }
     let subject = Subject::of(allowed.found, now)?;
     let kept = match seen.kept {
         None => Kept::Unknown,
