@@ -117,7 +117,7 @@ async fn five_callers_may_act_one_for_another_and_no_sixth(#[values(Sqlite, Post
 async fn every_bad_actor_token_gets_one_and_the_same_answer(#[values(Sqlite, Postgres)] database: Database) {
     let world = World::new(database).await;
     let connection = world.connection().await;
-    let readers = world.signed_in(READER).await.connect(APP).await;
+    let readers = world.signed_in(READER).await.connect_as(APP, READER).await;
     let (usual, other, others) = two(&world, &connection).await;
     let now = world.clock.now().unix();
     let like = |more: Value| {

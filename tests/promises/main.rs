@@ -57,6 +57,7 @@ mod manifest_grants;
 mod many;
 mod mass_revoke;
 mod mass_revoke_killed;
+mod may_act;
 mod minted;
 mod moves;
 mod odd_answers;
