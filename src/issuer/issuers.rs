@@ -10,6 +10,7 @@ use url::Url;
 use super::calls::Calls;
 use super::endpoints::Endpoints;
 use super::http::Http;
+use super::introspect::{self, AskedBefore};
 use super::key_set::KeySet;
 use super::last_good::LastGood;
 use super::verified_before::{MEMORY, USUAL, VerifiedBefore};
@@ -34,6 +35,7 @@ pub struct Shared {
     /// By the issuer's key.
     management_tokens: Mutex<HashMap<String, ManagementToken>>,
     pub(super) verified: Cache<VerifiedBefore>,
+    pub(super) introspected: Cache<AskedBefore>,
 }
 
 /// The last good copies of what one issuer publishes.
@@ -72,6 +74,7 @@ impl Issuers {
             revocation_endpoints: Mutex::default(),
             management_tokens: Mutex::default(),
             verified: Cache::new(MEMORY, USUAL),
+            introspected: Cache::new(introspect::MEMORY, introspect::USUAL),
         }))
     }
 }
