@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
+//! | an access token that says nothing by itself | `opaque_subject.rs`: which issuer is asked | the same |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs`, `ask.rs` or `token_exchange.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
 //! | an actor for whom a caller acts | `actor_token.rs`; `actors.rs`: the chain of them | a name in the token, or one refusal for every reason |
@@ -26,6 +27,7 @@ mod kept_token;
 mod look_up;
 mod may_act;
 pub mod mint;
+mod opaque_subject;
 pub mod overview;
 pub mod permission;
 pub mod public_access;

@@ -8,13 +8,15 @@ use std::sync::Arc;
 use super::actors::Actors;
 use super::exchange::{self, Kept, Target};
 use super::may_act;
-use super::subject::{Subject, SubjectToken, by_jwt};
+use super::opaque_subject::by_introspection;
+use super::subject::{Meant, Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken, Requested};
 use crate::Broker;
 use crate::access::facts::{self, Asker, Facts, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::caller::{Caller, authenticate};
 use crate::error::Error;
+use crate::issuer::jwt;
 use crate::secret::{Token, TokenHash};
 
 pub struct Sight {
@@ -85,16 +87,22 @@ async fn look(
     };
     let (seen, may_act) = match token {
         SubjectToken::Connection(id) => (load(broker, asked(Which::Id(id)), admit).await?, None),
-        SubjectToken::AccessToken(token) => {
+        SubjectToken::AccessToken { token, issuer } => {
             let hash = token.hash();
             let seen = load(broker, asked(Which::AccessToken(&hash)), admit).await?;
-            let seen = if judge::stands(&seen.facts, broker.clock.now()) {
-                seen
+            if judge::stands(&seen.facts, broker.clock.now()) {
+                (seen, may_act::said_by(token))
             } else {
-                let connection = by_jwt(broker, token).await?;
-                load(broker, asked(Which::Id(&connection.id)), |_| Ok(())).await?
-            };
-            (seen, may_act::said_by(token))
+                // What was handed out here and stands for nobody any more is not asked about anywhere.
+                let is_known = !seen.facts.found.is_empty();
+                let meant = if is_known || jwt::looks_like_one(token.expose()) {
+                    Meant { connection: by_jwt(broker, token).await?, may_act: may_act::said_by(token) }
+                } else {
+                    by_introspection(broker, client_id, token, issuer.as_deref()).await?
+                };
+                let seen = load(broker, asked(Which::Id(&meant.connection.id)), |_| Ok(())).await?;
+                (seen, meant.may_act)
+            }
         }
     };
     let now = broker.clock.now();

@@ -61,6 +61,7 @@ mod may_act;
 mod minted;
 mod moves;
 mod odd_answers;
+mod opaque_subjects;
 mod other_identity;
 mod outbound;
 mod overload;

@@ -76,7 +76,9 @@ impl TokenRequest {
         let kind = take("subject_token_type").ok_or_else(|| refuse("`subject_token_type` is missing."))?;
         let subject = match (kind.as_str(), kind.parse::<TokenType>()) {
             (CONNECTION, _) => SubjectToken::Connection(token),
-            (_, Ok(_)) => SubjectToken::AccessToken(Token::new(token)),
+            (_, Ok(_)) => {
+                SubjectToken::AccessToken { token: Token::new(token), issuer: take("subject_issuer") }
+            }
             (_, Err(_)) => {
                 return Err(refuse("That `subject_token_type` is not one that is accepted here."));
             }
