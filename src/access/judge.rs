@@ -305,7 +305,7 @@ impl Refusal {
     }
 
     /// For the operator.
-    pub const fn why(&self) -> &'static str {
+    const fn why(&self) -> &'static str {
         match self {
             Self::UnknownKey => "there is no such key",
             Self::RevokedKey => "its key was revoked",
