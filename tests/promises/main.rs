@@ -62,6 +62,7 @@ mod minted;
 mod moves;
 mod odd_answers;
 mod opaque_subjects;
+mod opaque_waits;
 mod other_identity;
 mod outbound;
 mod overload;

@@ -10,7 +10,7 @@ use crate::elsewhere;
 use crate::world::{APP, Database, EDITOR, LIFETIME, Plan, Postgres, READER, Sqlite, World, refused};
 
 const NO_SUBJECT: &str = "The subject token is not one that is accepted here.";
-const OPT_IN: (&str, &str) = ("profile = \"auth0\"\n", "profile = \"auth0\"\nintrospection = true\n");
+pub const OPT_IN: (&str, &str) = ("profile = \"auth0\"\n", "profile = \"auth0\"\nintrospection = true\n");
 /// Seconds after which nothing is remembered of an answer.
 const FORGOTTEN: i64 = 11;
 /// An app at another issuer, which nobody would ask.
@@ -26,7 +26,7 @@ client_secret = "tickets-s3cret"
 scopes = ["tickets:read"]
 "#;
 
-async fn stage(database: Database, replace: Vec<(&'static str, &'static str)>, more: &str) -> World {
+pub async fn stage(database: Database, replace: Vec<(&'static str, &'static str)>, more: &str) -> World {
     let issuer: Option<fn(&mut attache::sandbox::issuer::Settings)> =
         Some(|settings| settings.opaque_access_tokens = true);
     World::planned(database, Plan { replace, issuer, more_config: more.to_owned(), ..Plan::default() }).await
