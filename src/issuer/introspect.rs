@@ -67,10 +67,12 @@ pub async fn introspect(
 ) -> Result<Option<Arc<Introspection>>, IssuerFault> {
     let key = format!("{} {} {}", token.hash().as_str(), issuer.external_name(), client.id);
     let now = issuers.clock.now();
-    if let Some(before) = issuers.introspected.find(&key).filter(|before| before.until > now) {
-        return Ok(before.active.clone());
+    match issuers.introspected.find(&key) {
+        Some(before) if before.until > now => return Ok(before.active.clone()),
+        Some(_) => issuers.introspected.forget(&key),
+        // Perhaps it is asked about already: then that question is waited for.
+        None => {}
     }
-    issuers.introspected.forget(&key);
     // Whoever waits for the question of another waits as well.
     let _waiting = load::waiting_for(&issuer.external_name())?;
     let load = async || {
