@@ -3,13 +3,16 @@
 
 use std::sync::Arc;
 
-use super::actors::{ActorToken, Actors, LONGEST};
+use super::actors::{Actors, LONGEST};
 use super::environment::Environment;
-use super::signing_key::ACCESS_TOKEN;
+use super::issued_token::IssuedToken;
 use super::subject::Subject;
+use super::{recognise, revoked_tokens};
 use crate::Broker;
+use crate::access::by_itself;
 use crate::access::facts::{self, Question, Wanted, Which, Who};
-use crate::access::judge::actor::{Unfit, actor};
+use crate::access::judge::actor::{ActorFacts, actor};
+use crate::access::judge::issued::OfToken;
 use crate::error::Error;
 use crate::secret::Token;
 
@@ -17,28 +20,26 @@ use crate::secret::Token;
 #[derive(Debug)]
 pub enum Shown {
     Nothing,
-    /// One that we issued.
-    Token(ActorToken),
+    /// One that we issued, and whose it is.
+    Token(Arc<IssuedToken>, Actors),
     Refused,
 }
 
 impl Shown {
-    /// By its signature and its time alone: who asks is not known yet.
+    /// By its signature alone: who asks is not known yet.
     #[must_use]
     pub fn recognise(broker: &Broker, token: Option<&Token>) -> Self {
         let Some(token) = token else { return Self::Nothing };
-        let verified = broker.signing_keys.verify(token).filter(|verified| verified.typ == ACCESS_TOKEN);
-        match verified.and_then(|verified| ActorToken::read(&verified.claims)) {
-            Some(token) => Self::Token(token),
-            None => Self::Refused,
-        }
+        let issued = recognise::read(broker, token).and_then(|read| read.verified(broker, token));
+        let with_actors = issued.and_then(|issued| Actors::of_token(&issued).map(|actors| (issued, actors)));
+        with_actors.map_or(Self::Refused, |(issued, actors)| Self::Token(issued, actors))
     }
 
     /// For whom the caller would act, beside the person.
     #[must_use]
     pub const fn actors(&self) -> Option<&Actors> {
         match self {
-            Self::Token(token) => Some(&token.actors),
+            Self::Token(_, actors) => Some(actors),
             Self::Nothing | Self::Refused => None,
         }
     }
@@ -69,32 +70,48 @@ impl Shown {
         subject: &Subject,
         environment: &Arc<Environment>,
     ) -> Result<(), Error> {
-        let token = match self {
+        let (token, actors) = match self {
             Self::Nothing => return Ok(()),
             Self::Refused => {
-                return Err(Error::actor_token_refused("it is no content token of ours that lives"));
+                return Err(Error::actor_token_refused("it is no content token of ours with an actor"));
             }
-            Self::Token(token) => token,
+            Self::Token(token, actors) => (token, actors),
         };
         if !environment.strategy.mints() {
             let sentence = "This environment's own platform gives its tokens, and they name no actor; leave out `actor_token`.";
             return Err(Error::InvalidRequest(sentence.to_owned()));
         }
-        let connection_id = token.of_person.as_ref().map_or(&subject.connection.id, |of| &of.connection_id);
-        let question = Question {
-            who: Who::Caller(token.actors.newest()),
-            which: Which::Id(connection_id),
-            wanted: Wanted::Environment,
+        let facts = facts(broker, token, actors, environment).await?;
+        let of_token = OfToken {
+            is_revoked: revoked_tokens::is_revoked(broker, &token.jti).await?,
+            is_key_withdrawn: !broker.signing_keys.publishes(&token.kid),
         };
-        let mut facts = facts::load(broker, &question, |_| Ok(())).await?;
-        facts.environment = Some(Arc::clone(environment));
-        actor(&facts, token, &subject.account.id, broker.clock.now())
-            .map_err(|unfit: Unfit| Error::actor_token_refused(unfit.why()))?;
-        if Actors::of(caller_id, Some(&token.actors)).are_too_many() {
+        actor(&facts, token, of_token, &subject.account.id, broker.clock.now())
+            .map_err(|inactive| Error::actor_token_refused(inactive.why()))?;
+        if Actors::of(caller_id, Some(actors)).are_too_many() {
             return Err(Error::InvalidRequest(format!(
                 "No more than {LONGEST} callers may act one for another; bring the token of an earlier actor, or none."
             )));
         }
         Ok(())
     }
+}
+
+async fn facts(
+    broker: &Broker,
+    token: &IssuedToken,
+    actors: &Actors,
+    environment: &Arc<Environment>,
+) -> Result<ActorFacts, Error> {
+    let Some(connection_id) = &token.connection_id else {
+        return Ok(ActorFacts::Own(by_itself::load(broker, actors.newest(), environment).await?));
+    };
+    let question = Question {
+        who: Who::Caller(actors.newest()),
+        which: Which::Id(connection_id),
+        wanted: Wanted::Environment,
+    };
+    let mut facts = facts::load(broker, &question, |_| Ok(())).await?;
+    facts.environment = Some(Arc::clone(environment));
+    Ok(ActorFacts::OfPerson(facts))
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use url::Url;
 
+use super::actors::Actors;
 use super::environment::Environment;
 use super::kept_token::{KeptToken, MARGIN};
 use super::permission::Permissions;
@@ -11,6 +13,8 @@ use super::requested::{Allowed, Requested, fingerprint};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
+use super::template::mint::added;
+use super::template::render::About;
 use super::{ask, mint, token_exchange};
 use crate::Broker;
 use crate::access::judge;
@@ -110,12 +114,12 @@ pub async fn exchange(
         asked: &request,
         generation: connection.generation,
     };
-    let made_with = made_with(environment, &order.permissions);
+    let content = Content::of(broker, subject, caller_id, environment, order).await?;
     let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(broker, &key, &made_with, now).await?,
+        Kept::Unknown => kept(broker, &key, &content.fingerprint, now).await?,
         Kept::Nothing => None,
-        Kept::Token(kept) => Some(Arc::new(kept)).filter(|kept| kept.permissions == made_with),
+        Kept::Token(kept) => Some(Arc::new(kept)).filter(|kept| kept.permissions == content.fingerprint),
     };
     let (token, expires_at) = match known {
         Some(kept) => {
@@ -125,7 +129,7 @@ pub async fn exchange(
                 broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(broker, subject, caller_id, environment, &key, (order, made_with)).await?,
+        None => make(broker, subject, caller_id, environment, &key, (order, content)).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
     hand_out::record(broker, &handed).await?;
@@ -163,12 +167,13 @@ async fn make(
     caller_id: Option<&str>,
     environment: &Environment,
     key: &Key<'_>,
-    (order, made_with): (&Order<'_>, String),
+    (order, content): (&Order<'_>, Content),
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, order)?;
+            let (token, expires_at) =
+                mint::mint(broker, subject, caller_id, environment, &id, order, content.added)?;
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
@@ -182,7 +187,7 @@ async fn make(
     }
     let sealed =
         connection::seal::data_key(broker, &current)?.seal(&place(&id, current.binding()), &token)?;
-    let kept = KeptToken { id, token: sealed, permissions: made_with, expires_at };
+    let kept = KeptToken { id, token: sealed, permissions: content.fingerprint, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
     if !store::keep(&broker.db, &key, &kept, broker.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
@@ -193,12 +198,33 @@ async fn make(
     Ok((token, expires_at))
 }
 
-/// The same for the same permissions; empty where another platform decides.
-fn made_with(environment: &Environment, permissions: &Permissions) -> String {
-    if environment.strategy.mints() {
-        fingerprint(&serde_json::to_string(permissions).unwrap_or_default())
-    } else {
-        String::new()
+/// What a token says beside what it allows: what its environment's template adds.
+struct Content {
+    added: Map<String, Value>,
+    /// The same for the same, and what it allows; empty where another platform decides.
+    fingerprint: String,
+}
+
+impl Content {
+    async fn of(
+        broker: &Broker,
+        subject: &Subject,
+        caller_id: Option<&str>,
+        environment: &Environment,
+        order: &Order<'_>,
+    ) -> Result<Self, Error> {
+        if !environment.strategy.mints() {
+            return Ok(Self { added: Map::new(), fingerprint: String::new() });
+        }
+        let actor = caller_id.map(|caller_id| Actors::of(caller_id, order.requested.acts_for).claim());
+        let about = About { account: &subject.account, actor: actor.as_ref() };
+        let added = added(broker, environment, about).await?;
+        let mut said = serde_json::to_string(&order.permissions).unwrap_or_default();
+        if !added.is_empty() {
+            said.extend(serde_json::to_string(&added));
+        }
+        let fingerprint = fingerprint(&said);
+        Ok(Self { added, fingerprint })
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::address;
+use super::asked_before::{AskedBefore, Introspection};
 use super::authorization_server::Issuer;
 use super::claims::{self, Claims};
 use super::client::Client;
@@ -17,42 +18,9 @@ use super::fault::{IssuerFault, untrusted};
 use super::http::Response;
 use super::issuers::Issuers;
 use super::token_answer::{Said, said};
-use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::load;
 use crate::secret::Token;
-
-/// Bytes of memory for what was asked before, and for one of them.
-pub(super) const MEMORY: u64 = 1024 * 1024;
-pub(super) const USUAL: u64 = 1024;
-/// Seconds for which an answer is believed.
-const ACTIVE_FOR: i64 = 5;
-const INACTIVE_FOR: i64 = 10;
-
-/// What an issuer says of an access token that is good now.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Introspection {
-    pub claims: Claims,
-    pub client_id: String,
-    pub subject: String,
-    /// None when the answer does not say.
-    pub issued_at: Option<Timestamp>,
-}
-
-/// An answer, and until when it is believed.
-#[derive(Debug)]
-pub(super) struct AskedBefore {
-    /// None for a token that is good for nothing.
-    active: Option<Arc<Introspection>>,
-    until: Timestamp,
-    weight: u64,
-}
-
-impl Weigh for AskedBefore {
-    fn weight(&self) -> u64 {
-        self.weight
-    }
-}
 
 /// What the issuer says to this client about a token; None for one that is not active.
 ///
@@ -77,21 +45,10 @@ pub async fn introspect(
     let _waiting = load::waiting_for(&issuer.external_name())?;
     let load = async || {
         let active = ask(issuers, issuer, client, token).await?;
-        Ok::<_, IssuerFault>(Some(asked_before(active, now)))
+        Ok::<_, IssuerFault>(Some(AskedBefore::new(active, now)))
     };
     let asked = issuers.introspected.get(&key, load).await?;
     Ok(asked.and_then(|asked| asked.active.clone()))
-}
-
-fn asked_before(active: Option<Introspection>, now: Timestamp) -> AskedBefore {
-    let ends = active.as_ref().and_then(|active| claims::numeric_date(&active.claims, "exp").ok().flatten());
-    let until = match (&active, ends.map(Timestamp::from_unix)) {
-        (None, _) => now.plus(INACTIVE_FOR),
-        (Some(_), ends) => ends.map_or(now.plus(ACTIVE_FOR), |ends| ends.min(now.plus(ACTIVE_FOR))),
-    };
-    // A map takes a few times its text.
-    let weight = active.as_ref().map_or(0, |active| 4 * Value::from(active.claims.clone()).to_string().len());
-    AskedBefore { active: active.map(Arc::new), until, weight: 200 + weight as u64 }
 }
 
 async fn ask(

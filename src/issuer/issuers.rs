@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
+use super::asked_before::{self, AskedBefore};
 use super::calls::Calls;
 use super::endpoints::Endpoints;
 use super::http::Http;
-use super::introspect::{self, AskedBefore};
 use super::key_set::KeySet;
 use super::last_good::LastGood;
 use super::verified_before::{MEMORY, USUAL, VerifiedBefore};
@@ -74,7 +74,7 @@ impl Issuers {
             revocation_endpoints: Mutex::default(),
             management_tokens: Mutex::default(),
             verified: Cache::new(MEMORY, USUAL),
-            introspected: Cache::new(introspect::MEMORY, introspect::USUAL),
+            introspected: Cache::new(asked_before::MEMORY, asked_before::USUAL),
         }))
     }
 }

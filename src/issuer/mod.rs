@@ -23,6 +23,7 @@
 
 pub mod access_token;
 pub mod address;
+pub mod asked_before;
 pub mod authorization_error;
 pub mod authorization_server;
 pub mod authorize;

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use crate::client_credentials;
 use crate::elsewhere;
 use crate::world::{APP, Database, EDITOR, Plan, Postgres, READER, Sqlite, World, refused};
 
@@ -81,15 +82,42 @@ async fn a_caller_that_shows_its_own_token_acts_for_nobody_else(
     let world = World::new(database).await;
     let connection = world.connection().await;
     let (usual, other, others) = two(&world, &connection).await;
-    let own = given(ask(&world, &other, &connection, &acting_for(&others)).await).await;
-    assert_eq!(claims(&own)["act"], json!({ "sub": other.0 }));
+    let again = given(ask(&world, &other, &connection, &acting_for(&others)).await).await;
+    assert_eq!(claims(&again)["act"], json!({ "sub": other.0 }));
     // A token of a caller itself, which is of no person.
+    client_credentials::permit(&world, r#"[{"actions":["read"]}]"#).await;
+    let itself = given(client_credentials::ask(&world, &[]).await).await;
+    let token = given(ask(&world, &other, &connection, &acting_for(&itself)).await).await;
+    assert_eq!(claims(&token)["act"], json!({ "sub": other.0, "act": { "sub": usual.0 } }));
+    // Its own permissions are no part of it.
+    assert_eq!(claims(&token)["scope"], "content:read content:write");
+    // One that it would not be given now is nobody's.
+    let unpermitted = own(&world, &other.0);
+    let answer = ask(&world, &usual, &connection, &acting_for(&unpermitted)).await;
+    assert_eq!(refused(answer, 400, "invalid_request").await, NO_ACTOR);
+}
+
+/// A token of a caller itself, whatever the operator lets it do.
+fn own(world: &World, caller_id: &str) -> String {
     let now = world.clock.now().unix();
-    let itself = json!({ "iss": world.public_url, "aud": world.content_api_url(), "sub": other.0, "client_id": other.0,
-        "iat": now, "exp": now + 300 });
-    let itself = signed(&world, "at+jwt", &itself);
-    let token = given(ask(&world, &usual, &connection, &acting_for(&itself)).await).await;
-    assert_eq!(claims(&token)["act"], json!({ "sub": usual.0, "act": { "sub": other.0 } }));
+    let claims = json!({ "iss": world.public_url, "aud": world.content_api_url(), "sub": caller_id, "client_id": caller_id,
+        "scope": "content:read", "jti": "ct_1", "iat": now, "exp": now + 300 });
+    signed(world, "at+jwt", &claims)
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_actor_token_that_was_revoked_by_itself_names_nobody(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let connection = world.connection().await;
+    let (usual, other, others) = two(&world, &connection).await;
+    given(ask(&world, &usual, &connection, &acting_for(&others)).await).await;
+    let revoke = world.http.post(world.url("/oauth/revoke")).basic_auth(&other.0, Some(&other.1));
+    assert_eq!(revoke.form(&[("token", &others)]).send().await.expect("an answer").status(), 200);
+    let answer = ask(&world, &usual, &connection, &acting_for(&others)).await;
+    assert_eq!(refused(answer, 400, "invalid_request").await, NO_ACTOR);
 }
 
 #[rstest]
@@ -240,10 +268,7 @@ async fn an_actor_token_comes_with_its_type_and_only_where_tokens_are_minted(
     let world = World::planned(database, Plan { replace: vec![strategy], ..Plan::default() }).await;
     let connection = world.connection().await;
     let (usual, other) = (world.caller().await, world.make_caller("another_function", &[APP]).await);
-    let now = world.clock.now().unix();
-    let itself = json!({ "iss": world.public_url, "aud": world.content_api_url(), "sub": other.0, "client_id": other.0,
-        "iat": now, "exp": now + 300 });
-    let itself = signed(&world, "at+jwt", &itself);
+    let itself = own(&world, &other.0);
     let answer = ask(&world, &usual, &connection, &acting_for(&itself)).await;
     let sentence = refused(answer, 400, "invalid_request").await;
     assert!(sentence.contains("leave out `actor_token`"), "{sentence}");
