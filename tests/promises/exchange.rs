@@ -278,7 +278,7 @@ async fn what_the_endpoint_does_not_do_is_named(#[values(Sqlite, Postgres)] data
     let connection = world.connection().await;
     let token = world.access_token(&connection).await;
     let bad = [
-        (("grant_type", "client_credentials"), "unsupported_grant_type"),
+        (("grant_type", "password"), "unsupported_grant_type"),
         (("grant_type", ""), "invalid_request"),
         (("subject_token_type", ""), "invalid_request"),
         (("subject_token_type", "urn:ietf:params:oauth:token-type:id_token"), "invalid_request"),
