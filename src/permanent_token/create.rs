@@ -35,7 +35,7 @@ pub struct Created {
 const LONGEST_NAME: usize = 100;
 const LONGEST_STAGE: usize = 100;
 /// So many may be live for an environment at one time.
-const LIVE: i64 = 100;
+const MOST_LIVE: i64 = 100;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is wrong with what is wanted, with its path; [`Error::Conflict`] when too many are
@@ -58,9 +58,9 @@ pub async fn create(broker: &Broker, wanted: &Wanted) -> Result<Created, Error> 
     };
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
-    if !store::insert(&mut transaction, &row, &new.secret.hash(), LIVE).await? {
+    if !store::insert(&mut transaction, &row, &new.secret.hash(), MOST_LIVE).await? {
         return Err(Error::Conflict(format!(
-            "`{}` has {LIVE} live permanent tokens already; revoke one first.",
+            "`{}` has {MOST_LIVE} live permanent tokens already; revoke one first.",
             wanted.environment
         )));
     }

@@ -20,7 +20,10 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("refresh", &["connection/", "revoke/", "access/allow.rs", "access/judge.rs"]),
     ("access", &["connection/", "freeze/", "refresh/", "revoke/receipt.rs"]),
     ("consent", &["connection/", "revoke/", "pages/choice.rs", "pages/in_words.rs"]),
-    ("resource_server", &["access/facts.rs", "access/facts/store.rs", "access/judge/issued.rs"]),
+    (
+        "resource_server",
+        &["access/by_itself.rs", "access/facts.rs", "access/facts/store.rs", "access/judge/issued.rs"],
+    ),
     (
         "pages",
         &[

@@ -4,6 +4,8 @@ pub mod constant;
 pub mod exchange;
 pub mod get;
 pub mod hand_out;
+pub mod judged;
+pub mod mint;
 pub mod stop;
 
 use std::fmt::Write as _;

@@ -18,13 +18,13 @@ use tokio::sync::mpsc;
 use self::layout::{CALLERS, Layout, subject};
 use self::rows::{ACCOUNTS, CONNECTIONS, Cell, LEDGER, Makings, VAULT_KEYS, account};
 use self::write::Writer;
-use crate::broker::{self, Broker, MASTER_KEY};
+use crate::broker::{self, Broker, Configured, MASTER_KEY};
 use crate::database::Place;
 use crate::fault::{Fault, refuse};
 use crate::issuer;
 
 /// To be changed with whatever is seeded.
-const VERSION: &str = "2";
+const VERSION: &str = "3";
 /// Rows that are made and written together.
 const BATCH: u64 = 2_000;
 
@@ -33,6 +33,8 @@ pub struct Seed {
     pub place: Place,
     pub layout: Layout,
     pub callers: Vec<Caller>,
+    /// Of the first environment.
+    pub resource_server: Caller,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +54,7 @@ pub struct App {
 struct Description {
     fingerprint: String,
     callers: Vec<Caller>,
+    resource_server: Caller,
 }
 
 impl Seed {
@@ -63,12 +66,13 @@ impl Seed {
         let description = fs::read_to_string(place.folder.join("seed.json")).ok();
         let found = description.and_then(|text| serde_json::from_str::<Description>(&text).ok());
         let usable = found.filter(|found| found.fingerprint == fingerprint);
-        let callers = match usable {
-            Some(found) if write::exists(&place).await => found.callers,
+        let description = match usable {
+            Some(found) if write::exists(&place).await => found,
             _ => make(&place, layout, sign_in, &fingerprint).await?,
         };
         begin_again(&place, layout, sign_in).await?;
-        Ok(Self { place, layout, callers })
+        let Description { callers, resource_server, .. } = description;
+        Ok(Self { place, layout, callers, resource_server })
     }
 }
 
@@ -84,7 +88,7 @@ fn fingerprint(place: &Place) -> Result<String, Fault> {
     Ok(Token::new(text).hash().as_str().to_owned())
 }
 
-async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -> Result<Vec<Caller>, Fault> {
+async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -> Result<Description, Fault> {
     let began = Instant::now();
     eprintln!("Seeding {} …", place.name());
     let _ = fs::remove_file(place.folder.join("seed.json"));
@@ -102,6 +106,7 @@ async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -
         let arguments: Vec<&str> = ["key", "create", "--caller", &caller].into_iter().chain(apps).collect();
         keys.push((caller.clone(), broker::secret_of(&arguments, &configured)?));
     }
+    let resource_server = resource_server(&configured)?;
     let mut writer = Writer::open(place).await?;
     let mut callers = Vec::new();
     for (name, key) in keys {
@@ -115,10 +120,23 @@ async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -
     }
     fill(&mut writer, layout, &callers, apps).await?;
     writer.finish().await?;
-    let description = Description { fingerprint: fingerprint.to_owned(), callers };
+    let description = Description { fingerprint: fingerprint.to_owned(), callers, resource_server };
     fs::write(place.folder.join("seed.json"), serde_json::to_string(&description)?)?;
     eprintln!("Seeded {} in {} s", place.name(), began.elapsed().as_secs());
-    Ok(description.callers)
+    Ok(description)
+}
+
+/// A resource server of the first environment, where the first caller may read by itself.
+fn resource_server(configured: &Configured) -> Result<Caller, Fault> {
+    let environment = broker::ENVIRONMENTS[0];
+    let create = ["resource-server", "create", "--environment", environment];
+    let key = broker::secret_of(&create, configured)?;
+    let permissions = r#"[{"actions":["read"]}]"#;
+    let permit = ["caller", "permit", "caller-0", "--environment", environment, "--permissions", permissions];
+    broker::secret_of(&permit, configured)?;
+    // Its secret begins with its id.
+    let id = key.split('_').take(2).collect::<Vec<_>>().join("_");
+    Ok(Caller { id, key })
 }
 
 async fn fill(writer: &mut Writer, layout: Layout, callers: &[Caller], apps: Vec<App>) -> Result<(), Fault> {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::table::Seen;
+use super::table;
 use crate::broker::Broker;
 use crate::fault::Fault;
 use crate::jobs::Choice;
 use crate::jobs::exchange::{FirstSight, Kept};
 use crate::jobs::get::Get;
 use crate::jobs::hand_out::{HandOut, Wire};
+use crate::jobs::judged::{By, First, Seen};
+use crate::jobs::mint::Mint;
 use crate::load::Job;
 use crate::sections::Stage;
 use crate::seed::Seed;
@@ -17,6 +19,15 @@ use crate::seed::Seed;
 const ENOUGH_ROWS: u64 = 10_000;
 /// What most is measured with.
 pub const CLIENTS: usize = 64;
+/// By which way a content API asks, and the names and labels of what it asks about.
+const JUDGED: [(By, [&str; 2], [&str; 2]); 2] = [
+    (By::Gate, ["gate", "gate-first"], ["gate, seen before", "gate, a token at first sight"]),
+    (
+        By::Introspection,
+        ["introspection", "introspection-first"],
+        ["introspection, seen before", "introspection, a token at first sight"],
+    ),
+];
 pub const FIRST_PAGE: &str = "page";
 
 /// What a job is held against beside bare axum.
@@ -38,7 +49,7 @@ pub struct Case {
     pub job: Arc<dyn Job>,
     pub beside: Beside,
     pub aim: &'static str,
-    pub seen: Seen,
+    pub seen: table::Seen,
 }
 
 pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case>, Fault> {
@@ -48,7 +59,7 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
     let mut cases = Vec::new();
     let mut add = |name, label, clients, job: Arc<dyn Job>, beside, aim| {
         if wanted(name) {
-            cases.push(Case { name, label, clients, job, beside, aim, seen: Seen::default() });
+            cases.push(Case { name, label, clients, job, beside, aim, seen: table::Seen::default() });
         }
     };
     let json: Arc<dyn Job> = Arc::new(hot(Wire::Json));
@@ -76,6 +87,17 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
     let first_sight = Arc::new(first_sight);
     let label = "exchange, JWT at first sight, minted";
     add("exchange-first-sight", label, CLIENTS, first_sight, Beside::Signature, "≥ 20 %");
+    let mint = Arc::new(Mint::new(&callers[0]));
+    add("mint", "a caller's own content token, minted", CLIENTS, mint, Beside::Signature, "");
+    for (by, names, labels) in JUDGED {
+        let exchanges = Kept::new(layout.hot(), callers);
+        let exchanges = exchanges.all().filter(|_| wanted(names[0]));
+        let seen = Seen::new(broker.address, by, &seed.resource_server, exchanges);
+        let seen = Arc::new(stage.runtime.block_on(seen)?);
+        add(names[0], labels[0], CLIENTS, seen, Beside::Nothing, "");
+        let first = Arc::new(First::new(broker.address, by, &seed.resource_server, &callers[0]));
+        add(names[1], labels[1], CLIENTS, first, Beside::Nothing, "");
+    }
     if wanted(FIRST_PAGE) || wanted("page-deep") {
         let pages = stage.pages(broker)?;
         let page = |path: &str| Arc::new(Get::new(path, Some(&pages.cookie), "/account/connected-apps/Et"));
