@@ -46,6 +46,8 @@ pub enum Error {
     TakesLonger,
     #[error("The subject token is not one that is accepted here.")]
     SubjectTokenRefused,
+    #[error("The actor token is not one that is accepted here.")]
+    ActorTokenRefused,
     #[error("The bearer token is not one that is accepted here.")]
     BearerRefused,
     #[error("No environment by that resource or audience is open to this app and account.")]
@@ -194,6 +196,13 @@ impl Error {
         Self::SubjectTokenRefused
     }
 
+    /// The same for an actor token.
+    #[must_use]
+    pub fn actor_token_refused(why: &str) -> Self {
+        tracing::info!(why, "an actor token was refused");
+        Self::ActorTokenRefused
+    }
+
     /// The HTTP status and the machine-readable code of this failure: the one place that decides them.
     /// A dialect may have words of its own for the same failure (Slack's, RFC 6749's).
     #[must_use]
@@ -207,7 +216,7 @@ impl Error {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::ConnectionNotFound => (StatusCode::NOT_FOUND, "connection_not_found"),
             Self::AppNotFound => (StatusCode::NOT_FOUND, "app_not_found"),
-            Self::InvalidRequest(_) | Self::SubjectTokenRefused => {
+            Self::InvalidRequest(_) | Self::SubjectTokenRefused | Self::ActorTokenRefused => {
                 (StatusCode::BAD_REQUEST, "invalid_request")
             }
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),

@@ -1,6 +1,7 @@
 //! Who may use a connection: each rule once, in the order in which they are judged. Pure: reads no clock, no database and
 //! no memory. Whatever decides is in the [`Facts`].
 
+pub mod actor;
 pub mod issued;
 
 use std::sync::Arc;

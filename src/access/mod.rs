@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | a caller asks for a token | [`judge`], then [`hand_out`] | a token, noted in the ledger |
 //! | a content request brings an access token | [`judge`] | the connection that it stands for |
+//! | a caller names another one for whom it acts | [`judge::actor`] | a name in its content token |
 //! | what is due is refreshed early | [`judge`] | the connection, or nothing is spent |
 //! | a caller reads its connections | [`read`] | states and times |
 //!

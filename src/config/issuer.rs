@@ -26,6 +26,10 @@ pub struct IssuerConfig {
     pub userinfo_url: Option<Url>,
     pub revocation_url: Option<Url>,
     pub jwks_url: Option<Url>,
+    /// Whether it is asked what an opaque access token is that a caller brings (RFC 7662).
+    #[serde(default)]
+    pub introspection: bool,
+    pub introspection_url: Option<Url>,
     /// Origins other than the issuer's own that its metadata may name as endpoints.
     #[serde(default)]
     pub endpoint_origins: Vec<Url>,
@@ -84,6 +88,8 @@ impl IssuerConfig {
             calls_at_once: self.calls_at_once.unwrap_or(preset.calls_at_once),
             prompts: self.prompts.clone().or(preset.prompts).or_else(|| self.known_prompts()),
             endpoint_origins: self.endpoint_origins.iter().cloned().chain(preset.endpoint_origins).collect(),
+            introspection: self.introspection,
+            introspection_url: self.introspection_url.clone(),
             preset: preset.preset,
         }
     }
@@ -95,13 +101,14 @@ impl IssuerConfig {
     }
 
     /// Its addresses, by their keys here.
-    pub(super) fn urls(&self) -> [(&'static str, Option<&Url>); 5] {
+    pub(super) fn urls(&self) -> [(&'static str, Option<&Url>); 6] {
         [
             ("authorization_url", self.authorization_url.as_ref()),
             ("token_url", self.token_url.as_ref()),
             ("userinfo_url", self.userinfo_url.as_ref()),
             ("revocation_url", self.revocation_url.as_ref()),
             ("jwks_url", self.jwks_url.as_ref()),
+            ("introspection_url", self.introspection_url.as_ref()),
         ]
     }
 
@@ -162,6 +169,11 @@ impl IssuerConfig {
         if self.profile == Preset::Auth0Strict && self.pkce == Some(Pkce::Never) {
             let problem = "cannot be \"never\": the profile auth0-strict demands PKCE; leave it out";
             faults.push(ConfigFault::new(format!("{key}.pkce"), problem));
+        }
+        if self.introspection && self.issuer.is_none() {
+            let problem =
+                "needs `issuer`: what is said of a token names a person only at an issuer that has a name";
+            faults.push(ConfigFault::new(format!("{key}.introspection"), problem));
         }
         let is_word =
             |word: &String| !word.is_empty() && word.len() <= 64 && !word.contains(char::is_whitespace);

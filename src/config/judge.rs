@@ -159,6 +159,9 @@ fn judge_shared_issuers(issuers: &BTreeMap<String, IssuerConfig>, faults: &mut F
         if first.profile().endpoint_origins != issuer.profile().endpoint_origins {
             differs("endpoint_origins");
         }
+        if first.introspection != issuer.introspection {
+            differs("introspection");
+        }
         for (name, url) in issuer.urls() {
             if first.urls().iter().any(|(other, theirs)| *other == name && *theirs != url) {
                 differs(name);

@@ -40,6 +40,11 @@ fn of_issuer(issuer: &IssuerConfig) -> Vec<(&'static str, &'static str)> {
             "revocation_reach = \"none\" says that there is no revocation",
         ),
         (
+            issuer.introspection_url.is_some() && !issuer.introspection,
+            "introspection_url",
+            "without introspection = true no token is asked about there",
+        ),
+        (
             issuer.management_url.is_some() && issuer.management_client_id.is_none(),
             "management_url",
             "without a management_client_id no grant is deleted there",

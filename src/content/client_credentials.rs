@@ -42,6 +42,5 @@ pub async fn own_token(
         expires_in: expires_at.seconds_from(now).max(0),
         permissions: Some(permissions),
         audience: environment.content_api_url.clone(),
-        is_jwt: true,
     })
 }

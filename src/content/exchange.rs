@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 
+use super::actors::Actors;
 use super::environment::Environment;
 use super::kept_token::{KeptToken, MARGIN};
 use super::permission::Permissions;
@@ -29,6 +30,7 @@ use crate::vault::Place;
 
 pub use super::look_up::Target;
 pub(super) use super::look_up::find;
+pub use super::requested::Order;
 
 /// Stands where a caller's id would, when the access token itself asked.
 const BEARER: &str = "bearer";
@@ -43,7 +45,6 @@ pub struct ContentToken {
     pub permissions: Option<Permissions>,
     /// `aud` of a minted one.
     pub audience: Url,
-    pub is_jwt: bool,
 }
 
 /// The environment by `project/environment` or by content API URL, if it is open to the subject.
@@ -63,13 +64,6 @@ pub async fn target(
 #[must_use]
 pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
     allowed(environment, subject).is_some()
-}
-
-/// What a token is asked for, and what it is made with.
-#[derive(Debug)]
-pub struct Order<'a> {
-    pub requested: Requested<'a>,
-    pub permissions: Permissions,
 }
 
 /// What is known of a token that was made before for the same.
@@ -120,7 +114,7 @@ pub async fn exchange(
         asked: &request,
         generation: connection.generation,
     };
-    let content = Content::of(broker, subject, caller_id, environment, &order.permissions).await?;
+    let content = Content::of(broker, subject, caller_id, environment, order).await?;
     let now = broker.clock.now();
     let known = match known {
         Kept::Unknown => kept(broker, &key, &content.fingerprint, now).await?,
@@ -135,13 +129,12 @@ pub async fn exchange(
                 broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(broker, subject, caller_id, environment, &key, content).await?,
+        None => make(broker, subject, caller_id, environment, &key, (order, content)).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
     hand_out::record(broker, &handed).await?;
     broker.metrics.exchange(environment.strategy.into());
     Ok(ContentToken {
-        is_jwt: environment.strategy.mints(),
         token,
         expires_in: expires_at.seconds_from(now).max(0),
         permissions: environment.strategy.mints().then(|| order.permissions.clone()),
@@ -174,14 +167,13 @@ async fn make(
     caller_id: Option<&str>,
     environment: &Environment,
     key: &Key<'_>,
-    content: Content<'_>,
+    (order, content): (&Order<'_>, Content),
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let Content { permissions, added, .. } = content;
             let (token, expires_at) =
-                mint::mint(broker, subject, caller_id, environment, &id, permissions, added)?;
+                mint::mint(broker, subject, caller_id, environment, &id, order, content.added)?;
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
@@ -206,34 +198,33 @@ async fn make(
     Ok((token, expires_at))
 }
 
-/// What a token says of what it allows, and what its environment's template adds.
-struct Content<'a> {
-    permissions: &'a Permissions,
+/// What a token says beside what it allows: what its environment's template adds.
+struct Content {
     added: Map<String, Value>,
-    /// The same for the same content; empty where another platform decides.
+    /// The same for the same, and what it allows; empty where another platform decides.
     fingerprint: String,
 }
 
-impl<'a> Content<'a> {
+impl Content {
     async fn of(
         broker: &Broker,
         subject: &Subject,
         caller_id: Option<&str>,
         environment: &Environment,
-        permissions: &'a Permissions,
+        order: &Order<'_>,
     ) -> Result<Self, Error> {
         if !environment.strategy.mints() {
-            return Ok(Self { permissions, added: Map::new(), fingerprint: String::new() });
+            return Ok(Self { added: Map::new(), fingerprint: String::new() });
         }
-        let actor = caller_id.map(|caller_id| json!({ "sub": caller_id }));
+        let actor = caller_id.map(|caller_id| Actors::of(caller_id, order.requested.acts_for).claim());
         let about = About { account: &subject.account, actor: actor.as_ref() };
         let added = added(broker, environment, about).await?;
-        let mut said = serde_json::to_string(permissions).unwrap_or_default();
+        let mut said = serde_json::to_string(&order.permissions).unwrap_or_default();
         if !added.is_empty() {
             said.extend(serde_json::to_string(&added));
         }
         let fingerprint = fingerprint(&said);
-        Ok(Self { permissions, added, fingerprint })
+        Ok(Self { added, fingerprint })
     }
 }
 

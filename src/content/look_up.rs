@@ -88,19 +88,38 @@ pub enum Target<'a> {
     Audience(&'a str),
     /// The content API URL.
     Resource(&'a str),
+    /// By both; they must name the same one.
+    Both {
+        audience: &'a str,
+        resource: &'a str,
+    },
     Named {
         project: &'a str,
         environment: &'a str,
     },
 }
 
-impl Target<'_> {
-    fn names(&self, environment: &Environment) -> bool {
+impl<'a> Target<'a> {
+    /// By what a request says; None when it names none.
+    #[must_use]
+    pub const fn of(audience: Option<&'a str>, resource: Option<&'a str>) -> Option<Self> {
+        match (audience, resource) {
+            (Some(audience), None) => Some(Self::Audience(audience)),
+            (None, Some(resource)) => Some(Self::Resource(resource)),
+            (Some(audience), Some(resource)) => Some(Self::Both { audience, resource }),
+            (None, None) => None,
+        }
+    }
+
+    pub(super) fn names(&self, environment: &Environment) -> bool {
         match *self {
             Self::Audience(audience) => audience.split_once('/').is_some_and(|(project, name)| {
                 project == environment.project && name == environment.environment
             }),
             Self::Resource(url) => url == environment.content_api_url.as_str(),
+            Self::Both { audience, resource } => {
+                Self::Audience(audience).names(environment) && Self::Resource(resource).names(environment)
+            }
             Self::Named { project, environment: name } => {
                 project == environment.project && name == environment.environment
             }
@@ -109,19 +128,24 @@ impl Target<'_> {
 }
 
 async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>, db::Error> {
-    match target {
+    let found = match target {
         // PostgreSQL stores no NUL, and no environment is named with one.
-        Target::Audience(text) | Target::Resource(text) if text.contains(char::is_control) => Ok(None),
+        Target::Audience(text) | Target::Resource(text) | Target::Both { audience: text, .. }
+            if text.contains(char::is_control) =>
+        {
+            None
+        }
         Target::Named { project, environment }
             if project.contains(char::is_control) || environment.contains(char::is_control) =>
         {
-            Ok(None)
+            None
         }
-        Target::Audience(audience) => match audience.split_once('/') {
-            Some((project, environment)) => store::by_name(&broker.db, project, environment).await,
-            None => Ok(None),
+        Target::Audience(audience) | Target::Both { audience, .. } => match audience.split_once('/') {
+            Some((project, environment)) => store::by_name(&broker.db, project, environment).await?,
+            None => None,
         },
-        Target::Resource(url) => store::by_content_api_url(&broker.db, url).await,
-        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await,
-    }
+        Target::Resource(url) => store::by_content_api_url(&broker.db, url).await?,
+        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await?,
+    };
+    Ok(found.filter(|environment| target.names(environment)))
 }

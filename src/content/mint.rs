@@ -3,9 +3,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::actors::Actors;
 use super::algorithm::Algorithm;
 use super::environment::{Environment, Signing};
 use super::permission::{Permissions, details, scope};
+use super::requested::Order;
 use super::signing_key::ACCESS_TOKEN;
 use super::subject::Subject;
 use crate::Broker;
@@ -23,10 +25,10 @@ pub fn mint(
     caller_id: Option<&str>,
     environment: &Environment,
     id: &str,
-    permissions: &Permissions,
+    order: &Order<'_>,
     added: Map<String, Value>,
 ) -> Result<(Token, Timestamp), Error> {
-    let now = broker.clock.now();
+    let (now, permissions) = (broker.clock.now(), &order.permissions);
     let lives_until = now.plus(environment.lifetime);
     // Not beyond what the person consented to.
     let expires_at = subject.connection.consent_expires_at.map_or(lives_until, |ends| ends.min(lives_until));
@@ -47,7 +49,7 @@ pub fn mint(
         "jti": id,
     });
     if let Some(caller_id) = caller_id {
-        claims["act"] = json!({ "sub": caller_id });
+        claims["act"] = Actors::of(caller_id, order.requested.acts_for).claim();
     }
     claims["sub_id"] = subject_identifier(subject);
     if let Value::Object(ours) = &mut claims {

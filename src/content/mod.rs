@@ -5,8 +5,10 @@
 //! |---|---|---|
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
+//! | an access token that says nothing by itself | `opaque_subject.rs`: which issuer is asked | the same |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
 //! | the exchange for a content token | `requested.rs`: with which permissions; `exchange.rs`; `mint.rs`, `ask.rs` or `token_exchange.rs` makes a new one | a token, and one that is kept (`kept_token.rs`) |
+//! | an actor for whom a caller acts | `actor_token.rs`; `actors.rs`: the chain of them | a name in the token, or one refusal for every reason |
 //! | permissions, of roles, of an app, on the wire | `permission.rs`: what two sets have in common | never more than each |
 //! | a content platform that verifies | `signing_key.rs` | the published key set |
 //! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
@@ -19,6 +21,8 @@
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
+pub mod actor_token;
+pub mod actors;
 pub mod algorithm;
 pub mod ask;
 pub mod client_credentials;
@@ -27,7 +31,9 @@ pub mod exchange;
 pub mod issued_token;
 mod kept_token;
 mod look_up;
+mod may_act;
 pub mod mint;
+mod opaque_subject;
 pub mod overview;
 pub mod permission;
 pub mod public_access;

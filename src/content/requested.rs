@@ -5,6 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::actors::Actors;
 use super::environment::Environment;
 use super::permission::{Permissions, details, scope};
 use crate::connection::allowed::Access;
@@ -16,6 +17,15 @@ use crate::issuer::scope::Scopes;
 pub struct Requested<'a> {
     pub scope: Option<&'a str>,
     pub details: Option<&'a str>,
+    /// For whom the caller acts, beside the person.
+    pub acts_for: Option<&'a Actors>,
+}
+
+/// What a token is asked for, and what it is made with.
+#[derive(Debug)]
+pub struct Order<'a> {
+    pub requested: Requested<'a>,
+    pub permissions: Permissions,
 }
 
 /// What the token may carry at the most, and how much of that is the person's word.
@@ -36,9 +46,14 @@ impl Requested<'_> {
     pub fn key(&self) -> String {
         let scopes = self.scope().map(|scope| Scopes::parse(scope).unwrap_or_default().to_string());
         let scopes = scopes.unwrap_or_default();
-        match self.details {
+        let permissions = match self.details {
             None => scopes,
             Some(details) => format!("{scopes} {}", fingerprint(details)),
+        };
+        match self.acts_for {
+            None => permissions,
+            // No scope that is given has such a name.
+            Some(actors) => format!("{permissions} act:{}", fingerprint(&actors.claim().to_string())),
         }
     }
 

@@ -5,14 +5,18 @@ mod store;
 
 use std::sync::Arc;
 
+use super::actors::Actors;
 use super::exchange::{self, Kept, Target};
-use super::subject::{Subject, SubjectToken, by_jwt};
+use super::may_act;
+use super::opaque_subject::by_introspection;
+use super::subject::{Meant, Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken, Requested};
 use crate::Broker;
 use crate::access::facts::{self, Asker, Facts, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::caller::{Caller, authenticate};
 use crate::error::Error;
+use crate::issuer::jwt;
 use crate::secret::{Token, TokenHash};
 
 pub struct Sight {
@@ -81,16 +85,23 @@ async fn look(
         let caller = authenticate::as_client(client_id, shown)?;
         broker.limits.admit_subject_token(&caller.id)
     };
-    let seen = match token {
-        SubjectToken::Connection(id) => load(broker, asked(Which::Id(id)), admit).await?,
-        SubjectToken::AccessToken(token) => {
+    let (seen, may_act) = match token {
+        SubjectToken::Connection(id) => (load(broker, asked(Which::Id(id)), admit).await?, None),
+        SubjectToken::AccessToken { token, issuer } => {
             let hash = token.hash();
             let seen = load(broker, asked(Which::AccessToken(&hash)), admit).await?;
             if judge::stands(&seen.facts, broker.clock.now()) {
-                seen
+                (seen, may_act::said_by(token))
             } else {
-                let connection = by_jwt(broker, token).await?;
-                load(broker, asked(Which::Id(&connection.id)), |_| Ok(())).await?
+                // What was handed out here and stands for nobody any more is not asked about anywhere.
+                let is_known = !seen.facts.found.is_empty();
+                let meant = if is_known || jwt::looks_like_one(token.expose()) {
+                    Meant { connection: by_jwt(broker, token).await?, may_act: may_act::said_by(token) }
+                } else {
+                    by_introspection(broker, client_id, token, issuer.as_deref()).await?
+                };
+                let seen = load(broker, asked(Which::Id(&meant.connection.id)), |_| Ok(())).await?;
+                (seen, meant.may_act)
             }
         }
     };
@@ -100,6 +111,11 @@ async fn look(
         other => other,
     })?;
     let caller = Arc::clone(allowed.caller.ok_or(Error::InvalidClient)?);
+    let parties = [Some(caller.id.as_str()), requested.acts_for.map(Actors::newest)];
+    let parties = parties.into_iter().flatten();
+    if may_act.is_some_and(|claim| !may_act::lets(&claim, &broker.issuer_identifier(), parties)) {
+        return Err(Error::subject_token_refused("its `may_act` names another actor"));
+    }
     let subject = Subject::of(allowed.found, now)?;
     let kept = match seen.kept {
         None => Kept::Unknown,

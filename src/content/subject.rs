@@ -6,6 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::Broker;
 use crate::access::allow;
@@ -31,7 +32,11 @@ pub struct Subject {
 /// What stands for a person in an exchange.
 #[derive(Debug)]
 pub enum SubjectToken {
-    AccessToken(Token),
+    AccessToken {
+        token: Token,
+        /// Whose it is said to be, by the issuer's identifier. Counts only where the token says nothing by itself.
+        issuer: Option<String>,
+    },
     /// A connection's id.
     Connection(String),
 }
@@ -115,14 +120,36 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
         }
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
         let connected = look_up::by_identity(broker, &app.id, &identity).await?;
-        found.extend(connected.into_iter().map(|connection| (connection, verified.issued_at)));
+        let issued_at = verified.issued_at;
+        found.extend(connected.into_iter().map(|connection| Identified { connection, issued_at }));
     }
+    only(found, why)
+}
+
+/// A connection that a token stands for, and what it says of who may act (RFC 8693 section 4.4).
+pub(super) struct Meant {
+    pub connection: Arc<Connection>,
+    pub may_act: Option<Value>,
+}
+
+/// A connection of the identity that a token names.
+pub(super) struct Identified {
+    pub connection: Connection,
+    /// When the token was issued; None when it does not say.
+    pub issued_at: Option<Timestamp>,
+}
+
+/// The one that is meant; `why` is told where there is none.
+pub(super) fn only(mut found: Vec<Identified>, why: &str) -> Result<Arc<Connection>, Error> {
+    let refused = |why: &str| Err(Error::subject_token_refused(why));
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
     match found.pop() {
-        Some((connection, Some(issued_at))) if found.is_empty() && is_of(&connection, issued_at) => {
+        Some(Identified { connection, issued_at: Some(issued_at) })
+            if found.is_empty() && is_of(&connection, issued_at) =>
+        {
             Ok(Arc::new(connection))
         }
-        Some((_, None)) => refused("it does not say when it was issued (`iat`)"),
+        Some(Identified { issued_at: None, .. }) => refused("it does not say when it was issued (`iat`)"),
         Some(_) if found.is_empty() => {
             refused("it is from before the person connected, or from before they last stopped the app")
         }

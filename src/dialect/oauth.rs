@@ -5,6 +5,7 @@
 mod introspect;
 mod revoke;
 mod token_request;
+mod token_type;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,9 +17,11 @@ use axum::{Json, extract::rejection::BytesRejection};
 use serde_json::{Value, json};
 
 use self::token_request::{Grant, Own, TokenRequest};
+use self::token_type::TokenType;
 use crate::Broker;
 use crate::caller::authenticate;
 use crate::content::Requested;
+use crate::content::actor_token::Shown;
 use crate::content::client_credentials;
 use crate::content::exchange::{self, ContentToken, Order, Target};
 use crate::content::permission::{details, scope};
@@ -27,9 +30,6 @@ use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::secret::Token;
-
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
-const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// At the endpoints beside the token endpoint, as there. RFC 7591 section 2.
 const AUTHENTICATION: [&str; 2] = ["client_secret_basic", "client_secret_post"];
@@ -149,9 +149,9 @@ async fn token(
         let request = match request.judge() {
             Ok(Grant::TokenExchange(request)) => request,
             Ok(Grant::ClientCredentials(Own { resource, audience, scope, authorization_details })) => {
-                let target = target(resource.as_deref(), audience.as_deref());
-                let requested =
-                    Requested { scope: scope.as_deref(), details: authorization_details.as_deref() };
+                let target = Target::of(audience.as_deref(), resource.as_deref());
+                let details = authorization_details.as_deref();
+                let requested = Requested { scope: scope.as_deref(), details, acts_for: None };
                 let own = client_credentials::own_token(&broker, &id, &secret, target, requested).await?;
                 return Ok(given(&own));
             }
@@ -161,34 +161,28 @@ async fn token(
                 return Err(error);
             }
         };
-        let target = target(request.resource.as_deref(), request.audience.as_deref());
+        let target = Target::of(request.audience.as_deref(), request.resource.as_deref());
         let details = request.authorization_details.as_deref();
-        let requested = Requested { scope: request.scope.as_deref(), details };
+        let actor = Shown::recognise(&broker, request.actor.as_ref());
+        let requested = Requested { scope: request.scope.as_deref(), details, acts_for: actor.actors() };
         let sight = sight::of_client(&broker, &id, &secret, &request.subject, target, requested).await?;
         let Sight { caller, subject, environment, kept } = sight;
+        actor.judge(&broker, &caller.id, &subject, &environment).await?;
+        let issued = TokenType::issued(request.requested_token_type, &environment)?;
         let permissions = exchange::permissions(requested, &environment, &subject)?;
         let order = Order { requested, permissions };
         let made =
             exchange::exchange(&broker, &subject, Some(&caller.id), &environment, &order, kept).await?;
-        Ok(exchanged(&made))
+        Ok(exchanged(&made, issued))
     };
     let body = answer.await.map_err(|error| Refusal { error, by_basic })?;
     Ok(([(header::PRAGMA, "no-cache")], Json(body)).into_response())
 }
 
-/// The one environment that is meant; None where it is named twice, or not at all.
-fn target<'a>(resource: Option<&'a str>, audience: Option<&'a str>) -> Option<Target<'a>> {
-    match (resource, audience) {
-        (Some(resource), None) => Some(Target::Resource(resource)),
-        (None, Some(audience)) => Some(Target::Audience(audience)),
-        (Some(_), Some(_)) | (None, None) => None,
-    }
-}
-
 /// RFC 8693 section 2.2.1.
-fn exchanged(content_token: &ContentToken) -> Value {
+fn exchanged(content_token: &ContentToken, issued: TokenType) -> Value {
     let mut body = given(content_token);
-    body["issued_token_type"] = json!(if content_token.is_jwt { JWT } else { ACCESS_TOKEN });
+    body["issued_token_type"] = json!(issued.name());
     body
 }
 

@@ -7,6 +7,9 @@ use url::Url;
 use super::identity::IdentityConfig;
 use super::profile::Profile;
 
+/// Where tokens are asked about, by its name in metadata. RFC 8414 section 2.
+pub(super) const INTROSPECTION_ENDPOINT: &str = "introspection_endpoint";
+
 /// An authorization server or OpenID provider, and its habits.
 #[derive(Clone, Debug)]
 pub struct Issuer {
@@ -86,6 +89,9 @@ impl Issuer {
     /// The address that the operator gave beside the identifier for a member of the metadata.
     pub(super) fn said(&self, member: &str) -> Option<&Url> {
         match &self.whereabouts {
+            Whereabouts::Discovery { .. } if member == INTROSPECTION_ENDPOINT => {
+                self.profile.introspection_url.as_ref()
+            }
             Whereabouts::Discovery { said, .. } => said.by_member(member),
             Whereabouts::Explicit(_) => None,
         }

@@ -54,6 +54,8 @@ struct Lane {
     early: Arc<Semaphore>,
     /// Beside the places: a revocation endpoint that hangs must keep nobody from a refresh.
     revocations: Arc<Semaphore>,
+    /// Beside them as well: whoever brings nonsense must keep nobody from a refresh either.
+    introspections: Arc<Semaphore>,
     circuit: Mutex<Circuit>,
     repeats: Mutex<f64>,
     /// When it last gave what it was asked for.
@@ -79,6 +81,7 @@ impl Lane {
             places: Arc::new(Semaphore::new(places)),
             early: Arc::new(Semaphore::new(half(at_once))),
             revocations: Arc::new(Semaphore::new(half(at_once))),
+            introspections: Arc::new(Semaphore::new(half(at_once))),
             circuit: Mutex::default(),
             repeats: Mutex::new(REPEATS),
             gave_at: Mutex::default(),
@@ -145,6 +148,12 @@ impl Calls {
     #[must_use]
     pub fn enter_to_revoke(&self, issuer: &Issuer) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.lane(issuer).revocations).try_acquire_owned().ok()
+    }
+
+    /// A place for asking the issuer what a token is; None when as many are being asked about already.
+    #[must_use]
+    pub fn enter_to_introspect(&self, issuer: &Issuer) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.lane(issuer).introspections).try_acquire_owned().ok()
     }
 
     /// Until an early place was given back, or had been before.

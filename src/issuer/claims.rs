@@ -33,8 +33,16 @@ pub fn numeric_date(claims: &Claims, name: &str) -> Result<Option<i64>, IssuerFa
 /// # Errors
 /// [`IssuerFault::Untrusted`] with the reason.
 pub fn judge_dates(claims: &Claims, now: i64) -> Result<i64, IssuerFault> {
-    let expires = numeric_date(claims, "exp")?.ok_or_else(|| untrusted("the token has no expiry"))?;
-    if expires.saturating_add(SKEW) <= now {
+    judge_dates_said(claims, now)?;
+    numeric_date(claims, "exp")?.ok_or_else(|| untrusted("the token has no expiry"))
+}
+
+/// The same for those that are there.
+///
+/// # Errors
+/// [`IssuerFault::Untrusted`] with the reason.
+pub fn judge_dates_said(claims: &Claims, now: i64) -> Result<(), IssuerFault> {
+    if numeric_date(claims, "exp")?.is_some_and(|expires| expires.saturating_add(SKEW) <= now) {
         return Err(untrusted("the token has expired"));
     }
     if numeric_date(claims, "nbf")?.is_some_and(|begins| begins > now + SKEW) {
@@ -43,7 +51,7 @@ pub fn judge_dates(claims: &Claims, now: i64) -> Result<i64, IssuerFault> {
     if numeric_date(claims, "iat")?.is_some_and(|issued| issued > now + SKEW) {
         return Err(untrusted("the token was issued in the future"));
     }
-    Ok(expires)
+    Ok(())
 }
 
 /// The audiences: a text or a list of texts.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::Url;
 
-use super::authorization_server::{Issuer, Whereabouts};
+use super::authorization_server::{INTROSPECTION_ENDPOINT, Issuer, Whereabouts};
 use super::endpoints::Endpoints;
 use super::fault::IssuerFault;
 use super::issuers::Issuers;
@@ -73,6 +73,8 @@ async fn fetch(issuers: &Issuers, issuer: &Issuer, identifier: &str) -> Result<E
         userinfo: optional("userinfo_endpoint")?,
         revocation: optional("revocation_endpoint")?,
         jwks: optional("jwks_uri")?,
+        // Where nobody is asked there, it may lie anywhere.
+        introspection: if issuer.profile.introspection { optional(INTROSPECTION_ENDPOINT)? } else { None },
         end_session: optional("end_session_endpoint")?,
         sends_iss: document.get("authorization_response_iss_parameter_supported") == Some(&Value::Bool(true)),
         offers_offline_access: document

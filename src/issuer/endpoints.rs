@@ -16,6 +16,8 @@ pub struct Endpoints {
     pub userinfo: Option<Url>,
     pub revocation: Option<Url>,
     pub jwks: Option<Url>,
+    /// Only where the profile has tokens asked about there.
+    pub introspection: Option<Url>,
     pub end_session: Option<Url>,
     /// It says that it sends `iss` with every authorization answer (RFC 9207).
     pub sends_iss: bool,
@@ -38,6 +40,7 @@ impl Endpoints {
             userinfo: urls.userinfo,
             revocation: urls.revocation,
             jwks: None,
+            introspection: None,
             end_session: None,
             sends_iss: false,
             offers_offline_access: None,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use url::Url;
 
+use super::asked_before::{self, AskedBefore};
 use super::calls::Calls;
 use super::endpoints::Endpoints;
 use super::http::Http;
@@ -34,6 +35,7 @@ pub struct Shared {
     /// By the issuer's key.
     management_tokens: Mutex<HashMap<String, ManagementToken>>,
     pub(super) verified: Cache<VerifiedBefore>,
+    pub(super) introspected: Cache<AskedBefore>,
 }
 
 /// The last good copies of what one issuer publishes.
@@ -72,6 +74,7 @@ impl Issuers {
             revocation_endpoints: Mutex::default(),
             management_tokens: Mutex::default(),
             verified: Cache::new(MEMORY, USUAL),
+            introspected: Cache::new(asked_before::MEMORY, asked_before::USUAL),
         }))
     }
 }

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 use url::Url;
 
-use super::authorization_server::Issuer;
+use super::authorization_server::{INTROSPECTION_ENDPOINT, Issuer};
 use super::fault::IssuerFault;
 use super::issuers::Issuers;
 
@@ -30,8 +30,10 @@ pub(super) async fn published(
 ) -> Result<Published, IssuerFault> {
     let base = Url::parse(identifier).map_err(|_| IssuerFault::Odd("the issuer is no URL".to_owned()))?;
     let openid = issuers.http.get_json(&appended(&base, "/.well-known/openid-configuration")).await;
+    let introspection = issuer.profile.introspection.then_some(&INTROSPECTION_ENDPOINT);
+    let mut wanted = WANTED.iter().chain(introspection);
     if let Ok(document) = &openid
-        && WANTED.iter().all(|name| issuer.said(name).is_some() || endpoint(document, name).is_some())
+        && wanted.all(|name| issuer.said(name).is_some() || endpoint(document, name).is_some())
     {
         return Ok(Published { base, document: openid?, unseen: None });
     }

@@ -8,6 +8,7 @@
 //! | the code | [`exchange_code`] | [`token_answer`] reads the tokens |
 //! | a refresh | [`calls`] gives it a place, [`refresh`] sends it | [`token_answer`] reads the tokens |
 //! | an ID token, a JWT access token | [`fetch_keys`], [`jwt`], then [`id_token`] or [`access_token`] | [`claims`] |
+//! | an access token that says nothing by itself | [`introspect`] | what its issuer says of it now |
 //! | who consented, without an ID token | [`identity`], [`userinfo`] | a subject |
 //! | an access token for one of another audience | [`exchange_token`] | [`token_answer`] reads the token |
 //! | a revoke | [`revocation_endpoint`], [`revoke`]; at Auth0 [`management_api`] | [`revoke::Told`] |
@@ -22,6 +23,7 @@
 
 pub mod access_token;
 pub mod address;
+pub mod asked_before;
 pub mod authorization_error;
 pub mod authorization_server;
 pub mod authorize;
@@ -42,6 +44,7 @@ pub mod fetch_keys;
 pub mod http;
 pub mod id_token;
 pub mod identity;
+pub mod introspect;
 pub mod issuers;
 pub mod jwt;
 pub mod key_set;

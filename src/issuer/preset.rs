@@ -87,6 +87,8 @@ impl Profile {
             calls_at_once: calls_at_once(),
             prompts: None,
             endpoint_origins: BTreeSet::new(),
+            introspection: false,
+            introspection_url: None,
         };
         match preset {
             Preset::Generic => generic,

@@ -112,6 +112,12 @@ pub struct Profile {
     /// Origins other than the issuer's own that its metadata may name as endpoints.
     #[serde(default)]
     pub endpoint_origins: BTreeSet<Url>,
+    /// Whether it is asked what an access token is that says nothing by itself (RFC 7662).
+    #[serde(default)]
+    pub introspection: bool,
+    /// Where, if not where its metadata says.
+    #[serde(default)]
+    pub introspection_url: Option<Url>,
 }
 
 /// What a question may take to reach an issuer: an overlap is over for us that much sooner.

@@ -82,7 +82,8 @@ async fn without_permissions_there_is_no_token(#[values(Sqlite, Postgres)] datab
     refused(ask_as(&world, &id, &key, &[]).await, 400, "invalid_target").await;
     let url = world.content_api_url();
     body(ask(&world, &[("audience", ""), ("resource", &url)]).await).await;
-    refused(ask(&world, &[("resource", &url)]).await, 400, "invalid_target").await;
+    body(ask(&world, &[("resource", &url)]).await).await;
+    refused(ask(&world, &[("resource", "https://second.test/")]).await, 400, "invalid_target").await;
 }
 
 #[rstest]

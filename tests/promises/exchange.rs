@@ -226,6 +226,9 @@ async fn a_target_is_one_environment_that_is_open(#[values(Sqlite, Postgres)] da
     let url = world.content_api_url();
     let by_resource = [("subject_token", token.as_str()), ("audience", ""), ("resource", &url)];
     assert_eq!(world.exchange(&by_resource).await.status(), 200);
+    // By both names, as long as they name the same one.
+    let by_both = [("subject_token", token.as_str()), ("resource", &url)];
+    assert_eq!(world.exchange(&by_both).await.status(), 200);
     let none = ("audience", "");
     let bad = [
         vec![none],
@@ -237,7 +240,9 @@ async fn a_target_is_one_environment_that_is_open(#[values(Sqlite, Postgres)] da
         vec![none, ("resource", "https://elsewhere.test/")],
         vec![none, ("resource", "no url")],
         vec![none, ("resource", "http://\u{0}/")],
-        vec![("audience", "cmaz8u024000b07w2o46szn1y/master"), ("resource", &url)],
+        vec![("audience", "cmaz8u024000b07w2o46szn1y/production"), ("resource", &url)],
+        vec![("resource", "https://elsewhere.test/")],
+        vec![("resource", "a\u{0}")],
         vec![none, ("resource", &url), ("resource", &url)],
         vec![("audience", "cmaz8u024000b07w2o46szn1y/master"), ("audience", "a/b")],
     ];

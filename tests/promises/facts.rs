@@ -271,6 +271,8 @@ impl History {
                 Some(Target::Audience("no/where")),
                 Some(Target::Audience("nowhere")),
                 Some(Target::Resource(&url)),
+                Some(Target::Both { audience: &audience, resource: &url }),
+                Some(Target::Both { audience: &audience, resource: "https://elsewhere.test/" }),
             ];
             let requested = Requested::default();
             let asked = Asked { key: &key, which, target: *self.chance.of(&targets), requested };

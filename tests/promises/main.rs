@@ -1,6 +1,7 @@
 //! The promises, as sentences. Each runs the real router over HTTP, on a real database of each kind, against a
 //! real issuer over HTTP; time is moved by hand. See `world.rs` for the stage.
 
+mod actors;
 mod addresses;
 mod architecture;
 mod backup;
@@ -60,10 +61,13 @@ mod manifest_grants;
 mod many;
 mod mass_revoke;
 mod mass_revoke_killed;
+mod may_act;
 mod minted;
 mod moves;
 mod nobodys_tokens;
 mod odd_answers;
+mod opaque_subjects;
+mod opaque_waits;
 mod other_identity;
 mod outbound;
 mod overload;
@@ -128,6 +132,7 @@ mod texts;
 mod token_bounds;
 mod token_exchange;
 mod token_revocation;
+mod token_types;
 mod transcripts;
 mod unpinned;
 mod unusable_answers;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use attache::connection::allowed::{Access, Allowed};
 use attache::content::Requested;
+use attache::content::actors::Actors;
 use attache::content::exchange;
 use attache::content::permission::{Action, Permissions, details, scope};
 use attache::content::rules::{AccountRule, Any, Role};
@@ -71,7 +72,10 @@ fn a_token_is_never_made_with_more_than_each_bound_allows() {
         let wish = chance.permissions();
         let wish = if chance.below(2) == 0 { wish.meet(&all) } else { wish };
         let text = details::written(&wish, ADDRESS).to_string();
-        let requested = Requested { scope, details: asked.then_some(text.as_str()) };
+        // Whom the caller acts for changes nothing of what it may do.
+        let actors = Actors::of("ca_other", None);
+        let acts_for = (chance.below(2) == 0).then_some(&actors);
+        let requested = Requested { scope, details: asked.then_some(text.as_str()), acts_for };
         let outcome = exchange::permissions(requested, &place, &subject);
         let scopes = scope.filter(|scope| !scope.is_empty());
         match outcome {

@@ -7,7 +7,7 @@ use crate::Broker;
 use crate::access::facts::store::{columns, facts, filter, from, which};
 use crate::clock::Timestamp;
 use crate::content::exchange::Target;
-use crate::content::{KeptToken, store};
+use crate::content::{Environment, KeptToken, store};
 use crate::db::{self, Constants, Row, sql};
 use crate::vault::Sealed;
 
@@ -17,7 +17,7 @@ pub(super) async fn look(broker: &Broker, asked: Asked<'_>) -> Result<Seen, db::
     let clean = |text: &str| !text.contains(char::is_control);
     let (project, environment, url) = match asked.target {
         Some(Target::Resource(url)) if clean(url) => ("", "", url),
-        Some(Target::Audience(audience)) if clean(audience) => {
+        Some(Target::Audience(audience) | Target::Both { audience, .. }) if clean(audience) => {
             let (project, environment) = audience.split_once('/').unwrap_or_default();
             (project, environment, "")
         }
@@ -50,7 +50,9 @@ pub(super) async fn look(broker: &Broker, asked: Asked<'_>) -> Result<Seen, db::
         .all(&broker.db)
         .await?;
     let mut facts = facts(&rows, &question)?;
-    facts.environment = rows.first().map(store::aliased).transpose()?.flatten().map(Arc::new);
+    let environment = rows.first().map(store::aliased).transpose()?.flatten();
+    let is_meant = |found: &Environment| asked.target.is_some_and(|target| target.names(found));
+    facts.environment = environment.filter(is_meant).map(Arc::new);
     let mut kept: Vec<_> = rows.iter().filter_map(|row| kept(row).transpose()).collect::<Result<_, _>>()?;
     // Not asked of the database: while the tokens are few it would go through all that are good.
     let now = broker.clock.now();

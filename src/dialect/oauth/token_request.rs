@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header};
 
-use super::{ACCESS_TOKEN, JWT};
+use super::token_type::{CONNECTION, TokenType};
 use crate::content::subject::SubjectToken;
 use crate::dialect::client_authentication;
 use crate::error::Error;
@@ -12,7 +12,6 @@ use crate::secret::Token;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const CLIENT_CREDENTIALS: &str = "client_credentials";
-const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
 
 /// Who says it is asking, and the rest still unjudged: a client is authenticated before anything else is told.
 pub struct TokenRequest {
@@ -39,6 +38,9 @@ pub struct Own {
 /// A token exchange that makes sense.
 pub struct Exchange {
     pub subject: SubjectToken,
+    /// A content token of whom the client acts for.
+    pub actor: Option<Token>,
+    pub requested_token_type: Option<TokenType>,
     pub resource: Option<String>,
     pub audience: Option<String>,
     pub scope: Option<String>,
@@ -101,19 +103,35 @@ impl TokenRequest {
         }
         let token = take("subject_token").ok_or_else(|| refuse("`subject_token` is missing."))?;
         let kind = take("subject_token_type").ok_or_else(|| refuse("`subject_token_type` is missing."))?;
-        let subject = match kind.as_str() {
-            ACCESS_TOKEN | JWT => SubjectToken::AccessToken(Token::new(token)),
-            CONNECTION => SubjectToken::Connection(token),
-            _ => return Err(refuse("That `subject_token_type` is not one that is accepted here.")),
+        let subject = match (kind.as_str(), kind.parse::<TokenType>()) {
+            (CONNECTION, _) => SubjectToken::Connection(token),
+            (_, Ok(_)) => {
+                SubjectToken::AccessToken { token: Token::new(token), issuer: take("subject_issuer") }
+            }
+            (_, Err(_)) => {
+                return Err(refuse("That `subject_token_type` is not one that is accepted here."));
+            }
         };
-        if take("actor_token").is_some() || take("actor_token_type").is_some() {
-            return Err(refuse("The actor is the authenticated client; leave out `actor_token`."));
-        }
-        if !matches!(take("requested_token_type").as_deref(), None | Some(ACCESS_TOKEN | JWT)) {
-            return Err(refuse("That `requested_token_type` is not one that is given here."));
-        }
+        let actor =
+            match (take("actor_token"), take("actor_token_type").map(|kind| kind.parse::<TokenType>())) {
+                (None, None) => None,
+                (Some(token), Some(Ok(_))) => Some(Token::new(token)),
+                (Some(_), Some(Err(_))) => {
+                    return Err(refuse("That `actor_token_type` is not one that is accepted here."));
+                }
+                (Some(_), None) => return Err(refuse("`actor_token_type` is missing.")),
+                (None, Some(_)) => {
+                    return Err(refuse("There is no `actor_token`; leave out `actor_token_type`."));
+                }
+            };
+        let requested_token_type = take("requested_token_type").map(|kind| kind.parse()).transpose();
+        let requested_token_type = requested_token_type.map_err(|_| {
+            refuse("That `requested_token_type` is not one that is given here; ask for an access token, or leave it out.")
+        })?;
         Ok(Grant::TokenExchange(Exchange {
             subject,
+            actor,
+            requested_token_type,
             resource: take("resource"),
             audience: take("audience"),
             scope: take("scope"),

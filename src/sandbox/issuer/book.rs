@@ -73,6 +73,7 @@ impl Family {
 #[derive(Clone)]
 pub(super) struct Access {
     pub grant: Grant,
+    pub issued_at: Timestamp,
     pub expires_at: Timestamp,
     family: usize,
 }
@@ -146,6 +147,7 @@ pub(super) struct Book {
     pub revocations: u64,
     /// Those of a family that had ended before.
     pub revocations_again: u64,
+    pub introspections: u64,
     pub key_set_requests: u64,
     pub discovery_requests: u64,
     pub shown: Vec<Shown>,
@@ -256,14 +258,27 @@ impl Book {
         token
     }
 
-    pub(super) fn keep_access(&mut self, token: &str, family: usize, grant: Grant, expires_at: Timestamp) {
+    pub(super) fn keep_access(
+        &mut self,
+        token: &str,
+        family: usize,
+        grant: Grant,
+        issued_at: Timestamp,
+        lifetime: i64,
+    ) {
         self.issued.push(token.to_owned());
-        self.access_tokens.insert(token.to_owned(), Access { grant, expires_at, family });
+        let expires_at = issued_at.plus(lifetime);
+        self.access_tokens.insert(token.to_owned(), Access { grant, issued_at, expires_at, family });
     }
 
     /// What an access token is good for, unless it has ended.
     pub(super) fn access(&self, token: &str, now: Timestamp) -> Option<Access> {
         self.access_tokens.get(token).filter(|access| access.expires_at > now).cloned()
+    }
+
+    /// The same, unless what it came of has ended: that is seen by whoever asks, and not at userinfo.
+    pub(super) fn live_access(&self, token: &str, now: Timestamp) -> Option<Access> {
+        self.access(token, now).filter(|access| self.families[access.family].live)
     }
 
     /// The subject of an access token and when it ends, also after that.

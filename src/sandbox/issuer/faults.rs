@@ -11,6 +11,10 @@ pub struct Faults {
     pub token: Queue<Fault>,
     /// `POST /oauth/revoke`.
     pub revoke: Queue<Fault>,
+    /// `POST /oauth/introspect`.
+    pub introspection: Queue<Fault>,
+    /// The content of its answers.
+    pub introspection_shape: Queue<IntrospectionShape>,
     /// The Management API's.
     pub management: Queue<Fault>,
     /// `/userinfo`.
@@ -151,6 +155,17 @@ pub enum AccessTokenFault {
     NoTyp,
     /// It does not say when it was issued.
     NoIat,
+    /// It names who may act for its subject. RFC 8693 section 4.4.
+    MayAct(&'static str),
+}
+
+/// A fault of an introspection answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IntrospectionShape {
+    /// A member set to this.
+    With(&'static str, Value),
+    /// A member left out.
+    Without(&'static str),
 }
 
 /// A fault of a userinfo answer.

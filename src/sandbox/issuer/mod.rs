@@ -6,6 +6,7 @@ mod book;
 mod discovery;
 mod faults;
 mod id_token;
+mod introspect;
 mod keys;
 mod logout;
 mod management;
@@ -35,8 +36,8 @@ use tokio_util::sync::CancellationToken;
 use self::book::Book;
 pub use self::book::{Shown, Verdict};
 pub use self::faults::{
-    AccessTokenFault, AuthorizationFault, Coding, DiscoveryShape, Faults, IdTokenFault, TokenShape,
-    UserinfoShape,
+    AccessTokenFault, AuthorizationFault, Coding, DiscoveryShape, Faults, IdTokenFault, IntrospectionShape,
+    TokenShape, UserinfoShape,
 };
 use self::keys::{KeyRing, SigningKey};
 pub use self::settings::{Client, ClientAuth, RevocationReach, Settings};
@@ -89,6 +90,7 @@ fn routes(issuer: Issuer) -> Router {
         .route("/authorize", get(authorize::ask).post(authorize::answer))
         .route("/oauth/token", post(token::answer))
         .route("/oauth/revoke", post(revoke::answer))
+        .route("/oauth/introspect", post(introspect::answer))
         .route("/userinfo", get(userinfo::answer).post(userinfo::answer))
         .route("/oidc/logout", get(logout::answer))
         .route("/api/v2/grants", get(management::list))
@@ -141,6 +143,12 @@ impl Issuer {
     #[must_use]
     pub fn exchanges(&self) -> u64 {
         self.book().exchanges
+    }
+
+    /// How many questions about tokens have arrived, whatever became of them.
+    #[must_use]
+    pub fn introspections(&self) -> u64 {
+        self.book().introspections
     }
 
     /// How many requests for the key set have arrived, whatever became of them.

@@ -100,6 +100,8 @@ pub struct Settings {
     pub dead_word: &'static str,
     /// Whether ID tokens are issued (with `openid`).
     pub id_tokens: bool,
+    /// Whether access tokens say nothing, also those for an audience: whoever is shown one has to ask.
+    pub opaque_access_tokens: bool,
     /// How much one revocation ends.
     pub revocation_reach: RevocationReach,
     /// Whether it revokes refresh tokens. Else it refuses them with `unsupported_token_type`, and ends all that came of a
@@ -131,6 +133,7 @@ impl Default for Settings {
             one_live_refresh_token: false,
             dead_word: "invalid_grant",
             id_tokens: true,
+            opaque_access_tokens: false,
             revocation_reach: RevocationReach::Family,
             revokes_refresh_tokens: true,
             clock_ahead: 0,

@@ -146,13 +146,14 @@ fn success(issuer: &Issuer, given: Refreshed, shape: Option<&TokenShape>) -> Res
     if let Some(token) = token {
         answer.insert("refresh_token".to_owned(), Value::from(token));
     }
-    issuer.book().keep_access(&access, family, grant, issuer.now().plus(lifetime));
+    issuer.book().keep_access(&access, family, grant, issuer.now(), lifetime);
     token_shape::answer(answer, shape)
 }
 
-/// A JWT (RFC 9068) for an audience; without one, an opaque token that is only good for userinfo.
+/// A JWT (RFC 9068) for an audience, unless all are opaque here; without one, an opaque token that is only good for userinfo.
 fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
-    let Some(audience) = &grant.audience else { return random_text::<24>() };
+    let is_opaque = issuer.settings().opaque_access_tokens;
+    let Some(audience) = grant.audience.as_ref().filter(|_| !is_opaque) else { return random_text::<24>() };
     let audiences =
         if grant.has("openid") { json!([audience, issuer.endpoint("userinfo")]) } else { json!(audience) };
     let scope: Vec<&str> = grant.scope.iter().map(String::as_str).collect();
@@ -175,6 +176,9 @@ fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
         Some(AccessTokenFault::Typ(typ)) => drop(header.insert("typ".to_owned(), json!(typ))),
         Some(AccessTokenFault::NoTyp) => drop(header.remove("typ")),
         Some(AccessTokenFault::NoIat) => drop(claims.remove("iat")),
+        Some(AccessTokenFault::MayAct(actor)) => {
+            claims.insert("may_act".to_owned(), json!({ "sub": actor }));
+        }
     }
     jwt::compact(&header, &claims, |input| key.sign(input))
 }

@@ -173,6 +173,29 @@ async fn revocation_reaches_as_far_as_it_is_set_to() {
 }
 
 #[tokio::test]
+async fn an_opaque_access_token_is_told_to_a_client_that_proves_itself_until_it_ends() {
+    let mut stage = Stage::new().await;
+    stage.issuer.settings().opaque_access_tokens = true;
+    let tokens = stage.connect().await;
+    let token = text(&tokens, "access_token");
+    assert!(Parts::parse(token).is_none());
+    let told = async |stage: &Stage, token: &str| -> Value {
+        stage.post("oauth/introspect", &[("token", token)]).await.json().await.unwrap()
+    };
+    let said = told(&stage, token).await;
+    let named = (text(&said, "sub"), text(&said, "client_id"), text(&said, "aud"));
+    assert_eq!((&said["active"], named), (&json!(true), ("sandbox|editor", "writer", AUDIENCE)));
+    assert_eq!(told(&stage, text(&tokens, "refresh_token")).await, json!({ "active": false }));
+    let url = format!("{}oauth/introspect", stage.issuer.url());
+    let nobody =
+        stage.http.post(url).form(&[("client_id", "writer"), ("token", token)]).send().await.unwrap();
+    assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED);
+    stage.post("oauth/revoke", &[("token", text(&tokens, "refresh_token"))]).await;
+    assert_eq!(told(&stage, token).await, json!({ "active": false }));
+    assert_eq!(stage.issuer.introspections(), 4);
+}
+
+#[tokio::test]
 async fn logout_clears_the_cookie_and_returns_only_to_registered_addresses() {
     let mut stage = Stage::new().await;
     stage.consent(&[("scope", SCOPE)]).await;
