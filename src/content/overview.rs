@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::environment::Environment;
-use super::look_up;
 use super::permission::Permissions;
+use super::subject::Subject;
+use super::{exchange, look_up};
 use crate::Broker;
 use crate::access::facts::{self, Asker, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, Refusal, judge};
@@ -23,6 +24,13 @@ pub struct Overview {
     pub environment: Arc<Environment>,
     /// By the app's key.
     pub apps: Vec<(String, Option<Permissions>)>,
+}
+
+/// An environment that is open to a subject, and what its token may do there; None where another platform decides.
+#[derive(Debug)]
+pub struct Open {
+    pub environment: Arc<Environment>,
+    pub permissions: Option<Permissions>,
 }
 
 /// At the most, whoever it is for: what a person may do there is theirs.
@@ -67,6 +75,21 @@ pub async fn of_connection(broker: &Broker, key: &Token, id: &str) -> Result<Vec
         of(environment, permissions.into_iter().map(|all| (found.app.key.clone(), all)).collect())
     };
     Ok(look_up::all(broker).await?.iter().filter_map(of_environment).collect())
+}
+
+/// For whoever an access token stands for, by project and name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_subject(broker: &Broker, subject: &Subject) -> Result<Vec<Open>, Error> {
+    let open = |environment: &Arc<Environment>| {
+        let permissions = exchange::allowed(environment, subject)?;
+        let permissions = environment.strategy.mints().then_some(permissions);
+        Some(Open { environment: Arc::clone(environment), permissions })
+    };
+    let mut all: Vec<_> = look_up::all(broker).await?.iter().filter_map(open).collect();
+    all.sort_by(|one, other| one.environment.audience().cmp(&other.environment.audience()));
+    Ok(all)
 }
 
 /// What the tokens of an app may do for a person there. None for nothing.

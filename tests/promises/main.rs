@@ -38,6 +38,8 @@ mod freeze;
 mod freeze_outlives;
 mod good_facts;
 mod graphql;
+mod graphql_pages;
+mod graphql_reach;
 mod hand_out;
 mod held;
 mod id_token;
