@@ -39,7 +39,7 @@ pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::{all, by_key, open_environments};
+pub use look_up::{all, by_key};
 pub use requested::Requested;
 pub use rules::{AccountRule, AppRule, Strategy};
 pub use store::{forget, sweep, withdraw};

@@ -26,7 +26,7 @@ pub struct Overview {
     pub apps: Vec<(String, Option<Permissions>)>,
 }
 
-/// An environment that is open to a subject, and what its token may do there; None where another platform decides.
+/// An environment that is open to somebody, and what a token may do there; None where another platform decides.
 #[derive(Debug)]
 pub struct Open {
     pub environment: Arc<Environment>,
@@ -82,12 +82,28 @@ pub async fn of_connection(broker: &Broker, key: &Token, id: &str) -> Result<Vec
 /// # Errors
 /// When the database does not answer.
 pub async fn of_subject(broker: &Broker, subject: &Subject) -> Result<Vec<Open>, Error> {
-    let open = |environment: &Arc<Environment>| {
-        let permissions = exchange::allowed(environment, subject)?;
+    open(broker, |environment| exchange::allowed(environment, subject)).await
+}
+
+/// What an app can be given for a person, who has not chosen yet; by project and name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_person(broker: &Broker, app: &App, account: &Account) -> Result<Vec<Open>, Error> {
+    let (app, now) = (OfApp::of(app), broker.clock.now());
+    open(broker, |environment| judge::can_be_given(environment, &app, account, now)).await
+}
+
+async fn open(
+    broker: &Broker,
+    permissions: impl Fn(&Environment) -> Option<Permissions>,
+) -> Result<Vec<Open>, Error> {
+    let one = |environment: &Arc<Environment>| {
+        let permissions = permissions(environment)?;
         let permissions = environment.strategy.mints().then_some(permissions);
         Some(Open { environment: Arc::clone(environment), permissions })
     };
-    let mut all: Vec<_> = look_up::all(broker).await?.iter().filter_map(open).collect();
+    let mut all: Vec<_> = look_up::all(broker).await?.iter().filter_map(one).collect();
     all.sort_by(|one, other| one.environment.audience().cmp(&other.environment.audience()));
     Ok(all)
 }

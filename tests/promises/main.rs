@@ -19,6 +19,7 @@ mod connect;
 mod connect_answer;
 mod connect_clients;
 mod connect_identity;
+mod consent_choices;
 mod consents;
 mod damage;
 mod database_fault;
