@@ -32,6 +32,7 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod permissions;
 mod restore;
 mod revoke;
 mod selection;
