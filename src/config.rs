@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
@@ -15,6 +15,7 @@ mod database;
 mod environment;
 mod environments;
 pub mod fault;
+mod graphql;
 mod issuer;
 mod judge;
 mod limits;
@@ -48,6 +49,7 @@ use crate::secret::Token;
 
 pub use database::Database;
 pub use fault::ConfigFault;
+pub use graphql::GraphqlConfig;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
@@ -70,6 +72,7 @@ pub struct Config {
     pub environments: BTreeMap<String, EnvironmentConfig>,
     pub signing_keys: SigningKeysConfig,
     pub templates: BTreeMap<String, Definition>,
+    pub graphql: GraphqlConfig,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.

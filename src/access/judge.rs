@@ -254,10 +254,26 @@ pub fn permissions(
     connection: &Connection,
     now: Timestamp,
 ) -> Option<Permissions> {
+    let access = access(environment, connection)?;
+    let possible = can_be_given(environment, app, account, now)?;
+    let of_all = match access {
+        Access::Write => possible,
+        Access::Read => possible.only([Action::Read]),
+    };
+    (!of_all.is_empty()).then_some(of_all)
+}
+
+/// The same before the person has chosen: what can be given there at the most. None for nothing.
+#[must_use]
+pub fn can_be_given(
+    environment: &Environment,
+    app: &OfApp,
+    account: &Account,
+    now: Timestamp,
+) -> Option<Permissions> {
     if !environment.is_open_to(&app.key, account, now) {
         return None;
     }
-    let access = access(environment, connection)?;
     let bound = app.permissions.as_deref();
     if !environment.strategy.mints() {
         // Nothing narrows these tokens, so that an app with a bound gets none.
@@ -266,11 +282,7 @@ pub fn permissions(
     }
     let of_account = environment.permissions_of(account, now);
     let of_both = bound.map_or_else(|| of_account.clone(), |bound| of_account.meet(bound));
-    let of_all = match access {
-        Access::Write => of_both,
-        Access::Read => of_both.only([Action::Read]),
-    };
-    (!of_all.is_empty()).then_some(of_all)
+    (!of_both.is_empty()).then_some(of_both)
 }
 
 /// What the tokens of an app may do there at the most, whoever they are for. None for nothing.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::rules::{AppKind, AppStatus, IdentityRule, ScopeRule, Source, callback_path};
 use crate::Broker;
-use crate::content::permission::Permissions;
+use crate::content::permission::{Permissions, scope};
 use crate::issuer::identity::IdentityConfig;
 use crate::issuer::profile::Pkce;
 use crate::issuer::scope::Scopes;
@@ -50,6 +50,13 @@ impl App {
     #[must_use]
     pub fn callback(&self, broker: &Broker) -> Url {
         broker.url(&callback_path(&self.key))
+    }
+
+    /// Whether it asks to change content: by its own bound, or where it has none by its scopes.
+    #[must_use]
+    pub fn asks_to_write(&self) -> bool {
+        let by_scopes = || Scopes::lenient(scope::WRITE).is_subset(&self.scopes);
+        self.permissions.as_ref().map_or_else(by_scopes, |bound| scope::writes(bound))
     }
 
     /// Whether authorization requests carry a code challenge.

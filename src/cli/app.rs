@@ -9,6 +9,7 @@ use attache::app::import::{Import, provider_keys};
 use attache::app::logo::Logo;
 use attache::app::revocation::Revocation;
 use attache::app::{AppKind, IdentityRule};
+use attache::content::permission::Permissions;
 use attache::issuer::ClientAuth;
 use attache::issuer::profile::Reach;
 use attache::operator::Command;
@@ -19,6 +20,7 @@ use url::Url;
 use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::operate::operate;
+use super::permissions;
 
 #[derive(Debug, Subcommand)]
 pub enum App {
@@ -78,6 +80,9 @@ pub struct Add {
     accepted_audiences: Vec<String>,
     #[arg(long = "redirect-uri")]
     redirect_uris: Vec<Url>,
+    /// What it may do to content at the most: a JSON array such as `[{"actions":["read"]}]`, or @FILE that holds one
+    #[arg(long, value_name = "JSON", value_parser = permissions::parse)]
+    permissions: Option<Permissions>,
 }
 
 #[derive(Debug, Args)]
@@ -176,7 +181,7 @@ fn new_app(add: Add) -> Result<NewApp, Failure> {
         egress: Vec::new(),
         slack_app_id: None,
         provider_key: None,
-        permissions: None,
+        permissions: add.permissions,
     })
 }
 

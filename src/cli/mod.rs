@@ -34,6 +34,7 @@ mod memory;
 mod migrate;
 mod operate;
 mod permanent_token;
+mod permissions;
 mod resource_server;
 mod restore;
 mod revoke;

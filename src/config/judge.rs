@@ -25,6 +25,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.limits.judge(faults);
     config.outbound.judge(faults);
     config.signing_keys.judge(faults);
+    config.graphql.judge(faults);
     vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {

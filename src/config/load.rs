@@ -67,6 +67,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
     let environments = keyed_sections(&mut table, "environments", faults);
     let signing_keys = optional_section(&mut table, "signing_keys", faults);
     let templates = keyed_sections(&mut table, "templates", faults);
+    let graphql = optional_section(&mut table, "graphql", faults);
     for key in table.keys() {
         faults.push(ConfigFault::new(key, "is not a key that is known here; see docs/configuration.md"));
     }
@@ -84,6 +85,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
         environments: environments?,
         signing_keys: signing_keys?,
         templates: templates?,
+        graphql: graphql?,
     })
 }
 

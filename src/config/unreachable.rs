@@ -45,7 +45,38 @@ pub fn warnings(config: &Config) -> Vec<String> {
             }
         }
     }
+    for (key, app) in &config.apps {
+        for (at, permission) in app.permissions.iter().flatten().enumerate() {
+            if no_environment_lets(permission, key, config) {
+                let why = "nobody can have this permission: no environment that the app may reach lets anybody do it";
+                warnings.push(format!("apps.{key}.permissions[{at}]: {why}"));
+            }
+        }
+    }
     warnings
+}
+
+/// Only where it may reach one at all.
+fn no_environment_lets(permission: &Permission, app: &str, config: &Config) -> bool {
+    let mut reached = config
+        .environments
+        .values()
+        .filter(|environment| environment.strategy.mints() && reaches(app, environment))
+        .peekable();
+    let lets = |environment: &EnvironmentConfig| {
+        environment.roles.as_ref().is_none_or(|roles| {
+            roles.iter().flat_map(|role| &role.permissions).any(|other| other.meet(permission).is_some())
+        })
+    };
+    reached.peek().is_some() && !reached.any(lets)
+}
+
+fn reaches(app: &str, environment: &EnvironmentConfig) -> bool {
+    match &environment.apps {
+        None => false,
+        Some(AppRule::Any(_)) => true,
+        Some(AppRule::Keys(keys)) => keys.iter().any(|named| named == app),
+    }
 }
 
 fn no_app(environment: &EnvironmentConfig) -> bool {
@@ -77,11 +108,6 @@ fn no_app_may(permission: &Permission, config: &Config, environment: &Environmen
 }
 
 fn bounded_apps<'a>(config: &'a Config, environment: &'a EnvironmentConfig) -> impl Iterator<Item = &'a str> {
-    let reaches = |key: &str| match &environment.apps {
-        None => false,
-        Some(AppRule::Any(_)) => true,
-        Some(AppRule::Keys(keys)) => keys.iter().any(|named| named == key),
-    };
     let bounded = config.apps.iter().filter(|(_, app)| app.permissions.is_some());
-    bounded.map(|(key, _)| key.as_str()).filter(move |key| reaches(key))
+    bounded.map(|(key, _)| key.as_str()).filter(move |key| reaches(key, environment))
 }

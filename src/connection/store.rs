@@ -206,13 +206,19 @@ pub async fn renew(
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
     transaction.count();
-    // What another identity was given stands for nobody any more, nor what nobody knows whose it was.
+    // What another identity was given stands for nobody any more, nor what nobody knows whose it was. The same access
+    // token as before is what was handed out before.
     let update = Constants(format!(
         "UPDATE connections AS c SET status = 'active', cause = NULL, \
-            previous_access_token_hash = CASE WHEN external_issuer = $15 AND external_subject = $16 \
-                AND external_subject <> '' THEN access_token_hash ELSE NULL END, \
-            previous_access_expires_at = access_expires_at, previous_access_generation = access_generation, \
-            previous_refresh_token = NULL, access_generation = generation + 1, access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
+            previous_access_token_hash = CASE WHEN external_issuer <> $15 OR external_subject <> $16 \
+                OR external_subject = '' THEN NULL \
+                WHEN access_token_hash = $4 THEN previous_access_token_hash ELSE access_token_hash END, \
+            previous_access_expires_at = CASE WHEN access_token_hash = $4 THEN previous_access_expires_at \
+                ELSE access_expires_at END, \
+            previous_access_generation = CASE WHEN access_token_hash = $4 THEN previous_access_generation \
+                ELSE access_generation END, \
+            access_generation = CASE WHEN access_token_hash = $4 THEN access_generation ELSE generation + 1 END, \
+            previous_refresh_token = NULL, access_token = $3, access_token_hash = $4, access_expires_at = $5, refresh_token = $6, \
             granted_scopes = $7, token_type = $8, requested_scopes = $9, generation = generation + 1, fence = fence + 1, \
             lease_until = NULL, intent_generation = NULL, intent_at = NULL, retry_at = NULL, failures = 0, \
             refusals = 0, refused_since = NULL, \

@@ -6,23 +6,9 @@ use std::sync::Arc;
 use super::environment::Environment;
 use super::store;
 use crate::Broker;
-use crate::account::Account;
 use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
-
-/// The environments that an app may reach for an account.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn open_environments(
-    broker: &Broker,
-    app_key: &str,
-    account: &Account,
-) -> Result<Vec<Arc<Environment>>, Error> {
-    let (all, now) = (all(broker).await?, broker.clock.now());
-    Ok(all.iter().filter(|environment| environment.is_open_to(app_key, account, now)).cloned().collect())
-}
 
 /// The environment of this key in the configuration file.
 ///

@@ -54,7 +54,7 @@ pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::{all, by_id, by_key, open_environments};
+pub use look_up::{all, by_id, by_key};
 pub use requested::Requested;
 pub use rules::{AccountRule, AppRule, Strategy};
 pub(crate) use store::{ALIASED_COLUMNS, aliased as read_environment};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::environment::Environment;
-use super::look_up;
 use super::permission::Permissions;
+use super::subject::Subject;
+use super::{exchange, look_up};
 use crate::Broker;
 use crate::access::facts::{self, Asker, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, Refusal, judge};
@@ -23,6 +24,13 @@ pub struct Overview {
     pub environment: Arc<Environment>,
     /// By the app's key.
     pub apps: Vec<(String, Option<Permissions>)>,
+}
+
+/// An environment that is open to somebody, and what a token may do there; None where another platform decides.
+#[derive(Debug)]
+pub struct Open {
+    pub environment: Arc<Environment>,
+    pub permissions: Option<Permissions>,
 }
 
 /// At the most, whoever it is for: what a person may do there is theirs.
@@ -67,6 +75,37 @@ pub async fn of_connection(broker: &Broker, key: &Token, id: &str) -> Result<Vec
         of(environment, permissions.into_iter().map(|all| (found.app.key.clone(), all)).collect())
     };
     Ok(look_up::all(broker).await?.iter().filter_map(of_environment).collect())
+}
+
+/// For whoever an access token stands for, by project and name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_subject(broker: &Broker, subject: &Subject) -> Result<Vec<Open>, Error> {
+    open(broker, |environment| exchange::allowed(environment, subject)).await
+}
+
+/// What an app can be given for a person, who has not chosen yet; by project and name.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_person(broker: &Broker, app: &App, account: &Account) -> Result<Vec<Open>, Error> {
+    let (app, now) = (OfApp::of(app), broker.clock.now());
+    open(broker, |environment| judge::can_be_given(environment, &app, account, now)).await
+}
+
+async fn open(
+    broker: &Broker,
+    permissions: impl Fn(&Environment) -> Option<Permissions>,
+) -> Result<Vec<Open>, Error> {
+    let one = |environment: &Arc<Environment>| {
+        let permissions = permissions(environment)?;
+        let permissions = environment.strategy.mints().then_some(permissions);
+        Some(Open { environment: Arc::clone(environment), permissions })
+    };
+    let mut all: Vec<_> = look_up::all(broker).await?.iter().filter_map(one).collect();
+    all.sort_by(|one, other| one.environment.audience().cmp(&other.environment.audience()));
+    Ok(all)
 }
 
 /// What the tokens of an app may do for a person there. None for nothing.

@@ -5,7 +5,8 @@ use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 
 use super::rejection::Rejection;
-use super::request::EdgeRequest;
+use super::request::{CrossOrigin, EdgeRequest};
+use crate::dialect::graphql::cross_origin;
 use crate::dialect::{self, protected_resource};
 use crate::error::Error;
 use crate::request_id;
@@ -39,6 +40,10 @@ pub(super) fn finish(asked: &EdgeRequest, mut response: Response) -> Response {
     let https = asked.broker.config.public_url.scheme() == "https";
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());
+    // Refusals too: a page that may not read one sees a broken network.
+    if let CrossOrigin::Named { allowed, .. } = &asked.cross_origin {
+        cross_origin::let_read(allowed.as_ref(), response.headers_mut());
+    }
     response
 }
 

@@ -1,11 +1,12 @@
 //! What the edge keeps of a request while it is served. Judges nothing.
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{Method, Version};
+use axum::http::{HeaderValue, Method, Version};
 
 use super::address::{Address, NOBODY, Peer};
 use crate::Broker;
 use crate::dialect::Wire;
+use crate::dialect::graphql::cross_origin;
 use crate::request_id::RequestId;
 
 pub(super) struct EdgeRequest {
@@ -16,18 +17,29 @@ pub(super) struct EdgeRequest {
     route: Option<MatchedPath>,
     pub wire: Wire,
     pub address: Address,
+    pub cross_origin: CrossOrigin,
+}
+
+/// Whether pages of other origins may ask, and read the answer.
+pub(super) enum CrossOrigin {
+    /// None may.
+    No,
+    /// Those that are named; here is the one that asks, if it is.
+    Named { allowed: Option<HeaderValue>, is_preflight: bool },
 }
 
 impl EdgeRequest {
     pub fn of(broker: &Broker, request: &Request) -> Self {
+        let wire = Wire::of(request.uri().path());
         let peer = request.extensions().get::<Peer>().copied().unwrap_or(NOBODY);
         Self {
             id: RequestId::new(),
             method: request.method().clone(),
             version: request.version(),
             route: request.extensions().get::<MatchedPath>().cloned(),
-            wire: Wire::of(request.uri().path()),
+            wire,
             address: Address::of(peer, request.headers(), &broker.config.listen.trusted_proxies),
+            cross_origin: CrossOrigin::of(broker, wire, request),
             broker: broker.clone(),
         }
     }
@@ -35,5 +47,20 @@ impl EdgeRequest {
     /// The route's pattern: a query may hold a code or a state, and a path whatever somebody mistook for an id.
     pub fn route(&self) -> &str {
         self.route.as_ref().map_or("other", MatchedPath::as_str)
+    }
+}
+
+impl CrossOrigin {
+    fn of(broker: &Broker, wire: Wire, request: &Request) -> Self {
+        if wire != Wire::GraphQl || broker.config.graphql.allowed_origins.is_empty() {
+            return Self::No;
+        }
+        let headers = request.headers();
+        let is_preflight = cross_origin::is_preflight(request.method(), headers);
+        Self::Named { allowed: cross_origin::allowed(&broker.config, headers), is_preflight }
+    }
+
+    pub fn is_preflight(&self) -> bool {
+        matches!(self, Self::Named { is_preflight: true, .. })
     }
 }

@@ -22,7 +22,7 @@ pub(super) enum Verdict {
 }
 
 pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
-    if !asked.wire.authenticates() {
+    if !asked.wire.authenticates() || asked.cross_origin.is_preflight() {
         return Verdict::Served(None);
     }
     let headers = request.headers();

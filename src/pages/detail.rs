@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::activity::{Event, event, times};
-use super::choice::Choices;
+use super::choice::{Choices, Now};
 use super::in_words::{home_page, permissions, state};
 use super::own;
 use super::permits;
@@ -23,7 +23,7 @@ use crate::clock::Timestamp;
 use crate::connection;
 use crate::connection::status::Status;
 use crate::connection::{Connection, store};
-use crate::content;
+use crate::content::overview;
 use crate::error::Error;
 use crate::freeze::freezes;
 use crate::freeze::freezes::Standing;
@@ -247,7 +247,7 @@ pub async fn show(
     let connection = own::of_person(&broker, account, &id).await?;
     let here = format!("/account/connected-apps/{}", connection.id);
     let app = crate::app::by_id(&broker, &connection.app_id).await?.ok_or(Error::ConnectionNotFound)?;
-    let open = content::open_environments(&broker, &app.key, account).await?;
+    let open = overview::of_person(&broker, &app, account).await?;
     let now = broker.clock.now();
     let today = now.unix().div_euclid(86_400);
     let uses = ledger::use_by_day(&broker, &connection.id, today - DAYS + 1).await?;
@@ -286,7 +286,8 @@ pub async fn show(
         environments: permits::of_connection(&open, &app, account, &connection, now),
         until: connection.consent_expires_at.map(|at| Time::of(at, now)),
         change: connection.is_live().then(|| {
-            Choices::of(FORM, &open, Some((connection.consent_expires_at, &connection.allowed)), now)
+            let holds = Now::Chosen(connection.consent_expires_at, &connection.allowed);
+            Choices::of(FORM, &open, holds, now)
         }),
         changed: asked.changed.is_some(),
         identity: connection.external.in_words(account),

@@ -1,42 +1,45 @@
 //! What the content tokens of an app may do for a person, in words: the same that [`permitted`] says. Decides nothing.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use super::choice::reached;
+use super::choice::named;
 use crate::account::Account;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::connection::Connection;
-use crate::content::Environment;
-use crate::content::overview::permitted;
+use crate::content::overview::{Open, permitted};
 use crate::content::permission::{Action, Names, Permission, Permissions};
 use crate::web::view;
 
 /// The environments that the app reaches by a connection, each with what it may do there.
 #[must_use]
 pub fn of_connection(
-    open: &[Arc<Environment>],
+    open: &[Open],
     app: &App,
     account: &Account,
     connection: &Connection,
     now: Timestamp,
 ) -> Vec<view::Environment> {
-    let one = |environment: &Arc<Environment>| {
-        let permissions = permitted(environment, app, account, connection, now)?;
-        let shown = reached(std::slice::from_ref(environment), &connection.allowed).pop()?;
-        // What is not narrowed is said by the person's own choice.
-        let is_whole = !environment.strategy.mints() || is_whole(&permissions);
-        let permits = if is_whole { Vec::new() } else { permissions.iter().map(in_words).collect() };
-        let may = shown.may.filter(|_| is_whole);
+    let one = |open: &Open| {
+        let permissions = permitted(&open.environment, app, account, connection, now)?;
+        let shown = named(&open.environment);
+        if open.permissions.is_none() {
+            return Some(shown);
+        }
+        // What concerns all content is said as it was chosen.
+        let may = whole(&permissions);
+        let permits = if may.is_some() { Vec::new() } else { permissions.iter().map(in_words).collect() };
         Some(view::Environment { permits, may, ..shown })
     };
     open.iter().filter_map(one).collect()
 }
 
-fn is_whole(permissions: &Permissions) -> bool {
+fn whole(permissions: &Permissions) -> Option<&'static str> {
     let all = Permissions::all();
-    *permissions == all || *permissions == all.only([Action::Read])
+    if *permissions == all {
+        return Some("Read and change");
+    }
+    (*permissions == all.only([Action::Read])).then_some("Only read")
 }
 
 /// Such as «Read and update Article and Page, in the stage DRAFT».

@@ -311,6 +311,21 @@ fn apps_are_added_listed_and_taken_out_of_use() {
     assert!(succeeded(&place.run(&["app", "list"])).contains("tickets\tsuspended\tcli"));
     let mine = ["app", "add", "content-writer", "--name", "X", "--issuer", "down", "--client-id", "x"];
     assert!(refused(&place.run(&mine)).contains("was made by config"));
+    let bounded = |permissions: &str| {
+        let tickets =
+            ["app", "add", "tickets", "--name", "Tickets", "--issuer", "down", "--client-id", "tickets"];
+        place.run(&[tickets.as_slice(), &["--permissions", permissions]].concat())
+    };
+    for (odd, cure) in [
+        (r#"[{"actions":["raed"]}]"#, "[0].actions[0]"),
+        ("[]", "leave it out for no bound"),
+        ("@/nowhere", "/nowhere cannot be read"),
+    ] {
+        let answer = bounded(odd);
+        let said = String::from_utf8_lossy(&answer.stderr);
+        assert!(answer.status.code() == Some(2) && said.contains(cure), "{said}");
+    }
+    succeeded(&bounded(r#"[{"actions":["read"],"stages":["PUBLISHED"]}]"#));
     let another_issuer = ["app", "add", "x", "--name", "X", "--issuer", "nowhere", "--client-id", "x"];
     assert!(refused(&place.run(&another_issuer)).contains("nowhere"));
 }

@@ -209,7 +209,7 @@ fn what_a_graphql_query_may_ask_for_is_what_callers_read() {
         ("BRACKETS", "opening brackets"),
         ("DEPTH", "levels"),
         ("FIELDS", "fields"),
-        ("LOOK_UPS", "`project` and `environment`"),
+        ("LOOK_UPS", "`projects`, `project` and `environment`"),
         ("AUTH_TOKENS", "`authToken`"),
     ] {
         let digits = |line: &str| line.chars().filter(char::is_ascii_digit).collect::<String>();

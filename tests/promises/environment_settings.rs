@@ -269,6 +269,13 @@ async fn what_nobody_can_have_is_warned_about() {
     let bound = "kind = \"native\"\npermissions = [{ actions = [\"create\"] }]\n";
     let bounded = warned(&config.replace("kind = \"native\"\n", bound));
     assert!(bounded.contains("roles[0].permissions[0]: nobody can have this permission"), "{bounded}");
+    let roleless =
+        "kind = \"native\"\npermissions = [{ actions = [\"read\"] }, { actions = [\"delete\"] }]\n";
+    let of_app = warned(&config.replace("kind = \"native\"\n", roleless));
+    assert!(
+        of_app.starts_with("apps.content-writer.permissions[1]: nobody can have this permission"),
+        "{of_app}"
+    );
     let closed = warned(&config.replace("apps = [\"content-writer\"]\n", ""));
     assert!(closed.contains("no app may reach this environment"), "{closed}");
     let nothing =

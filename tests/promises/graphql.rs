@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use crate::world::{APP, AUDIENCE, Database, EDITOR, Plan, Postgres, READER, Sqlite, World};
 use crate::{elsewhere, world};
 
-const PROJECT: &str = "cmaz8u024000b07w2o46szn1y";
+pub const PROJECT: &str = "cmaz8u024000b07w2o46szn1y";
 
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     challenge: Option<String>,
-    body: Value,
+    pub body: Value,
 }
 
 async fn send(world: &World, bearer: Option<&str>, body: impl Into<reqwest::Body>) -> Answer {
@@ -26,7 +26,7 @@ async fn send(world: &World, bearer: Option<&str>, body: impl Into<reqwest::Body
     Answer { status, challenge, body: answer.json().await.expect("JSON") }
 }
 
-async fn query(world: &World, bearer: &str, query: &str) -> Answer {
+pub async fn query(world: &World, bearer: &str, query: &str) -> Answer {
     send(world, Some(bearer), json!({ "query": query }).to_string()).await
 }
 
@@ -192,7 +192,7 @@ async fn what_is_no_query_is_answered_with_errors(#[values(Sqlite, Postgres)] da
         "[]".to_owned(),
         "{}".to_owned(),
         "null".to_owned(),
-        json!([{ "query": "{ __typename }" }]).to_string(),
+        json!({ "query": "{ __typename }", "variables": [1] }).to_string(),
         json!({ "query": "" }).to_string(),
         json!({ "query": "no query" }).to_string(),
         json!({ "query": "{ password }" }).to_string(),
@@ -207,6 +207,8 @@ async fn what_is_no_query_is_answered_with_errors(#[values(Sqlite, Postgres)] da
         let answer = send(&world, Some(&token), body.clone()).await;
         let begin: String = body.chars().take(80).collect();
         assert_eq!(answer.status, 200, "{begin}");
+        let code = &answer.body["errors"][0]["extensions"]["code"];
+        assert_eq!(code, "invalid_request", "{begin}: {}", answer.body);
         assert!(has_errors(&answer), "{begin}: {}", answer.body);
         assert!(answer.body["data"].is_null(), "{begin}: {}", answer.body);
     }
@@ -294,7 +296,23 @@ fn too_much() -> Vec<(&'static str, String)> {
         ("aliases in fragments", doubling(2, &aliases)),
         ("words", "# a ".repeat(1000) + "\n{ __typename }"),
         ("projects", format!("{{ _viewer {{ ... on UserViewer {{ {} }} }} }}", projects(9))),
+        ("an authToken of each project", inside("projects { environment(id: \"master\") { authToken } }")),
+        (
+            "an authToken of each environment",
+            inside("project(id: \"x\") { environments { ... on Environment { authToken } } }"),
+        ),
+        ("an answer of many values", fields_of_all_types()),
     ]
+}
+
+fn inside(text: &str) -> String {
+    format!("{{ _viewer {{ ... on UserViewer {{ {text} }} }} }}")
+}
+
+/// A hundred fields, each of which has as many values as all types have fields.
+fn fields_of_all_types() -> String {
+    let fields: String = (0..100).map(|n| format!("a{n}:fields{{...f}} ")).collect();
+    format!("{{ __schema {{ types {{ {fields} }} }} }} fragment f on __Field {{ name description }}")
 }
 
 fn projects(count: usize) -> String {

@@ -12,14 +12,14 @@ use super::to_app;
 use crate::Broker;
 use crate::app::pages::face;
 use crate::app::{App, IdentityRule};
-use crate::connection::allowed::Allowed;
+use crate::connection::allowed::Access;
 use crate::consent::attempt::ReturnToApp;
 use crate::consent::choice::Choice;
 use crate::consent::start::{Wish, app_to_connect, renewed, scopes_to_ask, start};
-use crate::content;
+use crate::content::overview;
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
-use crate::pages::choice::{Choices, Chosen, reached};
+use crate::pages::choice::{Choices, Chosen, Now, named};
 use crate::pages::in_words::{home_page, permissions};
 use crate::web::failure::PageFailure;
 use crate::web::forms::{OwnForm, PageQuery};
@@ -141,8 +141,11 @@ pub async fn show(
     let renewed = renewed(&broker, &signed_in.account, &app, &wish).await?;
     let scopes = scopes_to_ask(&app, renewed.as_ref(), &wish)?;
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
-    let open = content::open_environments(&broker, &app.key, &signed_in.account).await?;
-    let holds = renewed.as_ref().map(|renewed| (renewed.consent_expires_at, &renewed.allowed));
+    let open = overview::of_person(&broker, &app, &signed_in.account).await?;
+    let proposed = if app.asks_to_write() { Access::Write } else { Access::Read };
+    let holds = renewed
+        .as_ref()
+        .map_or(Now::Proposed(proposed), |renewed| Now::Chosen(renewed.consent_expires_at, &renewed.allowed));
     let cancel = wish.return_to_app.as_ref().map(|back| back.with(&[("error", "access_denied")]).to_string());
     let page = ConsentPage {
         page: signed_in.browser.page(format!("Connect {}", app.name)),
@@ -152,9 +155,10 @@ pub async fn show(
         home_page: home_page(&app),
         permissions: permissions(&app, &scopes, before),
         choices: Choices::of(FORM, &open, holds, broker.clock.now()),
-        environments: reached(&open, &Allowed::default())
-            .into_iter()
-            .filter(|environment| environment.may.is_none())
+        environments: open
+            .iter()
+            .filter(|open| open.permissions.is_none())
+            .map(|open| named(&open.environment))
             .collect(),
         ends_another: renewed.is_none() && ends_another(&app),
         already: renewed.as_ref().map(|connection| Time::of(connection.connected_at, broker.clock.now())),
@@ -186,7 +190,7 @@ pub async fn go_on(
         .limits
         .admit_connect(&account.id)
         .map_err(|error| to_app::failed(error, &app, here.clone(), None))?;
-    let open = content::open_environments(&broker, &app.key, &account).await?;
+    let open = overview::of_person(&broker, &app, &account).await?;
     let wish = link.wish(&app)?;
     let before = renewed(&broker, &account, &app, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;

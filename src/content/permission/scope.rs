@@ -11,14 +11,18 @@ pub const ALL: &str = "content:read content:write";
 /// `content:read` if anything may be read, `content:write` if anything else may be done.
 #[must_use]
 pub fn of(permissions: &Permissions) -> Scopes {
-    let reads = permissions.may(Action::Read);
-    let writes = Action::ALL.into_iter().any(|action| !action.only_reads() && permissions.may(action));
-    Scopes::lenient(match (reads, writes) {
+    Scopes::lenient(match (permissions.may(Action::Read), writes(permissions)) {
         (true, true) => ALL,
         (true, false) => READ,
         (false, true) => WRITE,
         (false, false) => "",
     })
+}
+
+/// Whether anything may be done beside reading.
+#[must_use]
+pub fn writes(permissions: &Permissions) -> bool {
+    Action::ALL.into_iter().any(|action| !action.only_reads() && permissions.may(action))
 }
 
 /// No more than a scope says.

@@ -17,7 +17,7 @@ const BRACKETS: usize = 128;
 const DEPTH: usize = 12;
 /// Fields, once every fragment stands where it is spread.
 const FIELDS: usize = 400;
-/// Fields for which the database is asked.
+/// Fields for which the database may be asked.
 const LOOK_UPS: usize = 8;
 /// Each costs a signature or a call.
 const AUTH_TOKENS: usize = 1;
@@ -109,10 +109,16 @@ impl<'a> Sizes<'a> {
                 let own = Size {
                     depth: 0,
                     fields: 1,
-                    look_ups: usize::from(matches!(name, "project" | "environment")),
+                    look_ups: usize::from(matches!(name, "projects" | "project" | "environment")),
                     auth_tokens: usize::from(name == "authToken"),
                 };
                 let inner = self.set(&field.selection_set.node)?;
+                if inner.auth_tokens > 0 && matches!(name, "projects" | "environments") {
+                    // As many as there are, which nobody knows yet.
+                    return Err(refuse(
+                        "`authToken` is of one environment; name it by `project` and `environment`.",
+                    ));
+                }
                 Ok(Size { depth: inner.depth + 1, ..own.beside(inner) })
             }
             Selection::InlineFragment(inline) => self.set(&inline.node.selection_set.node),

@@ -1,6 +1,6 @@
 //! What a query is told of an environment: its addresses, its default stage, and what the app may do there for the person.
 
-use async_graphql::{Enum, Json, SimpleObject};
+use async_graphql::{Enum, Json, Object, SimpleObject};
 use serde_json::{Map, Value};
 
 use crate::content::Environment;
@@ -14,15 +14,35 @@ pub struct Endpoints {
     high_performance: Option<String>,
 }
 
+pub struct Permission<'a>(pub &'a permission::Permission);
+
 /// Some actions on some content. Null for models, stages or locales means any of them.
-#[derive(SimpleObject)]
-pub struct Permission {
-    actions: Vec<PermissionAction>,
-    models: Option<Vec<String>>,
-    stages: Option<Vec<String>>,
-    locales: Option<Vec<String>>,
+#[Object]
+impl Permission<'_> {
+    async fn actions(&self) -> Vec<PermissionAction> {
+        self.0.actions.iter().copied().map(PermissionAction::from).collect()
+    }
+
+    async fn models(&self) -> Option<Vec<&str>> {
+        named(&self.0.models)
+    }
+
+    async fn stages(&self) -> Option<Vec<&str>> {
+        named(&self.0.stages)
+    }
+
+    async fn locales(&self) -> Option<Vec<&str>> {
+        named(&self.0.locales)
+    }
+
     /// What an entry must hold, compared as data.
-    condition: Option<Json<Map<String, Value>>>,
+    async fn condition(&self) -> Option<Json<Map<String, Value>>> {
+        self.0.condition.as_ref().map(|condition| Json(condition.members().clone()))
+    }
+}
+
+fn named(names: &Names) -> Option<Vec<&str>> {
+    names.named().map(|names| names.iter().map(String::as_str).collect())
 }
 
 /// What is done to an entry.
@@ -43,19 +63,6 @@ impl Endpoints {
         Self {
             content: environment.content_api_url.to_string(),
             high_performance: second.map(ToString::to_string),
-        }
-    }
-}
-
-impl From<&permission::Permission> for Permission {
-    fn from(permission: &permission::Permission) -> Self {
-        let names = |names: &Names| names.named().map(|names| names.iter().cloned().collect());
-        Self {
-            actions: permission.actions.iter().copied().map(PermissionAction::from).collect(),
-            models: names(&permission.models),
-            stages: names(&permission.stages),
-            locales: names(&permission.locales),
-            condition: permission.condition.as_ref().map(|condition| Json(condition.members().clone())),
         }
     }
 }
