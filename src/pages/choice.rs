@@ -115,7 +115,11 @@ impl Chosen {
         let mut said = false;
         // Who has left something out has not chosen what is not to be seen at this moment.
         let mut places = before.and_then(Allowed::places).cloned();
-        let mut everywhere = places.is_none();
+        let mut everywhere = match before {
+            None => Some(Access::Write),
+            Some(Allowed::Everywhere(access)) => Some(*access),
+            Some(Allowed::Only(_)) => None,
+        };
         for environment in choosable(open) {
             let Some(word) = self.more.get(&field(environment)) else { continue };
             said = true;
@@ -123,15 +127,15 @@ impl Chosen {
                 NONE => None,
                 word => Some(word.parse::<Access>().map_err(|_| odd())?),
             };
-            everywhere &= access == Some(Access::Write);
+            everywhere = everywhere.filter(|all| access == Some(*all));
             let places = places.get_or_insert_default();
             places.remove(&environment.id);
             places.extend(access.map(|access| (environment.id.clone(), access)));
         }
         let places = match (said, everywhere) {
             (false, _) => Places::AsBefore,
-            (true, true) => Places::Chosen(Allowed::default()),
-            (true, false) => Places::Chosen(Allowed::only(places.unwrap_or_default())),
+            (true, Some(all)) => Places::Chosen(Allowed::Everywhere(all)),
+            (true, None) => Places::Chosen(Allowed::only(places.unwrap_or_default())),
         };
         Ok(Choice { lasts, places })
     }
