@@ -9,6 +9,7 @@ use attache::app::import::{Import, provider_keys};
 use attache::app::logo::Logo;
 use attache::app::revocation::Revocation;
 use attache::app::{AppKind, IdentityRule};
+use attache::connection::allowed::Access;
 use attache::issuer::ClientAuth;
 use attache::issuer::profile::Reach;
 use attache::operator::Command;
@@ -78,6 +79,9 @@ pub struct Add {
     accepted_audiences: Vec<String>,
     #[arg(long = "redirect-uri")]
     redirect_uris: Vec<Url>,
+    /// read or write: take the app's own tokens of people who have not agreed here, and let it do that for them
+    #[arg(long, value_parser = parse_access)]
+    direct: Option<Access>,
 }
 
 #[derive(Debug, Args)]
@@ -177,6 +181,7 @@ fn new_app(add: Add) -> Result<NewApp, Failure> {
         slack_app_id: None,
         provider_key: None,
         permissions: None,
+        direct: add.direct,
     })
 }
 
@@ -203,6 +208,10 @@ fn standard_input() -> Result<String, Failure> {
 
 fn parse_kind(text: &str) -> Result<AppKind, String> {
     text.parse().map_err(|_| "one of web, native, spa".to_owned())
+}
+
+fn parse_access(text: &str) -> Result<Access, String> {
+    text.parse().map_err(|_| "one of read, write".to_owned())
 }
 
 fn parse_reach(text: &str) -> Result<Reach, String> {
