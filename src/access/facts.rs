@@ -10,6 +10,7 @@ use crate::account::Account;
 use crate::app::{App, AppStatus};
 use crate::cache::Weigh;
 use crate::caller::{self, Key};
+use crate::connection::token_times::TokenTimes;
 use crate::connection::{Connection, held, is_id};
 use crate::content::environment::Environment;
 use crate::content::permission::Permissions;
@@ -25,6 +26,8 @@ pub struct Facts {
     pub asker: Asker,
     /// The access token that was shown; None where the connection was named.
     pub token: Option<TokenHash>,
+    /// Of a token of the app's issuer that was shown and verified.
+    pub vouched: Option<TokenTimes>,
     /// The connection that was named, or each that has the token as its current or its previous one.
     pub found: Vec<Found>,
     pub wanted: Wanted,
@@ -111,6 +114,8 @@ pub enum Who<'a> {
 pub enum Which<'a> {
     Id(&'a str),
     AccessToken(&'a TokenHash),
+    /// By its id, because a token of the app's issuer was verified that stands for it.
+    Vouched { id: &'a str, times: TokenTimes },
 }
 
 impl Asker {
@@ -144,8 +149,15 @@ impl Wanted {
 impl Which<'_> {
     fn token(self) -> Option<TokenHash> {
         match self {
-            Self::Id(_) => None,
+            Self::Id(_) | Self::Vouched { .. } => None,
             Self::AccessToken(hash) => Some(hash.clone()),
+        }
+    }
+
+    const fn vouched(self) -> Option<TokenTimes> {
+        match self {
+            Self::Id(_) | Self::AccessToken(_) => None,
+            Self::Vouched { times, .. } => Some(times),
         }
     }
 }
@@ -158,7 +170,8 @@ impl Facts {
             found.freezes.dedup();
         }
         found.sort_unstable_by(|one, other| one.connection.id.cmp(&other.connection.id));
-        Self { asker, token: question.which.token(), found, wanted: question.wanted, environment: None }
+        let (token, vouched) = (question.which.token(), question.which.vouched());
+        Self { asker, token, vouched, found, wanted: question.wanted, environment: None }
     }
 }
 
@@ -198,8 +211,10 @@ pub async fn in_memory(
     let connections = match question.which {
         // For nobody there is nothing to be found.
         _ if matches!(asker, Asker::Key(None)) => Vec::new(),
-        Which::Id(id) if is_id(id) => held::by_id(broker, id).await?.into_iter().collect(),
-        Which::Id(_) => Vec::new(),
+        Which::Id(id) | Which::Vouched { id, .. } if is_id(id) => {
+            held::by_id(broker, id).await?.into_iter().collect()
+        }
+        Which::Id(_) | Which::Vouched { .. } => Vec::new(),
         Which::AccessToken(hash) => by_access_token(broker, hash).await?,
     };
     let mut all = Vec::with_capacity(connections.len());

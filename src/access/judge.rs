@@ -28,6 +28,10 @@ pub enum Refusal {
     UnknownToken,
     /// An issuer gave the access token to two connections, so it stands for neither.
     SharedToken,
+    /// A token of the app's issuer that was verified, from before the connection or before a stop.
+    EarlierToken,
+    /// Its app signs people in by itself, and no token of it was shown.
+    TokenNotShown,
     /// It was handed to callers only that have no live key any more.
     HoldersWithoutKey,
     ConnectionEnded,
@@ -59,6 +63,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Result<Authorized<'_>, Refusal> {
     let caller = asker(&facts.asker)?;
     let found = find(facts, now)?;
     usable(found, now)?;
+    shown(facts, &found.connection)?;
     let by_caller = facts.asker.caller_id().is_some();
     if by_caller && !is_callers(&facts.asker, found) {
         return Err(Refusal::AppNotAllowed);
@@ -126,6 +131,18 @@ fn usable(found: &Found, now: Timestamp) -> Result<(), Refusal> {
         return Err(Refusal::AppNotApproved);
     }
     Ok(())
+}
+
+/// Whether what was shown can be of the connection, and is enough: nobody has agreed to a direct one here, so that it speaks
+/// for its person only while the app has their token.
+fn shown(facts: &Facts, connection: &Connection) -> Result<(), Refusal> {
+    match facts.vouched {
+        Some(times) if !times.are_of(connection) => Err(Refusal::EarlierToken),
+        None if connection.direct && facts.token.is_none() && facts.wanted == Wanted::Environment => {
+            Err(Refusal::TokenNotShown)
+        }
+        _ => Ok(()),
+    }
 }
 
 fn is_callers(asker: &Asker, found: &Found) -> bool {
@@ -264,10 +281,14 @@ pub fn at_most(environment: &Environment, app: &OfApp) -> Option<Permissions> {
     (!narrowed && !both.is_empty()).then_some(both)
 }
 
-/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
+/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen, and it gives
+/// none without an access token to show.
 #[must_use]
 pub fn access(environment: &Environment, connection: &Connection) -> Option<Access> {
-    if environment.strategy.mints() { connection.allowed.at(&environment.id) } else { Some(Access::Write) }
+    if environment.strategy.mints() {
+        return connection.allowed.at(&environment.id);
+    }
+    (!connection.direct).then_some(Access::Write)
 }
 
 impl Refusal {
@@ -279,6 +300,8 @@ impl Refusal {
             Self::NoConnection
             | Self::UnknownToken
             | Self::SharedToken
+            | Self::EarlierToken
+            | Self::TokenNotShown
             | Self::ConnectionEnded
             | Self::ConsentOver
             | Self::AppNotApproved
@@ -311,6 +334,10 @@ impl Refusal {
             Self::NoConnection => "there is no such connection",
             Self::UnknownToken => "no connection has it, or it has run out",
             Self::SharedToken => "its issuer gave it to two connections",
+            Self::EarlierToken => {
+                "it is from before the person connected, or from before they last stopped the app"
+            }
+            Self::TokenNotShown => "its app signs people in by itself, and did not show a token of its own",
             Self::HoldersWithoutKey => "it was handed to callers only that have no live key any more",
             Self::ConnectionEnded => "there is such a connection, but it has ended",
             Self::ConsentOver => "the time is over for which the person agreed",

@@ -89,8 +89,8 @@ async fn look(
             if judge::stands(&seen.facts, broker.clock.now()) {
                 seen
             } else {
-                let connection = by_jwt(broker, token).await?;
-                load(broker, asked(Which::Id(&connection.id)), |_| Ok(())).await?
+                let (id, times) = by_jwt(broker, token, seen.facts).await?;
+                load(broker, asked(Which::Vouched { id: &id, times }), |_| Ok(())).await?
             }
         }
     };

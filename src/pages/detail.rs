@@ -326,10 +326,10 @@ async fn ending(
         return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
-            issuer: can_be_told(broker, app),
+            issuer: can_be_told(broker, app, connection),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(broker, app), now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(broker, app, connection), now)))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

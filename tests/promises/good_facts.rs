@@ -27,6 +27,7 @@ pub fn connection() -> Connection {
         account_id: "ac_1".to_owned(),
         app_id: "app_1".to_owned(),
         external: ExternalIdentity { issuer: String::new(), subject: String::new() },
+        direct: false,
         status: Status::Active,
         cause: None,
         data_key: None,
@@ -99,6 +100,7 @@ pub fn good() -> Facts {
     Facts {
         asker: Asker::Key(Some(Arc::new(Key { caller, is_revoked: false, caller_is_active: true }))),
         token: None,
+        vouched: None,
         found: vec![Found {
             connection: Arc::new(connection()),
             app: OfApp {
