@@ -67,6 +67,8 @@ pub struct OfApp {
     pub issuer_id: String,
     /// What it may do at any environment at the most; None for no bound of its own.
     pub permissions: Option<Arc<Permissions>>,
+    /// Whether it may show its own tokens of people who have not agreed here.
+    pub may_be_direct: bool,
 }
 
 impl OfApp {
@@ -77,6 +79,7 @@ impl OfApp {
             status: app.status,
             issuer_id: app.issuer.id.clone(),
             permissions: app.permissions.clone(),
+            may_be_direct: app.direct.is_some(),
         }
     }
 }

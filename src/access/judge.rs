@@ -32,6 +32,8 @@ pub enum Refusal {
     EarlierToken,
     /// Its app signs people in by itself, and no token of it was shown.
     TokenNotShown,
+    /// The operator does not let the app show its own tokens any more.
+    NotDirectAnyMore,
     /// It was handed to callers only that have no live key any more.
     HoldersWithoutKey,
     ConnectionEnded,
@@ -63,7 +65,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Result<Authorized<'_>, Refusal> {
     let caller = asker(&facts.asker)?;
     let found = find(facts, now)?;
     usable(found, now)?;
-    shown(facts, &found.connection)?;
+    shown(facts, found)?;
     let by_caller = facts.asker.caller_id().is_some();
     if by_caller && !is_callers(&facts.asker, found) {
         return Err(Refusal::AppNotAllowed);
@@ -135,7 +137,11 @@ fn usable(found: &Found, now: Timestamp) -> Result<(), Refusal> {
 
 /// Whether what was shown can be of the connection, and is enough: nobody has agreed to a direct one here, so that it speaks
 /// for its person only while the app has their token.
-fn shown(facts: &Facts, connection: &Connection) -> Result<(), Refusal> {
+fn shown(facts: &Facts, found: &Found) -> Result<(), Refusal> {
+    let connection = &found.connection;
+    if connection.direct && !found.app.may_be_direct && facts.wanted.needs_account() {
+        return Err(Refusal::NotDirectAnyMore);
+    }
     match facts.vouched {
         Some(times) if !times.are_of(connection) => Err(Refusal::EarlierToken),
         None if connection.direct && facts.token.is_none() && facts.wanted == Wanted::Environment => {
@@ -302,6 +308,7 @@ impl Refusal {
             | Self::SharedToken
             | Self::EarlierToken
             | Self::TokenNotShown
+            | Self::NotDirectAnyMore
             | Self::ConnectionEnded
             | Self::ConsentOver
             | Self::AppNotApproved
@@ -338,6 +345,7 @@ impl Refusal {
                 "it is from before the person connected, or from before they last stopped the app"
             }
             Self::TokenNotShown => "its app signs people in by itself, and did not show a token of its own",
+            Self::NotDirectAnyMore => "nobody agreed to it here, and its app may not show its own tokens any more",
             Self::HoldersWithoutKey => "it was handed to callers only that have no live key any more",
             Self::ConnectionEnded => "there is such a connection, but it has ended",
             Self::ConsentOver => "the time is over for which the person agreed",

@@ -108,6 +108,7 @@ pub fn good() -> Facts {
                 status: AppStatus::Approved,
                 issuer_id: "is_1".to_owned(),
                 permissions: None,
+                may_be_direct: false,
             },
             is_allowed: true,
             account: Some(Arc::new(account)),

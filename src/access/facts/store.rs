@@ -13,7 +13,7 @@ use crate::secret::TokenHash;
 
 const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id, \
-    ap.permissions AS app_permissions";
+    ap.permissions AS app_permissions, ap.direct AS app_direct";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
     ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
 
@@ -143,6 +143,7 @@ fn found(row: &Row, question: &Question<'_>) -> Result<Found, db::Error> {
                 .map(|_| json(row, "app_permissions"))
                 .transpose()?
                 .map(Arc::new),
+            may_be_direct: text(row, "app_direct")?.is_some(),
         },
         is_allowed: match question.who {
             Who::Key(_) | Who::Caller(_) => text(row, "allowed_app_id")?.is_some(),

@@ -151,6 +151,10 @@ pub enum AccessTokenFault {
     NoTyp,
     /// It does not say when it was issued.
     NoIat,
+    /// This claim is this date.
+    Date(&'static str, i64),
+    /// This claim is this text.
+    Text(&'static str, &'static str),
 }
 
 /// A fault of a userinfo answer.

@@ -175,6 +175,8 @@ fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
         Some(AccessTokenFault::Typ(typ)) => drop(header.insert("typ".to_owned(), json!(typ))),
         Some(AccessTokenFault::NoTyp) => drop(header.remove("typ")),
         Some(AccessTokenFault::NoIat) => drop(claims.remove("iat")),
+        Some(AccessTokenFault::Date(name, at)) => drop(claims.insert(name.to_owned(), json!(at))),
+        Some(AccessTokenFault::Text(name, text)) => drop(claims.insert(name.to_owned(), json!(text))),
     }
     jwt::compact(&header, &claims, |input| key.sign(input))
 }
