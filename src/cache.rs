@@ -55,6 +55,11 @@ impl<T: Weigh> Cache<T> {
         Ok(Some(value))
     }
 
+    /// Holds a value that is the same for good.
+    pub fn keep(&self, key: &str, value: Arc<T>) {
+        self.0.insert(key.to_owned(), value);
+    }
+
     pub fn forget(&self, key: &str) {
         self.0.remove(key);
     }

@@ -40,6 +40,7 @@ use crate::content::algorithm::Algorithm;
 use crate::content::permission::Permissions;
 use crate::content::rules::{AccountRule, AppRule, Role, Strategy};
 use crate::content::settings::Settings;
+use crate::content::template::definition::Definition;
 use crate::content::url_pattern::{Names, PatternFault, UrlPattern};
 use crate::edge::address::Prefix;
 use crate::issuer::ClientAuth;
@@ -69,6 +70,7 @@ pub struct Config {
     pub apps: BTreeMap<String, AppConfig>,
     pub environments: BTreeMap<String, EnvironmentConfig>,
     pub signing_keys: SigningKeysConfig,
+    pub templates: BTreeMap<String, Definition>,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.
@@ -228,6 +230,8 @@ pub struct EnvironmentConfig {
     pub token_exchange: Option<TokenExchangeConfig>,
     /// How they are signed.
     pub algorithm: Option<Algorithm>,
+    /// A key of `[templates]`, whose claims a minted token has beside ours.
+    pub template: Option<String>,
 }
 
 /// `[environments.KEY.token_exchange]`: our client at the platform's token endpoint.

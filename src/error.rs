@@ -19,6 +19,11 @@ pub enum Error {
     InvalidAuth,
     #[error("Client authentication failed. Send the caller's id and one of its live API keys.")]
     InvalidClient,
+    #[error(
+        "Only a resource server of an environment may ask that, and this is not the secret of one that is live. The operator \
+         makes one with `attache resource-server create`."
+    )]
+    ResourceServerRefused,
     #[error("There is nothing at this address.")]
     NotFound,
     #[error("There is no such connection for this caller.")]
@@ -49,6 +54,9 @@ pub enum Error {
     InvalidScope(String),
     #[error("{0}")]
     InvalidAuthorizationDetails(String),
+    /// A template makes no claims for this account; the sentence says why.
+    #[error("{0}")]
+    TemplateRefused(String),
     #[error("This grant type is not supported here.")]
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
@@ -193,7 +201,7 @@ impl Error {
         match self {
             Self::NotAuthed => (StatusCode::UNAUTHORIZED, "not_authed"),
             Self::InvalidAuth => (StatusCode::UNAUTHORIZED, "invalid_auth"),
-            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidClient | Self::ResourceServerRefused => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::BearerRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::SignInRequired => (StatusCode::UNAUTHORIZED, "sign_in_required"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
@@ -213,6 +221,7 @@ impl Error {
             Self::InvalidAuthorizationDetails(_) => {
                 (StatusCode::BAD_REQUEST, "invalid_authorization_details")
             }
+            Self::TemplateRefused(_) => (StatusCode::CONFLICT, "template_refused"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),
@@ -247,6 +256,7 @@ impl Error {
             self,
             Self::Misconfigured { .. }
                 | Self::UnusableToken { .. }
+                | Self::TemplateRefused(_)
                 | Self::Database(_)
                 | Self::Unwritten
                 | Self::Vault(_)
@@ -262,6 +272,7 @@ impl Error {
         match self {
             Self::Database(cause) => tracing::error!(error = %self, %cause, "failed"),
             Self::Vault(cause) => tracing::error!(error = %self, %cause, "failed"),
+            Self::TemplateRefused(_) => tracing::warn!(error = %self, "failed"),
             // Counted, or told once where it was found, and not one by one: a log that grows with each refusal would be
             // a load of its own.
             Self::Overloaded | Self::TakesLonger | Self::RestoredCopy { .. } | Self::KeyToCome { .. } => {}

@@ -8,10 +8,14 @@ use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
 use crate::connection::held::{OfIdentity, USUAL};
+use crate::content::revoked_tokens::RevokedTokens;
+use crate::content::template::look_up::Templates;
 use crate::content::{Environment, KeptToken};
 use crate::db::row_cache::RowCache;
 use crate::db::snapshot::Snapshot;
 use crate::freeze::freezes::Covers;
+use crate::permanent_token::PermanentTokens;
+use crate::resource_server::ResourceServers;
 
 #[derive(Debug)]
 pub struct Held {
@@ -19,6 +23,10 @@ pub struct Held {
     pub apps: Snapshot<Apps>,
     pub freezes: Snapshot<Covers>,
     pub environments: Snapshot<Vec<std::sync::Arc<Environment>>>,
+    pub resource_servers: Snapshot<ResourceServers>,
+    pub revoked_tokens: Snapshot<RevokedTokens>,
+    pub templates: Snapshot<Templates>,
+    pub permanent_tokens: Snapshot<PermanentTokens>,
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
@@ -36,6 +44,10 @@ impl Held {
             apps: Snapshot::default(),
             freezes: Snapshot::default(),
             environments: Snapshot::default(),
+            resource_servers: Snapshot::default(),
+            revoked_tokens: Snapshot::default(),
+            templates: Snapshot::default(),
+            permanent_tokens: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
             connections: RowCache::new(sixteenth * 11, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
@@ -50,6 +62,10 @@ impl Held {
         self.apps.forget();
         self.freezes.forget();
         self.environments.forget();
+        self.resource_servers.forget();
+        self.revoked_tokens.forget();
+        self.templates.forget();
+        self.permanent_tokens.forget();
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();

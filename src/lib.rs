@@ -14,6 +14,8 @@
 //! * [`revoke`] ends a connection at once, and tells its issuer until that confirms.
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
+//! * [`resource_server`] tells a content API what becomes of a content token there.
+//! * [`permanent_token`] makes bearers of nobody in particular for one environment, and says whether one stands.
 //!
 //! Around them:
 //!
@@ -44,6 +46,7 @@ pub mod config;
 pub mod connection;
 pub mod consent;
 pub mod content;
+pub mod credential;
 pub mod db;
 pub mod dialect;
 pub mod edge;
@@ -59,11 +62,13 @@ pub mod machine_room;
 pub mod metrics;
 pub mod operator;
 pub mod pages;
+pub mod permanent_token;
 pub mod pulse;
 pub mod refresh;
 pub mod renew;
 pub mod replicas;
 pub mod request_id;
+pub mod resource_server;
 pub mod restore;
 pub mod revoke;
 #[cfg(feature = "sandbox")]
@@ -93,7 +98,9 @@ use url::Url;
 
 use clock::Clock;
 use config::Config;
+use content::recognise::Recognised;
 use content::signing_key::SigningKeys;
+use credential::last_use::LastUses;
 use db::Db;
 use dialect::graphql::ManagementSchema;
 use error::Error;
@@ -130,6 +137,7 @@ pub struct Parts {
     pub pseudonyms: Pseudonyms,
     pub issuers: Issuers,
     pub signing_keys: SigningKeys,
+    pub recognised: Recognised,
     pub ledger: Ledger,
     pub flights: Flights,
     pub load: Load,
@@ -138,6 +146,8 @@ pub struct Parts {
     pub management_schema: ManagementSchema,
     pub backups: Backups,
     pub pulse: Pulse,
+    pub resource_server_uses: LastUses,
+    pub permanent_token_uses: LastUses,
     /// Work that must outlive the request that began it; waited for at shutdown.
     pub tasks: TaskTracker,
     /// Cancelled when the process is to end soon: it is served as ever, but nobody new is to be sent here.
@@ -214,7 +224,9 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::slack::router())
         .merge(dialect::oauth::router())
         .merge(dialect::graphql::router())
-        .merge(dialect::v1::router());
+        .merge(dialect::v1::router())
+        .merge(dialect::gate::router())
+        .merge(dialect::protected_resource::router());
     Router::new()
         .merge(pages)
         .merge(machines)

@@ -3,16 +3,20 @@
 
 mod apps;
 pub mod backup;
+mod callers;
 mod environments;
 mod freeze;
 mod keys;
 pub mod lock;
 mod mass_revoke;
 mod output;
+mod permanent_tokens;
+mod resource_servers;
 mod restore;
 pub mod select;
 mod show;
 pub mod socket;
+mod templates;
 pub mod vault;
 
 use std::path::PathBuf;
@@ -29,8 +33,10 @@ use crate::app::revocation::Revocation;
 use crate::app::{Source, remove};
 use crate::caller::{create_key, revoke_key};
 use crate::content::algorithm::Algorithm;
+use crate::content::template::definition::Definition;
 use crate::error::Error;
 use crate::freeze::selection::Why;
+use crate::permanent_token::create::Wanted;
 use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
@@ -49,6 +55,14 @@ pub enum Command {
     },
     ListKeys,
     RevokeKey {
+        id: String,
+    },
+    CreateResourceServer {
+        /// An environment's key.
+        environment: String,
+    },
+    ListResourceServers,
+    RevokeResourceServer {
         id: String,
     },
     ShowConnection {
@@ -79,6 +93,29 @@ pub enum Command {
     DeleteAccount {
         person: Person,
         reason: String,
+    },
+    PermitCaller {
+        caller: String,
+        environment: String,
+        /// A JSON array, as it was typed.
+        permissions: String,
+    },
+    ForbidCaller {
+        caller: String,
+        environment: String,
+    },
+    ListPermittedCallers,
+    CreatePermanentToken(Wanted),
+    ListPermanentTokens,
+    RevokePermanentToken {
+        id: String,
+    },
+    ListTemplates,
+    PreviewTemplate {
+        name: String,
+        /// As the file says it now, which a server may not have read yet.
+        definition: Box<Definition>,
+        person: Person,
     },
     VaultStatus,
     LookIntoVault {
@@ -148,6 +185,21 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
         Command::RevokeKey { id } => {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
+        }
+        Command::CreateResourceServer { environment } => resource_servers::create(broker, &environment).await,
+        Command::ListResourceServers => resource_servers::list(broker).await,
+        Command::RevokeResourceServer { id } => resource_servers::revoke(broker, &id).await,
+        Command::PermitCaller { caller, environment, permissions } => {
+            callers::permit(broker, &caller, &environment, &permissions).await
+        }
+        Command::ForbidCaller { caller, environment } => callers::forbid(broker, &caller, &environment).await,
+        Command::ListPermittedCallers => callers::list(broker).await,
+        Command::CreatePermanentToken(wanted) => permanent_tokens::create(broker, &wanted).await,
+        Command::ListPermanentTokens => permanent_tokens::list(broker).await,
+        Command::RevokePermanentToken { id } => permanent_tokens::revoke(broker, &id).await,
+        Command::ListTemplates => templates::list(broker).await,
+        Command::PreviewTemplate { name, definition, person } => {
+            templates::preview(broker, &name, &definition, &person).await
         }
         Command::ShowConnection { id } => show::show(broker, &id).await,
         Command::VaultStatus => vault::status(broker).await,

@@ -39,7 +39,7 @@ use self::timeouts::Timeouts;
 use crate::Broker;
 use crate::edge::address::Peer;
 use crate::ledger::hand_out;
-use crate::replicas;
+use crate::{permanent_token, replicas, resource_server};
 
 /// Longer than the longest call to an issuer, so that no refresh is cut off.
 const DRAIN: Duration = Duration::from_secs(75);
@@ -181,6 +181,12 @@ pub async fn drain(broker: &Broker) {
     }
     if let Err(error) = hand_out::flush(broker).await {
         tracing::error!(%error, "the ledger's last counters are lost");
+    }
+    if let Err(error) = resource_server::last_use::tell(broker).await {
+        tracing::warn!(%error, "the last uses of resource servers are lost");
+    }
+    if let Err(error) = permanent_token::last_use::tell(broker).await {
+        tracing::warn!(%error, "the last uses of permanent tokens are lost");
     }
     if let Err(error) = replicas::leave(broker).await {
         tracing::warn!(%error, "the other servers could not be told that this one ends");

@@ -13,7 +13,10 @@ use crate::config::Config;
 use crate::consent::attempt;
 use crate::consent::choose;
 use crate::consent::complete::another_identity;
+use crate::content::recognise::Recognised;
+use crate::content::revoked_tokens;
 use crate::content::signing_key::rotate as signing_keys;
+use crate::credential::last_use::LastUses;
 use crate::db::{self, OpenError};
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -32,7 +35,7 @@ use crate::replicas::{self, Replica};
 use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{Broker, Parts, account, content, dialect, restore, session};
+use crate::{Broker, Parts, account, content, dialect, permanent_token, resource_server, restore, session};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -97,11 +100,14 @@ pub async fn open(config: Config, clock: Clock, extent: Extent) -> Result<Broker
         house_key,
         pseudonyms,
         signing_keys,
+        recognised: Recognised::default(),
         ledger: Ledger::default(),
         flights: Flights::default(),
         metrics: Metrics::default(),
         backups: Backups::default(),
         pulse: Pulse::default(),
+        resource_server_uses: LastUses::default(),
+        permanent_token_uses: LastUses::default(),
         management_schema: dialect::graphql::schema(),
         tasks: TaskTracker::new(),
         leaving: CancellationToken::new(),
@@ -198,6 +204,12 @@ pub async fn keep_house(broker: Broker) {
                 if let Err(error) = house::count(&broker).await {
                     tracing::error!(%error, "the uses of the house key could not be counted; they will be");
                 }
+                if let Err(error) = resource_server::last_use::tell(&broker).await {
+                    tracing::error!(%error, "the last uses of resource servers could not be written; they will be");
+                }
+                if let Err(error) = permanent_token::last_use::tell(&broker).await {
+                    tracing::error!(%error, "the last uses of permanent tokens could not be written; they will be");
+                }
             }
             _ = ten_minutes.tick() => {
                 if let Err(error) = sweep(&broker).await {
@@ -217,5 +229,6 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     signing_keys::rotate_due(broker).await?;
     signing_keys::sweep(broker).await?;
     house::retire::sweep(broker).await?;
+    revoked_tokens::sweep(broker).await?;
     Ok(content::sweep(&broker.db, now).await?)
 }

@@ -41,7 +41,12 @@ pub enum Asker {
     /// Whoever shows a key; None when there is no such key.
     Key(Option<Arc<Key>>),
     /// A caller that has shown its key already.
-    Caller { id: String, is_active: bool },
+    Caller {
+        id: String,
+        is_active: bool,
+        /// Whether any of its keys is still good.
+        has_a_key: bool,
+    },
     /// No caller: the access token itself, or this process.
     Nobody,
 }
@@ -207,7 +212,11 @@ pub async fn in_memory(
     let callers = caller::all(broker).await?;
     let asker = match question.who {
         Who::Key(hash) => Asker::Key(callers.key(hash)),
-        Who::Caller(id) => Asker::Caller { id: id.to_owned(), is_active: callers.is_active(id) },
+        Who::Caller(id) => Asker::Caller {
+            id: id.to_owned(),
+            is_active: callers.is_active(id),
+            has_a_key: callers.has_a_key(id),
+        },
         Who::Nobody => Asker::Nobody,
     };
     admit(&asker)?;

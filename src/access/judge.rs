@@ -1,8 +1,11 @@
 //! Who may use a connection: each rule once, in the order in which they are judged. Pure: reads no clock, no database and
 //! no memory. Whatever decides is in the [`Facts`].
 
+pub mod issued;
+
 use std::sync::Arc;
 
+use super::by_itself::OwnFacts;
 use super::facts::{Asker, Facts, Found, OfApp, Wanted};
 use crate::Broker;
 use crate::account::Account;
@@ -153,7 +156,7 @@ fn shown(facts: &Facts, found: &Found) -> Result<(), Refusal> {
 
 fn is_callers(asker: &Asker, found: &Found) -> bool {
     let active = match asker {
-        Asker::Caller { is_active, .. } => *is_active,
+        Asker::Caller { is_active, has_a_key, .. } => *is_active && *has_a_key,
         Asker::Key(_) | Asker::Nobody => true,
     };
     active && found.is_allowed
@@ -247,6 +250,17 @@ pub fn holders(holders: &[Holder], connection: &Connection) -> Result<(), Refusa
         return Err(Refusal::HoldersWithoutKey);
     }
     if keyed.all(|holder| holder.is_frozen(connection)) { Err(Refusal::Frozen) } else { Ok(()) }
+}
+
+/// What a caller may do by itself at an environment, for nobody: what the operator says, and nothing where another platform
+/// gives the tokens.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn by_itself(facts: &OwnFacts) -> Result<&Permissions, Refusal> {
+    let minted = facts.environment.strategy.mints();
+    let permissions = facts.permissions.as_deref().filter(|_| minted).ok_or(Refusal::EnvironmentClosed)?;
+    if facts.is_frozen { Err(Refusal::Frozen) } else { Ok(permissions) }
 }
 
 /// What a content token may do: never more than the operator lets the account do there, than the app may do anywhere, and

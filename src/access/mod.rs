@@ -11,6 +11,7 @@
 //! issuer itself: what has run out is refreshed by [`crate::refresh`].
 
 pub mod allow;
+pub mod by_itself;
 pub mod decide;
 pub mod facts;
 pub mod hand_out;

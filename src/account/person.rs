@@ -20,9 +20,19 @@ pub struct Account {
     /// When, in Unix seconds, a token after the sign-in said a claim, by its name.
     pub claims_at: BTreeMap<String, i64>,
     pub signed_in_at: Timestamp,
+    /// When the person signed in here for the first time.
+    pub made_at: Timestamp,
 }
 
 impl Account {
+    /// The whole name, or what its parts come to; None when neither was said.
+    #[must_use]
+    pub fn full_name(&self) -> Option<String> {
+        let part = |claim: &str| self.claims.get(claim).and_then(Value::as_str);
+        let parts: Vec<&str> = ["given_name", "family_name"].into_iter().filter_map(part).collect();
+        self.name.clone().or_else(|| Some(parts.join(" ")).filter(|name| !name.is_empty()))
+    }
+
     /// What to call the person on a page.
     #[must_use]
     pub fn display_name(&self) -> String {

@@ -9,7 +9,7 @@ use crate::db::write::Transaction;
 use crate::db::{self, Constants, Db, Row, json, sql};
 use crate::secret::{TokenHash, random_id};
 
-const COLUMNS: &str = "id, issuer, subject, name, email, claims, claims_at, last_sign_in_at";
+const COLUMNS: &str = "id, issuer, subject, name, email, claims, claims_at, last_sign_in_at, created_at";
 
 /// What the issuer told about a person at sign-in.
 pub struct Profile<'a> {
@@ -162,6 +162,7 @@ fn read(row: &Row) -> Result<Account, db::Error> {
         claims: json(row, "claims")?,
         claims_at: json(row, "claims_at")?,
         signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
+        made_at: Timestamp::from_unix(row.get("created_at")?),
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use super::look_up;
 use super::row::Caller;
-use super::{api_key, look_up};
 use crate::Broker;
 use crate::access::facts::Asker;
 use crate::access::judge;
+use crate::credential::{self, Kind};
 use crate::error::Error;
 use crate::secret::{Token, TokenHash, same};
 
@@ -22,7 +23,7 @@ pub async fn by_key(broker: &Broker, key: &Token) -> Result<Arc<Caller>, Error> 
 /// # Errors
 /// [`Error::InvalidAuth`] when it cannot be one of ours.
 pub(crate) fn recognise(key: &Token) -> Result<TokenHash, Error> {
-    api_key::recognise(key.expose()).ok_or(Error::InvalidAuth)
+    credential::recognise(Kind::ApiKey, key.expose()).ok_or(Error::InvalidAuth)
 }
 
 /// Judges who shows a key, and counts its use.

@@ -1,9 +1,10 @@
 //! Makes an API key, and its caller when it is the first. The key is returned once and kept as a hash.
 
 use super::look_up::changed;
-use super::{api_key, store};
+use super::store;
 use crate::Broker;
 use crate::app::Source;
+use crate::credential::{self, Kind};
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
 use crate::secret::{Token, random_id};
@@ -34,7 +35,7 @@ pub async fn create_key(broker: &Broker, caller: &str, app_keys: &[String]) -> R
         app_ids.push(app.ok_or_else(missing)?.id);
     }
     let now = broker.clock.now();
-    let new = api_key::generate();
+    let new = credential::generate(Kind::ApiKey);
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
     let id = format!("ca_{}", random_id::<20>());
@@ -42,7 +43,7 @@ pub async fn create_key(broker: &Broker, caller: &str, app_keys: &[String]) -> R
     for app_id in &app_ids {
         store::allow_app(&mut transaction, &caller_id, app_id).await?;
     }
-    let hash = new.key.hash();
+    let hash = new.secret.hash();
     if !store::insert_key(&mut transaction, &new.id, &caller_id, &hash, LIVE_KEYS, now).await? {
         return Err(Error::Conflict(format!(
             "`{caller}` has {LIVE_KEYS} live keys already; revoke one first."
@@ -52,5 +53,5 @@ pub async fn create_key(broker: &Broker, caller: &str, app_keys: &[String]) -> R
         Entry { actor: "operator".to_owned(), caller_id: Some(caller_id.clone()), ..Entry::default() };
     ledger::append(&mut transaction, &broker.ledger, Action::KeyCreated, &entry, now).await?;
     transaction.commit().await?;
-    Ok(Created { caller_id, key_id: new.id, key: new.key })
+    Ok(Created { caller_id, key_id: new.id, key: new.secret })
 }

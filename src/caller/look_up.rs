@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
-use super::row::{Callers, Key};
-use super::store::{self, ListedKey};
+use super::row::{Callers, Key, Permitted};
+use super::store::{self, ListedKey, ListedPermitted};
 use crate::Broker;
 use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
+use crate::freeze::freezes;
 use crate::secret::TokenHash;
 
 /// The key of this hash.
@@ -33,6 +34,24 @@ pub async fn is_allowed(broker: &Broker, caller_id: &str, app_id: &str) -> Resul
     }
 }
 
+/// What a caller may do by itself at an environment.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn permitted(
+    broker: &Broker,
+    caller_id: &str,
+    environment_id: &str,
+) -> Result<Option<Permitted>, db::Error> {
+    let Some(held) = broker.held.callers.held(&broker.db, async || store::all(&broker.db).await).await?
+    else {
+        return store::permitted(&broker.db, caller_id, environment_id).await;
+    };
+    let Some(mut found) = held.permitted(caller_id, environment_id) else { return Ok(None) };
+    found.is_frozen = freezes::stops_nobodys(broker, Some(caller_id), found.since).await?;
+    Ok(Some(found))
+}
+
 /// All of them, from memory where this process is alone.
 pub(crate) async fn all(broker: &Broker) -> Result<Arc<Callers>, db::Error> {
     broker.held.callers.get(&broker.db, async || store::all(&broker.db).await).await
@@ -53,6 +72,14 @@ pub async fn id_of(broker: &Broker, text: &str) -> Result<Option<String>, Error>
         return Ok(None);
     }
     Ok(store::id_of(&broker.db, text).await?)
+}
+
+/// What each caller may do by itself, for the operator.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn list_permitted(broker: &Broker) -> Result<Vec<ListedPermitted>, Error> {
+    Ok(store::list_permitted(&broker.db).await?)
 }
 
 /// Every key, for the operator.

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::clock::Timestamp;
+use crate::content::permission::Permissions;
 use crate::secret::TokenHash;
 
 /// A workflow function or backend that has shown a key.
@@ -29,11 +31,24 @@ pub struct Callers {
     pub(super) callers: HashMap<String, Stored>,
 }
 
-/// Whether a caller is active, and which apps it is allowed.
+/// Whether a caller is active and has a key, and which apps it is allowed.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) is_active: bool,
+    /// Whether any of its keys is not revoked.
+    pub(super) has_a_key: bool,
     pub(super) apps: HashSet<String>,
+    /// What it may do by itself, by the ids of environments.
+    pub(super) permitted: HashMap<String, Permitted>,
+}
+
+/// What the operator lets a caller do by itself at an environment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Permitted {
+    pub permissions: Arc<Permissions>,
+    pub since: Timestamp,
+    /// Whether a freeze covers the caller, or everything.
+    pub is_frozen: bool,
 }
 
 impl Callers {
@@ -43,6 +58,14 @@ impl Callers {
 
     pub(crate) fn is_active(&self, id: &str) -> bool {
         self.callers.get(id).is_some_and(|caller| caller.is_active)
+    }
+
+    pub(crate) fn has_a_key(&self, id: &str) -> bool {
+        self.callers.get(id).is_some_and(|caller| caller.has_a_key)
+    }
+
+    pub(crate) fn permitted(&self, id: &str, environment_id: &str) -> Option<Permitted> {
+        self.callers.get(id)?.permitted.get(environment_id).cloned()
     }
 
     pub(crate) fn is_allowed(&self, id: &str, app_id: &str) -> bool {

@@ -1,11 +1,12 @@
-//! The SQL of `callers`, `caller_apps` and `api_keys`.
+//! The SQL of `callers`, `caller_apps`, `caller_permissions` and `api_keys`.
 
 use std::sync::Arc;
 
-use super::row::{Caller, Callers, Key};
+use super::row::{Caller, Callers, Key, Permitted};
 use crate::app::rules::Source;
 use crate::clock::Timestamp;
-use crate::db::{self, Constants, Db, DbConnection, Row, moment, sql};
+use crate::content::permission::Permissions;
+use crate::db::{self, Constants, Db, DbConnection, Row, json, moment, sql};
 use crate::secret::TokenHash;
 
 /// A key `k` and its caller `ca`, as [`read_key`] reads them.
@@ -49,7 +50,11 @@ pub async fn all(db: &Db) -> Result<Callers, db::Error> {
         "SELECT k.key_hash, {KEY_COLUMNS} FROM api_keys k JOIN callers ca ON ca.id = k.caller_id"
     ));
     for row in sql(keys).all(db).await? {
-        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(read_key(&row)?));
+        let key = read_key(&row)?;
+        if !key.is_revoked {
+            callers.callers.entry(key.caller.id.clone()).or_default().has_a_key = true;
+        }
+        callers.keys.insert(TokenHash::stored(row.get("key_hash")?), Arc::new(key));
     }
     let statuses = "SELECT ca.id, ca.status AS caller_status FROM callers ca";
     for row in sql(statuses).all(db).await? {
@@ -59,6 +64,11 @@ pub async fn all(db: &Db) -> Result<Callers, db::Error> {
     for row in sql(allowed).all(db).await? {
         let caller = callers.callers.entry(row.get("caller_id")?).or_default();
         caller.apps.insert(row.get("app_id")?);
+    }
+    let permitted = "SELECT caller_id, environment_id, permissions, updated_at FROM caller_permissions";
+    for row in sql(permitted).all(db).await? {
+        let caller = callers.callers.entry(row.get("caller_id")?).or_default();
+        caller.permitted.insert(row.get("environment_id")?, read_permitted(&row)?);
     }
     Ok(callers)
 }
@@ -168,4 +178,79 @@ pub async fn list_keys(db: &Db) -> Result<Vec<ListedKey>, db::Error> {
         });
     }
     Ok(listed)
+}
+
+/// Without its freezes.
+fn read_permitted(row: &Row) -> Result<Permitted, db::Error> {
+    let permissions = Arc::new(json(row, "permissions")?);
+    Ok(Permitted { permissions, since: Timestamp::from_unix(row.get("updated_at")?), is_frozen: false })
+}
+
+/// What a caller may do by itself at an environment, and whether a freeze covers it.
+pub async fn permitted(
+    db: &Db,
+    caller_id: &str,
+    environment_id: &str,
+) -> Result<Option<Permitted>, db::Error> {
+    let select = "SELECT p.permissions, p.updated_at, CASE WHEN EXISTS (SELECT 1 FROM freezes f \
+            WHERE (f.scope = 'all' OR (f.scope = 'caller' AND f.target = p.caller_id)) \
+                AND (f.issued_before IS NULL OR f.issued_before > p.updated_at)) THEN 1 ELSE 0 END AS is_frozen \
+        FROM caller_permissions p WHERE p.caller_id = $1 AND p.environment_id = $2";
+    let row = sql(select).bind(caller_id).bind(environment_id).optional(db).await?;
+    row.map(|row| Ok(Permitted { is_frozen: row.flag("is_frozen")?, ..read_permitted(&row)? })).transpose()
+}
+
+pub async fn put_permissions(
+    transaction: &mut DbConnection,
+    caller_id: &str,
+    environment_id: &str,
+    permissions: &Permissions,
+    now: Timestamp,
+) -> Result<(), db::Error> {
+    let upsert = "INSERT INTO caller_permissions (caller_id, environment_id, permissions, updated_at) \
+        VALUES ($1, $2, $3, $4) ON CONFLICT (caller_id, environment_id) DO UPDATE SET \
+            permissions = excluded.permissions, updated_at = excluded.updated_at";
+    sql(upsert)
+        .bind(caller_id)
+        .bind(environment_id)
+        .bind(serde_json::to_string(permissions).unwrap_or_default())
+        .bind(now.unix())
+        .execute(transaction)
+        .await
+        .map(drop)
+}
+
+/// False when there were none.
+pub async fn drop_permissions(
+    transaction: &mut DbConnection,
+    caller_id: &str,
+    environment_id: &str,
+) -> Result<bool, db::Error> {
+    let delete = "DELETE FROM caller_permissions WHERE caller_id = $1 AND environment_id = $2";
+    Ok(sql(delete).bind(caller_id).bind(environment_id).execute(transaction).await? == 1)
+}
+
+/// What one caller may do by itself at one environment, as the operator lists it.
+#[derive(Debug)]
+pub struct ListedPermitted {
+    pub caller_id: String,
+    pub caller: String,
+    pub environment_key: String,
+    pub permissions: Permissions,
+    pub since: Timestamp,
+}
+
+pub async fn list_permitted(db: &Db) -> Result<Vec<ListedPermitted>, db::Error> {
+    let select = "SELECT ca.id, ca.name, e.key, p.permissions, p.updated_at FROM caller_permissions p \
+        JOIN callers ca ON ca.id = p.caller_id JOIN environments e ON e.id = p.environment_id ORDER BY ca.name, e.key";
+    let read = |row: &Row| {
+        Ok(ListedPermitted {
+            caller_id: row.get("id")?,
+            caller: row.get("name")?,
+            environment_key: row.get("key")?,
+            permissions: json(row, "permissions")?,
+            since: Timestamp::from_unix(row.get("updated_at")?),
+        })
+    };
+    sql(select).all(db).await?.iter().map(read).collect()
 }

@@ -19,6 +19,7 @@ macro_rules! warn_them {
 mod account;
 mod app;
 mod backup;
+mod caller;
 mod check;
 mod config_file;
 mod connection;
@@ -32,12 +33,15 @@ mod logging;
 mod memory;
 mod migrate;
 mod operate;
+mod permanent_token;
+mod resource_server;
 mod restore;
 mod revoke;
 mod selection;
 mod serve;
 mod signing_key;
 mod supervisor;
+mod template;
 mod vault;
 
 use std::process::ExitCode;
@@ -90,6 +94,18 @@ enum Command {
     /// Keys that sign content tokens
     #[command(subcommand)]
     SigningKey(signing_key::SigningKey),
+    /// Content APIs that ask about their environment's tokens
+    #[command(subcommand)]
+    ResourceServer(resource_server::ResourceServer),
+    /// What callers may do by themselves, for nobody
+    #[command(subcommand)]
+    Caller(caller::Caller),
+    /// Permanent tokens: bearers of nobody in particular, each for one environment
+    #[command(subcommand)]
+    PermanentToken(permanent_token::PermanentToken),
+    /// Templates: the claims of tokens that are signed here
+    #[command(subcommand)]
+    Template(template::Template),
     /// Copy a SQLite database while it is being used
     Backup(backup::Backup),
     /// Restored copies of the database
@@ -143,6 +159,10 @@ async fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Environment(command) => environment::run(command).await,
         Command::Key(command) => key::run(command).await,
         Command::SigningKey(command) => signing_key::run(command).await,
+        Command::ResourceServer(command) => resource_server::run(command).await,
+        Command::Caller(command) => caller::run(command).await,
+        Command::PermanentToken(command) => permanent_token::run(command).await,
+        Command::Template(command) => template::run(command).await,
         Command::Vault(command) => vault::run(command).await,
         Command::Backup(backup) => backup::run(backup).await,
         Command::Restore(command) => restore::run(command).await,

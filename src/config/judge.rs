@@ -12,6 +12,7 @@ use super::{AppConfig, Config, EnvironmentConfig, vault};
 use crate::app::logo::Logo;
 use crate::app::rules::{self, IdentityRule};
 use crate::content::rules::{AppRule, LONGEST_LIFE, Strategy};
+use crate::content::template::Template;
 use crate::issuer::ClientAuth;
 use crate::issuer::authorize::RESERVED_PARAMETERS;
 use crate::issuer::scope::Scopes;
@@ -44,6 +45,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.apps = apps;
     judge_token_exchanges(config, faults);
     judge_environments(config, faults);
+    judge_templates(config, faults);
 }
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
@@ -329,5 +331,21 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
         && !keys.iter().all(|key| rules::is_key(key))
     {
         faults.push(ConfigFault::new(format!("{key}.apps"), "must be keys of apps, or \"any\""));
+    }
+}
+
+fn judge_templates(config: &Config, faults: &mut Faults) {
+    for (name, definition) in &config.templates {
+        let Err(found) = Template::parse(name, definition) else { continue };
+        faults.extend(found.into_iter().map(|fault| {
+            let path = if fault.path.is_empty() { String::new() } else { format!(".{}", fault.path) };
+            ConfigFault::new(format!("templates.{name}{path}"), fault.problem)
+        }));
+    }
+    for (name, environment) in &config.environments {
+        if environment.template.as_ref().is_some_and(|template| !config.templates.contains_key(template)) {
+            let problem = "names no [templates.…] of this file; add it";
+            faults.push(ConfigFault::new(format!("environments.{name}.template"), problem));
+        }
     }
 }

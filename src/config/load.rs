@@ -66,6 +66,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
     let apps = keyed_sections(&mut table, "apps", faults);
     let environments = keyed_sections(&mut table, "environments", faults);
     let signing_keys = optional_section(&mut table, "signing_keys", faults);
+    let templates = keyed_sections(&mut table, "templates", faults);
     for key in table.keys() {
         faults.push(ConfigFault::new(key, "is not a key that is known here; see docs/configuration.md"));
     }
@@ -82,6 +83,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
         apps: apps?,
         environments: environments?,
         signing_keys: signing_keys?,
+        templates: templates?,
     })
 }
 

@@ -72,6 +72,11 @@ fn of_environment(environment: &EnvironmentConfig) -> Vec<(&'static str, &'stati
             "algorithm",
             "only strategy = \"mint\" signs anything here",
         ),
+        (
+            strategy != Strategy::Mint && environment.template.is_some(),
+            "template",
+            "only strategy = \"mint\" signs anything here",
+        ),
     ];
     found.into_iter().filter(|(is, ..)| *is).map(|(_, name, why)| (name, why)).collect()
 }

@@ -29,6 +29,8 @@ pub struct Environment {
     /// Whether an operator opened it to requests without a token, as documented.
     pub public_defaults: bool,
     pub signing: Signing,
+    /// The template whose claims a minted token has beside ours.
+    pub template: Option<String>,
 }
 
 /// How a minted token is signed.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::environment::Environment;
@@ -11,6 +12,8 @@ use super::requested::{Allowed, Requested, fingerprint};
 use super::rules::Strategy;
 use super::store::{self, Key};
 use super::subject::Subject;
+use super::template::mint::added;
+use super::template::render::About;
 use super::{ask, mint, token_exchange};
 use crate::Broker;
 use crate::access::judge;
@@ -117,12 +120,12 @@ pub async fn exchange(
         asked: &request,
         generation: connection.generation,
     };
-    let made_with = made_with(environment, &order.permissions);
+    let content = Content::of(broker, subject, caller_id, environment, &order.permissions).await?;
     let now = broker.clock.now();
     let known = match known {
-        Kept::Unknown => kept(broker, &key, &made_with, now).await?,
+        Kept::Unknown => kept(broker, &key, &content.fingerprint, now).await?,
         Kept::Nothing => None,
-        Kept::Token(kept) => Some(Arc::new(kept)).filter(|kept| kept.permissions == made_with),
+        Kept::Token(kept) => Some(Arc::new(kept)).filter(|kept| kept.permissions == content.fingerprint),
     };
     let (token, expires_at) = match known {
         Some(kept) => {
@@ -132,7 +135,7 @@ pub async fn exchange(
                 broker.vault.open(("content_tokens", "token", &kept.id), &key, &place, &kept.token)?;
             (token, kept.expires_at)
         }
-        None => make(broker, subject, caller_id, environment, &key, (&order.permissions, made_with)).await?,
+        None => make(broker, subject, caller_id, environment, &key, content).await?,
     };
     let handed = HandOut::of(connection, asker, Some(&environment.id), now);
     hand_out::record(broker, &handed).await?;
@@ -171,12 +174,14 @@ async fn make(
     caller_id: Option<&str>,
     environment: &Environment,
     key: &Key<'_>,
-    (permissions, made_with): (&Permissions, String),
+    content: Content<'_>,
 ) -> Result<(Token, Timestamp), Error> {
     let id = format!("ct_{}", random_id::<20>());
     let (token, expires_at, generation) = match environment.strategy {
         Strategy::Mint => {
-            let (token, expires_at) = mint::mint(broker, subject, caller_id, environment, &id, permissions)?;
+            let Content { permissions, added, .. } = content;
+            let (token, expires_at) =
+                mint::mint(broker, subject, caller_id, environment, &id, permissions, added)?;
             (token, expires_at, subject.connection.generation)
         }
         // Asking may have refreshed the connection.
@@ -190,7 +195,7 @@ async fn make(
     }
     let sealed =
         connection::seal::data_key(broker, &current)?.seal(&place(&id, current.binding()), &token)?;
-    let kept = KeptToken { id, token: sealed, permissions: made_with, expires_at };
+    let kept = KeptToken { id, token: sealed, permissions: content.fingerprint, expires_at };
     let key = Key { generation: current.generation, ..key.clone() };
     if !store::keep(&broker.db, &key, &kept, broker.clock.now()).await? {
         // Revoked or renewed in this very moment; begun before it, but there is no need to hand it out.
@@ -201,12 +206,34 @@ async fn make(
     Ok((token, expires_at))
 }
 
-/// The same for the same permissions; empty where another platform decides.
-fn made_with(environment: &Environment, permissions: &Permissions) -> String {
-    if environment.strategy.mints() {
-        fingerprint(&serde_json::to_string(permissions).unwrap_or_default())
-    } else {
-        String::new()
+/// What a token says of what it allows, and what its environment's template adds.
+struct Content<'a> {
+    permissions: &'a Permissions,
+    added: Map<String, Value>,
+    /// The same for the same content; empty where another platform decides.
+    fingerprint: String,
+}
+
+impl<'a> Content<'a> {
+    async fn of(
+        broker: &Broker,
+        subject: &Subject,
+        caller_id: Option<&str>,
+        environment: &Environment,
+        permissions: &'a Permissions,
+    ) -> Result<Self, Error> {
+        if !environment.strategy.mints() {
+            return Ok(Self { permissions, added: Map::new(), fingerprint: String::new() });
+        }
+        let actor = caller_id.map(|caller_id| json!({ "sub": caller_id }));
+        let about = About { account: &subject.account, actor: actor.as_ref() };
+        let added = added(broker, environment, about).await?;
+        let mut said = serde_json::to_string(permissions).unwrap_or_default();
+        if !added.is_empty() {
+            said.extend(serde_json::to_string(&added));
+        }
+        let fingerprint = fingerprint(&said);
+        Ok(Self { permissions, added, fingerprint })
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn changed(broker: &Broker, transaction: &mut Transaction) {
     let broker = broker.clone();
     transaction.after_commit(move || {
         broker.held.environments.forget();
+        broker.held.permanent_tokens.forget();
         broker.held.content_tokens.forget_all();
     });
 }
@@ -69,6 +70,14 @@ pub(super) async fn find(broker: &Broker, target: Target<'_>) -> Result<Option<A
         Some(held) => Ok(held.iter().find(|environment| target.names(environment)).cloned()),
         None => Ok(read(broker, target).await?.map(Arc::new)),
     }
+}
+
+/// The environment of this id, while it is in use.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Environment>>, db::Error> {
+    Ok(all(broker).await?.iter().find(|environment| environment.id == id).cloned())
 }
 
 /// How an environment is named. RFC 8693 section 2.1.

@@ -1,7 +1,7 @@
 //! Mints a content token: a JWT signed with our key, for one environment and one person. RFC 9068, with the actor of
 //! RFC 8693 section 4.1, the subject identifier of RFC 9493 and the permissions of RFC 9396.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::algorithm::Algorithm;
 use super::environment::{Environment, Signing};
@@ -11,9 +11,9 @@ use super::subject::Subject;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
-use crate::secret::Token;
+use crate::secret::{Token, random_id};
 
-/// The token and the moment it ends. `id` becomes its `jti`.
+/// The token and the moment it ends. `id` becomes its `jti`; what is `added` is never over our own claims.
 ///
 /// # Errors
 /// [`Error::KeyToCome`] while verifiers may not know the first key of the environment's algorithm yet.
@@ -24,6 +24,7 @@ pub fn mint(
     environment: &Environment,
     id: &str,
     permissions: &Permissions,
+    added: Map<String, Value>,
 ) -> Result<(Token, Timestamp), Error> {
     let now = broker.clock.now();
     let lives_until = now.plus(environment.lifetime);
@@ -49,6 +50,39 @@ pub fn mint(
         claims["act"] = json!({ "sub": caller_id });
     }
     claims["sub_id"] = subject_identifier(subject);
+    if let Value::Object(ours) = &mut claims {
+        for (name, value) in added {
+            ours.entry(name).or_insert(value);
+        }
+    }
+    let token = broker.signing_keys.sign(algorithm(broker, environment), ACCESS_TOKEN, &claims)?;
+    Ok((token, expires_at))
+}
+
+/// A caller's own token, of nobody: `sub` is the client (RFC 9068 section 2.2), and nobody acts for anybody.
+///
+/// # Errors
+/// As [`mint`].
+pub fn own(
+    broker: &Broker,
+    caller_id: &str,
+    environment: &Environment,
+    permissions: &Permissions,
+) -> Result<(Token, Timestamp), Error> {
+    let now = broker.clock.now();
+    let expires_at = now.plus(environment.lifetime);
+    let audience = environment.content_api_url.as_str();
+    let claims = json!({
+        "iss": broker.issuer_identifier(),
+        "aud": audience,
+        "sub": caller_id,
+        "client_id": caller_id,
+        "scope": scope::of(permissions).to_string(),
+        "authorization_details": details::written(permissions, audience),
+        "iat": now.unix(),
+        "exp": expires_at.unix(),
+        "jti": format!("ct_{}", random_id::<20>()),
+    });
     let token = broker.signing_keys.sign(algorithm(broker, environment), ACCESS_TOKEN, &claims)?;
     Ok((token, expires_at))
 }

@@ -13,21 +13,29 @@
 //! | a caller, or the operator, who asks about environments | `overview.rs`; `public_access.rs` opens one without a token | what an app's tokens may do there |
 //! | whoever was given a token that we signed | `signing_key.rs` (`verify`) | what it says, or nothing |
 //! | `attache signing-key …`, the housekeeping | `signing_key/rotate.rs` | another key for a line, published before it signs |
+//! | a minted token that comes back | `issued_token.rs`: what it says; `recognise.rs`: whether it is ours | an [`IssuedToken`](issued_token::IssuedToken), or nothing |
+//! | a revoke of one token by itself | `revoked_tokens.rs` | its `jti`, kept until it runs out |
+//! | a client of `/oauth/token` that asks for itself | `client_credentials.rs` | a token of nobody, within what the operator gave to that caller |
+//! | a token whose claims the operator chose | `template.rs`, and its folder | its claims, beside ours |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
 
 pub mod algorithm;
 pub mod ask;
+pub mod client_credentials;
 mod direct;
 pub mod environment;
 pub mod exchange;
+pub mod issued_token;
 mod kept_token;
 mod look_up;
 pub mod mint;
 pub mod overview;
 pub mod permission;
 pub mod public_access;
+pub mod recognise;
 mod requested;
+pub mod revoked_tokens;
 pub mod rules;
 pub mod settings;
 pub mod sight;
@@ -35,13 +43,15 @@ pub mod signing_key;
 mod store;
 pub mod subject;
 pub mod sync;
+pub mod template;
 mod token_exchange;
 pub mod url_pattern;
 pub mod verify;
 
 pub use environment::Environment;
 pub use kept_token::KeptToken;
-pub use look_up::{all, by_key, open_environments};
+pub use look_up::{all, by_id, by_key, open_environments};
 pub use requested::Requested;
 pub use rules::{AccountRule, AppRule, Strategy};
+pub(crate) use store::{ALIASED_COLUMNS, aliased as read_environment};
 pub use store::{forget, sweep, withdraw};

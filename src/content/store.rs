@@ -12,7 +12,7 @@ use crate::db::{self, Constants, Db, DbConnection, Row, json, named, sql};
 use crate::vault::{Sealed, WrappedKey};
 
 const COLUMNS: &str = "id, key, project, environment, content_api_url, management_api_url, strategy, apps, accounts, \
-    lifetime_seconds, settings, public_defaults, algorithm, algorithm_before";
+    lifetime_seconds, settings, public_defaults, algorithm, algorithm_before, template";
 
 fn select(condition: &str) -> Constants {
     // Only constants of this file are joined here.
@@ -58,12 +58,12 @@ pub async fn put(
         drop_tokens(transaction, moved.get("id")?).await?;
     }
     let upsert = "INSERT INTO environments (id, key, project, environment, content_api_url, management_api_url, \
-            strategy, apps, accounts, lifetime_seconds, settings, status, source, created_at, updated_at, algorithm) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11, $13) \
+            strategy, apps, accounts, lifetime_seconds, settings, status, source, created_at, updated_at, algorithm, template) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, 'active', 'config', $11, $11, $13, $14) \
         ON CONFLICT (project, environment) DO UPDATE SET key = excluded.key, \
             content_api_url = excluded.content_api_url, management_api_url = excluded.management_api_url, \
             strategy = excluded.strategy, apps = excluded.apps, accounts = excluded.accounts, \
-            lifetime_seconds = excluded.lifetime_seconds, settings = excluded.settings, status = 'active', updated_at = excluded.updated_at, \
+            lifetime_seconds = excluded.lifetime_seconds, settings = excluded.settings, template = excluded.template, status = 'active', updated_at = excluded.updated_at, \
             algorithm_before = CASE WHEN environments.algorithm <> excluded.algorithm THEN environments.algorithm \
                 ELSE environments.algorithm_before END, \
             algorithm = excluded.algorithm";
@@ -81,6 +81,7 @@ pub async fn put(
         .bind(now.unix())
         .bind(settings)
         .bind(<&str>::from(environment.signing.algorithm))
+        .bind(environment.template.as_deref())
         .execute(&mut *transaction)
         .await
         .map(drop)
@@ -135,7 +136,7 @@ async fn drop_tokens(transaction: &mut DbConnection, environment_id: &str) -> Re
 /// The columns of an environment `e` beside other tables' of the same name; see [`aliased`].
 pub const ALIASED_COLUMNS: &str = "e.id AS environment_id, e.key AS environment_key, e.project, e.environment, \
     e.content_api_url, e.management_api_url, e.strategy, e.apps AS environment_apps, \
-    e.accounts AS environment_accounts, e.lifetime_seconds, e.settings, e.public_defaults, e.algorithm, e.algorithm_before";
+    e.accounts AS environment_accounts, e.lifetime_seconds, e.settings, e.public_defaults, e.algorithm, e.algorithm_before, e.template";
 
 /// The environment of a row of [`ALIASED_COLUMNS`], if there is one.
 pub fn aliased(row: &Row) -> Result<Option<Environment>, db::Error> {
@@ -171,6 +172,7 @@ fn read_as(row: &Row, [id, key, apps, accounts]: [&str; 4]) -> Result<Environmen
             algorithm: named(row, "algorithm")?,
             before: row.get::<Option<String>>("algorithm_before")?.and_then(|name| name.parse().ok()),
         },
+        template: row.get("template")?,
     })
 }
 
@@ -299,6 +301,26 @@ pub async fn forget(transaction: &mut DbConnection, connection_id: &str) -> Resu
 pub async fn withdraw(transaction: &mut DbConnection, connection_id: &str) -> Result<(), db::Error> {
     let update = sql("UPDATE content_tokens SET generation = -1 WHERE connection_id = $1");
     update.bind(connection_id).execute(transaction).await.map(drop)
+}
+
+/// Hands one content token out no more; by which name memory knew it, if it was kept.
+pub async fn withdraw_one(transaction: &mut DbConnection, id: &str) -> Result<Option<String>, db::Error> {
+    let select = "SELECT connection_id, environment_id, caller_id, scope, generation FROM content_tokens WHERE id = $1";
+    let Some(row) = sql(select).bind(id).optional(&mut *transaction).await? else { return Ok(None) };
+    let texts =
+        ["connection_id", "environment_id", "caller_id", "scope"].map(|column| row.get::<String>(column));
+    let [connection_id, environment_id, caller_id, asked] = texts;
+    let (connection_id, environment_id, caller_id, asked) =
+        (connection_id?, environment_id?, caller_id?, asked?);
+    let key = Key {
+        connection_id: &connection_id,
+        environment_id: &environment_id,
+        caller_id: &caller_id,
+        asked: &asked,
+        generation: row.get("generation")?,
+    };
+    sql("UPDATE content_tokens SET generation = -1 WHERE id = $1").bind(id).execute(transaction).await?;
+    Ok(Some(key.to_string()))
 }
 
 /// The same for whatever was minted.

@@ -1,9 +1,9 @@
-//! Brings the environments in line with the configuration file at boot. What is gone from the file is
+//! Brings the environments, and the templates that they name, in line with the configuration file at boot. What is gone from the file is
 //! suspended, never deleted.
 
 use super::environment::{Environment, Signing};
 use super::look_up::changed;
-use super::store;
+use super::{store, template};
 use crate::Broker;
 use crate::error::Error;
 use crate::secret::random_id;
@@ -16,6 +16,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
     let kept: Vec<_> = named.map(|config| (config.project.as_str(), config.environment.as_str())).collect();
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
+    template::sync::sync(broker, &mut transaction).await?;
     store::suspend_all_but(&mut transaction, &kept, now).await?;
     for (key, config) in &broker.config.environments {
         // The configuration's judge refuses what can't be filled in.
@@ -34,6 +35,7 @@ pub async fn sync(broker: &Broker) -> Result<(), Error> {
             settings: config.settings(),
             public_defaults: false,
             signing: Signing { algorithm: config.algorithm.unwrap_or_default(), before: None },
+            template: config.template.clone(),
         };
         store::put(&mut transaction, &environment, now).await?;
     }

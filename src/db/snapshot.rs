@@ -59,6 +59,15 @@ impl<T> Snapshot<T> {
         if db.is_alone() { self.get(db, load).await.map(Some) } else { Ok(None) }
     }
 
+    /// The table has changed so that what is held can follow; what is being read at this moment is not kept.
+    pub fn amend(&self, change: impl FnOnce(&T)) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        held.forgotten += 1;
+        if let Some(value) = &held.value {
+            change(value);
+        }
+    }
+
     /// The table has changed.
     pub fn forget(&self) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);

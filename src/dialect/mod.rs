@@ -3,8 +3,11 @@
 
 pub mod authorization_header;
 pub mod client_authentication;
+pub mod gate;
 pub mod graphql;
 pub mod oauth;
+pub mod protected_resource;
+pub mod resource_server_secret;
 pub mod slack;
 pub mod v1;
 

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::rejection::Rejection;
 use super::request::EdgeRequest;
-use crate::dialect;
+use crate::dialect::{self, protected_resource};
 use crate::error::Error;
 use crate::request_id;
 use crate::server::body::GaveUp;
@@ -35,6 +35,7 @@ pub(super) fn finish(asked: &EdgeRequest, mut response: Response) -> Response {
     if asked.broker.leaving.is_cancelled() && asked.version < Version::HTTP_2 {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    protected_resource::name(&asked.broker, asked.wire, &mut response);
     let https = asked.broker.config.public_url.scheme() == "https";
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());

@@ -18,9 +18,11 @@ impl Rejection {
     #[must_use]
     pub const fn of(error: &Error) -> Option<Self> {
         match error {
-            Error::NotAuthed | Error::InvalidAuth | Error::InvalidClient | Error::BearerRefused => {
-                Some(Self::Credential)
-            }
+            Error::NotAuthed
+            | Error::InvalidAuth
+            | Error::InvalidClient
+            | Error::ResourceServerRefused
+            | Error::BearerRefused => Some(Self::Credential),
             Error::RateLimited { limit, .. } => Some(Self::Limited(*limit)),
             Error::Overloaded => Some(Self::Overloaded),
             _ => None,

@@ -8,7 +8,7 @@ use super::finish::given_up;
 use super::request::EdgeRequest;
 use crate::BODY_LIMIT;
 use crate::dialect::authorization_header::bearer_token;
-use crate::dialect::{self, client_authentication};
+use crate::dialect::{self, client_authentication, resource_server_secret};
 use crate::error::Error;
 use crate::limits::AcceptedCredential;
 use crate::server::body;
@@ -28,8 +28,10 @@ pub(super) fn judge(asked: &EdgeRequest, request: &Request) -> Verdict {
     let headers = request.headers();
     let mut in_header = false;
     let credential = || {
-        let found =
-            bearer_token(headers).or_else(|| client_authentication::basic(headers).map(|(_, secret)| secret));
+        // Where a proxy asks, `Authorization` is its client's.
+        let found = resource_server_secret::read(headers)
+            .or_else(|| bearer_token(headers))
+            .or_else(|| client_authentication::basic(headers).map(|(_, secret)| secret));
         in_header = found.is_some();
         found
     };

@@ -67,6 +67,24 @@ pub(crate) async fn naming(broker: &Broker, used: Use<'_>) -> Result<Vec<Arc<Cov
     Ok(covers.naming(used))
 }
 
+/// Whether a freeze covers what is no person's: one of everything, or of the caller that has it. By what is held in memory
+/// where this process is alone; `since` is when it was given.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn stops_nobodys(
+    broker: &Broker,
+    caller_id: Option<&str>,
+    since: Timestamp,
+) -> Result<bool, db::Error> {
+    let covers = broker.held.freezes.get(&broker.db, async || store::covers(&broker.db).await).await?;
+    let named = |scope, target: &str| covers.0.get(&scope).and_then(|names| names.get(target));
+    let of_all = named(Scope::All, "").into_iter().flatten();
+    let of_caller = caller_id.and_then(|id| named(Scope::Caller, id)).into_iter().flatten();
+    let holds = |cover: &Arc<Cover>| cover.selection.issued_before.is_none_or(|before| since < before);
+    Ok(of_all.chain(of_caller).any(holds))
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

@@ -25,6 +25,9 @@ pub enum Action {
     RevokeConfirmed,
     KeyCreated,
     KeyRevoked,
+    ResourceServerCreated,
+    ResourceServerRevoked,
+    ContentTokenRevoked,
     Frozen,
     Unfrozen,
     MassRevokeBegun,
@@ -33,6 +36,10 @@ pub enum Action {
     /// Nothing personal is left of a deleted account.
     AccountErased,
     PublicAccessChanged,
+    PermanentTokenCreated,
+    PermanentTokenRevoked,
+    CallerPermitted,
+    CallerForbidden,
 }
 
 impl Action {
@@ -58,6 +65,9 @@ impl Action {
             Self::RevokeConfirmed => "the issuer confirmed that it has ended the grant",
             Self::KeyCreated => "an API key was made for a caller",
             Self::KeyRevoked => "an API key of a caller was revoked",
+            Self::ContentTokenRevoked => "a content token was revoked by itself; its connection goes on",
+            Self::ResourceServerCreated => "a resource server was given a credential for an environment",
+            Self::ResourceServerRevoked => "a resource server's credential was revoked",
             Self::Frozen => "it was frozen: nothing is handed out until that is lifted",
             Self::Unfrozen => "a freeze was lifted",
             Self::MassRevokeBegun => "a revoke of many connections began",
@@ -67,6 +77,10 @@ impl Action {
             Self::PublicAccessChanged => {
                 "an environment was opened to requests without a token, or closed to them"
             }
+            Self::PermanentTokenCreated => "a permanent token was made for an environment",
+            Self::PermanentTokenRevoked => "a permanent token was revoked",
+            Self::CallerPermitted => "a caller was let do something by itself at an environment",
+            Self::CallerForbidden => "what a caller was let do by itself was taken back",
         }
     }
 }

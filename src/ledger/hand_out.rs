@@ -22,7 +22,8 @@ use crate::error::Error;
 pub struct HandOut<'a> {
     /// A caller's id, or `bearer` when the access token itself asked.
     pub caller_id: &'a str,
-    pub connection: &'a Connection,
+    /// None when a caller was given something of its own.
+    pub connection: Option<&'a Connection>,
     /// Which environment a content token was for; None for an access token.
     pub environment_id: Option<&'a str>,
     /// Days since 1970, UTC.
@@ -38,16 +39,33 @@ impl<'a> HandOut<'a> {
         environment_id: Option<&'a str>,
         now: Timestamp,
     ) -> Self {
+        let connection = Some(connection);
         Self { caller_id, connection, environment_id, day: now.unix().div_euclid(86_400) }
+    }
+
+    /// Something of its own, given to a caller today.
+    #[must_use]
+    pub fn own(caller_id: &'a str, environment_id: &'a str, now: Timestamp) -> Self {
+        let (connection, environment_id) = (None, Some(environment_id));
+        Self { caller_id, connection, environment_id, day: now.unix().div_euclid(86_400) }
+    }
+
+    /// Empty for what is of no connection.
+    fn connection_id(&self) -> &str {
+        self.connection.map_or("", |connection| connection.id.as_str())
+    }
+
+    fn generation(&self) -> i64 {
+        self.connection.map_or(0, |connection| connection.access_generation)
     }
 
     fn to_line(self) -> HandOutLine {
         HandOutLine {
             caller_id: self.caller_id.to_owned(),
-            connection_id: self.connection.id.clone(),
-            account_id: self.connection.account_id.clone(),
-            app_id: self.connection.app_id.clone(),
-            generation: self.connection.access_generation,
+            connection_id: self.connection_id().to_owned(),
+            account_id: self.connection.map(|connection| connection.account_id.clone()).unwrap_or_default(),
+            app_id: self.connection.map(|connection| connection.app_id.clone()).unwrap_or_default(),
+            generation: self.generation(),
             environment_id: self.environment_id.map(str::to_owned),
             day: self.day,
         }
@@ -57,16 +75,15 @@ impl<'a> HandOut<'a> {
 /// As the line that it is counted on, so that counting a repeat copies nothing.
 impl Hash for HandOut<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.caller_id, self.connection.id.as_str(), self.connection.access_generation, self.day)
-            .hash(state);
+        (self.caller_id, self.connection_id(), self.generation(), self.day).hash(state);
     }
 }
 
 impl Equivalent<HandOutLine> for HandOut<'_> {
     fn equivalent(&self, line: &HandOutLine) -> bool {
-        self.connection.id == line.connection_id
+        self.connection_id() == line.connection_id
             && self.caller_id == line.caller_id
-            && self.connection.access_generation == line.generation
+            && self.generation() == line.generation
             && self.environment_id == line.environment_id.as_deref()
             && self.day == line.day
     }

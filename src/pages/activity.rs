@@ -48,6 +48,13 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::SignedOut => "You signed out here.".to_owned(),
         Action::KeyCreated => format!("An administrator gave {caller} a key."),
         Action::KeyRevoked => format!("An administrator took a key from {caller}."),
+        Action::ContentTokenRevoked => "One access to your content was ended before its time.".to_owned(),
+        Action::ResourceServerCreated => {
+            "An administrator let a content platform ask about its tokens.".to_owned()
+        }
+        Action::ResourceServerRevoked => {
+            "An administrator stopped a content platform from asking about its tokens.".to_owned()
+        }
         Action::MassRevokeBegun => {
             "An administrator began to stop many apps, this one among them.".to_owned()
         }
@@ -57,6 +64,10 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::PublicAccessChanged => {
             "An administrator changed what anybody may do at an environment.".to_owned()
         }
+        Action::PermanentTokenCreated => "An administrator made a permanent token.".to_owned(),
+        Action::PermanentTokenRevoked => "An administrator revoked a permanent token.".to_owned(),
+        Action::CallerPermitted => format!("An administrator let {caller} do something by itself."),
+        Action::CallerForbidden => format!("An administrator took back what {caller} may do by itself."),
     };
     Event { at: Time::of(line.last_at, now), sentence }
 }

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const server = process.env.ATTACHE_TEST_POSTGRES;
 assert.ok(server, 'ATTACHE_TEST_POSTGRES must hold the postgres:// URL of a server where databases can be made; tests/run starts one');
 
-const psql = (command) => promisify(execFile)('psql', ['--no-psqlrc', '--quiet', '--dbname', server, '--command', command]);
+export const psql = (command, database = server) => promisify(execFile)('psql', ['--no-psqlrc', '--quiet', '--dbname', database, '--command', command]);
 
 export const databases = {
   SQLite: async () => ({ url: undefined, drop: async () => {} }),

@@ -50,7 +50,7 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
   describe(`Verifiers that know the published key set alone, on ${name}`, () => {
     let world, connection, keys, jose, pyjwt;
     before(async () => {
-      world = await World.start(makeDatabase, {}, environments);
+      world = await World.start(makeDatabase, {}, {}, environments);
       connection = await world.connect(await world.signIn());
       keys = `${world.broker.url}/.well-known/jwks.json`;
       jose = createRemoteJWKSet(new URL(keys));

@@ -16,7 +16,7 @@ const secrets = {
 
 const secretOf = (key) => secrets[key] ?? `${key}-client-secret-0123456789`;
 
-const config = (issuer, content, more, environments) => () => ({
+const config = (issuer, content, more, templates, environments) => () => ({
   outbound: { allow_origins: [issuer, new URL(content).origin] },
   sign_in: { issuer: 'foreign', client_id: 'attache', client_secret: secrets.attache, client_auth: 'basic' },
   issuers: {
@@ -60,9 +60,18 @@ const config = (issuer, content, more, environments) => () => ({
     ),
   },
   environments: {
-    'demo-master': { project, environment: 'master', content_api_url: content, strategy: 'mint', apps: [app], accounts: 'any' },
+    'demo-master': {
+      project,
+      environment: 'master',
+      content_api_url: content,
+      strategy: 'mint',
+      apps: [app],
+      accounts: 'any',
+      template: Object.keys(templates)[0],
+    },
     ...environments,
   },
+  templates,
 });
 
 export class World {
@@ -71,12 +80,13 @@ export class World {
   /**
    * @param {() => Promise<{url?: string, drop: () => Promise<void>}>} makeDatabase one of `databases`
    * @param {Record<string, object>} more apps by key, with what is particular to each
+   * @param {Record<string, object>} templates by name; the first is the one of the environment
    * @param {Record<string, object>} environments more of them, by key
    */
-  static async start(makeDatabase, more = {}, environments = {}) {
+  static async start(makeDatabase, more = {}, templates = {}, environments = {}) {
     const world = new World();
     try {
-      await world.#rise(makeDatabase, more, environments);
+      await world.#rise(makeDatabase, more, templates, environments);
       return world;
     } catch (error) {
       await world.stop();
@@ -84,7 +94,7 @@ export class World {
     }
   }
 
-  async #rise(makeDatabase, more, environments) {
+  async #rise(makeDatabase, more, templates, environments) {
     const database = await makeDatabase();
     this.#ends.push(() => database.drop());
     const port = await freePorts(2);
@@ -92,7 +102,7 @@ export class World {
     this.content = await ContentPlatform.start(port + 1, `/v2/${project}/master`);
     this.#ends.push(() => this.content.stop());
     // The broker starts before its issuer does: an issuer that is away is no reason not to start.
-    this.broker = await Broker.start(database.url, config(issuer, this.content.url, more, environments));
+    this.broker = await Broker.start(database.url, config(issuer, this.content.url, more, templates, environments));
     this.#ends.push(() => this.broker.stop());
     this.content.trust(this.broker.url);
     const client = (key) => ({ client_id: key, client_secret: secretOf(key), redirect_uris: [`${this.broker.url}/connect/${key}/callback`] });

@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "",
     "listen",
     "limits",
@@ -26,6 +26,7 @@ const SECTIONS: [&str; 12] = [
     "apps.content-writer",
     "environments.blog-master",
     "signing_keys",
+    "templates.hasura",
 ];
 
 fn secrets() -> Vec<(String, String)> {
@@ -176,6 +177,11 @@ fn the_document_explains_nothing_that_is_not_there() {
 #[case::rotation("signing_keys.rotate_after_days", 4000)]
 #[case::rotation_backwards("signing_keys.rotate_after_days", -1)]
 #[case::content_api_url("environments.blog-master.content_api_url", "ftp://x/")]
+#[case::no_template("environments.blog-master.template", "elsewhere")]
+#[case::template_lifetime("templates.hasura.lifetime_seconds", 10)]
+#[case::template_skew("templates.hasura.clock_skew_seconds", -1)]
+#[case::preset("templates.hasura.preset", "postgraphile")]
+#[case::namespace("templates.hasura.namespace", "sub")]
 #[case::unknown_section("extra", "x")]
 #[case::unknown_key("listen.adress", "127.0.0.1:1")]
 #[case::wrong_type("database.connections", "many")]

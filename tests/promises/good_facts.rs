@@ -80,6 +80,7 @@ pub fn environment() -> Environment {
         settings: Settings::default(),
         public_defaults: false,
         signing: Signing::default(),
+        template: None,
     }
 }
 
@@ -96,6 +97,7 @@ pub fn good() -> Facts {
         claims: Map::new(),
         claims_at: BTreeMap::new(),
         signed_in_at: NOW,
+        made_at: NOW,
     };
     Facts {
         asker: Asker::Key(Some(Arc::new(Key { caller, is_revoked: false, caller_is_active: true }))),

@@ -41,7 +41,13 @@ fn of_who_asks() -> Vec<Row> {
         ),
         row(
             "a caller that showed its key before",
-            |f| f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: false },
+            |f| f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: false, has_a_key: true },
+            Refusal::AppNotAllowed,
+            "connection_not_found",
+        ),
+        row(
+            "a caller that showed a key before, and has none any more",
+            |f| f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: true, has_a_key: false },
             Refusal::AppNotAllowed,
             "connection_not_found",
         ),
@@ -269,7 +275,7 @@ async fn what_breaks_no_rule_is_allowed() {
     let allowed: [Change; 9] = [
         ("a caller's key", |_| {}),
         ("a caller that showed its key before", |f| {
-            f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: true };
+            f.asker = Asker::Caller { id: "ca_1".to_owned(), is_active: true, has_a_key: true };
         }),
         ("the access token", |f| by_token(f, "current")),
         ("the one before", |f| by_token(f, "previous")),

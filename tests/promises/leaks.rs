@@ -18,6 +18,7 @@ use tracing_subscriber::{fmt, registry};
 
 use crate::logged::Log;
 use crate::person::Person;
+use crate::resource_servers;
 use crate::world::{APP, Database, EDITOR, LIFETIME, MASTER_KEY, Plan, Postgres, READER, Sqlite, World};
 
 /// Tells a process of its own which journey to make: only there can all threads write into one log.
@@ -124,6 +125,7 @@ async fn journey(world: &World) -> Seen {
     seen.content_token(&viewer["data"]["_viewer"]["project"]["environment"]["authToken"]);
     assert_eq!(world.v1_token(&connection, &json!({ "min_ttl": 60 })).await.status(), 200);
     world.slack("get", &[("external_token_id", &connection), ("force_refresh", "true")]).await;
+    ask_about(world, &exchanged["access_token"], &mut seen).await;
     // Each of these has a secret where it does not belong.
     seen.keep_answer(world.exchange(&[("subject_token", &format!("{subject}x"))]).await).await;
     seen.keep_answer(world.exchange(&[("subject_token", &subject), ("audience", &subject)]).await).await;
@@ -159,6 +161,27 @@ async fn journey(world: &World) -> Seen {
     seen.secrets.extend(world.issuer.issued());
     seen.secrets.extend([MASTER_KEY, "sign-in-s3cret", "app-s3cret"].map(str::to_owned));
     seen
+}
+
+/// A resource server asks about a content token, a proxy before it, and the token is revoked; also with each secret in
+/// the other's place.
+async fn ask_about(world: &World, token: &Value, seen: &mut Seen) {
+    let (asks, token) = (resource_servers::create(world).await, token.as_str().expect("a token"));
+    seen.secrets.insert(asks.secret.clone());
+    for (secret, token) in [(&asks.secret, token), (&token.to_owned(), &asks.secret)] {
+        for path in ["introspect", "revoke"] {
+            let post =
+                world.http.post(world.url(&format!("/oauth/{path}"))).basic_auth(&asks.id, Some(secret));
+            seen.keep_answer(post.form(&[("token", token)]).send().await.expect("an answer")).await;
+        }
+        let gate = world.http.get(world.url(&format!("/v1/authorize/{token}"))).bearer_auth(token);
+        let gate = gate.header("attache-resource-server", secret).send().await.expect("an answer");
+        for value in gate.headers().values() {
+            seen.pages.push_str(value.to_str().expect("text"));
+        }
+        seen.keep_answer(gate).await;
+    }
+    attache::resource_server::last_use::tell(&world.broker).await.expect("a database");
 }
 
 /// What a consent by another identity leaves, a backup of it, and a revoke with its receipt.

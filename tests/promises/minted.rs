@@ -49,7 +49,7 @@ async fn verified(world: &World, token: &str) -> (Value, Value) {
 }
 
 /// What a token says where nothing bounds it.
-fn everything(world: &World) -> Value {
+pub fn everything(world: &World) -> Value {
     let actions = ["read", "create", "update", "delete", "publish", "unpublish"];
     json!([{ "type": "content", "locations": [world.content_api_url()], "actions": actions }])
 }
@@ -236,7 +236,8 @@ async fn the_metadata_leads_to_the_endpoints(#[values(Sqlite, Postgres)] databas
     assert_eq!(metadata["issuer"], world.public_url);
     assert_eq!(metadata["token_endpoint"], world.url("/oauth/token"));
     assert_eq!(metadata["jwks_uri"], world.url("/.well-known/jwks.json"));
-    assert_eq!(metadata["grant_types_supported"], json!(["urn:ietf:params:oauth:grant-type:token-exchange"]));
+    let grants = json!(["urn:ietf:params:oauth:grant-type:token-exchange", "client_credentials"]);
+    assert_eq!(metadata["grant_types_supported"], grants);
     let methods = json!(["client_secret_basic", "client_secret_post"]);
     assert_eq!(metadata["token_endpoint_auth_methods_supported"], methods);
     assert_eq!(metadata["scopes_supported"], json!(["content:read", "content:write"]));

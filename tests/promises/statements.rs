@@ -17,10 +17,13 @@ const BUILT: [(&str, &str); 4] = [
     ("src/pages/store.rs", "list"),
 ];
 
-/// Their parts go together by one question, which the source read by itself does not show. The promises in `facts` and
-/// `exchange` run each kind on both databases.
-const BY_QUESTION: [(&str, &str); 2] =
-    [("src/access/facts/store.rs", "load"), ("src/content/sight/store.rs", "look")];
+/// Their parts go together by one question, which the source read by itself does not show. The promises in `facts`,
+/// `exchange` and `introspection` run each kind on both databases.
+const BY_QUESTION: [(&str, &str); 3] = [
+    ("src/access/facts/store.rs", "load"),
+    ("src/content/sight/store.rs", "look"),
+    ("src/resource_server/sight/store.rs", "look"),
+];
 
 fn is_by_question(site: &Site) -> bool {
     BY_QUESTION.contains(&(site.path.as_str(), site.function.as_str()))

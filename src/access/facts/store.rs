@@ -15,15 +15,20 @@ const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_a
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id, \
     ap.permissions AS app_permissions, ap.direct AS app_direct";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
-    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at";
+    ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
+    ac.created_at AS account_made_at";
 
 const NAMING_CALLER: &str = " OR (f.scope = 'caller' AND f.target = ca.id)";
+
+/// Of a caller that shows no key now.
+const OF_KEYS: &str = "CASE WHEN EXISTS (SELECT 1 FROM api_keys k WHERE k.caller_id = ca.id AND k.revoked_at IS NULL) \
+    THEN 1 ELSE 0 END AS caller_has_a_key, ";
 
 /// What is selected of key, caller, connection, app, account and freezes; see [`from`].
 pub(crate) fn columns(question: &Question<'_>) -> String {
     let of_asker = match question.who {
         Who::Key(_) => format!("{}, allowed.app_id AS allowed_app_id, ", caller::KEY_COLUMNS),
-        Who::Caller(_) => OF_CALLER.to_owned(),
+        Who::Caller(_) => format!("{OF_CALLER}{OF_KEYS}"),
         Who::Nobody => String::new(),
     };
     let of_account = if question.wanted.needs_account() { OF_ACCOUNT } else { "" };
@@ -110,6 +115,7 @@ pub(crate) fn facts(rows: &[Row], question: &Question<'_>) -> Result<Facts, db::
         Who::Caller(id) => Asker::Caller {
             id: id.to_owned(),
             is_active: first.map(caller::is_active).transpose()?.unwrap_or_default(),
+            has_a_key: first.map(|row| row.flag("caller_has_a_key")).transpose()?.unwrap_or_default(),
         },
         Who::Nobody => Asker::Nobody,
     };
@@ -165,6 +171,7 @@ fn account(row: &Row, id: &str) -> Result<Option<Account>, db::Error> {
         claims: json(row, "account_claims")?,
         claims_at: json(row, "claims_at")?,
         signed_in_at: Timestamp::from_unix(row.get("last_sign_in_at")?),
+        made_at: Timestamp::from_unix(row.get("account_made_at")?),
     }))
 }
 

@@ -34,8 +34,10 @@ pub async fn open(
     let (stored, now) = (store::signing_keys(db).await?, clock.now());
     let signs_from = if stored.is_empty() { AT_ONCE } else { now.plus(LEAD) };
     let minting = config.environments.values().filter(|environment| environment.strategy == Strategy::Mint);
+    let of_environments = minting.filter_map(|environment| environment.algorithm);
+    let of_templates = config.templates.values().map(|template| template.algorithm);
     let needed: BTreeSet<Algorithm> =
-        minting.filter_map(|environment| environment.algorithm).chain([Algorithm::default()]).collect();
+        of_environments.chain(of_templates).chain([Algorithm::default()]).collect();
     for algorithm in needed {
         if stored.iter().all(|key| key.algorithm != algorithm) {
             let first = make(house_key, algorithm, config.signing_keys.rsa_bits, signs_from, now).await?;
@@ -50,28 +52,6 @@ pub async fn open(
         return Err(Error::Internal("There is no signing key.".to_owned()));
     }
     Ok(keys)
-}
-
-/// Sees to it that an algorithm has a key. Its first one is published at once, and signs from [`LEAD`] on.
-///
-/// # Errors
-/// When the database does not answer.
-pub async fn prepare(broker: &Broker, algorithm: Algorithm) -> Result<(), Error> {
-    let has_one = || broker.signing_keys.keys().iter().any(|key| key.algorithm == algorithm);
-    if has_one() {
-        return Ok(());
-    }
-    // It may be another server's, of which nobody has heard here.
-    follow(broker).await?;
-    if has_one() {
-        return Ok(());
-    }
-    match rotate(broker, Some(algorithm), false).await {
-        Ok(_) => Ok(()),
-        // Another server was quicker.
-        Err(Error::Conflict(_)) => follow(broker).await,
-        Err(error) => Err(error),
-    }
 }
 
 /// Learns what another server has decided.

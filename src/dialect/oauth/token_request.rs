@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::secret::Token;
 
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const CLIENT_CREDENTIALS: &str = "client_credentials";
 const CONNECTION: &str = "urn:attache:params:oauth:token-type:connection";
 
 /// Who says it is asking, and the rest still unjudged: a client is authenticated before anything else is told.
@@ -18,6 +19,21 @@ pub struct TokenRequest {
     pub client_id: String,
     pub client_secret: Token,
     parameters: BTreeMap<String, String>,
+}
+
+/// A request that makes sense.
+pub enum Grant {
+    TokenExchange(Exchange),
+    ClientCredentials(Own),
+}
+
+/// A token for the client itself. RFC 6749 section 4.4.2, RFC 8707 section 2.
+pub struct Own {
+    pub resource: Option<String>,
+    pub audience: Option<String>,
+    pub scope: Option<String>,
+    /// RFC 9396 section 6.
+    pub authorization_details: Option<String>,
 }
 
 /// A token exchange that makes sense.
@@ -63,10 +79,23 @@ impl TokenRequest {
         Ok(Self { client_id, client_secret, parameters })
     }
 
-    pub fn judge(mut self) -> Result<Exchange, Error> {
+    /// A parameter of another endpoint than the token endpoint.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        self.parameters.remove(name)
+    }
+
+    pub fn judge(mut self) -> Result<Grant, Error> {
         let mut take = |name: &str| self.parameters.remove(name);
         match take("grant_type").as_deref() {
             Some(TOKEN_EXCHANGE) => {}
+            Some(CLIENT_CREDENTIALS) => {
+                return Ok(Grant::ClientCredentials(Own {
+                    resource: take("resource"),
+                    audience: take("audience"),
+                    scope: take("scope"),
+                    authorization_details: take("authorization_details"),
+                }));
+            }
             Some(_) => return Err(Error::UnsupportedGrantType),
             None => return Err(refuse("`grant_type` is missing.")),
         }
@@ -83,13 +112,13 @@ impl TokenRequest {
         if !matches!(take("requested_token_type").as_deref(), None | Some(ACCESS_TOKEN | JWT)) {
             return Err(refuse("That `requested_token_type` is not one that is given here."));
         }
-        Ok(Exchange {
+        Ok(Grant::TokenExchange(Exchange {
             subject,
             resource: take("resource"),
             audience: take("audience"),
             scope: take("scope"),
             authorization_details: take("authorization_details"),
-        })
+        }))
     }
 }
 

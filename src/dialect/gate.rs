@@ -1,0 +1,196 @@
+//! `/v1/authorize`, the gate, as proxies ask. nginx (`auth_request`), Caddy (`forward_auth`) and Traefik (`ForwardAuth`) say
+//! the request in headers; Envoy (`ext_authz`) sends its method, and its path behind ours. 200 with who it is, 401 or 403
+//! with why not; whatever else is answered, proxies let nobody through.
+
+use std::fmt::Write as _;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::authorization_header::bearer_token;
+use super::{resource_server_secret, v1};
+use crate::Broker;
+use crate::edge::rejection::Rejection;
+use crate::error::Error;
+use crate::resource_server::forwarded::Forwarded;
+use crate::resource_server::gate::{self, Admitted, Bearer, Denied, Who};
+use crate::resource_server::introspect::Active;
+
+const PATH: &str = "/v1/authorize";
+/// By which proxies say the method of the request.
+const METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
+/// By which some content APIs let a client say another one.
+const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+const TARGETS: [&str; 2] = ["x-forwarded-uri", "x-original-uri"];
+/// The longest text that is told of permissions: proxies bound a head at 4 or 8 KB.
+const LONGEST: usize = 3000;
+/// What stands where there is nothing to say. Each header is always there, so that none that a client wrote remains.
+const NONE: &str = "none";
+/// For the pages of a proxy that drops the body.
+const REASON: HeaderName = HeaderName::from_static("attache-reason");
+
+pub fn router() -> Router<Broker> {
+    Router::new()
+        .route(PATH, any(by_headers))
+        // A path that is left out is none for the pattern behind it.
+        .route("/v1/authorize/", any(by_path))
+        .route("/v1/authorize/{*path}", any(by_path))
+}
+
+/// The whole request is said in headers.
+async fn by_headers(State(broker): State<Broker>, method: Method, headers: HeaderMap) -> Response {
+    let mut request = said(&headers);
+    // A proxy asks by GET or HEAD, whatever it asks about. Another method tells something.
+    let tells = !matches!(method, Method::GET | Method::HEAD);
+    if tells {
+        request.methods.push(Some(method.as_str()));
+    } else if !METHODS.iter().any(|name| headers.contains_key(*name)) {
+        // A client's override alone does not tell the method.
+        request.methods.clear();
+    }
+    answer(&broker, &headers, &request).await
+}
+
+/// The method is this request's own, and the path stands behind ours.
+async fn by_path(State(broker): State<Broker>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    let mut request = said(&headers);
+    request.methods.push(Some(method.as_str()));
+    request.targets.extend(uri.path().strip_prefix(PATH));
+    answer(&broker, &headers, &request).await
+}
+
+/// Everything that is said, whoever wrote it.
+fn said(headers: &HeaderMap) -> Forwarded<'_> {
+    let all = |name: &&'static str| headers.get_all(*name).into_iter().map(|value| value.to_str().ok());
+    Forwarded {
+        methods: METHODS.iter().chain(&OVERRIDES).flat_map(all).collect(),
+        // One that can't be read is no address of GraphQL.
+        targets: TARGETS.iter().flat_map(all).map(Option::unwrap_or_default).collect(),
+        // Some clients offer HTTP/2 that way, which is the same request.
+        is_upgraded: headers
+            .get_all(header::UPGRADE)
+            .iter()
+            .any(|to| !to.as_bytes().eq_ignore_ascii_case(b"h2c")),
+    }
+}
+
+async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>) -> Response {
+    let bearer = match bearer_token(headers) {
+        Some(token) => Bearer::Token(token),
+        None if headers.contains_key(header::AUTHORIZATION) => Bearer::Unreadable,
+        None => Bearer::Nothing,
+    };
+    let Some(secret) = resource_server_secret::read(headers) else {
+        return trouble(Error::ResourceServerRefused);
+    };
+    match gate::authorize(broker, &secret, &bearer, request).await {
+        Ok(Ok(admitted)) => told(&admitted).unwrap_or_else(too_long),
+        Ok(Err(why)) => refused(why),
+        Err(error) => trouble(error),
+    }
+}
+
+/// None when it does not fit.
+fn told(admitted: &Admitted) -> Option<Response> {
+    let active = if let Who::Bearer(active) = &admitted.who { Some(active) } else { None };
+    let token = active.map(|active| &active.token);
+    let (scopes, details) = match &admitted.who {
+        Who::Bearer(Active { token, .. }) => (&token.scopes, token.claims.get("authorization_details")),
+        Who::Anybody(public) => (&public.scopes, Some(&public.authorization_details)),
+    };
+    let details = details.map(ascii);
+    if details.as_ref().is_some_and(|details| details.len() > LONGEST) {
+        return None;
+    }
+    let scope = scopes.to_string();
+    let headers = [
+        ("attache-subject", token.map(|token| token.account_id.as_str())),
+        ("attache-app", active.map(|active| active.app.as_str())),
+        ("attache-caller", token.and_then(|token| token.caller_id.as_deref())),
+        ("attache-connection", token.and_then(|token| token.connection_id.as_deref())),
+        ("attache-scope", Some(scope.as_str())),
+        ("attache-operation", Some(admitted.operation.into())),
+        ("attache-authorization-details", details.as_deref()),
+    ];
+    let mut response = StatusCode::OK.into_response();
+    for (name, value) in headers {
+        let value = HeaderValue::from_str(value.unwrap_or(NONE)).ok()?;
+        response.headers_mut().insert(HeaderName::from_static(name), value);
+    }
+    Some(response)
+}
+
+/// The same JSON, in ASCII alone.
+fn ascii(value: &Value) -> String {
+    let mut text = String::new();
+    for character in value.to_string().chars() {
+        if character.is_ascii() {
+            text.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            // A text takes whatever is written to it.
+            let _ = write!(text, "\\u{unit:04x}");
+        }
+    }
+    text
+}
+
+/// RFC 6750 section 3.
+fn refused(why: Denied) -> Response {
+    let (status, challenge, sentence) = match why {
+        Denied::TokenRequired => (
+            StatusCode::UNAUTHORIZED,
+            Some("Bearer".to_owned()),
+            "This needs a content token. Send one as a bearer.",
+        ),
+        Denied::InvalidToken => (
+            StatusCode::UNAUTHORIZED,
+            Some("Bearer error=\"invalid_token\"".to_owned()),
+            "The content token is not good here, or not any more. Get another one.",
+        ),
+        Denied::InsufficientScope(scope) => (
+            StatusCode::FORBIDDEN,
+            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")),
+            "The content token does not let its bearer do this.",
+        ),
+        Denied::MethodMissing => (
+            StatusCode::FORBIDDEN,
+            None,
+            "The proxy did not say which method it asks about. It must send `X-Forwarded-Method`.",
+        ),
+        Denied::EnvironmentClosed => {
+            (StatusCode::FORBIDDEN, None, "The environment of this resource server is closed.")
+        }
+    };
+    let mut response = denied(status, why.word(), sentence);
+    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+fn too_long() -> Response {
+    let sentence = "The token's permissions are too long for a header. Let the content API introspect it.";
+    denied(StatusCode::FORBIDDEN, "permissions_too_long", sentence)
+}
+
+fn denied(status: StatusCode, word: &'static str, sentence: &str) -> Response {
+    let mut response = (status, Json(json!({ "error": word, "message": sentence }))).into_response();
+    response.headers_mut().insert(REASON, HeaderValue::from_static(word));
+    response
+}
+
+/// A client is not told to authenticate anew because of its proxy: that is refused by 403.
+fn trouble(error: Error) -> Response {
+    if !matches!(error, Error::ResourceServerRefused) {
+        return v1::refuse(error);
+    }
+    let mut response = denied(StatusCode::FORBIDDEN, "resource_server_refused", &error.to_string());
+    Rejection::put(&error, &mut response);
+    response
+}

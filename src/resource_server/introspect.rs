@@ -1,0 +1,58 @@
+//! What becomes of a content token now, at the environment of the resource server that asks (RFC 7662). Who asks is judged
+//! first, and the token anew for each question. Hands out nothing.
+
+use std::sync::Arc;
+
+use super::authenticate;
+use super::sight::{self, Asked};
+use crate::Broker;
+use crate::access::judge::issued::issued;
+use crate::content::environment::Environment;
+use crate::content::issued_token::IssuedToken;
+use crate::content::recognise;
+use crate::error::Error;
+use crate::secret::Token;
+
+/// An answer to a resource server.
+#[derive(Debug)]
+pub struct Introspection {
+    /// The one that it may ask about; None while that is closed.
+    pub environment: Option<Arc<Environment>>,
+    /// None when the token is good for nothing there.
+    pub active: Option<Active>,
+}
+
+/// A content token that is good now.
+#[derive(Debug)]
+pub struct Active {
+    pub token: Arc<IssuedToken>,
+    /// The app's key.
+    pub app: String,
+}
+
+/// `client_id` is who it says it is, where it says so.
+///
+/// # Errors
+/// [`Error::ResourceServerRefused`] before anything else; when the database does not answer.
+pub async fn introspect(
+    broker: &Broker,
+    client_id: Option<&str>,
+    secret: &Token,
+    token: Option<&Token>,
+) -> Result<Introspection, Error> {
+    let hash = authenticate::recognise(secret)?;
+    let shown = token.and_then(|token| recognise::read(broker, token).map(|shown| (token, shown)));
+    let asked = Asked { secret: &hash, token: shown.as_ref().map(|(_, shown)| shown.unverified()) };
+    let admit = |found: Option<&Arc<_>>| authenticate::admit(broker, client_id, secret, found).map(|_| ());
+    let seen = sight::load(broker, asked, admit).await?;
+    let believed = shown.and_then(|(token, shown)| shown.verified(broker, token));
+    let active =
+        believed.and_then(|token| match issued(&seen.facts, &token, seen.of_token, broker.clock.now()) {
+            Ok(allowed) => Some(Active { app: allowed.found.app.key.clone(), token }),
+            Err(inactive) => {
+                tracing::info!(why = inactive.why(), jti = token.jti, "a content token is not active");
+                None
+            }
+        });
+    Ok(Introspection { environment: seen.facts.environment, active })
+}

@@ -1,0 +1,26 @@
+//! Resource servers (RFC 6749 section 1.1): content APIs that ask about the content tokens of one environment, each with a
+//! credential of its own. It is good for nothing else.
+//!
+//! | who comes in | which file decides | where it ends |
+//! | --- | --- | --- |
+//! | `attache resource-server create`, `list`, `revoke` | `create.rs`, `look_up.rs`, `revoke.rs` | a secret that is shown once; its hash is stored |
+//! | whoever shows such a secret | `authenticate.rs` | a [`ResourceServer`], or one refusal for every reason |
+//! | a resource server with a content token | `sight.rs` (what decides), `introspect.rs`, judged in [`crate::access::judge::issued`] | what the token says, or nothing |
+//! | a proxy that asks before it lets a request through | `gate.rs`; `forwarded.rs`: what the request does | who it is, or why not |
+//! | the housekeeping | `last_use.rs` | when each was last used |
+
+pub mod authenticate;
+pub mod create;
+pub mod forwarded;
+pub mod gate;
+pub mod introspect;
+pub mod last_use;
+mod look_up;
+pub mod revoke;
+mod row;
+pub mod sight;
+mod store;
+
+pub use look_up::list;
+pub use row::{ResourceServer, ResourceServers};
+pub use store::Listed;
