@@ -6,7 +6,7 @@ pub mod issued;
 use std::sync::Arc;
 
 use super::by_itself::OwnFacts;
-use super::facts::{Asker, Facts, Found, OfApp, Wanted};
+use super::facts::{Asker, Facts, Found, OfApp, Proof, Wanted};
 use crate::Broker;
 use crate::account::Account;
 use crate::app::AppStatus;
@@ -145,12 +145,12 @@ fn shown(facts: &Facts, found: &Found) -> Result<(), Refusal> {
     if connection.direct && !found.app.may_be_direct && facts.wanted.needs_account() {
         return Err(Refusal::NotDirectAnyMore);
     }
-    match facts.vouched {
-        Some(times) if !times.are_of(connection) => Err(Refusal::EarlierToken),
-        None if connection.direct && facts.token.is_none() && facts.wanted == Wanted::Environment => {
+    match facts.proof {
+        Proof::Verified(times) if !times.are_of(connection) => Err(Refusal::EarlierToken),
+        Proof::Name if connection.direct && facts.wanted == Wanted::Environment => {
             Err(Refusal::TokenNotShown)
         }
-        _ => Ok(()),
+        Proof::Name | Proof::Held | Proof::Verified(_) | Proof::Issued => Ok(()),
     }
 }
 
@@ -359,7 +359,9 @@ impl Refusal {
                 "it is from before the person connected, or from before they last stopped the app"
             }
             Self::TokenNotShown => "its app signs people in by itself, and did not show a token of its own",
-            Self::NotDirectAnyMore => "nobody agreed to it here, and its app may not show its own tokens any more",
+            Self::NotDirectAnyMore => {
+                "nobody agreed to it here, and its app may not show its own tokens any more"
+            }
             Self::HoldersWithoutKey => "it was handed to callers only that have no live key any more",
             Self::ConnectionEnded => "there is such a connection, but it has ended",
             Self::ConsentOver => "the time is over for which the person agreed",

@@ -74,7 +74,8 @@ pub async fn add(broker: &Broker, new: NewApp, source: Source) -> Result<App, Er
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
     if new.direct.is_some() && !broker.config.signs_in_at(&issuer.external_name()) {
-        let sentence = "`direct` needs the issuer where people sign in: only its tokens say whose account is meant.";
+        let sentence =
+            "`direct` needs the issuer where people sign in: only its tokens say whose account is meant.";
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
     let mut existing = store::by_key(&broker.db, &new.key).await?;

@@ -65,7 +65,11 @@ pub async fn by_identity(
 }
 
 /// The ids of [`by_identity`].
-pub async fn ids_by_identity(db: &Db, app_id: &str, who: &ExternalIdentity) -> Result<Vec<String>, db::Error> {
+pub async fn ids_by_identity(
+    db: &Db,
+    app_id: &str,
+    who: &ExternalIdentity,
+) -> Result<Vec<String>, db::Error> {
     let select = Constants(format!(
         "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
         AND {LIVE} ORDER BY c.id"

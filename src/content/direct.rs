@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use crate::Broker;
-use crate::access::facts::{Facts, Found, OfApp};
+use crate::access::facts::{Facts, Found, OfApp, Proof};
 use crate::access::judge::judge;
 use crate::account::{self, Account};
 use crate::app::App;
 use crate::connection::allowed::Access;
 use crate::connection::token_times::TokenTimes;
-use crate::connection::{Connection, ExternalIdentity, held};
+use crate::connection::{Connection, ExternalIdentity, look_up};
 use crate::consent::direct::{self, Outcome};
 use crate::error::Error;
 use crate::freeze::freezes;
@@ -29,11 +29,7 @@ pub(super) struct FirstSight {
 /// # Errors
 /// [`Error::SubjectTokenRefused`] when the person has no account here, or has stopped the app since they signed in at it;
 /// those of the judge.
-pub(super) async fn connect(
-    broker: &Broker,
-    first: &FirstSight,
-    mut facts: Facts,
-) -> Result<String, Error> {
+pub(super) async fn connect(broker: &Broker, first: &FirstSight, mut facts: Facts) -> Result<String, Error> {
     let FirstSight { app, access, identity, times } = first;
     if !broker.config.signs_in_at(&identity.issuer) {
         return Err(Error::subject_token_refused("its app is at another issuer than people sign in at"));
@@ -43,14 +39,15 @@ pub(super) async fn connect(
     let account = account.ok_or_else(|| Error::subject_token_refused("its `sub` has no account here"))?;
     let connection = direct::connection(broker, app, *access, &account, identity, *times).await?;
     let found = found(broker, &facts, app, &account, &connection).await?;
-    (facts.token, facts.vouched, facts.found) = (None, Some(*times), vec![found]);
+    (facts.token, facts.proof, facts.found) = (None, Proof::Verified(*times), vec![found]);
     judge(&facts, broker.clock.now()).map_err(|refusal| refusal.error_of_subject(broker))?;
     match direct::store(broker, &account, &connection, *times).await? {
         Outcome::Stored => Ok(connection.id),
         Outcome::Existed => {
-            let ids = held::ids_by_identity(broker, &app.id, identity).await?;
-            let only = Some(ids).filter(|ids| ids.len() == 1).and_then(|mut ids| ids.pop());
-            only.ok_or_else(stopped)
+            // Read anew: memory may hear of it a moment later.
+            let all = look_up::by_identity(broker, &app.id, identity).await?;
+            let own = all.into_iter().find(|found| found.account_id == account.id);
+            own.map(|own| own.id).ok_or_else(stopped)
         }
         Outcome::Stopped => Err(stopped()),
     }

@@ -90,7 +90,7 @@ async fn look(
                 seen
             } else {
                 let (id, times) = by_jwt(broker, token, seen.facts).await?;
-                load(broker, asked(Which::Vouched { id: &id, times }), |_| Ok(())).await?
+                load(broker, asked(Which::Verified { id: &id, times }), |_| Ok(())).await?
             }
         }
     };

@@ -63,7 +63,7 @@ pub async fn by_access_token(broker: &Broker, token: &Token) -> Result<Subject, 
     let mut facts = load(broker, Which::AccessToken(&hash)).await?;
     if !judge::stands(&facts, broker.clock.now()) {
         let (id, times) = by_jwt(broker, token, facts).await?;
-        facts = load(broker, Which::Vouched { id: &id, times }).await?;
+        facts = load(broker, Which::Verified { id: &id, times }).await?;
     }
     let now = broker.clock.now();
     let allowed = judge(&facts, now).map_err(|refusal| refusal.error_of_subject(broker))?;

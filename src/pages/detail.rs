@@ -334,7 +334,12 @@ async fn ending(
             issuer: can_be_told(broker, app, connection),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(broker, app, connection), now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(
+        &receipt,
+        &issuer.name,
+        can_be_told(broker, app, connection),
+        now,
+    )))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

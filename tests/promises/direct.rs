@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
+use attache::config::Config;
 use attache::connection::look_up;
 use attache::operator::select::Named;
+use attache::operator::{Command, run};
 use attache::refresh::early::Line;
 use attache::sandbox::issuer::AccessTokenFault;
 use rstest::rstest;
@@ -87,7 +89,9 @@ async fn the_first_token_connects_the_app_and_its_person_sees_that_it_signs_in_b
     let page = person.get("/account/connected-apps").await;
     assert!(page.says("Content Writer") && page.says("<span>Signs in by itself</span>"), "{}", page.text);
     let page = person.get(&format!("/account/connected-apps/{id}")).await;
-    for said in ["signs in by itself: you agreed to it at", "This app began to work in your name", "Only read"] {
+    for said in
+        ["signs in by itself: you agreed to it at", "This app began to work in your name", "Only read"]
+    {
         assert!(page.says(said), "{said}: {}", page.text);
     }
     assert!(!page.says("asks for more") && !page.says("Reconnect"), "{}", page.text);
@@ -122,9 +126,7 @@ async fn only_an_app_that_the_operator_opened_connects_itself_and_only_people_wh
 
 #[rstest]
 #[tokio::test]
-async fn whoever_may_not_use_it_leaves_no_connection_behind(
-    #[values(Sqlite, Postgres)] database: Database,
-) {
+async fn whoever_may_not_use_it_leaves_no_connection_behind(#[values(Sqlite, Postgres)] database: Database) {
     let world = world(database, &[READS]).await;
     world.signed_in(EDITOR).await;
     let token = token(&world, EDITOR, None).await;
@@ -136,7 +138,8 @@ async fn whoever_may_not_use_it_leaves_no_connection_behind(
     for what in [Named::App(APP.to_owned()), account(EDITOR), Named::All] {
         let freeze = freeze(&world, asked(what)).await;
         assert_ne!(world.exchange(&[("subject_token", &token)]).await.status(), 200);
-        assert_ne!(world.viewer(&token).await.status(), 200);
+        let told: Value = world.viewer(&token).await.json().await.expect("JSON");
+        assert_eq!(told["errors"][0]["extensions"]["code"], "paused", "{told}");
         assert_eq!(world.rows("connections").await, 0);
         unfreeze(&world, &freeze).await.expect("it is lifted");
     }
@@ -176,11 +179,9 @@ async fn it_may_read_until_its_person_or_the_operator_says_otherwise(
     let path = format!("/account/connected-apps/{}", id(&world).await);
     let environment = world.column("SELECT id FROM environments WHERE key = $1", "demo-master").await;
     let field = format!("at-{}", environment.expect("an environment"));
-    for (choice, expected) in [
-        ("read", Some("content:read")),
-        ("write", Some("content:read content:write")),
-        ("none", None),
-    ] {
+    for (choice, expected) in
+        [("read", Some("content:read")), ("write", Some("content:read content:write")), ("none", None)]
+    {
         let csrf = person.get(&path).await.csrf();
         let form = [("csrf", csrf.as_str()), ("lasts", "until_stopped"), (&field, choice)];
         assert_eq!(person.post(&format!("{path}/consent"), &form).await.status, 303);
@@ -208,12 +209,18 @@ async fn no_access_token_comes_of_it_and_nothing_of_it_is_ever_refreshed(
         for force in ["false", "true"] {
             let form = [("external_token_id", id.as_str()), ("force_refresh", force)];
             let told = world.slack("get", &form).await;
-            assert_eq!((&told["ok"], &told["error"]), (&json!(false), &json!("access_token_exchange_failed")));
+            assert_eq!(
+                (&told["ok"], &told["error"]),
+                (&json!(false), &json!("access_token_exchange_failed"))
+            );
             let connect = told["connect_url"].as_str().expect("where its person can agree");
             assert!(connect.ends_with(&format!("/connect/{APP}?connection={id}")), "{told}");
         }
         let told: Value = world.v1_token(&id, &json!({})).await.json().await.expect("JSON");
-        assert_eq!((&told["error"], &told["cause"]), (&json!("reconnect_required"), &json!("signs_in_by_itself")));
+        assert_eq!(
+            (&told["error"], &told["cause"]),
+            (&json!("reconnect_required"), &json!("signs_in_by_itself"))
+        );
         // Its id alone is not enough: nobody agreed that functions act while the person is away.
         let by_id = [("subject_token", id.as_str()), ("subject_token_type", CONNECTION)];
         refused(world.exchange(&by_id).await, 400, "invalid_request").await;
@@ -293,4 +300,39 @@ async fn a_consent_here_makes_it_an_ordinary_connection_with_the_same_id(
     let connection = look_up::by_id(&world.broker, &before).await.expect("a row").expect("a connection");
     assert!(!connection.direct && connection.refresh_token.is_some());
     assert!(!person.get("/account/connected-apps").await.says("Signs in by itself"));
+}
+
+#[tokio::test]
+async fn an_app_may_be_direct_only_at_the_sign_in_issuer_and_with_an_audience() {
+    let world = world(Sqlite, &[READS]).await;
+    let other = "[issuers.other]\nissuer = \"https://other.example/\"\n";
+    let (audience, at) =
+        ("accepted_audiences = [\"https://management.sandbox.test/\"]\n", "issuer = \"sandbox\"\n");
+    let app = world.config.find("[apps.").expect("an app");
+    let moved =
+        format!("{}{}{other}", &world.config[..app], world.config[app..].replace(at, "issuer = \"other\"\n"));
+    for config in [world.config.replace(audience, ""), moved] {
+        let faults = Config::parse(&config, []).expect_err("a fault");
+        assert!(faults.iter().any(|fault| fault.key == format!("apps.{APP}.direct")), "{faults:?}");
+    }
+    let unknown = world.config.replace("direct = \"read\"", "direct = \"all\"");
+    assert!(Config::parse(&unknown, []).is_err());
+    let mut said = json!({
+        "key": "reader", "name": "Reader", "description": "", "kind": "spa", "issuer": "sandbox", "client_id": "reader",
+        "client_secret": null, "scopes": [], "exact_scopes": false, "authorization_url_extras": {},
+        "accepted_audiences": [], "redirect_uris": [], "egress": [], "direct": "write",
+    });
+    let add = async |said: &Value| {
+        let new = serde_json::from_value(said.clone()).expect("what an operator says of an app");
+        run(&world.broker, Command::AddApp(Box::new(new))).await
+    };
+    let why = add(&said).await.expect_err("no audience").to_string();
+    assert!(why.contains("accepted audience"), "{why}");
+    said["accepted_audiences"] = json!(["https://api.example/"]);
+    let told = add(&said).await.expect("an app").lines.join("\n");
+    assert!(told.contains("for people who have not agreed here it may read and change"), "{told}");
+    world.restart(&format!("{}{other}", world.config)).await;
+    (said["key"], said["issuer"]) = (json!("another"), json!("other"));
+    let why = add(&said).await.expect_err("another issuer").to_string();
+    assert!(why.contains("where people sign in"), "{why}");
 }

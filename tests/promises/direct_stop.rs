@@ -9,10 +9,11 @@ use attache::operator::select::{Named, NamedSelection};
 use attache::operator::{Command, run};
 use attache::sandbox::issuer::Client;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::direct::{READS, only, scope, token, world};
 use crate::good_facts::connection;
+use crate::resource_servers;
 use crate::world::{APP, Database, EDITOR, Postgres, Sqlite, World};
 
 /// What a token may do after a stop at second 10: (when it was given, when its person signed in, direct, ordinary). The
@@ -94,11 +95,13 @@ async fn taken(world: &World, token: &str) -> bool {
 
 #[rstest]
 #[tokio::test]
-async fn after_a_stop_only_a_later_sign_in_connects_it_again(
-    #[values(Sqlite, Postgres)] database: Database,
-) {
+async fn after_a_stop_only_a_later_sign_in_connects_it_again(#[values(Sqlite, Postgres)] database: Database) {
     let (world, first, id) = connected(database).await;
     let replica = world.replica().await;
+    let asks = resource_servers::create(&world).await;
+    let given: Value = world.exchange(&[("subject_token", &first)]).await.json().await.expect("JSON");
+    let given = given["access_token"].as_str().expect("a token").to_owned();
+    assert_eq!(resource_servers::introspect(&world, &asks, &given).await["active"], true);
     let person = world.signed_in(EDITOR).await;
     let before = world.clock.now().unix();
     world.clock.advance(60);
@@ -106,6 +109,7 @@ async fn after_a_stop_only_a_later_sign_in_connects_it_again(
     assert_eq!(person.stop(&id).await.status, 303);
     world.settle().await;
     assert!(!taken(&world, &first).await);
+    assert_eq!(resource_servers::introspect(&world, &asks, &given).await, json!({ "active": false }));
     if database == Postgres {
         let (client, key) = world.caller().await;
         let form = [("subject_token", first.as_str())];
@@ -266,7 +270,7 @@ async fn a_stop_deletes_the_grant_at_the_issuer_where_that_can_be(
     assert_eq!(world.issuer.live_refresh_tokens(), if deletes { 0 } else { 1 });
     let (_, key) = world.caller().await;
     let one = world.http.get(world.url(&format!("/v1/connections/{id}"))).bearer_auth(key).send().await;
-    let one: serde_json::Value = one.expect("an answer").json().await.expect("JSON");
+    let one: Value = one.expect("an answer").json().await.expect("JSON");
     let told = if deletes { "confirmed" } else { "unsupported" };
     assert_eq!(one["revocation"]["issuer"]["state"], json!(told), "{one}");
     assert!(!taken(&world, &first).await);

@@ -264,7 +264,7 @@ impl History {
         let times = TokenTimes { issued_at: broker.clock.now().plus(-600), signed_in: SignedIn::Unsaid };
         let which = match self.chance.below(5) {
             0 | 1 => Which::Id(&connection),
-            2 => Which::Vouched { id: &connection, times },
+            2 => Which::Verified { id: &connection, times },
             _ => Which::AccessToken(&token),
         };
         let (one, other) = if self.chance.below(2) == 0 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use attache::access::facts::{Asker, Facts, Found, OfApp, Wanted};
+use attache::access::facts::{Asker, Facts, Found, OfApp, Proof, Wanted};
 use attache::account::Account;
 use attache::app::AppStatus;
 use attache::caller::{Caller, Key};
@@ -102,7 +102,7 @@ pub fn good() -> Facts {
     Facts {
         asker: Asker::Key(Some(Arc::new(Key { caller, is_revoked: false, caller_is_active: true }))),
         token: None,
-        vouched: None,
+        proof: Proof::Name,
         found: vec![Found {
             connection: Arc::new(connection()),
             app: OfApp {

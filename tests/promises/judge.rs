@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use attache::access::facts::{Asker, Facts, Wanted};
+use attache::access::facts::{Asker, Facts, Proof, Wanted};
 use attache::access::judge::{Holder, Reader, ReadersApp, Refusal, holders, judge, readable};
 use attache::app::AppStatus;
 use attache::connection::allowed::Allowed;
@@ -231,7 +231,7 @@ fn of_what_it_is_wanted_for() -> Vec<Row> {
             "a token from before the connection",
             |f| {
                 let issued_at = NOW.plus(-61);
-                f.vouched = Some(TokenTimes { issued_at, signed_in: SignedIn::Unsaid });
+                f.proof = Proof::Verified(TokenTimes { issued_at, signed_in: SignedIn::Unsaid });
             },
             Refusal::EarlierToken,
             "connection_not_found",

@@ -39,7 +39,7 @@ pub(crate) fn columns(question: &Question<'_>) -> String {
 /// [`who`] where there is one. A row for each connection and each freeze that names its use.
 pub(crate) fn from(question: &Question<'_>) -> String {
     let which = match question.which {
-        Which::Id(_) | Which::Vouched { .. } => "c.id = $1",
+        Which::Id(_) | Which::Verified { .. } | Which::Issued(_) => "c.id = $1",
         Which::AccessToken(_) => "(c.access_token_hash = $1 OR c.previous_access_token_hash = $1)",
     };
     let begin = match question.who {
@@ -72,19 +72,18 @@ pub(crate) fn filter(question: &Question<'_>) -> &'static str {
     match (question.who, question.which) {
         (Who::Key(_), _) => "WHERE k.key_hash = $2",
         (Who::Caller(_), _) => "WHERE ca.id = $2",
-        (Who::Nobody, Which::Id(_) | Which::Vouched { .. }) => "WHERE c.id = $1",
         (Who::Nobody, Which::AccessToken(_)) => {
             "WHERE (c.access_token_hash = $1 OR c.previous_access_token_hash = $1)"
         }
+        (Who::Nobody, _) => "WHERE c.id = $1",
     }
 }
 
 /// What `$1` is. What cannot be an id is looked for all the same, as nothing: who asks is judged first.
 pub(crate) fn which<'a>(question: &Question<'a>) -> &'a str {
     match question.which {
-        Which::Id(id) | Which::Vouched { id, .. } if crate::connection::is_id(id) => id,
-        Which::Id(_) | Which::Vouched { .. } => "",
         Which::AccessToken(hash) => hash.as_str(),
+        which => which.id().filter(|id| crate::connection::is_id(id)).unwrap_or_default(),
     }
 }
 
