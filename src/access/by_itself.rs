@@ -16,6 +16,8 @@ pub struct OwnFacts {
     pub permissions: Option<Arc<Permissions>>,
     /// Whether a freeze covers the caller, or everything.
     pub is_frozen: bool,
+    /// Whether the caller is active and has a live key.
+    pub is_usable: bool,
 }
 
 /// # Errors
@@ -27,6 +29,7 @@ pub async fn load(
 ) -> Result<OwnFacts, Error> {
     let given = caller::permitted(broker, caller_id, &environment.id).await?;
     let is_frozen = given.as_ref().is_some_and(|given| given.is_frozen);
+    let is_usable = given.as_ref().is_some_and(|given| given.is_usable);
     let permissions = given.map(|given| given.permissions);
-    Ok(OwnFacts { environment: Arc::clone(environment), permissions, is_frozen })
+    Ok(OwnFacts { environment: Arc::clone(environment), permissions, is_frozen, is_usable })
 }

@@ -258,6 +258,9 @@ pub fn holders(holders: &[Holder], connection: &Connection) -> Result<(), Refusa
 /// # Errors
 /// The first rule that is broken.
 pub fn by_itself(facts: &OwnFacts) -> Result<&Permissions, Refusal> {
+    if !facts.is_usable && facts.permissions.is_some() {
+        return Err(Refusal::CallerSuspended);
+    }
     let minted = facts.environment.strategy.mints();
     let permissions = facts.permissions.as_deref().filter(|_| minted).ok_or(Refusal::EnvironmentClosed)?;
     if facts.is_frozen { Err(Refusal::Frozen) } else { Ok(permissions) }

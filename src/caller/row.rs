@@ -49,6 +49,8 @@ pub struct Permitted {
     pub since: Timestamp,
     /// Whether a freeze covers the caller, or everything.
     pub is_frozen: bool,
+    /// Whether the caller is active and has a live key.
+    pub is_usable: bool,
 }
 
 impl Callers {
@@ -65,7 +67,9 @@ impl Callers {
     }
 
     pub(crate) fn permitted(&self, id: &str, environment_id: &str) -> Option<Permitted> {
-        self.callers.get(id)?.permitted.get(environment_id).cloned()
+        let caller = self.callers.get(id)?;
+        let is_usable = caller.is_active && caller.has_a_key;
+        caller.permitted.get(environment_id).map(|found| Permitted { is_usable, ..found.clone() })
     }
 
     pub(crate) fn is_allowed(&self, id: &str, app_id: &str) -> bool {

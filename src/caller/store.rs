@@ -180,13 +180,14 @@ pub async fn list_keys(db: &Db) -> Result<Vec<ListedKey>, db::Error> {
     Ok(listed)
 }
 
-/// Without its freezes.
+/// Without its freezes, and without its caller.
 fn read_permitted(row: &Row) -> Result<Permitted, db::Error> {
     let permissions = Arc::new(json(row, "permissions")?);
-    Ok(Permitted { permissions, since: Timestamp::from_unix(row.get("updated_at")?), is_frozen: false })
+    let since = Timestamp::from_unix(row.get("updated_at")?);
+    Ok(Permitted { permissions, since, is_frozen: false, is_usable: false })
 }
 
-/// What a caller may do by itself at an environment, and whether a freeze covers it.
+/// What a caller may do by itself at an environment, whether a freeze covers it, and whether the caller is in use.
 pub async fn permitted(
     db: &Db,
     caller_id: &str,
@@ -194,10 +195,16 @@ pub async fn permitted(
 ) -> Result<Option<Permitted>, db::Error> {
     let select = "SELECT p.permissions, p.updated_at, CASE WHEN EXISTS (SELECT 1 FROM freezes f \
             WHERE (f.scope = 'all' OR (f.scope = 'caller' AND f.target = p.caller_id)) \
-                AND (f.issued_before IS NULL OR f.issued_before > p.updated_at)) THEN 1 ELSE 0 END AS is_frozen \
+                AND (f.issued_before IS NULL OR f.issued_before > p.updated_at)) THEN 1 ELSE 0 END AS is_frozen, \
+            CASE WHEN EXISTS (SELECT 1 FROM callers ca JOIN api_keys k ON k.caller_id = ca.id AND k.revoked_at IS NULL \
+                WHERE ca.id = p.caller_id AND ca.status = 'active') THEN 1 ELSE 0 END AS is_usable \
         FROM caller_permissions p WHERE p.caller_id = $1 AND p.environment_id = $2";
     let row = sql(select).bind(caller_id).bind(environment_id).optional(db).await?;
-    row.map(|row| Ok(Permitted { is_frozen: row.flag("is_frozen")?, ..read_permitted(&row)? })).transpose()
+    let read = |row: Row| {
+        let (is_frozen, is_usable) = (row.flag("is_frozen")?, row.flag("is_usable")?);
+        Ok(Permitted { is_frozen, is_usable, ..read_permitted(&row)? })
+    };
+    row.map(read).transpose()
 }
 
 pub async fn put_permissions(

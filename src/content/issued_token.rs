@@ -24,7 +24,8 @@ pub struct IssuedToken {
     pub kid: String,
     pub jti: String,
     pub issuer: String,
-    pub account_id: String,
+    /// The account; the caller, where the token speaks for no person.
+    pub subject: String,
     /// None for a token that speaks for no person.
     pub connection_id: Option<String>,
     /// The caller that asked for it; None when the access token itself did.
@@ -67,15 +68,16 @@ impl IssuedToken {
         }
         let claims: Map<String, Value> = json(payload)?;
         let moment = |name: &str| claims.get(name).and_then(Value::as_i64).map(Timestamp::from_unix);
+        let connection_id = claims.get("connection").and_then(text);
         let scopes = Scopes::lenient(claims.get("scope").and_then(Value::as_str).unwrap_or_default());
         let actor = claims.get("act").and_then(|actor| text(actor.get("sub")?));
         Some(Self {
             kid: header.kid,
             jti: text(claims.get("jti")?)?,
             issuer: text(claims.get("iss")?)?,
-            account_id: text(claims.get("sub")?)?,
-            connection_id: claims.get("connection").and_then(text),
-            caller_id: actor,
+            subject: text(claims.get("sub")?)?,
+            caller_id: if connection_id.is_some() { actor } else { claims.get("client_id").and_then(text) },
+            connection_id,
             permissions: permissions(&claims, &scopes)?,
             scopes,
             issued_at: moment("iat")?,

@@ -32,8 +32,9 @@ pub async fn by_key(broker: &Broker, key: &str) -> Result<Arc<Environment>, Erro
     let all = all(broker).await?;
     let found = all.iter().find(|environment| environment.key == key).cloned();
     found.ok_or_else(|| {
-        let sentence = "There is no environment of that key; `attache environment list` shows them.";
-        Error::InvalidRequest(sentence.to_owned())
+        Error::InvalidRequest(format!(
+            "There is no environment `{key}` in use; `attache environment list` shows them."
+        ))
     })
 }
 

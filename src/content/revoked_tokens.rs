@@ -100,7 +100,7 @@ pub async fn revoke(broker: &Broker, token: &Token, by: &By<'_>) -> Result<(), E
         }
         let entry = Entry {
             actor: by.actor().to_owned(),
-            account_id: Some(token.account_id.clone()),
+            account_id: token.connection_id.is_some().then(|| token.subject.clone()),
             connection_id: token.connection_id.clone(),
             caller_id: token.caller_id.clone(),
             ..Entry::default()

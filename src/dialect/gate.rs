@@ -2,6 +2,7 @@
 //! the request in headers; Envoy (`ext_authz`) sends its method, and its path behind ours. 200 with who it is, 401 or 403
 //! with why not; whatever else is answered, proxies let nobody through.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use axum::extract::State;
@@ -16,9 +17,9 @@ use super::{resource_server_secret, v1};
 use crate::Broker;
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
+use crate::resource_server::active::Active;
 use crate::resource_server::forwarded::Forwarded;
 use crate::resource_server::gate::{self, Admitted, Bearer, Denied, Who};
-use crate::resource_server::introspect::Active;
 
 const PATH: &str = "/v1/authorize";
 /// By which proxies say the method of the request.
@@ -96,29 +97,33 @@ async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>) -
 
 /// None when it does not fit.
 fn told(admitted: &Admitted) -> Option<Response> {
-    let active = if let Who::Bearer(active) = &admitted.who { Some(active) } else { None };
-    let token = active.map(|active| &active.token);
-    let (scopes, details) = match &admitted.who {
-        Who::Bearer(Active { token, .. }) => (&token.scopes, token.claims.get("authorization_details")),
-        Who::Anybody(public) => (&public.scopes, Some(&public.authorization_details)),
+    let Admitted { environment, who, operation } = admitted;
+    let active = if let Who::Bearer(active) = who { Some(active) } else { None };
+    let (scope, details) = match who {
+        Who::Bearer(active) => (active.scopes().to_string(), active.authorization_details(environment)),
+        Who::Anybody(public) => {
+            (public.scopes.to_string(), Some(Cow::Borrowed(&public.authorization_details)))
+        }
     };
-    let details = details.map(ascii);
+    let details = details.map(|details| ascii(&details));
     if details.as_ref().is_some_and(|details| details.len() > LONGEST) {
         return None;
     }
-    let scope = scopes.to_string();
+    let stage = active
+        .map_or(environment.settings.default_stage.as_str(), |active| active.default_stage(environment));
     let headers = [
-        ("attache-subject", token.map(|token| token.account_id.as_str())),
-        ("attache-app", active.map(|active| active.app.as_str())),
-        ("attache-caller", token.and_then(|token| token.caller_id.as_deref())),
-        ("attache-connection", token.and_then(|token| token.connection_id.as_deref())),
+        ("attache-subject", active.map(Active::subject)),
+        ("attache-app", active.and_then(Active::app)),
+        ("attache-caller", active.and_then(Active::caller)),
+        ("attache-connection", active.and_then(Active::connection)),
         ("attache-scope", Some(scope.as_str())),
-        ("attache-operation", Some(admitted.operation.into())),
+        ("attache-operation", Some((*operation).into())),
+        ("attache-default-stage", Some(stage)),
         ("attache-authorization-details", details.as_deref()),
     ];
     let mut response = StatusCode::OK.into_response();
     for (name, value) in headers {
-        let value = HeaderValue::from_str(value.unwrap_or(NONE)).ok()?;
+        let value = HeaderValue::from_bytes(value.unwrap_or(NONE).as_bytes()).ok()?;
         response.headers_mut().insert(HeaderName::from_static(name), value);
     }
     Some(response)

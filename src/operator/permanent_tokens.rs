@@ -47,6 +47,10 @@ pub async fn list(broker: &Broker) -> Result<Output, Error> {
 /// # Errors
 /// [`Error::InvalidRequest`] when there is no such live one.
 pub async fn revoke(broker: &Broker, id: &str) -> Result<Output, Error> {
-    end::revoke(broker, id).await?;
+    if !end::revoke(broker, id).await? {
+        return Err(Error::InvalidRequest(format!(
+            "There is no live permanent token `{id}`; `attache permanent-token list` shows them."
+        )));
+    }
     Ok(Output::line(format!("The permanent token {id} is revoked: it is good for nothing from now on.")))
 }

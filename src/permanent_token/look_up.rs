@@ -10,15 +10,18 @@ use crate::credential::{self, Kind};
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::freeze::freezes;
-use crate::secret::{Token, TokenHash};
+use crate::secret::Token;
 
-/// The one that somebody shows, whose use is noted.
+/// The one that somebody shows at an environment. Its use is noted.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_token(broker: &Broker, token: &Token) -> Result<Option<Arc<PermanentToken>>, Error> {
-    let Some(hash) = credential::recognise(Kind::PermanentToken, token.expose()) else { return Ok(None) };
-    let found = by_hash(broker, &hash).await?;
+pub async fn shown_at(
+    broker: &Broker,
+    environment_id: &str,
+    token: &Token,
+) -> Result<Option<Arc<PermanentToken>>, Error> {
+    let found = by_token(broker, token).await?.filter(|found| found.environment_id == environment_id);
     if let Some(found) = &found {
         broker.limits.know(token);
         broker.permanent_token_uses.note(&found.id, broker.clock.now());
@@ -26,15 +29,16 @@ pub async fn by_token(broker: &Broker, token: &Token) -> Result<Option<Arc<Perma
     Ok(found)
 }
 
-/// The one of this hash.
+/// Whichever this one is.
 ///
 /// # Errors
 /// When the database does not answer.
-pub async fn by_hash(broker: &Broker, hash: &TokenHash) -> Result<Option<Arc<PermanentToken>>, Error> {
+pub async fn by_token(broker: &Broker, token: &Token) -> Result<Option<Arc<PermanentToken>>, Error> {
+    let Some(hash) = credential::recognise(Kind::PermanentToken, token.expose()) else { return Ok(None) };
     let load = async || store::all(&broker.db).await;
     let found = match broker.held.permanent_tokens.held(&broker.db, load).await? {
-        None => store::by_hash(&broker.db, hash).await?.map(Arc::new),
-        Some(held) => match held.by_hash(hash) {
+        None => store::by_hash(&broker.db, &hash).await?.map(Arc::new),
+        Some(held) => match held.by_hash(&hash) {
             // Restored from an old copy, it may have been revoked since.
             Some(found) if freezes::stops_nobodys(broker, None, found.made_at).await? => None,
             found => found,

@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! | --- | --- | --- |
 //! | `attache permanent-token create`, `list`, `revoke` | `create.rs`, `look_up.rs`, `revoke.rs` | a token that is shown once; its hash is stored |
-//! | whoever is shown such a token | `look_up.rs`; whether it stands: `row.rs` | a [`PermanentToken`], or nothing for every reason |
+//! | a resource server that is shown one | `look_up.rs`; whether it stands: `row.rs` | a [`PermanentToken`], or nothing for every reason |
 //! | the housekeeping | `last_use.rs` | when each was last used |
 
 pub mod create;
@@ -14,6 +14,6 @@ pub mod revoke;
 mod row;
 mod store;
 
-pub use look_up::{by_hash, by_token, list};
+pub use look_up::{by_token, list, shown_at};
 pub use row::{PermanentToken, PermanentTokens};
 pub use store::Listed;

@@ -79,6 +79,19 @@ pub async fn revoke(transaction: &mut DbConnection, id: &str, now: Timestamp) ->
     Ok(sql(update).bind(id).bind(now.unix()).execute(transaction).await? == 1)
 }
 
+/// The id of the one that was revoked; None when there is no such live one.
+pub async fn revoke_shown(
+    transaction: &mut DbConnection,
+    hash: &TokenHash,
+    environment_id: &str,
+    now: Timestamp,
+) -> Result<Option<String>, db::Error> {
+    let update = "UPDATE permanent_tokens SET revoked_at = $3 \
+        WHERE token_hash = $1 AND environment_id = $2 AND revoked_at IS NULL RETURNING id";
+    let update = sql(update).bind(hash.as_str()).bind(environment_id).bind(now.unix());
+    update.optional(transaction).await?.map(|row| row.get("id")).transpose()
+}
+
 pub async fn tell_last_use(db: &Db, id: &str, at: Timestamp) -> Result<(), db::Error> {
     let update = "UPDATE permanent_tokens SET last_used_at = $2 \
         WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";

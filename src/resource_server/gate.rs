@@ -1,11 +1,14 @@
 //! The gate: a proxy asks before it lets a request through to a content API. Judges who asks, the bearer at that
 //! environment, and whether its scopes let it read or change. Sees no body, and hands out nothing.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use url::Url;
 
+use super::active::Active;
 use super::forwarded::{Forwarded, Operation};
-use super::introspect::{Active, introspect};
+use super::introspect::introspect;
 use crate::Broker;
 use crate::content::environment::Environment;
 use crate::content::permission::details;
@@ -26,6 +29,7 @@ pub enum Bearer {
 /// Who is let through, and to do what.
 #[derive(Debug)]
 pub struct Admitted {
+    pub environment: Arc<Environment>,
     pub who: Who,
     pub operation: Operation,
 }
@@ -71,7 +75,8 @@ pub async fn authorize(
     let token = if let Bearer::Token(token) = bearer { Some(token) } else { None };
     let introspection = introspect(broker, None, secret, token).await?;
     let Some(environment) = introspection.environment else { return Ok(Err(Denied::EnvironmentClosed)) };
-    Ok(judge(&environment, bearer, introspection.active, request))
+    let judged = judge(&environment, bearer, introspection.active, request);
+    Ok(judged.map(|(who, operation)| Admitted { environment, who, operation }))
 }
 
 fn judge(
@@ -79,7 +84,7 @@ fn judge(
     bearer: &Bearer,
     active: Option<Active>,
     request: &Forwarded<'_>,
-) -> Result<Admitted, Denied> {
+) -> Result<(Who, Operation), Denied> {
     let operation = request.operation(&paths(environment)).ok_or(Denied::MethodMissing)?;
     let who = match (bearer, active) {
         (Bearer::Nothing, _) => {
@@ -90,11 +95,11 @@ fn judge(
         }
         (_, None) => return Err(Denied::InvalidToken),
         (_, Some(active)) => {
-            may(&active.token.scopes, operation)?;
+            may(&active.scopes(), operation)?;
             Who::Bearer(active)
         }
     };
-    Ok(Admitted { who, operation })
+    Ok((who, operation))
 }
 
 /// Where its content API speaks GraphQL.

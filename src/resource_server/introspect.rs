@@ -3,14 +3,17 @@
 
 use std::sync::Arc;
 
+use super::active::Active;
 use super::authenticate;
-use super::sight::{self, Asked};
+use super::sight::{self, Asked, Seen};
 use crate::Broker;
-use crate::access::judge::issued::issued;
+use crate::access::by_itself;
+use crate::access::judge::issued;
 use crate::content::environment::Environment;
 use crate::content::issued_token::IssuedToken;
 use crate::content::recognise;
 use crate::error::Error;
+use crate::permanent_token;
 use crate::secret::Token;
 
 /// An answer to a resource server.
@@ -20,14 +23,6 @@ pub struct Introspection {
     pub environment: Option<Arc<Environment>>,
     /// None when the token is good for nothing there.
     pub active: Option<Active>,
-}
-
-/// A content token that is good now.
-#[derive(Debug)]
-pub struct Active {
-    pub token: Arc<IssuedToken>,
-    /// The app's key.
-    pub app: String,
 }
 
 /// `client_id` is who it says it is, where it says so.
@@ -46,13 +41,31 @@ pub async fn introspect(
     let admit = |found: Option<&Arc<_>>| authenticate::admit(broker, client_id, secret, found).map(|_| ());
     let seen = sight::load(broker, asked, admit).await?;
     let believed = shown.and_then(|(token, shown)| shown.verified(broker, token));
-    let active =
-        believed.and_then(|token| match issued(&seen.facts, &token, seen.of_token, broker.clock.now()) {
-            Ok(allowed) => Some(Active { app: allowed.found.app.key.clone(), token }),
-            Err(inactive) => {
-                tracing::info!(why = inactive.why(), jti = token.jti, "a content token is not active");
-                None
-            }
-        });
+    let active = match (believed, token, &seen.facts.environment) {
+        (Some(believed), _, _) => minted(broker, &seen, believed).await?,
+        (None, Some(token), Some(environment)) => {
+            permanent_token::shown_at(broker, &environment.id, token).await?.map(Active::Permanent)
+        }
+        (None, _, _) => None,
+    };
     Ok(Introspection { environment: seen.facts.environment, active })
+}
+
+async fn minted(broker: &Broker, seen: &Seen, token: Arc<IssuedToken>) -> Result<Option<Active>, Error> {
+    let now = broker.clock.now();
+    let judged = match (&token.connection_id, &token.caller_id, &seen.facts.environment) {
+        (None, Some(caller_id), Some(environment)) => {
+            let facts = by_itself::load(broker, caller_id, environment).await?;
+            issued::own(&facts, &token, seen.of_token, now).map(|()| None)
+        }
+        _ => issued::issued(&seen.facts, &token, seen.of_token, now)
+            .map(|allowed| Some(allowed.found.app.key.clone())),
+    };
+    match judged {
+        Ok(app) => Ok(Some(Active::Minted { token, app })),
+        Err(inactive) => {
+            tracing::info!(why = inactive.why(), jti = token.jti, "a content token is not active");
+            Ok(None)
+        }
+    }
 }

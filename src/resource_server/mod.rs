@@ -5,10 +5,11 @@
 //! | --- | --- | --- |
 //! | `attache resource-server create`, `list`, `revoke` | `create.rs`, `look_up.rs`, `revoke.rs` | a secret that is shown once; its hash is stored |
 //! | whoever shows such a secret | `authenticate.rs` | a [`ResourceServer`], or one refusal for every reason |
-//! | a resource server with a content token | `sight.rs` (what decides), `introspect.rs`, judged in [`crate::access::judge::issued`] | what the token says, or nothing |
+//! | a resource server with a content token or a permanent one | `sight.rs` (what decides), `introspect.rs`, judged in [`crate::access::judge::issued`] | an [`Active`](active::Active), or nothing |
 //! | a proxy that asks before it lets a request through | `gate.rs`; `forwarded.rs`: what the request does | who it is, or why not |
 //! | the housekeeping | `last_use.rs` | when each was last used |
 
+pub mod active;
 pub mod authenticate;
 pub mod create;
 pub mod forwarded;

@@ -13,7 +13,7 @@ const ALL: &str = r#"[{"actions":["read","create"]}]"#;
 const READS: &str = r#"[{"actions":["read"],"stages":["PUBLISHED"]}]"#;
 
 /// A request by the usual caller for the demo environment; later parameters win, empty ones go.
-async fn ask(world: &World, form: &[(&str, &str)]) -> Response {
+pub async fn ask(world: &World, form: &[(&str, &str)]) -> Response {
     let (id, key) = world.caller().await;
     ask_as(world, &id, &key, form).await
 }
@@ -25,13 +25,13 @@ async fn ask_as(world: &World, id: &str, key: &str, form: &[(&str, &str)]) -> Re
     world.exchange_as(id, key, &all).send().await.expect("an answer")
 }
 
-async fn permit(world: &World, permissions: &str) {
+pub async fn permit(world: &World, permissions: &str) {
     let (caller, _) = world.caller().await;
     let (environment, permissions) = ("demo-master".to_owned(), permissions.to_owned());
     run(&world.broker, Command::PermitCaller { caller, environment, permissions }).await.expect("a permit");
 }
 
-async fn body(answer: Response) -> Value {
+pub async fn body(answer: Response) -> Value {
     assert_eq!(answer.status(), 200);
     answer.json().await.expect("JSON")
 }

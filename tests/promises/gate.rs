@@ -74,6 +74,7 @@ async fn whoever_is_let_through_is_named_in_every_header(#[values(Sqlite, Postgr
             ("attache-connection", &connection),
             ("attache-scope", "content:read content:write"),
             ("attache-operation", operation),
+            ("attache-default-stage", "PUBLISHED"),
             ("attache-authorization-details", &details),
         ];
         for (name, value) in told {

@@ -47,6 +47,7 @@ async fn a_live_token_is_told_by_exactly_these_members(#[values(Sqlite, Postgres
             "sub": column(ACCOUNT).await,
             "client_id": caller,
             "app": APP,
+            "default_stage": "PUBLISHED",
             "authorization_details": everything(&world),
             "act": { "sub": caller },
             "scope": "content:read content:write",

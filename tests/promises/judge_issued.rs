@@ -34,7 +34,7 @@ fn case() -> Case {
         kid: "key".to_owned(),
         jti: "ct_1".to_owned(),
         issuer: "https://attache.example".to_owned(),
-        account_id: "ac_1".to_owned(),
+        subject: "ac_1".to_owned(),
         connection_id: Some("Et1".to_owned()),
         caller_id: Some("ca_1".to_owned()),
         scopes: Scopes::lenient("content:read content:write"),
@@ -82,7 +82,7 @@ fn each_rule_is_broken_by_its_own_facts() {
             |case| at(&mut case.facts, |environment| environment.strategy = Strategy::Ask),
             Inactive::OtherEnvironment,
         ),
-        ("another person's", |case| case.token.account_id = "ac_2".to_owned(), Inactive::OtherPerson),
+        ("another person's", |case| case.token.subject = "ac_2".to_owned(), Inactive::OtherPerson),
         ("from before they agreed", |case| case.token.issued_at = NOW.plus(-1), Inactive::EarlierConsent),
         ("narrowed to read", |case| only(case, &[("en_1", Access::Read)]), Inactive::Narrowed),
         (

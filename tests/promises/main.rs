@@ -64,6 +64,7 @@ mod mass_revoke;
 mod mass_revoke_killed;
 mod minted;
 mod moves;
+mod nobodys_tokens;
 mod odd_answers;
 mod other_identity;
 mod outbound;

@@ -4,7 +4,7 @@
 use attache::content::permission::{Action, Permissions, Request};
 use attache::operator::{Command, run};
 use attache::permanent_token::create::Wanted;
-use attache::permanent_token::{PermanentToken, by_token, last_use};
+use attache::permanent_token::{PermanentToken, by_token, last_use, shown_at};
 use attache::secret::Token;
 use attache::{Broker, freeze};
 use rstest::rstest;
@@ -13,9 +13,9 @@ use serde_json::Map;
 use crate::command_line::{Place, text};
 use crate::world::{Database, EDITOR, Postgres, Sqlite, World};
 
-const READS: &str = r#"[{"actions":["read"],"stages":["PUBLISHED"]}]"#;
+pub const READS: &str = r#"[{"actions":["read"],"stages":["PUBLISHED"]}]"#;
 
-fn wanted() -> Wanted {
+pub fn wanted() -> Wanted {
     Wanted {
         environment: "demo-master".to_owned(),
         name: "Preview site".to_owned(),
@@ -25,7 +25,7 @@ fn wanted() -> Wanted {
     }
 }
 
-async fn make(world: &World, wanted: Wanted) -> (String, Token) {
+pub async fn make(world: &World, wanted: Wanted) -> (String, Token) {
     let made = run(&world.broker, Command::CreatePermanentToken(wanted)).await.expect("a token");
     let id = made.lines[0].split(' ').nth(2).expect("an id").to_owned();
     (id, made.secret.expect("the token"))
@@ -34,6 +34,10 @@ async fn make(world: &World, wanted: Wanted) -> (String, Token) {
 async fn revoke(world: &World, id: &str) -> Result<Vec<String>, String> {
     let revoked = run(&world.broker, Command::RevokePermanentToken { id: id.to_owned() }).await;
     revoked.map(|output| output.lines).map_err(|error| error.to_string())
+}
+
+async fn given_at(world: &World, token: &Token) -> String {
+    found(&world.broker, token).await.expect("it stands").environment_id
 }
 
 async fn found(broker: &Broker, token: &Token) -> Option<PermanentToken> {
@@ -144,7 +148,12 @@ async fn an_operator_sees_which_there_are_and_when_each_was_last_used(
         assert!(listed[0].contains(said), "{said}: {listed:?}");
     }
     assert!(!listed[0].contains(token.expose()));
-    found(&world.broker, &token).await.expect("it stands");
+    let at = given_at(&world, &token).await;
+    let shown =
+        async |environment: &str| shown_at(&world.broker, environment, &token).await.expect("an answer");
+    assert!(shown("en_elsewhere").await.is_none());
+    assert!(list().await[0].contains("never used"), "elsewhere it is of no use");
+    shown(&at).await.expect("it stands");
     last_use::tell(&world.broker).await.expect("a write");
     let listed = list().await;
     assert!(listed[0].contains(&format!("last used {}", world.clock.now())), "{listed:?}");

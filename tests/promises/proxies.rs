@@ -18,13 +18,14 @@ use crate::command_line::free_port;
 use crate::resource_servers::{ResourceServer, content_token, create};
 use crate::world::{APP, Sqlite, World, until};
 
-const TOLD: [&str; 7] = [
+const TOLD: [&str; 8] = [
     "attache-subject",
     "attache-app",
     "attache-caller",
     "attache-connection",
     "attache-scope",
     "attache-operation",
+    "attache-default-stage",
     "attache-authorization-details",
 ];
 

@@ -1,11 +1,12 @@
 //! Whether a content token that was issued here is good now, at an environment. What it says is held against the same facts
 //! that an exchange is judged by. Pure, and each rule stands here once.
 
-use super::{Authorized, Refusal, judge, permissions};
+use super::{Authorized, Refusal, by_itself, judge, permissions};
+use crate::access::by_itself::OwnFacts;
 use crate::access::facts::{Facts, Found};
 use crate::clock::Timestamp;
+use crate::content::environment::Environment;
 use crate::content::issued_token::IssuedToken;
-use crate::content::rules::Strategy;
 
 /// What else decides about one token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,24 +44,12 @@ pub fn issued<'a>(
     of_token: OfToken,
     now: Timestamp,
 ) -> Result<Authorized<'a>, Inactive> {
-    if !token.lives(now) {
-        return Err(Inactive::RanOut);
-    }
-    if of_token.is_revoked {
-        return Err(Inactive::Revoked);
-    }
-    if of_token.is_key_withdrawn {
-        return Err(Inactive::KeyWithdrawn);
-    }
     let environment = facts.environment.as_deref();
     let environment = environment.ok_or(Inactive::Refused(Refusal::EnvironmentClosed))?;
-    // Where the platform gives its own tokens, ours are good no more.
-    if !token.is_for(environment) || environment.strategy != Strategy::Mint {
-        return Err(Inactive::OtherEnvironment);
-    }
+    stands(token, of_token, environment, now)?;
     let allowed = judge(facts, now).map_err(Inactive::Refused)?;
     let connection = &allowed.found.connection;
-    if connection.account_id != token.account_id {
+    if connection.account_id != token.subject {
         return Err(Inactive::OtherPerson);
     }
     if token.issued_at < connection.consented_at {
@@ -73,6 +62,39 @@ pub fn issued<'a>(
         return Err(Inactive::Narrowed);
     }
     Ok(allowed)
+}
+
+/// A caller's own token, of nobody: by the facts of that caller.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn own(facts: &OwnFacts, token: &IssuedToken, of_token: OfToken, now: Timestamp) -> Result<(), Inactive> {
+    stands(token, of_token, &facts.environment, now)?;
+    let allowed = by_itself(facts).map_err(Inactive::Refused)?;
+    if allowed.cover(&token.permissions) { Ok(()) } else { Err(Inactive::Narrowed) }
+}
+
+/// By itself, whoever it is of.
+fn stands(
+    token: &IssuedToken,
+    of_token: OfToken,
+    environment: &Environment,
+    now: Timestamp,
+) -> Result<(), Inactive> {
+    if !token.lives(now) {
+        return Err(Inactive::RanOut);
+    }
+    if of_token.is_revoked {
+        return Err(Inactive::Revoked);
+    }
+    if of_token.is_key_withdrawn {
+        return Err(Inactive::KeyWithdrawn);
+    }
+    // Where the platform gives its own tokens, ours are good no more.
+    if !token.is_for(environment) || !environment.strategy.mints() {
+        return Err(Inactive::OtherEnvironment);
+    }
+    Ok(())
 }
 
 impl Inactive {

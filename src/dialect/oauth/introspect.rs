@@ -5,17 +5,13 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::token_request::TokenRequest;
 use crate::Broker;
 use crate::error::Error;
-use crate::resource_server::introspect::{Active, introspect};
+use crate::resource_server::introspect::{Introspection, introspect};
 use crate::secret::Token;
-
-/// What is told of a token, of what it says. RFC 7662 section 2.2, RFC 8693 section 4.1 and RFC 9396 section 9.2; `app` is ours.
-const TOLD: [&str; 11] =
-    ["scope", "client_id", "app", "exp", "iat", "sub", "aud", "iss", "jti", "act", "authorization_details"];
 
 pub(super) async fn answer(
     broker: &Broker,
@@ -31,14 +27,14 @@ pub(super) async fn answer(
     if token.is_none() {
         return Err(Error::InvalidRequest("`token` is missing.".to_owned()));
     }
-    Ok(Json(introspection.active.as_ref().map_or_else(|| json!({ "active": false }), told)).into_response())
+    Ok(Json(told(broker, &introspection)).into_response())
 }
 
-fn told(active: &Active) -> Value {
-    let claims = &active.token.claims;
-    let said = TOLD.into_iter().filter_map(|name| Some((name.to_owned(), claims.get(name)?.clone())));
-    let mut members: Map<String, Value> = said.collect();
+fn told(broker: &Broker, introspection: &Introspection) -> Value {
+    let Introspection { environment: Some(environment), active: Some(active) } = introspection else {
+        return json!({ "active": false });
+    };
+    let mut members = active.members(environment, &broker.issuer_identifier());
     members.insert("active".to_owned(), json!(true));
-    members.insert("token_type".to_owned(), json!("Bearer"));
     Value::Object(members)
 }

@@ -1,5 +1,5 @@
 //! `POST /oauth/revoke` (RFC 7009): one content token is revoked, by the caller that was given it or by the resource server of
-//! its environment. The answer tells nothing of the token.
+//! its environment; a permanent one by the latter alone. The answer tells nothing of the token.
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
@@ -12,6 +12,7 @@ use crate::content;
 use crate::content::revoked_tokens::{self, By};
 use crate::credential::Kind;
 use crate::error::Error;
+use crate::permanent_token;
 use crate::resource_server;
 use crate::secret::Token;
 
@@ -26,9 +27,14 @@ pub(super) async fn answer(
     let (id, secret) = (&request.client_id, &request.client_secret);
     if Kind::said(secret.expose()) == Some(Kind::ResourceServer) {
         let by = resource_server::authenticate::by_client(broker, id, secret).await?;
-        let environment = content::by_id(broker, &by.environment_id).await?;
-        let by = By::ResourceServer { id: &by.id, environment: environment.as_deref() };
-        revoked_tokens::revoke(broker, &named(token)?, &by).await?;
+        let token = named(token)?;
+        if Kind::said(token.expose()) == Some(Kind::PermanentToken) {
+            permanent_token::revoke::revoke_shown(broker, &by.environment_id, &token, &by.id).await?;
+        } else {
+            let environment = content::by_id(broker, &by.environment_id).await?;
+            let by = By::ResourceServer { id: &by.id, environment: environment.as_deref() };
+            revoked_tokens::revoke(broker, &token, &by).await?;
+        }
     } else {
         let by = caller::authenticate::by_client(broker, id, secret).await?;
         revoked_tokens::revoke(broker, &named(token)?, &By::Caller(&by.id)).await?;
