@@ -72,6 +72,8 @@ pub async fn store(
     };
     let mut transaction = broker.db.begin().await?;
     if !store::insert(broker, &mut transaction, connection, &no_tokens(), &consent, now).await? {
+        // Committed with the other one, so that it is there for whoever looks for it now.
+        transaction.commit().await?;
         return Ok(Outcome::Existed);
     }
     let of = (account, connection.app_id.as_str(), &connection.external);
