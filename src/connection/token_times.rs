@@ -54,9 +54,8 @@ impl TokenTimes {
     #[must_use]
     pub fn make_direct_after(self, last_stop: Option<Timestamp>) -> bool {
         match (last_stop, self.signed_in) {
-            (_, SignedIn::Unusable) => false,
+            (_, SignedIn::Unusable) | (Some(_), SignedIn::Unsaid) => false,
             (None, _) => true,
-            (Some(_), SignedIn::Unsaid) => false,
             (Some(stop), SignedIn::At(at)) => at > stop && self.issued_at > stop,
         }
     }
