@@ -267,7 +267,7 @@ async fn a_stop_deletes_the_grant_at_the_issuer_where_that_can_be(
     person.stop(&id).await;
     world.settle().await;
     assert_eq!(world.status(&id).await, "revoked");
-    assert_eq!(world.issuer.live_refresh_tokens(), if deletes { 0 } else { 1 });
+    assert_eq!(world.issuer.live_refresh_tokens(), usize::from(!deletes));
     let (_, key) = world.caller().await;
     let one = world.http.get(world.url(&format!("/v1/connections/{id}"))).bearer_auth(key).send().await;
     let one: Value = one.expect("an answer").json().await.expect("JSON");
