@@ -36,6 +36,7 @@ use url::Url;
 
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
+use crate::connection::allowed::Access;
 use crate::content::algorithm::Algorithm;
 use crate::content::permission::Permissions;
 use crate::content::rules::{AccountRule, AppRule, Role, Strategy};
@@ -193,6 +194,8 @@ pub struct AppConfig {
     pub egress: Vec<String>,
     /// What it may do at any environment at the most; absent: no bound of its own.
     pub permissions: Option<Permissions>,
+    /// `read` or `write`: what it may do for people whose tokens it shows though they have not agreed here; absent: nothing.
+    pub direct: Option<Access>,
 }
 
 /// `[environments.KEY]`: one (project, environment) of a content platform.

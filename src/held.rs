@@ -7,7 +7,7 @@ use crate::account::Account;
 use crate::app::Apps;
 use crate::caller::Callers;
 use crate::connection::Connection;
-use crate::connection::held::USUAL;
+use crate::connection::held::{OfIdentity, USUAL};
 use crate::content::revoked_tokens::RevokedTokens;
 use crate::content::template::look_up::Templates;
 use crate::content::{Environment, KeptToken};
@@ -30,6 +30,7 @@ pub struct Held {
     pub accounts: RowCache<Account>,
     pub connections: RowCache<Connection>,
     pub by_access_token: RowCache<OfToken>,
+    pub by_identity: RowCache<OfIdentity>,
     pub content_tokens: RowCache<KeptToken>,
 }
 
@@ -48,8 +49,9 @@ impl Held {
             templates: Snapshot::default(),
             permanent_tokens: Snapshot::default(),
             accounts: RowCache::new(sixteenth, 1024),
-            connections: RowCache::new(sixteenth * 12, USUAL),
+            connections: RowCache::new(sixteenth * 11, USUAL),
             by_access_token: RowCache::new(sixteenth, 200),
+            by_identity: RowCache::new(sixteenth, 250),
             content_tokens: RowCache::new(sixteenth * 2, 1500),
         }
     }
@@ -67,6 +69,7 @@ impl Held {
         self.accounts.forget_all();
         self.connections.forget_all();
         self.by_access_token.forget_all();
+        self.by_identity.forget_all();
         self.content_tokens.forget_all();
     }
 }

@@ -28,6 +28,10 @@ pub struct Demand {
 /// Decides for one read of the row.
 #[must_use]
 pub fn decide(connection: &Connection, demand: Demand, now: Timestamp) -> Step {
+    // It never had a token, so that none has run out.
+    if connection.direct {
+        return Step::Refuse;
+    }
     if matches!(connection.status, Status::NeedsReconnect | Status::Revoking | Status::Revoked) {
         return Step::Refuse;
     }

@@ -10,6 +10,7 @@ use crate::account::Account;
 use crate::app::{App, AppStatus};
 use crate::cache::Weigh;
 use crate::caller::{self, Key};
+use crate::connection::token_times::TokenTimes;
 use crate::connection::{Connection, held, is_id};
 use crate::content::environment::Environment;
 use crate::content::permission::Permissions;
@@ -25,11 +26,25 @@ pub struct Facts {
     pub asker: Asker,
     /// The access token that was shown; None where the connection was named.
     pub token: Option<TokenHash>,
+    pub proof: Proof,
     /// The connection that was named, or each that has the token as its current or its previous one.
     pub found: Vec<Found>,
     pub wanted: Wanted,
     /// The one that was asked for; None also when there is none.
     pub environment: Option<Arc<Environment>>,
+}
+
+/// What shows that the connection is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Only its name.
+    Name,
+    /// An access token that it has.
+    Held,
+    /// A token of the app's issuer, which was verified.
+    Verified(TokenTimes),
+    /// A content token that was issued for it here.
+    Issued,
 }
 
 /// Who asks.
@@ -69,6 +84,8 @@ pub struct OfApp {
     pub issuer_id: String,
     /// What it may do at any environment at the most; None for no bound of its own.
     pub permissions: Option<Arc<Permissions>>,
+    /// Whether it may show its own tokens of people who have not agreed here.
+    pub may_be_direct: bool,
 }
 
 impl OfApp {
@@ -79,6 +96,7 @@ impl OfApp {
             status: app.status,
             issuer_id: app.issuer.id.clone(),
             permissions: app.permissions.clone(),
+            may_be_direct: app.direct.is_some(),
         }
     }
 }
@@ -116,6 +134,13 @@ pub enum Who<'a> {
 pub enum Which<'a> {
     Id(&'a str),
     AccessToken(&'a TokenHash),
+    /// By its id, because a token of the app's issuer was verified that stands for it.
+    Verified {
+        id: &'a str,
+        times: TokenTimes,
+    },
+    /// By its id, because a content token names it that was issued here.
+    Issued(&'a str),
 }
 
 impl Asker {
@@ -146,11 +171,28 @@ impl Wanted {
     }
 }
 
-impl Which<'_> {
+impl<'a> Which<'a> {
     fn token(self) -> Option<TokenHash> {
         match self {
-            Self::Id(_) => None,
             Self::AccessToken(hash) => Some(hash.clone()),
+            Self::Id(_) | Self::Verified { .. } | Self::Issued(_) => None,
+        }
+    }
+
+    const fn proof(self) -> Proof {
+        match self {
+            Self::Id(_) => Proof::Name,
+            Self::AccessToken(_) => Proof::Held,
+            Self::Verified { times, .. } => Proof::Verified(times),
+            Self::Issued(_) => Proof::Issued,
+        }
+    }
+
+    /// None where the connection is not named by its id.
+    pub(crate) const fn id(self) -> Option<&'a str> {
+        match self {
+            Self::AccessToken(_) => None,
+            Self::Id(id) | Self::Verified { id, .. } | Self::Issued(id) => Some(id),
         }
     }
 }
@@ -163,7 +205,8 @@ impl Facts {
             found.freezes.dedup();
         }
         found.sort_unstable_by(|one, other| one.connection.id.cmp(&other.connection.id));
-        Self { asker, token: question.which.token(), found, wanted: question.wanted, environment: None }
+        let (token, proof) = (question.which.token(), question.which.proof());
+        Self { asker, token, proof, found, wanted: question.wanted, environment: None }
     }
 }
 
@@ -207,9 +250,11 @@ pub async fn in_memory(
     let connections = match question.which {
         // For nobody there is nothing to be found.
         _ if matches!(asker, Asker::Key(None)) => Vec::new(),
-        Which::Id(id) if is_id(id) => held::by_id(broker, id).await?.into_iter().collect(),
-        Which::Id(_) => Vec::new(),
         Which::AccessToken(hash) => by_access_token(broker, hash).await?,
+        which => match which.id().filter(|id| is_id(id)) {
+            Some(id) => held::by_id(broker, id).await?.into_iter().collect(),
+            None => Vec::new(),
+        },
     };
     let mut all = Vec::with_capacity(connections.len());
     for connection in connections {

@@ -112,6 +112,7 @@ async fn refusal(broker: &Broker, connection: &Connection) -> Error {
     let reconnect = |cause| Error::ReconnectRequired { cause, connect_url: connect_url.clone() };
     match connection.status {
         Status::Revoking | Status::Revoked => Error::ConnectionNotFound,
+        _ if connection.direct => reconnect(Cause::SignsInByItself),
         Status::NeedsReconnect => reconnect(connection.cause.unwrap_or(Cause::RevokedUpstream)),
         _ if connection.is_held_back() => Error::RestoredCopy { connect_url: connect_url.clone() },
         // What it was given lives on, and there is nothing to ask for more with.

@@ -7,7 +7,7 @@ pub mod issued;
 use std::sync::Arc;
 
 use super::by_itself::OwnFacts;
-use super::facts::{Asker, Facts, Found, OfApp, Wanted};
+use super::facts::{Asker, Facts, Found, OfApp, Proof, Wanted};
 use crate::Broker;
 use crate::account::Account;
 use crate::app::AppStatus;
@@ -32,6 +32,12 @@ pub enum Refusal {
     UnknownToken,
     /// An issuer gave the access token to two connections, so it stands for neither.
     SharedToken,
+    /// A token of the app's issuer that was verified, from before the connection or before a stop.
+    EarlierToken,
+    /// Its app signs people in by itself, and no token of it was shown.
+    TokenNotShown,
+    /// The operator does not let the app show its own tokens any more.
+    NotDirectAnyMore,
     /// It was handed to callers only that have no live key any more.
     HoldersWithoutKey,
     ConnectionEnded,
@@ -63,6 +69,7 @@ pub fn judge(facts: &Facts, now: Timestamp) -> Result<Authorized<'_>, Refusal> {
     let caller = asker(&facts.asker)?;
     let found = find(facts, now)?;
     usable(found, now)?;
+    shown(facts, found)?;
     let by_caller = facts.asker.caller_id().is_some();
     if by_caller && !is_callers(&facts.asker, found) {
         return Err(Refusal::AppNotAllowed);
@@ -130,6 +137,22 @@ fn usable(found: &Found, now: Timestamp) -> Result<(), Refusal> {
         return Err(Refusal::AppNotApproved);
     }
     Ok(())
+}
+
+/// Whether what was shown can be of the connection, and is enough: nobody has agreed to a direct one here, so that it speaks
+/// for its person only while the app has their token.
+fn shown(facts: &Facts, found: &Found) -> Result<(), Refusal> {
+    let connection = &found.connection;
+    if connection.direct && !found.app.may_be_direct && facts.wanted.needs_account() {
+        return Err(Refusal::NotDirectAnyMore);
+    }
+    match facts.proof {
+        Proof::Verified(times) if !times.are_of(connection) => Err(Refusal::EarlierToken),
+        Proof::Name if connection.direct && facts.wanted == Wanted::Environment => {
+            Err(Refusal::TokenNotShown)
+        }
+        Proof::Name | Proof::Held | Proof::Verified(_) | Proof::Issued => Ok(()),
+    }
 }
 
 fn is_callers(asker: &Asker, found: &Found) -> bool {
@@ -294,10 +317,14 @@ pub fn at_most(environment: &Environment, app: &OfApp) -> Option<Permissions> {
     (!narrowed && !both.is_empty()).then_some(both)
 }
 
-/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen.
+/// What the person lets the app do there. Where another platform gives the tokens there is nothing to be chosen, and it gives
+/// none without an access token to show.
 #[must_use]
 pub fn access(environment: &Environment, connection: &Connection) -> Option<Access> {
-    if environment.strategy.mints() { connection.allowed.at(&environment.id) } else { Some(Access::Write) }
+    if environment.strategy.mints() {
+        return connection.allowed.at(&environment.id);
+    }
+    (!connection.direct).then_some(Access::Write)
 }
 
 impl Refusal {
@@ -309,6 +336,9 @@ impl Refusal {
             Self::NoConnection
             | Self::UnknownToken
             | Self::SharedToken
+            | Self::EarlierToken
+            | Self::TokenNotShown
+            | Self::NotDirectAnyMore
             | Self::ConnectionEnded
             | Self::ConsentOver
             | Self::AppNotApproved
@@ -341,6 +371,13 @@ impl Refusal {
             Self::NoConnection => "there is no such connection",
             Self::UnknownToken => "no connection has it, or it has run out",
             Self::SharedToken => "its issuer gave it to two connections",
+            Self::EarlierToken => {
+                "it is from before the person connected, or from before they last stopped the app"
+            }
+            Self::TokenNotShown => "its app signs people in by itself, and did not show a token of its own",
+            Self::NotDirectAnyMore => {
+                "nobody agreed to it here, and its app may not show its own tokens any more"
+            }
             Self::HoldersWithoutKey => "it was handed to callers only that have no live key any more",
             Self::ConnectionEnded => "there is such a connection, but it has ended",
             Self::ConsentOver => "the time is over for which the person agreed",

@@ -12,6 +12,7 @@ use super::rules::{is_key, is_redirect_uri, is_web};
 use super::store::{self, Provenance};
 use super::{App, AppKind, AppStatus, IdentityRule, ScopeRule, Source};
 use crate::Broker;
+use crate::connection::allowed::Access;
 use crate::content::permission::Permissions;
 use crate::db;
 use crate::error::Error;
@@ -52,6 +53,7 @@ pub struct NewApp {
     pub slack_app_id: Option<String>,
     pub provider_key: Option<String>,
     pub permissions: Option<Permissions>,
+    pub direct: Option<Access>,
 }
 
 /// Registers the app as approved; the operator who adds it has approved it.
@@ -69,6 +71,11 @@ pub async fn add(broker: &Broker, new: NewApp, source: Source) -> Result<App, Er
     }
     if new.identity == Some(IdentityRule::Same) && !broker.config.signs_in_at(&issuer.external_name()) {
         let sentence = "identity `same` needs the issuer where people sign in; use `any`.";
+        return Err(Error::InvalidRequest(sentence.to_owned()));
+    }
+    if new.direct.is_some() && !broker.config.signs_in_at(&issuer.external_name()) {
+        let sentence =
+            "`direct` needs the issuer where people sign in: only its tokens say whose account is meant.";
         return Err(Error::InvalidRequest(sentence.to_owned()));
     }
     let mut existing = store::by_key(&broker.db, &new.key).await?;
@@ -165,6 +172,9 @@ pub(super) fn judge(new: &NewApp) -> Result<(), Error> {
     if matches!(new.client_auth, Some(ClientAuth::Body | ClientAuth::Basic)) && new.client_secret.is_none() {
         return refuse("A confidential client needs its client secret.");
     }
+    if new.direct.is_some() && new.accepted_audiences.is_empty() {
+        return refuse("`direct` needs an accepted audience: without one no token of the app is taken.");
+    }
     Ok(())
 }
 
@@ -240,6 +250,7 @@ fn assemble(
         accepted_audiences: new.accepted_audiences,
         redirect_uris: new.redirect_uris,
         permissions: new.permissions.map(Arc::new),
+        direct: new.direct,
         source,
     };
     (app, provenance)

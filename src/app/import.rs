@@ -261,5 +261,6 @@ fn new_app(provider_key: &str, options: Options, client_secret: Option<Token>) -
         slack_app_id: None,
         provider_key: Some(provider_key.to_owned()),
         permissions: None,
+        direct: None,
     }
 }

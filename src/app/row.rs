@@ -7,6 +7,7 @@ use url::Url;
 
 use super::rules::{AppKind, AppStatus, IdentityRule, ScopeRule, Source, callback_path};
 use crate::Broker;
+use crate::connection::allowed::Access;
 use crate::content::permission::{Permissions, scope};
 use crate::issuer::identity::IdentityConfig;
 use crate::issuer::profile::Pkce;
@@ -42,6 +43,8 @@ pub struct App {
     pub redirect_uris: Vec<Url>,
     /// What it may do at any environment at the most; None for no bound of its own.
     pub permissions: Option<Arc<Permissions>>,
+    /// What it may do where, as long as it shows tokens of people who have not agreed here. None: it may show none.
+    pub direct: Option<Access>,
     pub source: Source,
 }
 

@@ -19,7 +19,7 @@ const ISSUER_COLUMNS: &str = "i.id AS issuer_id, i.key AS issuer_key, i.name AS 
 const APP_COLUMNS: &str = "a.id, a.key, a.name, a.description, \
     CASE WHEN a.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, a.kind, a.home_page, a.status, \
     a.client_id, a.client_auth, a.client_secret, a.scopes, a.scope_rule, a.audience, a.authorization_url_extras, \
-    a.pkce, a.identity_rule, a.identity_config, a.accepted_audiences, a.redirect_uris, a.permissions, a.source, \
+    a.pkce, a.identity_rule, a.identity_config, a.accepted_audiences, a.redirect_uris, a.permissions, a.direct, a.source, \
     v.kid, v.master_kid, v.wrapped";
 
 fn select_apps(condition: &str) -> Constants {
@@ -199,9 +199,9 @@ pub async fn insert(
     let insert = "INSERT INTO apps (id, key, name, description, logo, kind, home_page, status, issuer_id, \
             client_id, client_auth, client_secret, scopes, scope_rule, audience, authorization_url_extras, pkce, \
             identity_rule, identity_config, accepted_audiences, redirect_uris, egress, source, updated_at, \
-            permissions, data_kid, slack_app_id, provider_key, created_at) \
+            permissions, direct, data_kid, slack_app_id, provider_key, created_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-            $22, $23, $24, $25, $26, $27, $28, $29)";
+            $22, $23, $24, $25, $26, $27, $28, $29, $30)";
     bind_app(sql(insert), app, provenance, now)
         .bind(app.data_key.kid.clone())
         .bind(provenance.slack_app_id.clone())
@@ -223,11 +223,11 @@ pub async fn update(
             home_page = $7, status = $8, issuer_id = $9, client_id = $10, client_auth = $11, client_secret = $12, \
             scopes = $13, scope_rule = $14, audience = $15, authorization_url_extras = $16, pkce = $17, \
             identity_rule = $18, identity_config = $19, accepted_audiences = $20, redirect_uris = $21, \
-            egress = $22, source = $23, updated_at = $24, permissions = $25 WHERE id = $1";
+            egress = $22, source = $23, updated_at = $24, permissions = $25, direct = $26 WHERE id = $1";
     bind_app(sql(update), app, provenance, now).execute(connection).await.map(drop)
 }
 
-/// `$1` to `$25`, the same in the insert and the update.
+/// `$1` to `$26`, the same in the insert and the update.
 fn bind_app(query: Sql, app: &App, provenance: &Provenance, now: Timestamp) -> Sql {
     query
         .bind(app.id.clone())
@@ -255,6 +255,7 @@ fn bind_app(query: Sql, app: &App, provenance: &Provenance, now: Timestamp) -> S
         .bind(<&str>::from(app.source))
         .bind(now.unix())
         .bind(app.permissions.as_deref().map(to_json))
+        .bind(app.direct.map(<&str>::from))
 }
 
 pub async fn set_status(
@@ -298,6 +299,7 @@ fn read_app(row: &Row) -> Result<App, db::Error> {
         accepted_audiences: json(row, "accepted_audiences")?,
         redirect_uris: json(row, "redirect_uris")?,
         permissions: optional_json(row, "permissions")?.map(Arc::new),
+        direct: row.get::<Option<String>>("direct")?.map(|_| named(row, "direct")).transpose()?,
         source: named(row, "source")?,
     })
 }

@@ -144,5 +144,6 @@ fn new_app(key: &str, config: &AppConfig) -> NewApp {
         slack_app_id: None,
         provider_key: None,
         permissions: config.permissions,
+        direct: config.direct,
     }
 }

@@ -9,6 +9,7 @@ use attache::app::import::{Import, provider_keys};
 use attache::app::logo::Logo;
 use attache::app::revocation::Revocation;
 use attache::app::{AppKind, IdentityRule};
+use attache::connection::allowed::Access;
 use attache::content::permission::Permissions;
 use attache::issuer::ClientAuth;
 use attache::issuer::profile::Reach;
@@ -83,6 +84,9 @@ pub struct Add {
     /// What it may do to content at the most: a JSON array such as `[{"actions":["read"]}]`, or @FILE that holds one
     #[arg(long, value_name = "JSON", value_parser = permissions::parse)]
     permissions: Option<Permissions>,
+    /// read or write: take the app's own tokens of people who have not agreed here, and let it do that for them
+    #[arg(long, value_parser = parse_access)]
+    direct: Option<Access>,
 }
 
 #[derive(Debug, Args)]
@@ -182,6 +186,7 @@ fn new_app(add: Add) -> Result<NewApp, Failure> {
         slack_app_id: None,
         provider_key: None,
         permissions: add.permissions,
+        direct: add.direct,
     })
 }
 
@@ -208,6 +213,10 @@ fn standard_input() -> Result<String, Failure> {
 
 fn parse_kind(text: &str) -> Result<AppKind, String> {
     text.parse().map_err(|_| "one of web, native, spa".to_owned())
+}
+
+fn parse_access(text: &str) -> Result<Access, String> {
+    text.parse().map_err(|_| "one of read, write".to_owned())
 }
 
 fn parse_reach(text: &str) -> Result<Reach, String> {

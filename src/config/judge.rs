@@ -212,6 +212,18 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
             "can be \"same\" only when the app's issuer is the one of [sign_in]; use \"any\"",
         ));
     }
+    if app.direct.is_some() && !signs_in_there {
+        faults.push(ConfigFault::new(
+            format!("{key}.direct"),
+            "can be set only when the app's issuer is the one of [sign_in]: only its tokens say whose account is meant",
+        ));
+    }
+    if app.direct.is_some() && app.accepted_audiences.is_empty() {
+        faults.push(ConfigFault::new(
+            format!("{key}.direct"),
+            "needs accepted_audiences: without one no token of the app is taken",
+        ));
+    }
     if Scopes::parse(&app.scopes.join(" ")).is_err() || app.scopes.iter().any(|scope| scope.contains(' ')) {
         faults
             .push(ConfigFault::new(format!("{key}.scopes"), "must be scope tokens of RFC 6749 section 3.3"));

@@ -3,8 +3,9 @@
 //! before.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Connection, store};
+use super::{Connection, ExternalIdentity, store};
 use crate::Broker;
 use crate::cache::Weigh;
 use crate::db;
@@ -35,6 +36,62 @@ pub const USUAL: u64 = 4096;
 
 pub(crate) async fn by_id(broker: &Broker, id: &str) -> Result<Option<Arc<Connection>>, db::Error> {
     broker.held.connections.get(&broker.db, id, async || store::by_id(&broker.db, id).await).await
+}
+
+/// Which connections of an app are of an identity.
+#[derive(Debug)]
+pub struct OfIdentity(Vec<String>);
+
+impl Weigh for OfIdentity {
+    fn weight(&self) -> u64 {
+        (200 + 50 * self.0.len()) as u64
+    }
+}
+
+fn identity(app_id: &str, who: &ExternalIdentity) -> String {
+    format!("{app_id} {} {}", who.issuer, who.subject)
+}
+
+/// The ids of an app's live connections with an identity. Whoever gives a connection an identity lets go of what was known
+/// of it, so no connection is missing here.
+pub(crate) async fn ids_by_identity(
+    broker: &Broker,
+    app_id: &str,
+    who: &ExternalIdentity,
+) -> Result<Vec<String>, db::Error> {
+    let key = identity(app_id, who);
+    let just_read = AtomicBool::new(false);
+    let load = async || {
+        let ids = store::ids_by_identity(&broker.db, app_id, who).await?;
+        just_read.store(true, Ordering::Relaxed);
+        Ok::<_, db::Error>(Some(OfIdentity(ids)).filter(|of_identity| !of_identity.0.is_empty()))
+    };
+    let known = broker.held.by_identity.get(&broker.db, &key, load).await?;
+    let Some(known) = known else { return Ok(Vec::new()) };
+    if just_read.into_inner() {
+        return Ok(known.0.clone());
+    }
+    // What ended since, or became another identity's, may still be among them.
+    let mut ids = Vec::new();
+    for id in &known.0 {
+        let is_it = |found: &Arc<Connection>| found.is_live() && found.external == *who;
+        ids.extend(by_id(broker, id).await?.filter(is_it).map(|_| id.clone()));
+    }
+    if ids.is_empty() {
+        broker.held.by_identity.forget(&key);
+    }
+    Ok(ids)
+}
+
+/// A connection becomes this identity's in this transaction.
+pub(super) fn identity_changed(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    app_id: &str,
+    who: &ExternalIdentity,
+) {
+    let (broker, key) = (broker.clone(), identity(app_id, who));
+    transaction.after_commit(move || broker.held.by_identity.forget(&key));
 }
 
 /// The row is changed in this transaction; with it goes what was known of the access token that it now has.

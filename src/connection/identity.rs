@@ -29,15 +29,26 @@ impl Pseudonyms {
 }
 
 /// Writes down whose the connection is that was stored in this transaction. `since` is from when on it is of this
-/// identity, where that is now.
+/// identity, where that is now; then the answer is when one of the same person and app was last stopped before.
 pub(crate) async fn settle(
     broker: &Broker,
     transaction: &mut Transaction,
     id: &str,
     of: (&Account, &str, &ExternalIdentity),
     since: Option<Timestamp>,
-) -> Result<(), db::Error> {
+) -> Result<Option<Timestamp>, db::Error> {
     let (account, app_id, external) = of;
     let pseudonyms = Pseudonyms::of(broker, account, app_id, external);
     store::settle(transaction, id, (&account.id, app_id), &pseudonyms, since).await
+}
+
+/// When one of this person and app was last stopped, up to now.
+pub(crate) async fn last_stop(
+    broker: &Broker,
+    account: &Account,
+    app_id: &str,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, db::Error> {
+    let pseudonym = broker.pseudonyms.of_account(&account.issuer, &account.subject);
+    store::last_stop(&broker.db, (&account.id, app_id), &pseudonym, now).await
 }

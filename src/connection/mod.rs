@@ -9,6 +9,7 @@ pub mod look_up;
 pub mod seal;
 pub mod status;
 pub(crate) mod store;
+pub mod token_times;
 pub mod verify;
 
 pub(crate) use store::LIVE;
@@ -20,7 +21,7 @@ use crate::account::Account;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::issuer::scope::Scopes;
-use crate::secret::TokenHash;
+use crate::secret::{TokenHash, random_id};
 use crate::vault::{Sealed, WrappedKey};
 
 /// A connection as it is stored. Tokens are sealed; see [`seal`].
@@ -31,6 +32,8 @@ pub struct Connection {
     pub account_id: String,
     pub app_id: String,
     pub external: ExternalIdentity,
+    /// Whether nobody agreed to it here: its app signs people in by itself, and there are no tokens to hand out.
+    pub direct: bool,
     pub status: Status,
     pub cause: Option<Cause>,
     /// None once the secrets were destroyed.
@@ -65,7 +68,7 @@ pub struct Connection {
     pub refused_since: Option<Timestamp>,
     /// When every refresh token of this consent has ended, where the issuer's profile says so.
     pub refresh_expires_at: Option<Timestamp>,
-    /// Since when it is this identity's.
+    /// Since when it is this identity's; of a direct one, when the first token that was seen was given.
     pub connected_at: Timestamp,
     /// When one of the same person and app was last stopped before that.
     pub last_stop_at: Option<Timestamp>,
@@ -73,7 +76,8 @@ pub struct Connection {
     pub account_pseudonym: Option<String>,
     /// What a freeze knows it by when its id is another one.
     pub pseudonym: Option<String>,
-    /// When the person last agreed: when the grant was issued.
+    /// When the person last agreed: when the grant was issued. Of a direct one, when they had last signed in at the app, as far
+    /// as that is known.
     pub consented_at: Timestamp,
     /// Grows by one when they agree anew, or choose otherwise.
     pub consent_version: i64,
@@ -124,6 +128,57 @@ impl ExternalIdentity {
 }
 
 impl Connection {
+    /// One that begins at this moment, agreed to now, without any token.
+    #[must_use]
+    pub fn beginning(
+        account_id: &str,
+        app_id: &str,
+        external: &ExternalIdentity,
+        data_key: WrappedKey,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: format!("Et{}", random_id::<20>()),
+            account_id: account_id.to_owned(),
+            app_id: app_id.to_owned(),
+            external: external.clone(),
+            direct: false,
+            status: Status::Active,
+            cause: None,
+            data_key: Some(data_key),
+            access_token: None,
+            access_expires_at: None,
+            access_token_hash: None,
+            access_generation: 1,
+            previous_access_token_hash: None,
+            previous_access_expires_at: None,
+            previous_access_generation: 0,
+            refresh_token: None,
+            token_type: None,
+            granted_scopes: Scopes::default(),
+            consent_expires_at: None,
+            allowed: Allowed::default(),
+            generation: 1,
+            lease_until: None,
+            intent_at: None,
+            retry_at: None,
+            failures: 0,
+            refusals: 0,
+            refused_since: None,
+            refresh_expires_at: None,
+            connected_at: now,
+            last_stop_at: None,
+            account_pseudonym: None,
+            pseudonym: None,
+            consented_at: now,
+            consent_version: 1,
+            refreshed_at: None,
+            last_used_at: None,
+            revoked_at: None,
+            revoked_upstream_at: None,
+        }
+    }
+
     /// Whether the access token lives for more than `margin` seconds from `now`.
     #[must_use]
     pub fn outlives(&self, now: Timestamp, margin: i64) -> bool {

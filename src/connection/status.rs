@@ -73,6 +73,8 @@ pub enum Cause {
     UnusableToken,
     /// The issuer refuses the app's client id or secret.
     ClientRefused,
+    /// Its app signs people in by itself, and no token of it is here.
+    SignsInByItself,
     /// The database is a restored copy, since which the refresh token may have been spent.
     RestoredCopy,
     /// Revoked here only: at the issuer, another live connection of the person would have ended with it.
@@ -100,6 +102,9 @@ impl Cause {
             }
             Self::UnusableToken => {
                 "what the other service gives cannot be passed on; its operator must look into it."
+            }
+            Self::SignsInByItself => {
+                "the app signs people in by itself, so that there is no token of it here to hand out."
             }
             Self::RestoredCopy => "the data here was restored from an older copy.",
             Self::SharedGrant => "another connection holds the same permission.",

@@ -5,7 +5,7 @@ use strum::VariantArray;
 
 use super::allowed::Allowed;
 use super::due;
-use super::held::changed;
+use super::held::{changed, identity_changed};
 use super::status::Status;
 use super::{Connection, ExternalIdentity, SealedTokens};
 use crate::Broker;
@@ -16,7 +16,7 @@ use crate::issuer::scope::Scopes;
 use crate::secret::TokenHash;
 use crate::vault::{Sealed, WrappedKey};
 
-pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.status, c.cause, \
+pub(crate) const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.external_issuer, c.external_subject, c.direct, c.status, c.cause, \
     c.access_token, c.access_token_hash, c.access_expires_at, c.access_generation, c.previous_access_token_hash, \
     c.previous_access_expires_at, c.previous_access_generation, c.refresh_token, c.token_type, c.granted_scopes, c.consent_expires_at, \
     c.environments AS allowed_environments, c.generation, c.lease_until, c.intent_at, c.retry_at, c.failures, c.refusals, \
@@ -62,6 +62,20 @@ pub async fn by_identity(
     );
     let rows = sql(select(&condition)).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
     rows.iter().map(read).collect()
+}
+
+/// The ids of [`by_identity`].
+pub async fn ids_by_identity(
+    db: &Db,
+    app_id: &str,
+    who: &ExternalIdentity,
+) -> Result<Vec<String>, db::Error> {
+    let select = Constants(format!(
+        "SELECT c.id FROM connections c WHERE c.app_id = $1 AND c.external_issuer = $2 AND c.external_subject = $3 \
+        AND {LIVE} ORDER BY c.id"
+    ));
+    let rows = sql(select).bind(app_id).bind(&who.issuer).bind(&who.subject).all(db).await?;
+    rows.iter().map(|row| row.get("id")).collect()
 }
 
 /// The live connection that a consent of this identity renews, if there is one.
@@ -165,12 +179,13 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &connection.id, tokens.access_token_hash.as_ref());
+    identity_changed(broker, transaction, &connection.app_id, &connection.external);
     let insert = "INSERT INTO connections (id, account_id, app_id, external_issuer, external_subject, status, \
             data_kid, access_token, access_token_hash, access_expires_at, refresh_token, granted_scopes, token_type, \
             requested_scopes, generation, fence, failures, connected_at, listed_at, updated_at, refresh_due_at, \
-            refresh_expires_at, consent_expires_at, environments, consented_at, access_generation) \
+            refresh_expires_at, consent_expires_at, environments, consented_at, access_generation, direct) \
         VALUES ($1, $2, $3, $4, $5, 'active', $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, 0, $15, $15, $15, $16, $17, \
-            $18, $19, $15, $14) \
+            $18, $19, $20, $14, $21) \
         ON CONFLICT (account_id, app_id, external_issuer, external_subject) \
             WHERE status NOT IN ('revoking', 'revoked') DO NOTHING";
     let insert = sql(insert)
@@ -188,13 +203,15 @@ pub async fn insert(
         .bind(consent.refresh_expires_at.map(Timestamp::unix))
         .bind(consent.expires_at.map(Timestamp::unix))
         .bind(consent.allowed.text())
+        .bind(connection.consented_at.unix())
+        .bind(i64::from(connection.direct))
         .execute(&mut **transaction)
         .await?;
     Ok(done == 1)
 }
 
 /// Stores a renewed consent under the same id, as the next generation: a refresh still in flight is of the last one
-/// and cannot be stored over it. From now on it is this identity's. False when the row has moved on since it was read.
+/// and cannot be stored over it. From now on it is this identity's, and agreed to here. False when the row has moved on since it was read.
 pub async fn renew(
     broker: &Broker,
     transaction: &mut Transaction,
@@ -205,11 +222,12 @@ pub async fn renew(
     now: Timestamp,
 ) -> Result<bool, db::Error> {
     changed(broker, transaction, &seen.id, tokens.access_token_hash.as_ref());
+    identity_changed(broker, transaction, &seen.app_id, who);
     transaction.count();
     // What another identity was given stands for nobody any more, nor what nobody knows whose it was. The same access
     // token as before is what was handed out before.
     let update = Constants(format!(
-        "UPDATE connections AS c SET status = 'active', cause = NULL, \
+        "UPDATE connections AS c SET status = 'active', cause = NULL, direct = 0, \
             previous_access_token_hash = CASE WHEN external_issuer <> $15 OR external_subject <> $16 \
                 OR external_subject = '' THEN NULL \
                 WHEN access_token_hash = $4 THEN previous_access_token_hash ELSE access_token_hash END, \
@@ -259,6 +277,7 @@ pub(crate) fn read(row: &Row) -> Result<Connection, db::Error> {
             issuer: row.get("external_issuer")?,
             subject: row.get("external_subject")?,
         },
+        direct: row.get::<i64>("direct")? == 1,
         status: named::<Status>(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
         data_key,

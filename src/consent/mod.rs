@@ -13,6 +13,7 @@ pub mod attempt;
 pub mod choice;
 pub mod choose;
 pub mod complete;
+pub mod direct;
 pub mod duration;
 mod issuer_fault;
 pub mod pages;

@@ -4,6 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a caller or a bearer with a subject token | `subject.rs`: whom it stands for | a live connection, its account and app |
+//! | the first token of an app that signs people in by itself | `direct.rs` | a connection of its own, or nothing |
 //! | a client of `/oauth/token`, all at once | `sight.rs` | the same, with the environment and a token that is kept |
 //! | an access token that says nothing by itself | `opaque_subject.rs`: which issuer is asked | the same |
 //! | an environment by its name or address | `look_up.rs`; who may reach it: `rules.rs`, `environment.rs` | an [`Environment`], or one refusal for every reason |
@@ -26,6 +27,7 @@ pub mod actors;
 pub mod algorithm;
 pub mod ask;
 pub mod client_credentials;
+mod direct;
 pub mod environment;
 pub mod exchange;
 pub mod issued_token;

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::may_act::MAY_ACT;
-use super::subject::{Identified, Meant, only};
+use super::subject::{Meant, only};
 use crate::Broker;
 use crate::access::read;
 use crate::app::{self, App};
-use crate::connection::{ExternalIdentity, is_id, look_up};
+use crate::connection::token_times::TokenTimes;
+use crate::connection::{ExternalIdentity, held, is_id};
 use crate::credential::Kind;
 use crate::error::Error;
 use crate::issuer::asked_before::Introspection;
@@ -106,11 +107,12 @@ async fn found(broker: &Broker, apps: &[Arc<App>], said: &Introspection) -> Resu
         return refused("no `aud` of it is among the app's accepted_audiences");
     }
     let identity = ExternalIdentity { issuer: app.issuer.external_name(), subject: said.subject.clone() };
-    let connected = look_up::by_identity(broker, &app.id, &identity).await?;
-    let issued_at = said.issued_at;
-    let identified = connected.into_iter().map(|connection| Identified { connection, issued_at }).collect();
-    let connection = only(identified, "nobody has connected the app as its `sub`")?;
-    Ok(Meant { connection, may_act: said.claims.get(MAY_ACT).cloned() })
+    let Some(times) = TokenTimes::of(&said.claims, said.issued_at) else {
+        return refused("its issuer does not say when it was issued (`iat`)");
+    };
+    let connected = held::ids_by_identity(broker, &app.id, &identity).await?;
+    let found = connected.into_iter().map(|id| (id, times)).collect();
+    only(found, said.claims.get(MAY_ACT).cloned(), "nobody has connected the app as its `sub`")
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ mod store;
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::actors::Actors;
 use super::exchange::{self, Kept, Target};
 use super::may_act;
 use super::opaque_subject::by_introspection;
-use super::subject::{Meant, Subject, SubjectToken, by_jwt};
+use super::subject::{Subject, SubjectToken, by_jwt};
 use super::{Environment, KeptToken, Requested};
 use crate::Broker;
 use crate::access::facts::{self, Asker, Facts, Question, Wanted, Which, Who};
@@ -85,6 +87,15 @@ async fn look(
         let caller = authenticate::as_client(client_id, shown)?;
         broker.limits.admit_subject_token(&caller.id)
     };
+    let lets_act = |claim: Option<Value>| {
+        let parties = [Some(client_id), requested.acts_for.map(Actors::newest)].into_iter().flatten();
+        match claim {
+            Some(claim) if !may_act::lets(&claim, &broker.issuer_identifier(), parties) => {
+                Err(Error::subject_token_refused("its `may_act` names another actor"))
+            }
+            _ => Ok(()),
+        }
+    };
     let (seen, may_act) = match token {
         SubjectToken::Connection(id) => (load(broker, asked(Which::Id(id)), admit).await?, None),
         SubjectToken::AccessToken { token, issuer } => {
@@ -96,11 +107,14 @@ async fn look(
                 // What was handed out here and stands for nobody any more is not asked about anywhere.
                 let is_known = !seen.facts.found.is_empty();
                 let meant = if is_known || jwt::looks_like_one(token.expose()) {
-                    Meant { connection: by_jwt(broker, token).await?, may_act: may_act::said_by(token) }
+                    // Before it connects anything: what is refused leaves nothing behind.
+                    lets_act(may_act::said_by(token))?;
+                    by_jwt(broker, token, seen.facts).await?
                 } else {
                     by_introspection(broker, client_id, token, issuer.as_deref()).await?
                 };
-                let seen = load(broker, asked(Which::Id(&meant.connection.id)), |_| Ok(())).await?;
+                let which = Which::Verified { id: &meant.id, times: meant.times };
+                let seen = load(broker, asked(which), |_| Ok(())).await?;
                 (seen, meant.may_act)
             }
         }
@@ -111,11 +125,7 @@ async fn look(
         other => other,
     })?;
     let caller = Arc::clone(allowed.caller.ok_or(Error::InvalidClient)?);
-    let parties = [Some(caller.id.as_str()), requested.acts_for.map(Actors::newest)];
-    let parties = parties.into_iter().flatten();
-    if may_act.is_some_and(|claim| !may_act::lets(&claim, &broker.issuer_identifier(), parties)) {
-        return Err(Error::subject_token_refused("its `may_act` names another actor"));
-    }
+    lets_act(may_act)?;
     let subject = Subject::of(allowed.found, now)?;
     let kept = match seen.kept {
         None => Kept::Unknown,

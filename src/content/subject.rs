@@ -8,14 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::direct::{self, FirstSight};
+use super::may_act;
 use crate::Broker;
 use crate::access::allow;
 use crate::access::facts::{self, Facts, Found, OfApp, Question, Wanted, Which, Who};
 use crate::access::judge::{self, judge};
 use crate::account::Account;
 use crate::clock::Timestamp;
-use crate::connection::look_up;
-use crate::connection::{Connection, ExternalIdentity};
+use crate::connection::token_times::TokenTimes;
+use crate::connection::{Connection, ExternalIdentity, held};
 use crate::error::Error;
 use crate::issuer::{access_token, claims};
 use crate::secret::Token;
@@ -66,8 +68,8 @@ pub async fn by_access_token(broker: &Broker, token: &Token) -> Result<Subject, 
     let hash = token.hash();
     let mut facts = load(broker, Which::AccessToken(&hash)).await?;
     if !judge::stands(&facts, broker.clock.now()) {
-        let connection = by_jwt(broker, token).await?;
-        facts = load(broker, Which::Id(&connection.id)).await?;
+        let Meant { id, times, .. } = by_jwt(broker, token, facts).await?;
+        facts = load(broker, Which::Verified { id: &id, times }).await?;
     }
     let now = broker.clock.now();
     let allowed = judge(&facts, now).map_err(|refusal| refusal.error_of_subject(broker))?;
@@ -89,8 +91,14 @@ struct Claimed {
     client_id: Option<String>,
 }
 
-pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connection>, Error> {
+/// The connection that a JWT of an app's issuer names. One that is the first of an app that signs people in by itself makes it;
+/// `facts` say who asks, and what for.
+///
+/// # Errors
+/// [`Error::SubjectTokenRefused`]; those of [`direct::connect`].
+pub(super) async fn by_jwt(broker: &Broker, token: &Token, facts: Facts) -> Result<Meant, Error> {
     let refused = |why: &str| Err(Error::subject_token_refused(why));
+    let may_act = may_act::said_by(token);
     let Some(claimed) = peek(token.expose()) else {
         return refused("it is neither one that was handed out and still lives here, nor a JWT");
     };
@@ -101,7 +109,8 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
     if apps.is_empty() {
         return refused("no app here has the client of its `azp` or `client_id` at the issuer of its `iss`");
     }
-    let (mut found, mut why) = (Vec::new(), "nobody has connected the app as its `sub`");
+    let (mut found, mut first) = (Vec::new(), Vec::new());
+    let mut why = "nobody has connected the app as its `sub`";
     for app in apps {
         let issuer = &app.issuer;
         let verified = access_token::verify_once(&broker.issuers, issuer, token, &client_id).await;
@@ -118,51 +127,48 @@ pub(super) async fn by_jwt(broker: &Broker, token: &Token) -> Result<Arc<Connect
             why = "no `aud` of it is among the app's accepted_audiences";
             continue;
         }
+        let Some(times) = TokenTimes::of(&verified.claims, verified.issued_at) else {
+            why = "it does not say when it was issued (`iat`)";
+            continue;
+        };
         let identity = ExternalIdentity { issuer: issuer.external_name(), subject: verified.subject.clone() };
-        let connected = look_up::by_identity(broker, &app.id, &identity).await?;
-        let issued_at = verified.issued_at;
-        found.extend(connected.into_iter().map(|connection| Identified { connection, issued_at }));
+        let connected = held::ids_by_identity(broker, &app.id, &identity).await?;
+        if let (true, Some(access)) = (connected.is_empty(), app.direct) {
+            first.push(FirstSight { app, access, identity, times });
+        }
+        found.extend(connected.into_iter().map(|id| (id, times)));
     }
-    only(found, why)
+    match (found.is_empty(), first.pop()) {
+        (true, Some(only)) if first.is_empty() => {
+            let id = direct::connect(broker, &only, facts).await?;
+            Ok(Meant { id, times: only.times, may_act })
+        }
+        (true, Some(_)) => refused("two apps here have the client of its `azp` or `client_id`"),
+        _ => only(found, may_act, why),
+    }
 }
 
-/// A connection that a token stands for, and what it says of who may act (RFC 8693 section 4.4).
+/// The connection that a verified token stands for, how old the token is, and what it says of who may act (RFC 8693 section
+/// 4.4). Whether it stands for the connection is judged with everything else.
 pub(super) struct Meant {
-    pub connection: Arc<Connection>,
+    pub id: String,
+    pub times: TokenTimes,
     pub may_act: Option<Value>,
 }
 
-/// A connection of the identity that a token names.
-pub(super) struct Identified {
-    pub connection: Connection,
-    /// When the token was issued; None when it does not say.
-    pub issued_at: Option<Timestamp>,
-}
-
-/// The one that is meant; `why` is told where there is none.
-pub(super) fn only(mut found: Vec<Identified>, why: &str) -> Result<Arc<Connection>, Error> {
+/// The one of these that is meant; `why` is told where there is none.
+pub(super) fn only(
+    mut found: Vec<(String, TokenTimes)>,
+    may_act: Option<Value>,
+    why: &str,
+) -> Result<Meant, Error> {
     let refused = |why: &str| Err(Error::subject_token_refused(why));
     // Two accounts may have connected the same identity: then the token does not say for which it stands.
     match found.pop() {
-        Some(Identified { connection, issued_at: Some(issued_at) })
-            if found.is_empty() && is_of(&connection, issued_at) =>
-        {
-            Ok(Arc::new(connection))
-        }
-        Some(Identified { issued_at: None, .. }) => refused("it does not say when it was issued (`iat`)"),
-        Some(_) if found.is_empty() => {
-            refused("it is from before the person connected, or from before they last stopped the app")
-        }
+        Some((id, times)) if found.is_empty() => Ok(Meant { id, times, may_act }),
         Some(_) => refused("two people have connected the app as its `sub`"),
         None => refused(why),
     }
-}
-
-/// Whether a token of this moment can be of this connection, and not of one that was stopped before. Seconds are the finest
-/// that a token says: one of the second of a stop may be from before it.
-fn is_of(connection: &Connection, issued_at: Timestamp) -> bool {
-    issued_at.plus(claims::SKEW) >= connection.connected_at
-        && connection.last_stop_at.is_none_or(|stop| issued_at > stop)
 }
 
 fn peek(token: &str) -> Option<Claimed> {

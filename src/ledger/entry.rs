@@ -12,6 +12,7 @@ pub enum Action {
     SignedIn,
     SignedOut,
     Connected,
+    ConnectedDirectly,
     Reconnected,
     Switched,
     ConnectRefused,
@@ -49,6 +50,9 @@ impl Action {
             Self::SignedIn => "the person signed in here",
             Self::SignedOut => "the person signed out here",
             Self::Connected => "the person agreed, and the connection was made",
+            Self::ConnectedDirectly => {
+                "the app showed a token of its own, and a direct connection was made; nobody was asked here"
+            }
             Self::Reconnected => "the person agreed again; the connection and its id are the same",
             Self::Switched => "the person agreed as another account of theirs, which replaced the one before",
             Self::ConnectRefused => "the person agreed, and the grant was refused here; nothing was stored",

@@ -8,6 +8,7 @@ use super::output::Output;
 use crate::Broker;
 use crate::app::App;
 use crate::app::revocation::{self, Revocation};
+use crate::connection::allowed::Access;
 use crate::error::Error;
 use crate::issuer::discovery::endpoints;
 use crate::issuer::revocation_endpoint::revocation_endpoint;
@@ -19,6 +20,13 @@ pub(super) async fn registered(broker: &Broker, app: &App) -> Vec<String> {
         format!("  people connect it at {}", broker.url(&format!("/connect/{}", app.key))),
         format!("  its redirect URI at the issuer is {}", app.callback(broker)),
     ];
+    lines.extend(app.direct.map(|access| {
+        let may = match access {
+            Access::Read => "read",
+            Access::Write => "read and change",
+        };
+        format!("  its own tokens are taken, and for people who have not agreed here it may {may}")
+    }));
     lines.extend(lasts(broker, app).await.map(|warning| format!("  {} {warning}", app.key)));
     lines
 }

@@ -116,7 +116,12 @@ fn told(words: &str, selection: &Selection, found: &Survey) -> Vec<String> {
     lines.extend(found.grants.iter().map(|grant| {
         let last = used(grant.last_used_at);
         let (id, app, person, status) = (&grant.id, &grant.app_key, &grant.person, &grant.status);
-        format!("  {id}\t{app}\t{person}\t{status}\tagreed to {}\t{last}", grant.consented_at)
+        let agreed = match grant.consented_at {
+            // As a direct connection has it, whose app does not say.
+            unknown if unknown == Timestamp::from_unix(0) => "not agreed to here".to_owned(),
+            at => format!("agreed to {at}"),
+        };
+        format!("  {id}\t{app}\t{person}\t{status}\t{agreed}\t{last}")
     }));
     lines
 }

@@ -57,6 +57,7 @@ fn facts(
         (Some(_), Some(ends)) => format!("held until {}", moment(ends)),
     };
     let refresh = match (&connection.refresh_token, connection.refresh_expires_at) {
+        (None, _) if connection.direct => "none: the app signs in by itself".to_owned(),
         (None, _) if connection.is_live() => {
             "none: when the access token ends, the person must connect the app again".to_owned()
         }

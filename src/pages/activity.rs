@@ -17,6 +17,9 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
     let caller = line.caller.as_deref().unwrap_or("The app itself");
     let sentence = match line.action {
         Action::Connected => "You connected this app.".to_owned(),
+        Action::ConnectedDirectly => {
+            "This app began to work in your name: you had signed in at it.".to_owned()
+        }
         Action::Reconnected => "You connected this app again.".to_owned(),
         Action::Switched => "You let this app act as another account.".to_owned(),
         Action::HandOut if line.environment_id.is_some() => {

@@ -159,22 +159,26 @@ impl Chosen {
         let mut changes = false;
         // Who has left something out has not chosen what is not to be seen at this moment.
         let mut places = before.and_then(Allowed::places).cloned();
-        let mut everywhere = places.is_none();
+        let mut everywhere = match before {
+            None => Some(Access::Write),
+            Some(Allowed::Everywhere(access)) => Some(*access),
+            Some(Allowed::Only(_)) => None,
+        };
         for (environment, possible) in choosable(open) {
             let of_this = self.more.get(&field(environment)).map(|word| read(word)).transpose()?;
             let Some(access) = all.or(of_this) else { continue };
             // Never more than there is at this moment.
             let access = settle(access, possible);
             changes |= before.is_none_or(|before| settle(before.at(&environment.id), possible) != access);
-            everywhere &= access == Some(Access::Write);
+            everywhere = everywhere.filter(|all| access == Some(*all));
             let places = places.get_or_insert_default();
             places.remove(&environment.id);
             places.extend(access.map(|access| (environment.id.clone(), access)));
         }
         let places = match (changes, everywhere) {
             (false, _) => Places::AsBefore,
-            (true, true) => Places::Chosen(Allowed::default()),
-            (true, false) => Places::Chosen(Allowed::only(places.unwrap_or_default())),
+            (true, Some(all)) => Places::Chosen(Allowed::Everywhere(all)),
+            (true, None) => Places::Chosen(Allowed::only(places.unwrap_or_default())),
         };
         Ok(Choice { lasts, places })
     }

@@ -52,6 +52,8 @@ struct ConnectedAppPage {
     /// The way into a pause, or out of it; absent once it is over.
     pause: Option<Pause>,
     ending: Ending,
+    /// Whether it signs in by itself, and nobody agreed to it here.
+    signs_in_by_itself: bool,
     permissions: Permissions,
     /// Asked for at the last consent, and not granted.
     not_given: Permissions,
@@ -261,7 +263,9 @@ pub async fn show(
     let of_live =
         |scopes: Scopes| if connection.is_live() { scopes.permissions() } else { Scopes::default() };
     let not_given = of_live(requested.without(granted));
-    let wants_more = of_live(app.scopes.without(&requested.union(granted)));
+    // Who was never asked here has declined nothing.
+    let asked_for = if connection.direct { app.scopes.clone() } else { requested.union(granted) };
+    let wants_more = of_live(app.scopes.without(&asked_for));
     let page = ConnectedAppPage {
         page: signed_in.browser.page(app.name.clone()),
         app: face(&app),
@@ -274,6 +278,7 @@ pub async fn show(
             is_paused,
         }),
         ending: ending(&broker, &connection, &app, now).await?,
+        signs_in_by_itself: connection.direct,
         permissions: permissions(&app, granted, granted),
         not_given: permissions(&app, &not_given, &not_given),
         wants_more: permissions(&app, &wants_more, &wants_more),
@@ -327,10 +332,15 @@ async fn ending(
         return Ok(Ending::CanStop(Stop {
             href: format!("/account/connected-apps/{}/revoke", connection.id),
             already_out: connection.last_used_at.and(connection.access_expires_at).map(time),
-            issuer: can_be_told(broker, app),
+            issuer: can_be_told(broker, app, connection),
         }));
     };
-    Ok(Ending::Receipt(receipt_in_words::steps(&receipt, &issuer.name, can_be_told(broker, app), now)))
+    Ok(Ending::Receipt(receipt_in_words::steps(
+        &receipt,
+        &issuer.name,
+        can_be_told(broker, app, connection),
+        now,
+    )))
 }
 
 fn by_day(uses: &[DayOfUse], today: i64) -> Use {

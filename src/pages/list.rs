@@ -54,6 +54,7 @@ struct ConnectedApp {
     /// Who the person is at the issuer; absent when unpinned.
     identity: Option<String>,
     issuer_name: String,
+    signs_in_by_itself: bool,
     /// `/account/connected-apps/{id}`
     href: String,
     /// `/connect/{app}`, where the person must act.
@@ -161,6 +162,7 @@ fn row(listed: Listed, account: &Account, now: Timestamp) -> ConnectedApp {
         last_used: listed.last_used_at.map(|at| Time::of(at, now)),
         identity: listed.external.in_words(account),
         issuer_name: listed.issuer_name,
+        signs_in_by_itself: listed.direct,
         href: format!("/account/connected-apps/{}", listed.id),
         reconnect: reconnect.then(|| format!("/connect/{}?connection={}", listed.app_key, listed.id)),
     }

@@ -20,6 +20,8 @@ pub struct Listed {
     account_pseudonym: Option<String>,
     consented_at: Timestamp,
     pub external: ExternalIdentity,
+    /// Whether its app signs people in by itself.
+    pub direct: bool,
     pub connected_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
     /// When it was last used, else connected.
@@ -119,7 +121,7 @@ pub async fn list(
     let keys = merged(&ranges(apps, after), WITHIN, ACROSS, limit);
     // The keys first, alone: no join can then tempt a planner away from the index.
     let select = Constants(format!(
-        "SELECT c.id, c.status, c.cause, c.external_issuer, c.external_subject, c.connected_at, c.last_used_at, c.listed_at, \
+        "SELECT c.id, c.status, c.cause, c.external_issuer, c.external_subject, c.direct, c.connected_at, c.last_used_at, c.listed_at, \
             ap.key AS app_key, ap.name AS app_name, CASE WHEN ap.logo IS NULL THEN 'no' ELSE 'yes' END AS has_logo, \
             i.name AS issuer_name, ap.id AS app_id, i.id AS issuer_id, c.consented_at, \
             c.pseudonym, c.account_pseudonym, {COVER} \
@@ -206,6 +208,7 @@ fn read_listed(row: &Row) -> Result<Listed, db::Error> {
             issuer: row.get("external_issuer")?,
             subject: row.get("external_subject")?,
         },
+        direct: row.get::<i64>("direct")? == 1,
         connected_at: Timestamp::from_unix(row.get("connected_at")?),
         last_used_at: moment(row, "last_used_at")?,
         sorted_by: row.get("listed_at")?,

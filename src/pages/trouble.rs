@@ -68,7 +68,8 @@ pub fn why_you(cause: Option<Cause>, issuer: &str) -> String {
             | Cause::UnusableToken
             | Cause::ClientRefused
             | Cause::SharedGrant
-            | Cause::Unconfirmed,
+            | Cause::Unconfirmed
+            | Cause::SignsInByItself,
         )
         | None => format!("connect again at {issuer}"),
     }
@@ -106,7 +107,13 @@ fn what_happened(cause: Option<Cause>, issuer: &str) -> String {
         Some(Cause::RestoredCopy) => format!(
             "What is kept here was restored from an older copy, and {issuer} does not take it any more."
         ),
-        Some(Cause::UnusableToken | Cause::ClientRefused | Cause::SharedGrant | Cause::Unconfirmed)
+        Some(
+            Cause::UnusableToken
+            | Cause::ClientRefused
+            | Cause::SharedGrant
+            | Cause::Unconfirmed
+            | Cause::SignsInByItself,
+        )
         | None => {
             format!("{issuer} gives nothing more.")
         }

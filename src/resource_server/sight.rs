@@ -40,7 +40,7 @@ impl<'a> Asked<'a> {
         Question {
             who: caller.map_or(Who::Nobody, Who::Caller),
             // No connection has an empty id.
-            which: Which::Id(connection.unwrap_or_default()),
+            which: Which::Issued(connection.unwrap_or_default()),
             wanted: Wanted::Environment,
         }
     }

@@ -184,7 +184,10 @@ async fn end_at_issuer(
     whose: &ExternalIdentity,
     tokens: &[(Token, Kind)],
 ) -> Result<Result<Told, IssuerFault>, Error> {
-    if tokens.is_empty() {
+    let management = management(broker, app).filter(|_| !whose.subject.is_empty());
+    // What the app holds by itself ends with the grant, and in no other way.
+    let can_end = if connection.direct { management.is_some() } else { !tokens.is_empty() };
+    if !can_end {
         return Ok(Ok(Told::Unsupported));
     }
     let issuer = &app.issuer;
@@ -194,9 +197,7 @@ async fn end_at_issuer(
         // Another live connection shares what dies there: left to run out, for its sake.
         return Ok(Ok(Told::Withheld));
     }
-    if let Some(management) = management(broker, app)
-        && !whose.subject.is_empty()
-    {
+    if let Some(management) = management {
         let (client_id, subject) = (&app.client_id, &whose.subject);
         return Ok(management_api::delete(&broker.issuers, issuer, &management, client_id, subject).await);
     }
@@ -204,11 +205,15 @@ async fn end_at_issuer(
     Ok(issuer::revoke::revoke(&broker.issuers, issuer, &client, tokens).await)
 }
 
-/// Whether the issuer of an app can be told, as far as that is known. Where nobody has looked, somebody looks now.
+/// Whether the issuer of an app can be told of a connection's end, as far as that is known. Where nobody has looked, somebody
+/// looks now.
 #[must_use]
-pub fn can_be_told(broker: &Broker, app: &App) -> CanBeTold {
+pub fn can_be_told(broker: &Broker, app: &App, connection: &Connection) -> CanBeTold {
     if management(broker, app).is_some() {
         return CanBeTold::Yes;
+    }
+    if connection.direct {
+        return CanBeTold::No;
     }
     let known = revocation_endpoint::can_be_told(&broker.issuers, &app.issuer);
     if known == CanBeTold::NotKnown {

@@ -9,6 +9,7 @@ use attache::access::facts::{self, Facts, Question, Wanted, Which, Who};
 use attache::access::judge::judge;
 use attache::connection::allowed::{Access, Allowed};
 use attache::connection::look_up;
+use attache::connection::token_times::{SignedIn, TokenTimes};
 use attache::consent::choice::{Choice, Places};
 use attache::consent::choose;
 use attache::consent::duration::Lasts;
@@ -32,6 +33,8 @@ const APPS: [&str; 2] = [APP, "second"];
 
 /// Of the second app, and of everybody at the environment.
 const BOUNDS: &str = r#"
+direct = "read"
+accepted_audiences = ["https://management.sandbox.test/"]
 permissions = [{ actions = ["read", "create"], models = ["Article"], condition = { id = "1" } }]
 [[environments.demo-master.roles]]
 name = "everybody"
@@ -218,7 +221,7 @@ impl History {
 
     async fn rarely(&mut self, connection: &str) {
         let broker = self.world.broker.clone();
-        match self.chance.below(5) {
+        match self.chance.below(6) {
             0 => {
                 run(&broker, Command::MarkRestored).await.expect("a mark");
             }
@@ -239,6 +242,10 @@ impl History {
                     WHERE o.id = $1) WHERE id = $2 AND status NOT IN ('revoking', 'revoked')";
                 self.world.change(sqlx::query(update).bind(other).bind(connection)).await;
             }
+            4 => {
+                let update = "UPDATE connections SET direct = 1 WHERE id = $1";
+                self.world.change(sqlx::query(update).bind(connection)).await;
+            }
             _ => choose::end_due(&broker).await.expect("an end"),
         }
     }
@@ -254,8 +261,10 @@ impl History {
         let token: &String = self.chance.of(&self.tokens);
         let token = TokenHash::of(token);
         let connection = self.connection();
-        let which = match self.chance.below(2) {
-            0 => Which::Id(&connection),
+        let times = TokenTimes { issued_at: broker.clock.now().plus(-600), signed_in: SignedIn::Unsaid };
+        let which = match self.chance.below(5) {
+            0 | 1 => Which::Id(&connection),
+            2 => Which::Verified { id: &connection, times },
             _ => Which::AccessToken(&token),
         };
         let (one, other) = if self.chance.below(2) == 0 {

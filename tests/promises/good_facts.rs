@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use attache::access::facts::{Asker, Facts, Found, OfApp, Wanted};
+use attache::access::facts::{Asker, Facts, Found, OfApp, Proof, Wanted};
 use attache::account::Account;
 use attache::app::AppStatus;
 use attache::caller::{Caller, Key};
@@ -27,6 +27,7 @@ pub fn connection() -> Connection {
         account_id: "ac_1".to_owned(),
         app_id: "app_1".to_owned(),
         external: ExternalIdentity { issuer: String::new(), subject: String::new() },
+        direct: false,
         status: Status::Active,
         cause: None,
         data_key: None,
@@ -101,6 +102,7 @@ pub fn good() -> Facts {
     Facts {
         asker: Asker::Key(Some(Arc::new(Key { caller, is_revoked: false, caller_is_active: true }))),
         token: None,
+        proof: Proof::Name,
         found: vec![Found {
             connection: Arc::new(connection()),
             app: OfApp {
@@ -108,6 +110,7 @@ pub fn good() -> Facts {
                 status: AppStatus::Approved,
                 issuer_id: "is_1".to_owned(),
                 permissions: None,
+                may_be_direct: false,
             },
             is_allowed: true,
             account: Some(Arc::new(account)),

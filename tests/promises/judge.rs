@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use attache::access::facts::{Asker, Facts, Wanted};
+use attache::access::facts::{Asker, Facts, Proof, Wanted};
 use attache::access::judge::{Holder, Reader, ReadersApp, Refusal, holders, judge, readable};
 use attache::app::AppStatus;
 use attache::connection::allowed::Allowed;
 use attache::connection::status::Status;
+use attache::connection::token_times::{SignedIn, TokenTimes};
 use attache::content::rules::AccountRule;
 use attache::error::Error;
 use attache::freeze::selection::{Cover, OPERATOR, Scope, Selection};
@@ -210,6 +211,30 @@ fn of_what_it_is_wanted_for() -> Vec<Row> {
             |f| with(f, |c| c.status = Status::NeedsReconnect),
             Refusal::NeedsReconnect,
             "invalid_request",
+        ),
+        row(
+            "a direct one of which no token was shown",
+            |f| {
+                with(f, |c| c.direct = true);
+                f.found[0].app.may_be_direct = true;
+            },
+            Refusal::TokenNotShown,
+            "connection_not_found",
+        ),
+        row(
+            "a direct one whose app may not be any more",
+            |f| with(f, |c| c.direct = true),
+            Refusal::NotDirectAnyMore,
+            "connection_not_found",
+        ),
+        row(
+            "a token from before the connection",
+            |f| {
+                let issued_at = NOW.plus(-61);
+                f.proof = Proof::Verified(TokenTimes { issued_at, signed_in: SignedIn::Unsaid });
+            },
+            Refusal::EarlierToken,
+            "connection_not_found",
         ),
         row("the person is gone", |f| f.found[0].account = None, Refusal::AccountGone, "invalid_request"),
         row("no environment", |f| f.environment = None, Refusal::EnvironmentClosed, "invalid_target"),

@@ -28,6 +28,8 @@ mod database_fault;
 mod database_peer;
 mod database_start;
 mod delete_account;
+mod direct;
+mod direct_stop;
 mod documentation;
 mod early;
 mod echoes;

@@ -13,7 +13,7 @@ use crate::secret::TokenHash;
 
 const OF_CALLER: &str = "ca.status AS caller_status, allowed.app_id AS allowed_app_id, ";
 const OF_APP: &str = "ap.key AS app_key, ap.status AS app_status, ap.issuer_id AS app_issuer_id, \
-    ap.permissions AS app_permissions";
+    ap.permissions AS app_permissions, ap.direct AS app_direct";
 const OF_ACCOUNT: &str = ", ac.issuer AS account_issuer, ac.subject AS account_subject, ac.name AS account_name, \
     ac.email AS account_email, ac.claims AS account_claims, ac.claims_at, ac.last_sign_in_at, \
     ac.created_at AS account_made_at";
@@ -39,7 +39,7 @@ pub(crate) fn columns(question: &Question<'_>) -> String {
 /// [`who`] where there is one. A row for each connection and each freeze that names its use.
 pub(crate) fn from(question: &Question<'_>) -> String {
     let which = match question.which {
-        Which::Id(_) => "c.id = $1",
+        Which::Id(_) | Which::Verified { .. } | Which::Issued(_) => "c.id = $1",
         Which::AccessToken(_) => "(c.access_token_hash = $1 OR c.previous_access_token_hash = $1)",
     };
     let begin = match question.who {
@@ -72,19 +72,18 @@ pub(crate) fn filter(question: &Question<'_>) -> &'static str {
     match (question.who, question.which) {
         (Who::Key(_), _) => "WHERE k.key_hash = $2",
         (Who::Caller(_), _) => "WHERE ca.id = $2",
-        (Who::Nobody, Which::Id(_)) => "WHERE c.id = $1",
         (Who::Nobody, Which::AccessToken(_)) => {
             "WHERE (c.access_token_hash = $1 OR c.previous_access_token_hash = $1)"
         }
+        (Who::Nobody, _) => "WHERE c.id = $1",
     }
 }
 
 /// What `$1` is. What cannot be an id is looked for all the same, as nothing: who asks is judged first.
 pub(crate) fn which<'a>(question: &Question<'a>) -> &'a str {
     match question.which {
-        Which::Id(id) if crate::connection::is_id(id) => id,
-        Which::Id(_) => "",
         Which::AccessToken(hash) => hash.as_str(),
+        which => which.id().filter(|id| crate::connection::is_id(id)).unwrap_or_default(),
     }
 }
 
@@ -149,6 +148,7 @@ fn found(row: &Row, question: &Question<'_>) -> Result<Found, db::Error> {
                 .map(|_| json(row, "app_permissions"))
                 .transpose()?
                 .map(Arc::new),
+            may_be_direct: text(row, "app_direct")?.is_some(),
         },
         is_allowed: match question.who {
             Who::Key(_) | Who::Caller(_) => text(row, "allowed_app_id")?.is_some(),

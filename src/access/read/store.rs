@@ -22,6 +22,8 @@ pub struct Readable {
     /// The account's subject at the sign-in issuer.
     pub account_subject: String,
     pub external: ExternalIdentity,
+    /// Whether its app signs people in by itself.
+    pub direct: bool,
     pub status: Status,
     pub cause: Option<Cause>,
     pub granted_scopes: Scopes,
@@ -39,7 +41,7 @@ pub struct Readable {
 }
 
 /// Beside those of the freezes that name it: a row for each.
-const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.pseudonym, c.account_pseudonym, c.consented_at, c.external_issuer, c.external_subject, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
+const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.pseudonym, c.account_pseudonym, c.consented_at, c.external_issuer, c.external_subject, c.direct, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
     c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
     ap.key AS app_key, ap.issuer_id, p.subject AS account_subject";
 
@@ -177,6 +179,7 @@ fn read(row: &Row) -> Result<Readable, db::Error> {
             issuer: row.get("external_issuer")?,
             subject: row.get("external_subject")?,
         },
+        direct: row.get::<i64>("direct")? == 1,
         status: named(row, "status")?,
         cause: cause.and_then(|cause| cause.parse().ok()),
         granted_scopes: Scopes::lenient(&granted),

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::connection::allowed::Allowed;
 use crate::connection::identity;
 use crate::connection::seal::{Binding, data_key, open_refresh_token, seal};
-use crate::connection::status::{Cause, Status};
+use crate::connection::status::Cause;
 use crate::connection::store::{self, Consented};
 use crate::connection::{Connection, ExternalIdentity};
 use crate::consent::attempt;
@@ -29,7 +29,7 @@ use crate::issuer::transcript::Transcript;
 use crate::issuer::{IssuerFault, access_token, jwt};
 use crate::ledger::{self, Action, Entry};
 use crate::revoke::unused_refresh_token;
-use crate::secret::{Token, TokenHash, random_id};
+use crate::secret::{Token, TokenHash};
 use crate::vault::Purpose;
 
 /// What came of a grant.
@@ -186,46 +186,9 @@ impl Grant {
         let broker = &self.broker;
         let now = broker.clock.now();
         let (key, wrapped) = broker.vault.new_data_key()?;
-        let id = format!("Et{}", random_id::<20>());
-        let connection = Connection {
-            id: id.clone(),
-            account_id: self.account.id.clone(),
-            app_id: self.app.id.clone(),
-            external: identity.clone(),
-            status: Status::Active,
-            cause: None,
-            data_key: Some(wrapped.clone()),
-            access_token: None,
-            access_expires_at: None,
-            access_token_hash: None,
-            access_generation: 1,
-            token_type: None,
-            previous_access_token_hash: None,
-            previous_access_expires_at: None,
-            previous_access_generation: 0,
-            refresh_token: None,
-            granted_scopes: self.attempt.scopes.clone(),
-            consent_expires_at: None,
-            allowed: Allowed::default(),
-            generation: 1,
-            lease_until: None,
-            intent_at: None,
-            retry_at: None,
-            failures: 0,
-            refusals: 0,
-            refused_since: None,
-            refresh_expires_at: None,
-            connected_at: now,
-            last_stop_at: None,
-            account_pseudonym: None,
-            pseudonym: None,
-            consented_at: now,
-            consent_version: 1,
-            refreshed_at: None,
-            last_used_at: None,
-            revoked_at: None,
-            revoked_upstream_at: None,
-        };
+        let (account_id, app_id) = (&self.account.id, &self.app.id);
+        let connection = Connection::beginning(account_id, app_id, identity, wrapped.clone(), now);
+        let id = connection.id.clone();
         let sealed = seal(&key, connection.binding(), tokens, None, &self.attempt.scopes, now)?;
         let mut transaction = broker.db.begin().await?;
         let consent = self.consent(tokens, None, now);
@@ -335,7 +298,8 @@ impl Grant {
         identity: &ExternalIdentity,
         since: Option<Timestamp>,
     ) -> Result<(), db::Error> {
-        identity::settle(&self.broker, transaction, id, (&self.account, &self.app.id, identity), since).await
+        let of = (&self.account, self.app.id.as_str(), identity);
+        identity::settle(&self.broker, transaction, id, of, since).await.map(drop)
     }
 
     /// Best effort: that it cannot be written changes nothing for the person.

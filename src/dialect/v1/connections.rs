@@ -165,6 +165,9 @@ fn item(broker: &Broker, readable: &Readable) -> Value {
         let path = format!("/connect/{}?connection={}", readable.app_key, readable.id);
         put("connect_url", json!(broker.url(&path)));
     }
+    if readable.direct {
+        put("direct", json!(true));
+    }
     if readable.paused && readable.status.is_live() {
         put("paused", json!(true));
     }

@@ -155,6 +155,10 @@ pub enum AccessTokenFault {
     NoTyp,
     /// It does not say when it was issued.
     NoIat,
+    /// This claim is this date.
+    Date(&'static str, i64),
+    /// This claim is this text.
+    Text(&'static str, &'static str),
     /// It names who may act for its subject. RFC 8693 section 4.4.
     MayAct(&'static str),
 }

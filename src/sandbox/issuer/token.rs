@@ -179,6 +179,8 @@ fn access_token(issuer: &Issuer, grant: &Grant, lifetime: i64) -> String {
         Some(AccessTokenFault::MayAct(actor)) => {
             claims.insert("may_act".to_owned(), json!({ "sub": actor }));
         }
+        Some(AccessTokenFault::Date(name, at)) => drop(claims.insert(name.to_owned(), json!(at))),
+        Some(AccessTokenFault::Text(name, text)) => drop(claims.insert(name.to_owned(), json!(text))),
     }
     jwt::compact(&header, &claims, |input| key.sign(input))
 }
