@@ -104,7 +104,7 @@ async fn open(
         Some(Open { environment: Arc::clone(environment), permissions })
     };
     let mut all: Vec<_> = look_up::all(broker).await?.iter().filter_map(one).collect();
-    all.sort_by(|one, other| one.environment.audience().cmp(&other.environment.audience()));
+    all.sort_by_key(|one| one.environment.audience());
     Ok(all)
 }
 

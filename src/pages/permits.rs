@@ -29,7 +29,7 @@ pub fn of_connection(
         // What concerns all content is said as it was chosen.
         let may = whole(&permissions);
         let permits = if may.is_some() { Vec::new() } else { permissions.iter().map(in_words).collect() };
-        Some(view::Environment { permits, may, ..shown })
+        Some(view::Environment { may, permits, ..shown })
     };
     open.iter().filter_map(one).collect()
 }
@@ -56,12 +56,12 @@ fn in_words(permission: &Permission) -> String {
     {
         if let Names::Only(names) = names {
             let kind = if names.len() == 1 { one } else { several };
-            words.push_str(&format!(", in the {kind} {}", of(names)));
+            words.extend([", in the ", kind, " ", &of(names)]);
         }
     }
     if let Some(condition) = &permission.condition {
         let condition = serde_json::to_string(condition).unwrap_or_default();
-        words.push_str(&format!(", only where {condition}"));
+        words.extend([", only where ", &condition]);
     }
     words
 }
