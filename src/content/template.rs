@@ -105,12 +105,9 @@ impl Template {
         }
         let (variables, own) = split(definition);
         let claims = parse_claims(&own, &mut faults);
-        let hasura = match definition.preset {
-            Some(Preset::Hasura) => {
-                Some(Hasura::parse(definition.namespace.as_deref(), &variables, &mut faults))
-            }
-            None => None,
-        };
+        let hasura = definition
+            .preset
+            .map(|Preset::Hasura| Hasura::parse(definition.namespace.as_deref(), &variables, &mut faults));
         match (&hasura, &definition.namespace) {
             (None, Some(_)) => {
                 faults.push(Fault::new(

@@ -35,9 +35,9 @@ pub async fn list(broker: &Broker) -> Result<Output, Error> {
         };
         let used = last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
         let permissions = serde_json::to_string(&token.permissions).unwrap_or_default();
-        let stage = token.default_stage.as_deref().unwrap_or("-");
+        let shown = token.default_stage.as_deref().unwrap_or("-");
         format!(
-            "{}\t{environment_key}\t{}\tmade {}\t{used}\t{state}\tstage {stage}\t{permissions}",
+            "{}\t{environment_key}\t{}\tmade {}\t{used}\t{state}\tstage {shown}\t{permissions}",
             token.id, token.name, token.made_at
         )
     };

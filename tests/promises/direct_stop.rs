@@ -87,10 +87,10 @@ async fn connected(database: Database) -> (World, String, String) {
 /// Whether both wires take it, and nothing is left of a refusal.
 async fn taken(world: &World, token: &str) -> bool {
     let rows = world.rows("connections").await;
-    let taken = scope(world, token).await.is_some();
-    assert_eq!(world.viewer(token).await.status() == 200, taken);
-    assert!(taken || world.rows("connections").await == rows);
-    taken
+    let is_taken = scope(world, token).await.is_some();
+    assert_eq!(world.viewer(token).await.status() == 200, is_taken);
+    assert!(is_taken || world.rows("connections").await == rows);
+    is_taken
 }
 
 #[rstest]

@@ -311,7 +311,8 @@ fn inside(text: &str) -> String {
 
 /// A hundred fields, each of which has as many values as all types have fields.
 fn fields_of_all_types() -> String {
-    let fields: String = (0..100).map(|n| format!("a{n}:fields{{...f}} ")).collect();
+    let fields: Vec<String> = (0..100).map(|n| format!("a{n}:fields{{...f}}")).collect();
+    let fields = fields.join(" ");
     format!("{{ __schema {{ types {{ {fields} }} }} }} fragment f on __Field {{ name description }}")
 }
 

@@ -22,16 +22,12 @@ fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
 /// Whether a browser would let a page of this origin read the answer.
 fn may_read(answer: &Response, origin: &str) -> bool {
     assert!(header(answer, "access-control-allow-credentials").is_none(), "no cookie counts");
-    match header(answer, "access-control-allow-origin") {
-        Some(told) => {
-            assert_eq!(told, origin);
-            true
-        }
-        None => {
-            assert!(header(answer, "access-control-expose-headers").is_none());
-            false
-        }
-    }
+    let Some(told) = header(answer, "access-control-allow-origin") else {
+        assert!(header(answer, "access-control-expose-headers").is_none());
+        return false;
+    };
+    assert_eq!(told, origin);
+    true
 }
 
 async fn ask(world: &World, origin: &str, bearer: &str) -> Response {

@@ -150,8 +150,8 @@ fn nothing_has_nothing_and_everything_changes_nothing() {
         let some = chance.permissions();
         assert!(some.meet(&Permissions::default()).is_empty());
         assert!(Permissions::all().cover(&some));
-        let same = some.meet(&Permissions::all());
-        each(|request| assert_eq!(same.allows(request), some.allows(request)));
+        let within_all = some.meet(&Permissions::all());
+        each(|request| assert_eq!(within_all.allows(request), some.allows(request)));
         assert!(some.only([Action::Read]).iter().all(|one| one.actions == BTreeSet::from([Action::Read])));
     }
 }

@@ -15,7 +15,7 @@ use crate::world::MASTER_KEY;
 fn account(claims: &Value) -> Account {
     let found = good_facts::good().found.remove(0);
     let mut account = Account::clone(&found.account.expect("an account"));
-    account.claims = claims.as_object().expect("claims").clone();
+    account.claims.clone_from(claims.as_object().expect("claims"));
     account
 }
 

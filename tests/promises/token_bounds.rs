@@ -28,7 +28,7 @@ fn stage(chance: &mut Chance) -> (Subject, attache::content::Environment, Vec<Pe
     let mut place = environment();
     if chance.below(4) > 0 {
         let mut held = Vec::new();
-        let roles = (0..1 + chance.below(3)).map(|number| {
+        let roles = (0..=chance.below(3)).map(|number| {
             let permissions = chance.permissions();
             let listed = |name: &str| AccountRule::Listed(vec![name.to_owned()]);
             let (accounts, is_held) = match chance.below(3) {

@@ -92,9 +92,9 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
     for (by, names, labels) in JUDGED {
         let exchanges = Kept::new(layout.hot(), callers);
         let exchanges = exchanges.all().filter(|_| wanted(names[0]));
-        let seen = Seen::new(broker.address, by, &seed.resource_server, exchanges);
-        let seen = Arc::new(stage.runtime.block_on(seen)?);
-        add(names[0], labels[0], CLIENTS, seen, Beside::Nothing, "");
+        let again = Seen::new(broker.address, by, &seed.resource_server, exchanges);
+        let again = Arc::new(stage.runtime.block_on(again)?);
+        add(names[0], labels[0], CLIENTS, again, Beside::Nothing, "");
         let first = Arc::new(First::new(broker.address, by, &seed.resource_server, &callers[0]));
         add(names[1], labels[1], CLIENTS, first, Beside::Nothing, "");
     }
