@@ -62,6 +62,10 @@ fn run(arguments: &Arguments) -> Result<(), Fault> {
         sections::rounds::run(&stage, seed, &mut report)?;
     }
     for seed in stage.largest() {
+        sections::peer::run(&stage, seed, &mut report)?;
+        sections::one_person::run(&stage, seed, &mut report)?;
+    }
+    for seed in stage.largest() {
         sections::start::run(&stage, seed, &mut report)?;
     }
     for seed in stage.largest() {

@@ -16,12 +16,17 @@ use crate::load::{Draw, Job};
 use crate::seed::Caller;
 use crate::seed::layout::{Layout, access_token, caller, subject};
 
-fn request(caller: &Caller, subject_token: &str, environment: &str) -> Vec<u8> {
+fn form(subject_token: &str, environment: &str) -> Serializer<'static, String> {
     let mut form = Serializer::new(String::new());
     form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
     form.append_pair("subject_token_type", "urn:ietf:params:oauth:token-type:access_token");
     form.append_pair("audience", &format!("{PROJECT}/{environment}"));
     form.append_pair("subject_token", subject_token);
+    form
+}
+
+fn request(caller: &Caller, subject_token: &str, environment: &str) -> Vec<u8> {
+    let mut form = form(subject_token, environment);
     let authorization = format!("Basic {}", STANDARD.encode(format!("{}:{}", caller.id, caller.key)));
     post("/oauth/token", &authorization, "application/x-www-form-urlencoded", &form.finish())
 }
@@ -108,5 +113,36 @@ impl Job for FirstSight {
         let signed = (first..first + expected).map(|pair| self.sign(pair)).collect();
         *self.signed.lock().unwrap_or_else(PoisonError::into_inner) = std::sync::Arc::new(signed);
         self.taken.store(0, Ordering::Relaxed);
+    }
+}
+
+/// One person's, each for another model, so that nothing that was made before is good for it.
+pub struct EachAnew {
+    authorization: String,
+    row: u64,
+    taken: AtomicU64,
+}
+
+impl EachAnew {
+    pub fn new(row: u64, callers: &[Caller]) -> Self {
+        let Caller { id, key } = &callers[caller(row)];
+        let authorization = format!("Basic {}", STANDARD.encode(format!("{id}:{key}")));
+        Self { authorization, row, taken: AtomicU64::new(0) }
+    }
+}
+
+impl Job for EachAnew {
+    fn request<'a>(&'a self, _: &mut Draw, scratch: &'a mut Vec<u8>) -> Option<(u64, &'a [u8])> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("[{{\"type\":\"content\",\"actions\":[\"read\"],\"models\":[\"M{number}\"]}}]");
+        let mut form = form(&access_token(self.row), ENVIRONMENTS[0]);
+        form.append_pair("authorization_details", &detail);
+        *scratch =
+            post("/oauth/token", &self.authorization, "application/x-www-form-urlencoded", &form.finish());
+        Some((self.row, scratch))
+    }
+
+    fn looks_right(&self, status: u16, body: &[u8]) -> bool {
+        is_content_token(status, body)
     }
 }

@@ -3,7 +3,9 @@
 pub mod due;
 mod durable;
 pub mod hung;
+pub mod one_person;
 pub mod overload;
+pub mod peer;
 pub mod rounds;
 pub mod signatures;
 pub mod slow_clients;
