@@ -17,7 +17,7 @@ pub struct Created {
 }
 
 /// So many may be live for an environment at one time, so that it can change from one to the next.
-const LIVE: i64 = 2;
+const MOST_LIVE: i64 = 2;
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is no such environment; [`Error::Conflict`] when two are live already.
@@ -31,9 +31,9 @@ pub async fn create(broker: &Broker, environment_key: &str) -> Result<Created, E
     };
     let mut transaction = broker.db.begin().await?;
     changed(broker, &mut transaction);
-    if !store::insert(&mut transaction, &row, &new.secret.hash(), LIVE, now).await? {
+    if !store::insert(&mut transaction, &row, &new.secret.hash(), MOST_LIVE, now).await? {
         return Err(Error::Conflict(format!(
-            "`{environment_key}` has {LIVE} live resource servers already; revoke one first."
+            "`{environment_key}` has {MOST_LIVE} live resource servers already; revoke one first."
         )));
     }
     let entry = Entry { actor: "operator".to_owned(), ..Entry::default() };

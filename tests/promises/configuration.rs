@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "",
     "listen",
     "limits",
@@ -27,6 +27,7 @@ const SECTIONS: [&str; 13] = [
     "environments.blog-master",
     "signing_keys",
     "templates.hasura",
+    "graphql",
 ];
 
 fn secrets() -> Vec<(String, String)> {

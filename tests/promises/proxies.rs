@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
+use attache::content::permission::{Action, Permissions, details, scope};
+
 use crate::command_line::free_port;
 use crate::resource_servers::{ResourceServer, content_token, create};
 use crate::world::{APP, Sqlite, World, until};
@@ -164,7 +166,10 @@ async fn a_content_api_behind_a_proxy_is_reached_by_whoever_may_and_told_who_it_
     ] {
         let told = told(method.clone(), bearer).await;
         assert_eq!((&told["method"], &told["path"]), (&json!(method.as_str()), &json!("/entries/1")));
-        let values = [account.as_str(), APP, &caller, connection, scope, operation, "none"];
+        let permissions =
+            if scope == scope::READ { Permissions::all().only([Action::Read]) } else { Permissions::all() };
+        let details = details::written(&permissions, &world.content_api_url()).to_string();
+        let values = [account.as_str(), APP, &caller, connection, scope, operation, "PUBLISHED", &details];
         for (name, value) in TOLD.iter().zip(values) {
             assert_eq!(told["headers"][*name], json!([value]), "{name}");
         }
