@@ -97,7 +97,8 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
       assert.equal(decodeProtectedHeader(contentToken).typ, 'at+jwt');
       const { payload } = await world.content.read(contentToken);
       assert.match(payload.sub, /^ac_/);
-      assert.match(payload.client_id, /^app_/);
+      assert.equal(payload.client_id, world.caller.id);
+      assert.equal(payload.app, app);
       assert.deepEqual(payload.act, { sub: world.caller.id });
       assert.deepEqual(payload.sub_id, { format: 'iss_sub', iss: world.issuer.url, sub: person.sub });
       assert.deepEqual(payload.scope.split(' ').sort(), ['content:read', 'content:write']);
