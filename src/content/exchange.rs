@@ -47,25 +47,6 @@ pub struct ContentToken {
     pub audience: Url,
 }
 
-/// The environment by `project/environment` or by content API URL, if it is open to the subject.
-///
-/// # Errors
-/// [`Error::InvalidTarget`], the same for unknown and closed.
-pub async fn target(
-    broker: &Broker,
-    subject: &Subject,
-    target: Target<'_>,
-) -> Result<Arc<Environment>, Error> {
-    let found = find(broker, target).await?;
-    found.filter(|environment| is_open(environment, subject)).ok_or(Error::InvalidTarget)
-}
-
-/// Whether the operator opened it to app and account, and the person lets the app in.
-#[must_use]
-pub fn is_open(environment: &Environment, subject: &Subject) -> bool {
-    allowed(environment, subject).is_some()
-}
-
 /// What is known of a token that was made before for the same.
 #[derive(Debug)]
 pub enum Kept {

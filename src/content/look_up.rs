@@ -79,10 +79,6 @@ pub enum Target<'a> {
         audience: &'a str,
         resource: &'a str,
     },
-    Named {
-        project: &'a str,
-        environment: &'a str,
-    },
 }
 
 impl<'a> Target<'a> {
@@ -106,9 +102,6 @@ impl<'a> Target<'a> {
             Self::Both { audience, resource } => {
                 Self::Audience(audience).names(environment) && Self::Resource(resource).names(environment)
             }
-            Self::Named { project, environment: name } => {
-                project == environment.project && name == environment.environment
-            }
         }
     }
 }
@@ -121,17 +114,11 @@ async fn read(broker: &Broker, target: Target<'_>) -> Result<Option<Environment>
         {
             None
         }
-        Target::Named { project, environment }
-            if project.contains(char::is_control) || environment.contains(char::is_control) =>
-        {
-            None
-        }
         Target::Audience(audience) | Target::Both { audience, .. } => match audience.split_once('/') {
             Some((project, environment)) => store::by_name(&broker.db, project, environment).await?,
             None => None,
         },
         Target::Resource(url) => store::by_content_api_url(&broker.db, url).await?,
-        Target::Named { project, environment } => store::by_name(&broker.db, project, environment).await?,
     };
     Ok(found.filter(|environment| target.names(environment)))
 }

@@ -21,9 +21,6 @@ pub(super) async fn look(broker: &Broker, asked: Asked<'_>) -> Result<Seen, db::
             let (project, environment) = audience.split_once('/').unwrap_or_default();
             (project, environment, "")
         }
-        Some(Target::Named { project, environment }) if clean(project) && clean(environment) => {
-            (project, environment, "")
-        }
         _ => ("", "", ""),
     };
     // Only constants of ours are joined here.
