@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::operate::operate;
-use super::permanent_token::written;
+use super::permissions;
 
 #[derive(Debug, Subcommand)]
 pub enum Caller {
@@ -28,7 +28,7 @@ pub struct Permit {
     #[arg(long, value_name = "KEY")]
     environment: String,
     /// A JSON array, such as `[{"actions":["read"],"stages":["PUBLISHED"]}]`, or @FILE that holds one
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", value_parser = permissions::written)]
     permissions: String,
 }
 
@@ -46,7 +46,6 @@ pub struct Forbid {
 pub async fn run(command: Caller) -> Result<(), Failure> {
     match command {
         Caller::Permit(Permit { file, caller, environment, permissions }) => {
-            let permissions = written(&permissions)?;
             operate(&file, Command::PermitCaller { caller, environment, permissions }).await
         }
         Caller::Forbid(Forbid { file, caller, environment }) => {

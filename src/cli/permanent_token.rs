@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::config_file::ConfigFile;
 use super::failure::Failure;
 use super::operate::operate;
+use super::permissions;
 
 #[derive(Debug, Subcommand)]
 pub enum PermanentToken {
@@ -30,7 +31,7 @@ pub struct Create {
     #[arg(long)]
     name: String,
     /// A JSON array, such as `[{"actions":["read"],"stages":["PUBLISHED"]}]`, or @FILE that holds one
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", value_parser = permissions::written)]
     permissions: String,
     /// The stage that is meant by a request that names none; the environment's unless it is said
     #[arg(long, value_name = "STAGE")]
@@ -58,7 +59,6 @@ pub async fn run(command: PermanentToken) -> Result<(), Failure> {
             default_stage,
             expires_at,
         }) => {
-            let permissions = written(&permissions)?;
             let wanted = Wanted { environment, name, permissions, default_stage, expires_at };
             operate(&file, Command::CreatePermanentToken(wanted)).await
         }
@@ -67,13 +67,6 @@ pub async fn run(command: PermanentToken) -> Result<(), Failure> {
             operate(&revoke.file, Command::RevokePermanentToken { id: revoke.id }).await
         }
     }
-}
-
-/// What was typed, or what stands in the file that it names.
-pub fn written(text: &str) -> Result<String, Failure> {
-    let Some(file) = text.strip_prefix('@') else { return Ok(text.to_owned()) };
-    std::fs::read_to_string(file)
-        .map_err(|error| Failure::Sentence(format!("{file} cannot be read: {error}")))
 }
 
 fn moment(text: &str) -> Result<Timestamp, String> {

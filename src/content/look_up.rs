@@ -75,10 +75,7 @@ pub enum Target<'a> {
     /// The content API URL.
     Resource(&'a str),
     /// By both; they must name the same one.
-    Both {
-        audience: &'a str,
-        resource: &'a str,
-    },
+    Both { audience: &'a str, resource: &'a str },
 }
 
 impl<'a> Target<'a> {

@@ -6,6 +6,7 @@ mod condition;
 pub mod details;
 mod names;
 pub mod scope;
+pub mod typed;
 
 use std::collections::BTreeSet;
 

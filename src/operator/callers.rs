@@ -3,8 +3,8 @@
 use super::output::Output;
 use crate::Broker;
 use crate::caller::{ListedPermitted, list_permitted, permit};
+use crate::content::permission::typed;
 use crate::error::Error;
-use crate::permanent_token::create::permissions as read;
 
 /// # Errors
 /// [`Error::InvalidRequest`] for what is wrong with the permissions, or not there.
@@ -14,7 +14,8 @@ pub async fn permit(
     environment: &str,
     permissions: &str,
 ) -> Result<Output, Error> {
-    permit::permit(broker, caller, environment, &read(permissions)?).await?;
+    let permissions = typed::read(permissions).map_err(Error::InvalidRequest)?;
+    permit::permit(broker, caller, environment, &permissions).await?;
     Ok(Output::line(format!(
         "{caller} may do that by itself at {environment}, and nothing that it was given before."
     )))

@@ -8,7 +8,7 @@ use super::store;
 use crate::Broker;
 use crate::clock::Timestamp;
 use crate::content;
-use crate::content::permission::Permissions;
+use crate::content::permission::{Permissions, typed};
 use crate::credential::{self, Kind};
 use crate::error::Error;
 use crate::ledger::{self, Action, Entry};
@@ -85,28 +85,9 @@ fn judge(wanted: &Wanted, now: Timestamp) -> Result<Permissions, Error> {
     if wanted.expires_at.is_some_and(|ends| ends <= now) {
         return refuse("The permanent token would have run out already; name a moment to come.");
     }
-    let permissions = permissions(&wanted.permissions)?;
+    let permissions = typed::read(&wanted.permissions).map_err(Error::InvalidRequest)?;
     if permissions.is_empty() {
         return refuse("permissions: is empty; a token that may do nothing is of no use.");
     }
     Ok(permissions)
-}
-
-/// As an operator types them: a JSON array.
-///
-/// # Errors
-/// [`Error::InvalidRequest`] with the path of the fault.
-pub fn permissions(text: &str) -> Result<Permissions, Error> {
-    let refuse = |path: &str, why: &serde_json::Error| {
-        Error::InvalidRequest(format!(
-            "permissions{path}: {why}. Write a JSON array, such as [{{\"actions\":[\"read\"],\"stages\":[\"PUBLISHED\"]}}]."
-        ))
-    };
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read: Permissions = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        refuse(if path == "." { "" } else { &path }, error.inner())
-    })?;
-    reader.end().map_err(|error| refuse("", &error))?;
-    Ok(read)
 }
