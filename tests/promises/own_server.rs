@@ -119,8 +119,9 @@ pub fn as_owner(path: &Path) -> Command {
     let mut command = match owner() {
         None => Command::new(path),
         Some(owner) => {
-            let mut command = Command::new("runuser");
-            command.args(["-u", owner, "--"]).arg(path);
+            // It becomes the program, so that what ends it ends the program.
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", owner, "--regid", owner, "--init-groups", "--"]).arg(path);
             command
         }
     };

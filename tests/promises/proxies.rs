@@ -117,7 +117,7 @@ fn start(proxy: Proxy, config: &str, directory: &Path, asks: &ResourceServer) ->
             let secret = format!("proxy_set_header Attache-Resource-Server {};\n", asks.secret);
             std::fs::write(directory.join("attache-secret.conf"), secret).expect("a file");
             let whole = format!(
-                "user root;\ndaemon off;\npid {here}/pid;\nerror_log {here}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n\
+                "user root;\ndaemon off;\nmaster_process off;\npid {here}/pid;\nerror_log {here}/error.log;\nevents {{}}\nhttp {{\naccess_log off;\n\
                  client_body_temp_path {here}/body;\nproxy_temp_path {here}/proxy;\nfastcgi_temp_path {here}/fastcgi;\n\
                  uwsgi_temp_path {here}/uwsgi;\nscgi_temp_path {here}/scgi;\n{config}\n}}\n"
             );
