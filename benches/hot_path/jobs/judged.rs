@@ -94,17 +94,17 @@ pub struct First {
 }
 
 impl First {
-    pub fn new(address: SocketAddr, by: By, resource_server: &Caller, caller: &Caller) -> Self {
+    pub fn new(address: SocketAddr, by: By, resource_server: &Caller, callers: &[Caller]) -> Self {
         let (prepared, taken) = (Mutex::default(), AtomicUsize::new(0));
-        let (resource_server, mint) = (resource_server.clone(), Mint::new(caller));
+        let (resource_server, mint) = (resource_server.clone(), Mint::new(callers));
         Self { by, address, resource_server, mint, prepared, taken }
     }
 
     async fn make(&self, expected: u64) -> Result<Vec<Vec<u8>>, Fault> {
         let mut client = Client::connect(self.address).await?;
         let mut made = Vec::new();
-        for _ in 0..expected {
-            let token = content_token(&mut client, self.mint.text()).await?;
+        for (_, request) in (0..expected).zip(self.mint.all()) {
+            let token = content_token(&mut client, request).await?;
             made.push(self.by.request(&self.resource_server, &token));
         }
         Ok(made)

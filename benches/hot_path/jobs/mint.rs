@@ -1,5 +1,5 @@
-//! A caller asks for a content token of its own (RFC 6749 section 4.4): nothing is looked for but what it may do, and a token is
-//! minted each time.
+//! Callers ask for content tokens of their own (RFC 6749 section 4.4), each in turn, because each has a limit of its own.
+//! Nothing is looked for but what they may do, and a token is minted each time.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,30 +9,35 @@ use crate::broker::{ENVIRONMENTS, PROJECT};
 use crate::load::{Draw, Job};
 use crate::seed::Caller;
 
-pub struct Mint(Vec<u8>);
+/// One request for each caller.
+pub struct Mint(Vec<Vec<u8>>);
 
 impl Mint {
-    pub fn new(caller: &Caller) -> Self {
-        let authorization = format!("Basic {}", STANDARD.encode(format!("{}:{}", caller.id, caller.key)));
+    pub fn new(callers: &[Caller]) -> Self {
         let form = format!("grant_type=client_credentials&audience={PROJECT}/{}", ENVIRONMENTS[0]);
-        Self(post("/oauth/token", &authorization, "application/x-www-form-urlencoded", &form))
+        Self(callers.iter().map(|caller| request("/oauth/token", caller, &form)).collect())
     }
 
     /// At an issuer that knows the audience by itself.
     pub fn elsewhere(client: &Caller) -> Self {
-        let authorization = format!("Basic {}", STANDARD.encode(format!("{}:{}", client.id, client.key)));
-        let form = "grant_type=client_credentials&scope=content:read";
-        Self(post("/token", &authorization, "application/x-www-form-urlencoded", form))
+        Self(vec![request("/token", client, "grant_type=client_credentials&scope=content:read")])
     }
 
-    pub fn text(&self) -> &[u8] {
-        &self.0
+    /// Requests, over and over.
+    pub fn all(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().cycle().map(Vec::as_slice)
     }
 }
 
+fn request(path: &str, client: &Caller, form: &str) -> Vec<u8> {
+    let authorization = format!("Basic {}", STANDARD.encode(format!("{}:{}", client.id, client.key)));
+    post(path, &authorization, "application/x-www-form-urlencoded", form)
+}
+
 impl Job for Mint {
-    fn request<'a>(&'a self, _: &mut Draw, _: &'a mut Vec<u8>) -> Option<(u64, &'a [u8])> {
-        Some((0, &self.0))
+    fn request<'a>(&'a self, draw: &mut Draw, _: &'a mut Vec<u8>) -> Option<(u64, &'a [u8])> {
+        let which = draw.below(self.0.len() as u64);
+        Some((which, self.0.get(usize::try_from(which).ok()?)?))
     }
 
     fn looks_right(&self, status: u16, body: &[u8]) -> bool {

@@ -61,7 +61,7 @@ pub fn run(stage: &Stage<'_>, seed: &Seed, report: &mut Report) -> Result<(), Fa
     }
     let (broker, peer) = (stage.serve(seed)?, Peer::start(&folder)?);
     let theirs = Caller { id: "bench".to_owned(), key: "s3cret".to_owned() };
-    let ours: Arc<dyn Job> = Arc::new(Mint::new(&seed.callers[0]));
+    let ours: Arc<dyn Job> = Arc::new(Mint::new(&seed.callers));
     let theirs: Arc<dyn Job> = Arc::new(Mint::elsewhere(&theirs));
     let mut rows = Vec::new();
     let of_ours = stage.watch(seed, broker.pid());

@@ -105,6 +105,7 @@ async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -
         let apps = apps.iter().flat_map(|app| ["--app", app]);
         let arguments: Vec<&str> = ["key", "create", "--caller", &caller].into_iter().chain(apps).collect();
         keys.push((caller.clone(), broker::secret_of(&arguments, &configured)?));
+        permit(&caller, &configured)?;
     }
     let resource_server = resource_server(&configured)?;
     let mut writer = Writer::open(place).await?;
@@ -126,14 +127,19 @@ async fn make(place: &Place, layout: Layout, sign_in: &str, fingerprint: &str) -
     Ok(description)
 }
 
-/// A resource server of the first environment, where the first caller may read by itself.
+/// Lets a caller read by itself at the first environment.
+fn permit(caller: &str, configured: &Configured) -> Result<(), Fault> {
+    let permissions = r#"[{"actions":["read"]}]"#;
+    let environment = broker::ENVIRONMENTS[0];
+    let permit = ["caller", "permit", caller, "--environment", environment, "--permissions", permissions];
+    broker::secret_of(&permit, configured).map(drop)
+}
+
+/// A resource server of the first environment.
 fn resource_server(configured: &Configured) -> Result<Caller, Fault> {
     let environment = broker::ENVIRONMENTS[0];
     let create = ["resource-server", "create", "--environment", environment];
     let key = broker::secret_of(&create, configured)?;
-    let permissions = r#"[{"actions":["read"]}]"#;
-    let permit = ["caller", "permit", "caller-0", "--environment", environment, "--permissions", permissions];
-    broker::secret_of(&permit, configured)?;
     // Its secret begins with its id.
     let id = key.split('_').take(2).collect::<Vec<_>>().join("_");
     Ok(Caller { id, key })

@@ -87,7 +87,7 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
     let first_sight = Arc::new(first_sight);
     let label = "exchange, JWT at first sight, minted";
     add("exchange-first-sight", label, CLIENTS, first_sight, Beside::Signature, "≥ 20 %");
-    let mint = Arc::new(Mint::new(&callers[0]));
+    let mint = Arc::new(Mint::new(callers));
     add("mint", "a caller's own content token, minted", CLIENTS, mint, Beside::Signature, "");
     for (by, names, labels) in JUDGED {
         let exchanges = Kept::new(layout.hot(), callers);
@@ -95,7 +95,7 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
         let again = Seen::new(broker.address, by, &seed.resource_server, exchanges);
         let again = Arc::new(stage.runtime.block_on(again)?);
         add(names[0], labels[0], CLIENTS, again, Beside::Nothing, "");
-        let first = Arc::new(First::new(broker.address, by, &seed.resource_server, &callers[0]));
+        let first = Arc::new(First::new(broker.address, by, &seed.resource_server, callers));
         add(names[1], labels[1], CLIENTS, first, Beside::Nothing, "");
     }
     if wanted(FIRST_PAGE) || wanted("page-deep") {
