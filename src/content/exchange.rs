@@ -7,7 +7,7 @@ use url::Url;
 
 use super::actors::Actors;
 use super::environment::Environment;
-use super::kept_token::{KeptToken, MARGIN};
+use super::kept_token::KeptToken;
 use super::permission::Permissions;
 use super::requested::{Allowed, Requested, fingerprint};
 use super::rules::Strategy;
@@ -133,7 +133,7 @@ async fn kept(
     now: Timestamp,
 ) -> Result<Option<Arc<KeptToken>>, db::Error> {
     let name = key.to_string();
-    let load = async || store::kept(&broker.db, key, now.plus(MARGIN)).await;
+    let load = async || store::kept(&broker.db, key).await;
     let kept = broker.held.content_tokens.get(&broker.db, &name, load).await?;
     if kept.as_ref().is_some_and(|kept| !kept.is_good(now) || kept.permissions != made_with) {
         broker.held.content_tokens.forget(&name);

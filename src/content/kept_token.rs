@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::vault::Sealed;
 
 /// Seconds before its end at which a kept content token is not handed out again.
-pub(super) const MARGIN: i64 = 30;
+const MARGIN: i64 = 30;
 
 /// A content token as it is kept, sealed, until shortly before its end.
 #[derive(Clone, Debug)]

@@ -135,11 +135,14 @@ async fn connect(candidate: &Candidate, standing: &Standing) -> Result<AnyConnec
 
 /// Before anybody uses it. A process that stops in the middle of a change must not hold its rows for ever; and a server
 /// must notice that we are gone. Not every PostgreSQL knows every one of these.
+/// How each connection behaves. A plan is kept for as long as a table's statistics are. One that was made while its table was
+/// empty would read it whole, and go on doing so while it grows. So no table is read whole where there is another way; and
+/// where there is none, that is no reason to compile the plan, however much it seems to cost.
 async fn make_ready(connection: &mut AnyConnection, standing: &Standing) -> Result<(), sqlx::Error> {
     let settings = "SELECT set_config(s.name, v.column2, false) FROM pg_settings s \
         JOIN (VALUES ('idle_in_transaction_session_timeout', '60s'), ('tcp_keepalives_idle', '10'), \
             ('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3'), ('tcp_user_timeout', '15000'), \
-            ('client_connection_check_interval', '5000')) AS v ON v.column1 = s.name";
+            ('client_connection_check_interval', '5000'), ('enable_seqscan', 'off'), ('jit', 'off')) AS v ON v.column1 = s.name";
     sqlx::query(settings).execute(&mut *connection).await?;
     check(connection, standing).await
 }

@@ -123,17 +123,19 @@ pub(super) async fn update(db: &Db, stored: &Stored, now: Timestamp) -> Result<(
         .map(drop)
 }
 
+/// By its id alone: its end would be another way to look for it, through all that there are.
 pub(super) async fn load(db: &Db, id: &TokenHash, now: Timestamp) -> Result<Option<Found>, db::Error> {
-    let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1 AND expires_at > $2";
-    let row = sql(select).bind(id.as_str()).bind(now.unix()).optional(db).await?;
+    let select = "SELECT data, expires_at, used_at FROM sessions WHERE id_hash = $1";
+    let row = sql(select).bind(id.as_str()).optional(db).await?;
     let read = |row: Row| {
-        Ok(Found {
+        Ok::<_, db::Error>(Found {
             data: Sealed(row.get("data")?),
             expires_at: Timestamp::from_unix(row.get("expires_at")?),
             used_at: row.get("used_at")?,
         })
     };
-    row.map(read).transpose()
+    let found = row.map(read).transpose()?;
+    Ok(found.filter(|found| found.expires_at > now))
 }
 
 pub(super) async fn delete(db: &Db, id: &TokenHash) -> Result<(), db::Error> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use attache::db::DbConnection;
 use sqlx::{AssertSqlSafe, Row};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::filter::LevelFilter;
@@ -119,9 +120,6 @@ pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
             }
         }
         Postgres => {
-            let last = (1..200).rev().find(|number| statement.contains(&format!("${number}"))).unwrap_or(0);
-            let nulls = vec!["NULL"; last].join(", ");
-            let execute = if last == 0 { "asked".to_owned() } else { format!("asked({nulls})") };
             // As it plans for large tables, which those of a promise are not: many rows on each of their pages.
             let large = "UPDATE pg_class SET relpages = 1, reltuples = 100000 \
                 WHERE relname IN ('connections', 'ledger') AND relkind = 'r'";
@@ -129,19 +127,40 @@ pub async fn plan(world: &World, database: Database, statement: &str) -> Step {
             let settings = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; \
                 SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_sort = off";
             sqlx::raw_sql(settings).execute(&mut connection).await.expect("settings");
-            let prepare = AssertSqlSafe(format!("PREPARE asked AS {statement}"));
-            sqlx::raw_sql(prepare).execute(&mut connection).await.expect("a statement");
-            let explain = AssertSqlSafe(format!("EXPLAIN (COSTS off) EXECUTE {execute}"));
-            for row in sqlx::raw_sql(explain).fetch_all(&mut connection).await.expect("a plan") {
-                let line: String = row.get(0);
-                let said = line.trim_start();
-                lines.push((line.len() - said.len(), said.trim_start_matches("->").trim_start().to_owned()));
-            }
-            sqlx::raw_sql("DEALLOCATE asked; RESET ALL").execute(&mut connection).await.expect("an end");
+            lines = explained(&mut connection, statement).await;
+            sqlx::raw_sql("RESET ALL").execute(&mut connection).await.expect("an end");
         }
     }
     assert!(!lines.is_empty(), "no plan for {statement}");
     Step::tree(lines)
+}
+
+/// How PostgreSQL answers a statement as our connections are set, with a plan that it keeps.
+pub async fn kept_plan(world: &World, statement: &str) -> Step {
+    let mut connection = world.broker.db.pool.acquire().await.expect("a connection");
+    let generic = "SET plan_cache_mode = force_generic_plan";
+    sqlx::raw_sql(generic).execute(&mut connection).await.expect("a setting");
+    let lines = explained(&mut connection, statement).await;
+    sqlx::raw_sql("RESET plan_cache_mode").execute(&mut connection).await.expect("an end");
+    Step::tree(lines)
+}
+
+/// The lines of a plan of PostgreSQL, and how deep each stands.
+async fn explained(connection: &mut DbConnection, statement: &str) -> Vec<(usize, String)> {
+    let last = (1..200).rev().find(|number| statement.contains(&format!("${number}"))).unwrap_or(0);
+    let nulls = vec!["NULL"; last].join(", ");
+    let execute = if last == 0 { "asked".to_owned() } else { format!("asked({nulls})") };
+    let prepare = AssertSqlSafe(format!("PREPARE asked AS {statement}"));
+    sqlx::raw_sql(prepare).execute(&mut *connection).await.expect("a statement");
+    let explain = AssertSqlSafe(format!("EXPLAIN (COSTS off) EXECUTE {execute}"));
+    let rows = sqlx::raw_sql(explain).fetch_all(&mut *connection).await.expect("a plan");
+    sqlx::raw_sql("DEALLOCATE asked").execute(&mut *connection).await.expect("an end");
+    let line = |row: sqlx::any::AnyRow| {
+        let line: String = row.get(0);
+        let said = line.trim_start();
+        (line.len() - said.len(), said.trim_start_matches("->").trim_start().to_owned())
+    };
+    rows.into_iter().map(line).collect()
 }
 
 /// Whether a step reads a table under one of these names.

@@ -6,7 +6,7 @@ use attache::start;
 use rstest::rstest;
 
 use crate::many::{Copy, copy, more_apps, note};
-use crate::plan::{Statements, Step, plan, reads, reads_all, sorts_without_limit};
+use crate::plan::{Statements, Step, kept_plan, plan, reads, reads_all, sorts_without_limit};
 use crate::world::{APP, Database, EDITOR, Plan, Postgres, Sqlite, World};
 
 /// Tells a process of its own which promise to make: only there can all threads write into one log.
@@ -181,6 +181,41 @@ async fn nothing_is_read_whole_at_start_or_by_housekeeping(database: Database) {
     }
 }
 
+async fn keys_lead_to_rows(_: Database) {
+    let statements = Statements::listen();
+    let world = World::new(Postgres).await;
+    let connection = world.connection().await;
+    // As housekeeping leaves tables behind in which everything has run out.
+    let empty = "DELETE FROM sessions; DELETE FROM content_tokens";
+    let mut database = world.broker.db.pool.acquire().await.expect("a connection");
+    sqlx::raw_sql(empty).execute(&mut database).await.expect("nothing");
+    for table in ["sessions", "content_tokens"] {
+        let analyze = sqlx::AssertSqlSafe(format!("VACUUM ANALYZE {table}"));
+        sqlx::raw_sql(analyze).execute(&mut database).await.expect("statistics");
+    }
+    drop(database);
+    statements.take();
+    let person = world.signed_in(EDITOR).await;
+    assert_eq!(person.get("/account/connected-apps").await.status, 200);
+    let subject = world.access_token(&connection).await;
+    for _ in 0..2 {
+        assert_eq!(world.exchange(&[("subject_token", &subject)]).await.status(), 200);
+    }
+    let (mut seen, whole) = (Vec::new(), |step: &Step| step.said.starts_with("Seq Scan on "));
+    for text in statements.take().iter().filter(|text| text.starts_with("SELECT")) {
+        for (table, expiry) in [("content_tokens", "content_tokens_expiry"), ("sessions", "sessions_expiry")]
+        {
+            if text.contains(&format!("FROM {table}")) || text.contains(&format!("JOIN {table}")) {
+                let plan = kept_plan(&world, text).await;
+                let of_table = |step: &Step| whole(step) && step.said.contains(table);
+                assert!(!plan.any(&of_table) && !plan.holds(expiry), "{text}\n{plan:#?}");
+                seen.push(table);
+            }
+        }
+    }
+    assert!(["content_tokens", "sessions"].iter().all(|table| seen.contains(table)), "{seen:?}");
+}
+
 /// Makes a promise in a process of its own, or makes it here when this is that process.
 async fn alone(name: &str, database: Database, promise: impl AsyncFnOnce(Database)) {
     let wanted = format!("{name} {database:?}");
@@ -212,6 +247,11 @@ async fn a_pages_cost_does_not_grow_with_the_pages_before_it(#[values(Sqlite, Po
 #[tokio::test]
 async fn a_start_does_not_depend_on_how_many_are_connected(#[values(Sqlite, Postgres)] database: Database) {
     alone("a_start", database, nothing_is_read_whole_at_start_or_by_housekeeping).await;
+}
+
+#[tokio::test]
+async fn what_has_a_key_is_found_by_it_though_its_table_was_empty_when_that_was_planned() {
+    alone("what_has_a_key", Postgres, keys_lead_to_rows).await;
 }
 
 #[test]
