@@ -87,6 +87,13 @@ pub enum Error {
     KeyToCome { algorithm: &'static str, retry_after: i64 },
     #[error("Sign in to see this page.")]
     SignInRequired,
+    #[error("Nobody is signed in in this browser. Send the person to `/sign-in`, and ask again.")]
+    SignedOut,
+    /// The sentence says which pages may.
+    #[error("{0}")]
+    OriginNotAllowed(&'static str),
+    #[error("There is no template by that name. The operator adds it as `[templates.NAME]`.")]
+    TemplateNotFound,
     #[error(
         "This form was not sent from its own page, or somebody else has signed in since. Open the page again."
     )]
@@ -213,6 +220,9 @@ impl Error {
             Self::InvalidClient | Self::ResourceServerRefused => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::BearerRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::SignInRequired => (StatusCode::UNAUTHORIZED, "sign_in_required"),
+            Self::SignedOut => (StatusCode::UNAUTHORIZED, "signed_out"),
+            Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::TemplateNotFound => (StatusCode::NOT_FOUND, "template_not_found"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::ConnectionNotFound => (StatusCode::NOT_FOUND, "connection_not_found"),
             Self::AppNotFound => (StatusCode::NOT_FOUND, "app_not_found"),
