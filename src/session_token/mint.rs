@@ -41,10 +41,22 @@ pub fn session_id(session: &TokenHash) -> String {
 /// # Errors
 /// [`Error::KeyToCome`] while verifiers may not know the first key of its algorithm yet.
 pub fn of_session(broker: &Broker, asked: &Asked<'_>) -> Result<Minted, Error> {
+    signed(broker, asked, None)
+}
+
+/// The same for a browser that was sent here for it. `nonce` is of whoever sent it.
+///
+/// # Errors
+/// As [`of_session`].
+pub fn of_handshake(broker: &Broker, asked: &Asked<'_>, nonce: &str) -> Result<Minted, Error> {
+    signed(broker, asked, Some(nonce))
+}
+
+fn signed(broker: &Broker, asked: &Asked<'_>, nonce: Option<&str>) -> Result<Minted, Error> {
     let (now, config) = (broker.clock.now(), &broker.config.session_tokens);
     let issuer = broker.issuer_identifier();
     let expires_at = now.plus(config.lifetime_seconds).min(asked.session_ends);
-    let claims = json!({
+    let mut claims = json!({
         "iss": issuer,
         "aud": config.audience.as_ref().unwrap_or(&issuer),
         "sub": asked.account.id,
@@ -55,6 +67,9 @@ pub fn of_session(broker: &Broker, asked: &Asked<'_>) -> Result<Minted, Error> {
         "exp": expires_at.unix(),
         "jti": format!("st_{}", random_id::<20>()),
     });
+    if let Some(nonce) = nonce {
+        claims["nonce"] = json!(nonce);
+    }
     Ok(Minted { jwt: broker.signing_keys.sign(config.algorithm, "JWT", &claims)?, expires_at })
 }
 

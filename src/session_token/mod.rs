@@ -5,5 +5,7 @@
 //! | --- | --- | --- |
 //! | a page of the platform | `dialect/v1/session/origin.rs`: whether it is one | its origin, or a refusal |
 //! | the same, for a signed-in person | `mint.rs` | a token of the session, or of a template |
+//! | a resource server that was shown one | `issued.rs`, for `resource_server/introspect.rs` | what it says, while its session is there |
 
+pub mod issued;
 pub mod mint;

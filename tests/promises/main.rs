@@ -112,6 +112,7 @@ mod run_out;
 mod said_addresses;
 mod scopes;
 mod server;
+mod session_judged;
 mod session_tokens;
 mod sessions;
 mod settings;

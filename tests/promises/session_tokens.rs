@@ -13,8 +13,8 @@ use crate::person::{Page, Person};
 use crate::verifier::Verifier;
 use crate::world::{Database, EDITOR, Plan, Postgres, READER, Sqlite, World};
 
-const LISTED: &str = "https://app.example.com";
-const TOKENS: &str = "/v1/session/tokens";
+pub const LISTED: &str = "https://app.example.com";
+pub const TOKENS: &str = "/v1/session/tokens";
 const SECTIONS: &str = r#"
 [session_tokens]
 allowed_origins = ["https://app.example.com", "http://localhost:5173"]
@@ -29,19 +29,19 @@ x-hasura-allowed-roles = ["user"]
 x-hasura-user-id = "{{user.id}}"
 "#;
 
-async fn with_pages(database: Database) -> World {
+pub async fn with_pages(database: Database) -> World {
     World::planned(database, Plan { more_config: SECTIONS.to_owned(), ..Plan::default() }).await
 }
 
 /// As a page of this origin asks, in this person's browser.
-async fn ask(person: &Person<'_>, world: &World, method: Method, path: &str, origin: &str) -> Page {
+pub async fn ask(person: &Person<'_>, world: &World, method: Method, path: &str, origin: &str) -> Page {
     let url = Url::parse(&world.url(path)).expect("a URL");
     let site = if origin == world.public_url { "same-origin" } else { "same-site" };
     let request = world.http.request(method, url.clone()).header("origin", origin);
     person.send(request.header("sec-fetch-site", site), url).await
 }
 
-async fn token(person: &Person<'_>, world: &World, path: &str) -> (Page, Value) {
+pub async fn token(person: &Person<'_>, world: &World, path: &str) -> (Page, Value) {
     let page = ask(person, world, Method::POST, path, LISTED).await;
     let body = serde_json::from_str(&page.text).unwrap_or_else(|_| panic!("JSON: {}", page.text));
     (page, body)

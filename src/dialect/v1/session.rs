@@ -1,6 +1,7 @@
 //! `/v1/session`: what pages of the platform ask about whoever is signed in in their browser, by its cookie. Judged by the
 //! page's origin first ([`origin`]). Serves no backend, and knows no API key.
 
+mod handshake;
 mod origin;
 mod tokens;
 
@@ -29,8 +30,10 @@ pub fn router(broker: &Broker) -> Router<Broker> {
         .route("/v1/session/tokens", post(tokens::of_session))
         .route("/v1/session/tokens/{template}", post(tokens::of_template))
         .method_not_allowed_fallback(crate::dialect::method_not_allowed)
-        .layer(session::layer(broker))
         .layer(middleware::from_fn_with_state(broker.clone(), origin::judge))
+        // A browser comes here by itself, and no page reads what it is told.
+        .route("/v1/session/handshake", get(handshake::handshake))
+        .layer(session::layer(broker))
 }
 
 /// A session that is there: its id as it is kept, and when it ends.
