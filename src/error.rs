@@ -59,6 +59,9 @@ pub enum Error {
     /// A template makes no claims for this account; the sentence says why.
     #[error("{0}")]
     TemplateRefused(String),
+    /// RFC 7009 section 2.2.1.
+    #[error("A session token is not revoked by itself. It ends with its session, when the person signs out.")]
+    UnsupportedTokenType,
     #[error("This grant type is not supported here.")]
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
@@ -241,6 +244,7 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "invalid_authorization_details")
             }
             Self::TemplateRefused(_) => (StatusCode::CONFLICT, "template_refused"),
+            Self::UnsupportedTokenType => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),

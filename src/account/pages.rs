@@ -15,7 +15,6 @@ use serde::Deserialize;
 
 use super::sign_out::SignedOut;
 use crate::Broker;
-use crate::error::Error;
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;

@@ -105,7 +105,12 @@ async fn each_resource_server_is_told_of_its_own_tokens_alone(
         let bearer = format!("Bearer {token}");
         assert_eq!(gate(&world, asks, "GET", &[("authorization", &bearer)]).await.status, 401);
     }
-    // Nor does it revoke what it is not told of.
+    // A session ends as a whole.
+    let revoke = world.http.post(world.url("/oauth/revoke")).basic_auth(&of_pages.id, Some(&of_pages.secret));
+    let refused = revoke.form(&[("token", &session)]).send().await.expect("an answer");
+    let refused: Value = refused.json().await.expect("JSON");
+    assert_eq!(refused["error"], "unsupported_token_type");
+    assert_eq!(introspect(&world, &of_pages, &session).await["active"], json!(true));
     world.clock.advance(61);
     assert_eq!(introspect(&world, &of_pages, &session).await, nothing, "it ran out");
     let listed = run(&world.broker, Command::ListResourceServers).await.expect("a list").lines;
