@@ -371,3 +371,43 @@ fn what_a_verifier_could_not_use_is_refused_at_the_start() {
         assert!(faults.iter().any(|fault| fault.contains(key)), "{line}: {faults:?}");
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_page_of_the_platform_shows_what_its_person_connected_and_stops_it(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = with_pages(database).await;
+    let connection = world.connection().await;
+    let person = world.signed_in(EDITOR).await;
+    let path = "/v1/session/connections";
+    let list = async |person: &Person<'_>| -> Value {
+        let page = ask(person, &world, Method::GET, path, LISTED).await;
+        serde_json::from_str(&page.text).expect("JSON")
+    };
+    let listed = list(&person).await;
+    let one = &listed["connections"][0];
+    assert_eq!((&one["id"], &one["state"]), (&json!(connection), &json!("active")));
+    assert_eq!(one["app"]["key"], crate::world::APP);
+    let members: BTreeSet<&str> = one.as_object().expect("one").keys().map(String::as_str).collect();
+    assert_eq!(members, BTreeSet::from(["app", "connected_at", "id", "last_used_at", "state"]));
+    let stranger = world.signed_in(READER).await;
+    assert_eq!(list(&stranger).await, json!({ "connections": [] }));
+    let stop = format!("{path}/{connection}/revoke");
+    assert_eq!(ask(&stranger, &world, Method::POST, &stop, LISTED).await.status, 404);
+    assert_eq!(ask(&Person::new(&world), &world, Method::POST, &stop, LISTED).await.status, 401);
+    assert_eq!(ask(&person, &world, Method::POST, &stop, "https://evil.example").await.status, 403);
+    for id in ["Etnone", "%00", "a%2fb"] {
+        let none = ask(&person, &world, Method::POST, &format!("{path}/{id}/revoke"), LISTED).await;
+        assert_eq!(none.status, 404, "{id}");
+    }
+    assert_eq!(list(&person).await["connections"][0]["state"], "active", "nothing has ended it");
+    for _ in 0..2 {
+        let stopped = ask(&person, &world, Method::POST, &stop, LISTED).await;
+        let stopped: Value = serde_json::from_str(&stopped.text).expect("JSON");
+        let state = stopped["connection"]["state"].as_str().expect("a state");
+        assert!(["revoking", "revoked"].contains(&state), "{stopped}");
+    }
+    assert_eq!(list(&person).await, json!({ "connections": [] }));
+    assert_eq!(world.get(&connection).await["ok"], false);
+}

@@ -1,6 +1,7 @@
 //! `/v1/session`: what pages of the platform ask about whoever is signed in in their browser, by its cookie. Judged by the
 //! page's origin first ([`origin`]). Serves no backend, and knows no API key.
 
+mod connections;
 mod handshake;
 mod origin;
 mod tokens;
@@ -27,6 +28,8 @@ use crate::web::cookies::{Cookies, OwnCookie};
 pub fn router(broker: &Broker) -> Router<Broker> {
     Router::new()
         .route("/v1/session", get(show).delete(end))
+        .route("/v1/session/connections", get(connections::list))
+        .route("/v1/session/connections/{id}/revoke", post(connections::revoke))
         .route("/v1/session/tokens", post(tokens::of_session))
         .route("/v1/session/tokens/{template}", post(tokens::of_template))
         .method_not_allowed_fallback(crate::dialect::method_not_allowed)
