@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
@@ -20,9 +20,11 @@ mod issuer;
 mod judge;
 mod limits;
 mod load;
+mod origin;
 mod outbound;
 mod read_secret;
 pub mod section;
+mod session_tokens;
 mod signing_keys;
 pub mod unreachable;
 mod unused;
@@ -54,6 +56,7 @@ pub use graphql::GraphqlConfig;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
+pub use session_tokens::SessionTokensConfig;
 pub use signing_keys::SigningKeysConfig;
 
 /// Everything an operator can say.
@@ -74,6 +77,7 @@ pub struct Config {
     pub signing_keys: SigningKeysConfig,
     pub templates: BTreeMap<String, Definition>,
     pub graphql: GraphqlConfig,
+    pub session_tokens: SessionTokensConfig,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.

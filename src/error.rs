@@ -59,6 +59,9 @@ pub enum Error {
     /// A template makes no claims for this account; the sentence says why.
     #[error("{0}")]
     TemplateRefused(String),
+    /// RFC 7009 section 2.2.1.
+    #[error("A session token is not revoked by itself. It ends with its session, when the person signs out.")]
+    UnsupportedTokenType,
     #[error("This grant type is not supported here.")]
     UnsupportedGrantType,
     #[error("The person must connect the app again: {}", .cause.sentence())]
@@ -87,6 +90,13 @@ pub enum Error {
     KeyToCome { algorithm: &'static str, retry_after: i64 },
     #[error("Sign in to see this page.")]
     SignInRequired,
+    #[error("Nobody is signed in in this browser. Send the person to `/sign-in`, and ask again.")]
+    SignedOut,
+    /// The sentence says which pages may.
+    #[error("{0}")]
+    OriginNotAllowed(&'static str),
+    #[error("There is no template by that name. The operator adds it as `[templates.NAME]`.")]
+    TemplateNotFound,
     #[error(
         "This form was not sent from its own page, or somebody else has signed in since. Open the page again."
     )]
@@ -213,6 +223,9 @@ impl Error {
             Self::InvalidClient | Self::ResourceServerRefused => (StatusCode::UNAUTHORIZED, "invalid_client"),
             Self::BearerRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::SignInRequired => (StatusCode::UNAUTHORIZED, "sign_in_required"),
+            Self::SignedOut => (StatusCode::UNAUTHORIZED, "signed_out"),
+            Self::OriginNotAllowed(_) => (StatusCode::FORBIDDEN, "origin_not_allowed"),
+            Self::TemplateNotFound => (StatusCode::NOT_FOUND, "template_not_found"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::ConnectionNotFound => (StatusCode::NOT_FOUND, "connection_not_found"),
             Self::AppNotFound => (StatusCode::NOT_FOUND, "app_not_found"),
@@ -231,6 +244,7 @@ impl Error {
                 (StatusCode::BAD_REQUEST, "invalid_authorization_details")
             }
             Self::TemplateRefused(_) => (StatusCode::CONFLICT, "template_refused"),
+            Self::UnsupportedTokenType => (StatusCode::BAD_REQUEST, "unsupported_token_type"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),

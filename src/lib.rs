@@ -15,6 +15,7 @@
 //! * [`freeze`] stops for a while, and ends in bulk.
 //! * [`pages`] are what the person sees of it.
 //! * [`resource_server`] tells a content API what becomes of a content token there.
+//! * [`session_token`] makes short-lived tokens of whoever is signed in, for pages of the platform.
 //! * [`permanent_token`] makes bearers of nobody in particular for one environment, and says whether one stands.
 //!
 //! Around them:
@@ -76,6 +77,7 @@ pub mod sandbox;
 pub mod secret;
 pub mod server;
 pub mod session;
+pub mod session_token;
 pub mod shown;
 pub mod start;
 pub mod torture;
@@ -225,6 +227,7 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::oauth::router())
         .merge(dialect::graphql::router())
         .merge(dialect::v1::router())
+        .merge(dialect::v1::session::router(&broker))
         .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router());
     Router::new()

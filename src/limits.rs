@@ -42,6 +42,7 @@ pub struct RateLimits {
     subject_tokens: Option<Limit>,
     sign_ins: Option<ByAddress>,
     connects: Option<Limit>,
+    session_tokens: Option<Limit>,
     /// Credentials that were accepted, and when last. By a hash that only this process can make: a table of 64 bits
     /// each, which tells nobody a secret. Where there is no more room, one that comes new waits like a stranger.
     known: DashMap<u64, Duration>,
@@ -58,6 +59,7 @@ impl RateLimits {
             subject_tokens: per_minute(config.subject_failures_per_minute),
             sign_ins: ByAddress::new(config.sign_ins_per_minute, config.sign_ins_per_minute, &clock),
             connects: per_minute(config.connects_per_minute),
+            session_tokens: per_minute(config.session_tokens_per_minute),
             known: DashMap::new(),
             clock,
         }
@@ -86,6 +88,14 @@ impl RateLimits {
     /// [`Error::RateLimited`]
     pub fn admit_connect(&self, account_id: &str) -> Result<(), Error> {
         self.count(self.connects.as_ref(), account_id, Limited::Connects)
+    }
+
+    /// Before a token of a session is made, which is named by its hash.
+    ///
+    /// # Errors
+    /// [`Error::RateLimited`]
+    pub fn admit_session_token(&self, session: &str) -> Result<(), Error> {
+        self.count(self.session_tokens.as_ref(), session, Limited::SessionTokens)
     }
 
     /// Before a subject token of a caller is looked at.

@@ -37,6 +37,7 @@ use crate::content::template::definition::Definition;
 use crate::error::Error;
 use crate::freeze::selection::Why;
 use crate::permanent_token::create::Wanted;
+use crate::resource_server::create::ToProtect;
 use crate::vault::rotate::Progress;
 
 /// A command, as it travels.
@@ -58,8 +59,7 @@ pub enum Command {
         id: String,
     },
     CreateResourceServer {
-        /// An environment's key.
-        environment: String,
+        wanted: ToProtect,
     },
     ListResourceServers,
     RevokeResourceServer {
@@ -186,7 +186,7 @@ pub async fn run(broker: &Broker, command: Command) -> Result<Output, Error> {
             revoke_key::revoke_key(broker, &id).await?;
             Ok(Output::line(format!("The key {id} is revoked.")))
         }
-        Command::CreateResourceServer { environment } => resource_servers::create(broker, &environment).await,
+        Command::CreateResourceServer { wanted } => resource_servers::create(broker, &wanted).await,
         Command::ListResourceServers => resource_servers::list(broker).await,
         Command::RevokeResourceServer { id } => resource_servers::revoke(broker, &id).await,
         Command::PermitCaller { caller, environment, permissions } => {

@@ -19,7 +19,7 @@ use crate::db::{self, Db};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Verified};
 
-pub use self::store::{Ending, Listed, end, end_all, end_all_with, of_account, sweep};
+pub use self::store::{Ending, Listed, end, end_all, end_all_with, is_of, of_account, sweep};
 use self::store::{Found, Stored};
 
 /// The key in a session's data of what its browser is called.

@@ -18,6 +18,7 @@ mod look_up;
 pub mod our_client;
 pub mod pages;
 mod person;
+pub mod record;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;

@@ -15,8 +15,6 @@ use serde::Deserialize;
 
 use super::sign_out::SignedOut;
 use crate::Broker;
-use crate::error::Error;
-use crate::ledger::{self, Action, Entry};
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
@@ -79,12 +77,4 @@ async fn front(
         sign_in: path.map_or_else(|| "/sign-in".to_owned(), |path| sign_in::as_another(&path)),
     };
     Ok(html(StatusCode::OK, &page))
-}
-
-async fn record(broker: &Broker, action: Action, account_id: &str) -> Result<(), Error> {
-    let entry =
-        Entry { actor: account_id.to_owned(), account_id: Some(account_id.to_owned()), ..Entry::default() };
-    let mut transaction = broker.db.begin().await?;
-    ledger::append(&mut transaction, &broker.ledger, action, &entry, broker.clock.now()).await?;
-    Ok(transaction.commit().await?)
 }

@@ -26,6 +26,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.outbound.judge(faults);
     config.signing_keys.judge(faults);
     config.graphql.judge(faults);
+    config.session_tokens.judge(faults);
     vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {

@@ -37,6 +37,8 @@ pub struct LimitsConfig {
     pub sign_ins_per_minute: u32,
     /// Consents that one person goes on to, in a minute.
     pub connects_per_minute: u32,
+    /// Tokens of one browser session, in a minute.
+    pub session_tokens_per_minute: u32,
     /// Connections that a mass revoke ends in a second, where the command does not say.
     pub mass_revoke_per_second: u32,
 }
@@ -57,6 +59,7 @@ impl Default for LimitsConfig {
             subject_failures_per_minute: 600,
             sign_ins_per_minute: 60,
             connects_per_minute: 30,
+            session_tokens_per_minute: 120,
             mass_revoke_per_second: 20,
         }
     }
@@ -85,6 +88,7 @@ impl LimitsConfig {
         within("subject_failures_per_minute", self.subject_failures_per_minute.into(), 0, 1_000_000);
         within("sign_ins_per_minute", self.sign_ins_per_minute.into(), 0, 1_000_000);
         within("connects_per_minute", self.connects_per_minute.into(), 0, 1_000_000);
+        within("session_tokens_per_minute", self.session_tokens_per_minute.into(), 0, 1_000_000);
         within("mass_revoke_per_second", self.mass_revoke_per_second.into(), 1, FASTEST_MASS_REVOKE.into());
     }
 }

@@ -68,6 +68,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
     let signing_keys = optional_section(&mut table, "signing_keys", faults);
     let templates = keyed_sections(&mut table, "templates", faults);
     let graphql = optional_section(&mut table, "graphql", faults);
+    let session_tokens = optional_section(&mut table, "session_tokens", faults);
     for key in table.keys() {
         faults.push(ConfigFault::new(key, "is not a key that is known here; see docs/configuration.md"));
     }
@@ -86,6 +87,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
         signing_keys: signing_keys?,
         templates: templates?,
         graphql: graphql?,
+        session_tokens: session_tokens?,
     })
 }
 

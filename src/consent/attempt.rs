@@ -7,14 +7,16 @@ use url::Url;
 
 use crate::Broker;
 use crate::app::App;
+use crate::config::Config;
 use crate::db;
 use crate::db::write::Transaction;
 use crate::error::Error;
 use crate::issuer::address;
 use crate::secret::TokenHash;
 use crate::vault::Place;
+use crate::web::return_to;
 
-/// One of the app's registered redirect URIs and the app's own `state`.
+/// One of the app's registered redirect URIs, or a page of the platform, and the `state` that it sent.
 #[derive(Clone, Debug)]
 pub struct ReturnToApp {
     pub uri: Url,
@@ -23,10 +25,11 @@ pub struct ReturnToApp {
 
 impl ReturnToApp {
     /// # Errors
-    /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter. RFC 9700 section 2.1.
-    pub fn parse(app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
+    /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter (RFC 9700 section 2.1), or a page of the
+    /// platform. What goes there names the connection, and holds no secret.
+    pub fn parse(config: &Config, app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
         let registered = app.redirect_uris.iter().find(|registered| registered.as_str() == uri);
-        let uri = registered.cloned().ok_or_else(|| {
+        let uri = registered.cloned().or_else(|| return_to::platform_page(config, uri)).ok_or_else(|| {
             Error::InvalidRequest(
                 "The app asked to return to an address that it has not registered.".to_owned(),
             )

@@ -15,11 +15,14 @@ use serde_json::{Value, json};
 use super::authorization_header::bearer_token;
 use super::{resource_server_secret, v1};
 use crate::Broker;
+use crate::content::environment::Environment;
 use crate::edge::rejection::Rejection;
 use crate::error::Error;
 use crate::resource_server::active::Active;
-use crate::resource_server::forwarded::Forwarded;
+use crate::resource_server::forwarded::{Forwarded, Operation};
+use crate::resource_server::from_browser::FromBrowser;
 use crate::resource_server::gate::{self, Admitted, Bearer, Denied, Who};
+use crate::secret::Token;
 
 const PATH: &str = "/v1/authorize";
 /// By which proxies say the method of the request.
@@ -29,7 +32,21 @@ const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-meth
 const TARGETS: [&str; 2] = ["x-forwarded-uri", "x-original-uri"];
 /// The longest text that is told of permissions: proxies bound a head at 4 or 8 KB.
 const LONGEST: usize = 3000;
-/// What stands where there is nothing to say. Each header is always there, so that none that a client wrote remains.
+/// What is told of who it is.
+const TOLD: [&str; 9] = [
+    "attache-subject",
+    "attache-session",
+    "attache-app",
+    "attache-caller",
+    "attache-connection",
+    "attache-scope",
+    "attache-operation",
+    "attache-default-stage",
+    "attache-authorization-details",
+];
+/// The cookie of a page's origin that holds its session token.
+const COOKIE: &str = "attache_session";
+/// What stands where there is nothing to say.
 const NONE: &str = "none";
 /// For the pages of a proxy that drops the body.
 const REASON: HeaderName = HeaderName::from_static("attache-reason");
@@ -88,16 +105,42 @@ async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>) -
     let Some(secret) = resource_server_secret::read(headers) else {
         return trouble(Error::ResourceServerRefused);
     };
-    match gate::authorize(broker, &secret, &bearer, request).await {
+    match gate::authorize(broker, &secret, &bearer, request, &from_browser(headers)).await {
         Ok(Ok(admitted)) => told(&admitted).unwrap_or_else(too_long),
         Ok(Err(why)) => refused(why),
         Err(error) => trouble(error),
     }
 }
 
+/// A header that stands there twice says nothing that can be trusted.
+fn from_browser(headers: &HeaderMap) -> FromBrowser<'_> {
+    let text = |name: &'static str| {
+        let mut all = headers.get_all(name).iter();
+        let first = all.next()?.to_str().unwrap_or_default();
+        Some(if all.next().is_none() { first } else { "" })
+    };
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    FromBrowser {
+        cookie: pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| Token::new(value)),
+        site: text("sec-fetch-site"),
+        destination: text("sec-fetch-dest"),
+        origin: text("origin"),
+    }
+}
+
 /// None when it does not fit.
 fn told(admitted: &Admitted) -> Option<Response> {
-    let Admitted { environment, who, operation } = admitted;
+    match admitted {
+        Admitted::ToContent { environment, who, operation } => told_of_content(environment, who, *operation),
+        Admitted::SignedIn(token) => {
+            let subject = ("attache-subject", Some(token.subject.as_str()));
+            say([subject, ("attache-session", token.claims.get("sid").and_then(Value::as_str))])
+        }
+    }
+}
+
+fn told_of_content(environment: &Environment, who: &Who, operation: Operation) -> Option<Response> {
     let active = if let Who::Bearer(active) = who { Some(active) } else { None };
     let (scope, details) = match who {
         Who::Bearer(active) => (active.scopes().to_string(), active.authorization_details(environment)),
@@ -117,14 +160,23 @@ fn told(admitted: &Admitted) -> Option<Response> {
         ("attache-caller", active.and_then(Active::caller)),
         ("attache-connection", active.and_then(Active::connection)),
         ("attache-scope", Some(scope.as_str())),
-        ("attache-operation", Some((*operation).into())),
+        ("attache-operation", Some(operation.into())),
         ("attache-default-stage", Some(stage)),
         ("attache-authorization-details", details.as_deref()),
     ];
+    say(headers)
+}
+
+/// Who is let through, in the headers of an answer. Each of ours is there, so that none that a client wrote remains.
+fn say<const N: usize>(told: [(&'static str, Option<&str>); N]) -> Option<Response> {
     let mut response = StatusCode::OK.into_response();
-    for (name, value) in headers {
+    let headers = response.headers_mut();
+    for name in TOLD {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(NONE));
+    }
+    for (name, value) in told {
         let value = HeaderValue::from_bytes(value.unwrap_or(NONE).as_bytes()).ok()?;
-        response.headers_mut().insert(HeaderName::from_static(name), value);
+        headers.insert(HeaderName::from_static(name), value);
     }
     Some(response)
 }
@@ -167,6 +219,11 @@ fn refused(why: Denied) -> Response {
             StatusCode::FORBIDDEN,
             None,
             "The proxy did not say which method it asks about. It must send `X-Forwarded-Method`.",
+        ),
+        Denied::CrossOrigin => (
+            StatusCode::FORBIDDEN,
+            None,
+            "A page of another origin may have sent this. A cookie alone does not count for it; send the token as a bearer.",
         ),
         Denied::EnvironmentClosed => {
             (StatusCode::FORBIDDEN, None, "The environment of this resource server is closed.")

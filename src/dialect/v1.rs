@@ -3,6 +3,7 @@
 mod connections;
 mod environments;
 mod refusal;
+pub mod session;
 
 use std::sync::Arc;
 

@@ -46,6 +46,7 @@ impl Rejection {
             Self::Limited(Limited::SubjectTokens) => Some("subject_tokens"),
             Self::Limited(Limited::SignIns) => Some("sign_ins"),
             Self::Limited(Limited::Connects) => Some("connects"),
+            Self::Limited(Limited::SessionTokens) => Some("session_tokens"),
             Self::Credential => None,
         }
     }

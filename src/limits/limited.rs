@@ -10,6 +10,7 @@ pub enum Limited {
     SubjectTokens,
     SignIns,
     Connects,
+    SessionTokens,
 }
 
 impl fmt::Display for Limited {
@@ -20,6 +21,7 @@ impl fmt::Display for Limited {
             Self::SubjectTokens => "Too many subject tokens of this caller were refused.",
             Self::SignIns => "Too many sign-ins were begun from this address.",
             Self::Connects => "You went on to connect apps more often than is allowed.",
+            Self::SessionTokens => "More tokens were asked of this session than it is given in a minute.",
         })
     }
 }

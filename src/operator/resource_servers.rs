@@ -4,16 +4,20 @@ use super::output::Output;
 use crate::Broker;
 use crate::error::Error;
 use crate::resource_server;
+use crate::resource_server::create::ToProtect;
 use crate::resource_server::{Listed, create, revoke as end};
 
 /// # Errors
 /// [`Error::InvalidRequest`] when there is no such environment; [`Error::Conflict`] when two are live already.
-pub async fn create(broker: &Broker, environment: &str) -> Result<Output, Error> {
-    let created = create::create(broker, environment).await?;
+pub async fn create(broker: &Broker, wanted: &ToProtect) -> Result<Output, Error> {
+    let created = create::create(broker, wanted).await?;
+    let which = match wanted {
+        ToProtect::Environment(_) => "this environment's tokens",
+        ToProtect::Origin(_) => "session tokens of this origin's pages",
+    };
     let lines = vec![
-        format!("resource server {} for {environment}", created.id),
-        "The secret is shown once; keep it where secrets are kept. It is good for this environment's tokens alone."
-            .to_owned(),
+        format!("resource server {} for {}", created.id, wanted.name()),
+        format!("The secret is shown once; keep it where secrets are kept. It is good for {which} alone."),
     ];
     Ok(Output { lines, secret: Some(created.secret), ..Output::default() })
 }

@@ -44,6 +44,13 @@ impl Forwarded<'_> {
         if is(&posted) && self.is_for(graphql) { Some(Operation::InBody) } else { Some(Operation::Write) }
     }
 
+    /// Whether it changes nothing, by all that is said of its method.
+    #[must_use]
+    pub fn is_safe(&self) -> bool {
+        let safe = |method: &Option<&str>| method.is_some_and(|method| SAFE.contains(&method));
+        !self.methods.is_empty() && self.methods.iter().all(safe) && !self.is_upgraded
+    }
+
     /// Whether all that is said of its target is one of these paths.
     fn is_for(&self, paths: &[&str]) -> bool {
         let is_one = |target: &str| paths.contains(&target.split(['?', '#']).next().unwrap_or_default());

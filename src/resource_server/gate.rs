@@ -8,7 +8,8 @@ use url::Url;
 
 use super::active::Active;
 use super::forwarded::{Forwarded, Operation};
-use super::introspect::introspect;
+use super::from_browser::FromBrowser;
+use super::introspect::{Introspection, introspect, of_session};
 use crate::Broker;
 use crate::content::environment::Environment;
 use crate::content::permission::details;
@@ -16,6 +17,7 @@ use crate::content::permission::scope::{self, READ, WRITE};
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
 use crate::secret::Token;
+use crate::session_token::issued::SessionToken;
 
 /// What the request brings to prove its right.
 #[derive(Debug)]
@@ -26,12 +28,16 @@ pub enum Bearer {
     Token(Token),
 }
 
-/// Who is let through, and to do what.
+/// Who is let through.
 #[derive(Debug)]
-pub struct Admitted {
-    pub environment: Arc<Environment>,
-    pub who: Who,
-    pub operation: Operation,
+pub enum Admitted {
+    ToContent {
+        environment: Arc<Environment>,
+        who: Who,
+        operation: Operation,
+    },
+    /// To what is behind pages of the platform.
+    SignedIn(SessionToken),
 }
 
 #[derive(Debug)]
@@ -60,6 +66,8 @@ pub enum Denied {
     MethodMissing,
     /// Nobody is let in while it is closed.
     EnvironmentClosed,
+    /// A cookie alone, in a request that a page of another origin may have made.
+    CrossOrigin,
 }
 
 /// `secret` is the resource server's, which the proxy holds for it.
@@ -71,12 +79,36 @@ pub async fn authorize(
     secret: &Token,
     bearer: &Bearer,
     request: &Forwarded<'_>,
+    browser: &FromBrowser<'_>,
 ) -> Result<Result<Admitted, Denied>, Error> {
     let token = if let Bearer::Token(token) = bearer { Some(token) } else { None };
-    let introspection = introspect(broker, None, secret, token).await?;
-    let Some(environment) = introspection.environment else { return Ok(Err(Denied::EnvironmentClosed)) };
-    let judged = judge(&environment, bearer, introspection.active, request);
-    Ok(judged.map(|(who, operation)| Admitted { environment, who, operation }))
+    match introspect(broker, None, secret, token).await? {
+        Introspection::Content { environment: None, .. } => Ok(Err(Denied::EnvironmentClosed)),
+        Introspection::Content { environment: Some(environment), active } => {
+            let judged = judge(&environment, bearer, active, request);
+            Ok(judged.map(|(who, operation)| Admitted::ToContent { environment, who, operation }))
+        }
+        Introspection::Session { active: Some(token), .. } => Ok(Ok(Admitted::SignedIn(token))),
+        Introspection::Session { origin, .. } => match bearer {
+            Bearer::Nothing => by_cookie(broker, &origin, request, browser).await,
+            Bearer::Unreadable | Bearer::Token(_) => Ok(Err(Denied::InvalidToken)),
+        },
+    }
+}
+
+/// The cookie that the platform's pages keep their session token in.
+async fn by_cookie(
+    broker: &Broker,
+    origin: &str,
+    request: &Forwarded<'_>,
+    browser: &FromBrowser<'_>,
+) -> Result<Result<Admitted, Denied>, Error> {
+    let Some(cookie) = &browser.cookie else { return Ok(Err(Denied::TokenRequired)) };
+    if !browser.counts(origin, request.is_safe()) {
+        return Ok(Err(Denied::CrossOrigin));
+    }
+    let active = of_session(broker, origin, Some(cookie)).await?;
+    Ok(active.map(Admitted::SignedIn).ok_or(Denied::InvalidToken))
 }
 
 fn judge(

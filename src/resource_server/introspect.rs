@@ -1,10 +1,12 @@
-//! What becomes of a content token now, at the environment of the resource server that asks (RFC 7662). Who asks is judged
+//! What becomes of a content token now, at the environment of the resource server that asks (RFC 7662), and of a session token
+//! of the pages that it is behind. Who asks is judged
 //! first, and the token anew for each question. Hands out nothing.
 
 use std::sync::Arc;
 
 use super::active::Active;
 use super::authenticate;
+use super::row::Protects;
 use super::sight::{self, Asked, Seen};
 use crate::Broker;
 use crate::access::by_itself;
@@ -15,14 +17,26 @@ use crate::content::recognise;
 use crate::error::Error;
 use crate::permanent_token;
 use crate::secret::Token;
+use crate::session_token;
+use crate::session_token::issued::SessionToken;
 
 /// An answer to a resource server.
 #[derive(Debug)]
-pub struct Introspection {
-    /// The one that it may ask about; None while that is closed.
-    pub environment: Option<Arc<Environment>>,
-    /// None when the token is good for nothing there.
-    pub active: Option<Active>,
+pub enum Introspection {
+    /// About a content token.
+    Content {
+        /// The one that it may ask about; None while that is closed.
+        environment: Option<Arc<Environment>>,
+        /// None when the token is good for nothing there.
+        active: Option<Active>,
+    },
+    /// About a session token.
+    Session {
+        /// Of whose pages it is shown tokens.
+        origin: String,
+        /// None when the token is good for nothing there.
+        active: Option<SessionToken>,
+    },
 }
 
 /// `client_id` is who it says it is, where it says so.
@@ -40,6 +54,11 @@ pub async fn introspect(
     let asked = Asked { secret: &hash, token: shown.as_ref().map(|(_, shown)| shown.unverified()) };
     let admit = |found: Option<&Arc<_>>| authenticate::admit(broker, client_id, secret, found).map(|_| ());
     let seen = sight::load(broker, asked, admit).await?;
+    let protects = seen.resource_server.as_ref().map(|found| &found.protects);
+    if let Some(Protects::Origin(origin)) = protects {
+        let active = of_session(broker, origin, token).await?;
+        return Ok(Introspection::Session { origin: origin.clone(), active });
+    }
     let believed = shown.and_then(|(token, shown)| shown.verified(broker, token));
     let active = match (believed, token, &seen.facts.environment) {
         (Some(believed), _, _) => minted(broker, &seen, believed).await?,
@@ -48,7 +67,21 @@ pub async fn introspect(
         }
         (None, _, _) => None,
     };
-    Ok(Introspection { environment: seen.facts.environment, active })
+    Ok(Introspection::Content { environment: seen.facts.environment, active })
+}
+
+/// A session token of pages of this origin, while its session is there.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn of_session(
+    broker: &Broker,
+    origin: &str,
+    token: Option<&Token>,
+) -> Result<Option<SessionToken>, Error> {
+    let Some(token) = token else { return Ok(None) };
+    let active = session_token::issued::active(broker, token).await?;
+    Ok(active.filter(|active| active.origin == origin))
 }
 
 async fn minted(broker: &Broker, seen: &Seen, token: Arc<IssuedToken>) -> Result<Option<Active>, Error> {

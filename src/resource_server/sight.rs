@@ -84,8 +84,9 @@ pub async fn in_memory(
     let resource_server = look_up::by_secret(broker, asked.secret).await?;
     admit(resource_server.as_ref())?;
     let mut facts = facts::in_memory(broker, &asked.question(), |_| Ok(())).await?;
-    if let Some(resource_server) = &resource_server {
-        facts.environment = content::by_id(broker, &resource_server.environment_id).await?;
+    let environment_id = resource_server.as_ref().and_then(|found| found.protects.environment_id());
+    if let Some(id) = environment_id {
+        facts.environment = content::by_id(broker, id).await?;
     }
     let of_token = OfToken {
         is_revoked: revoked_tokens::is_revoked(broker, asked.jti()).await?,

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
-use super::row::{ResourceServer, ResourceServers};
+use super::row::{Protects, ResourceServer, ResourceServers};
 use crate::clock::Timestamp;
 use crate::db::{self, Constants, Db, DbConnection, Row, moment, sql};
 use crate::secret::TokenHash;
 
 /// A resource server `rs`, as [`read`] reads it.
 pub(super) const COLUMNS: &str = "rs.id AS resource_server_id, rs.environment_id AS resource_server_environment_id, \
-    rs.revoked_at AS resource_server_revoked_at";
+    rs.origin AS resource_server_origin, rs.revoked_at AS resource_server_revoked_at";
 
 /// Of [`COLUMNS`].
 pub(super) fn read(row: &Row) -> Result<ResourceServer, db::Error> {
+    let origin: Option<String> = row.get("resource_server_origin")?;
     Ok(ResourceServer {
         id: row.get("resource_server_id")?,
-        environment_id: row.get("resource_server_environment_id")?,
+        protects: match origin {
+            Some(origin) => Protects::Origin(origin),
+            None => Protects::Environment(row.get("resource_server_environment_id")?),
+        },
         is_revoked: moment(row, "resource_server_revoked_at")?.is_some(),
     })
 }
@@ -35,7 +39,7 @@ pub async fn by_secret(db: &Db, hash: &TokenHash) -> Result<Option<ResourceServe
     row.as_ref().map(read).transpose()
 }
 
-/// False when `limit` are live already for the environment.
+/// False when `limit` are live already for the same.
 pub async fn insert(
     transaction: &mut DbConnection,
     new: &ResourceServer,
@@ -43,12 +47,14 @@ pub async fn insert(
     limit: i64,
     now: Timestamp,
 ) -> Result<bool, db::Error> {
-    let insert = "INSERT INTO resource_servers (id, environment_id, secret_hash, created_at) \
-        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS BIGINT) \
-        WHERE (SELECT COUNT(*) FROM resource_servers WHERE environment_id = $2 AND revoked_at IS NULL) < $5";
+    let insert = "INSERT INTO resource_servers (id, environment_id, origin, secret_hash, created_at) \
+        SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT), CAST($4 AS TEXT), CAST($5 AS BIGINT) \
+        WHERE (SELECT COUNT(*) FROM resource_servers \
+            WHERE (environment_id = $2 OR origin = $3) AND revoked_at IS NULL) < $6";
     let done = sql(insert)
         .bind(&new.id)
-        .bind(&new.environment_id)
+        .bind(new.protects.environment_id())
+        .bind(new.protects.origin())
         .bind(hash.as_str())
         .bind(now.unix())
         .bind(limit)
@@ -73,8 +79,9 @@ pub async fn tell_last_use(db: &Db, id: &str, at: Timestamp) -> Result<(), db::E
 #[derive(Debug)]
 pub struct Listed {
     pub id: String,
-    /// The environment's key, and `project/environment`.
+    /// What it protects: an environment's key, or `-`.
     pub environment_key: String,
+    /// `project/environment`, or an origin.
     pub audience: String,
     pub created_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
@@ -82,14 +89,15 @@ pub struct Listed {
 }
 
 pub async fn list(db: &Db) -> Result<Vec<Listed>, db::Error> {
-    let select = "SELECT rs.id, e.key, e.project, e.environment, rs.created_at, rs.last_used_at, rs.revoked_at \
-        FROM resource_servers rs JOIN environments e ON e.id = rs.environment_id ORDER BY e.key, rs.created_at, rs.id";
+    let select = "SELECT rs.id, COALESCE(e.key, '-') AS key, COALESCE(rs.origin, e.project || '/' || e.environment) AS audience, \
+            rs.created_at, rs.last_used_at, rs.revoked_at \
+        FROM resource_servers rs LEFT JOIN environments e ON e.id = rs.environment_id \
+        ORDER BY e.key, rs.origin, rs.created_at, rs.id";
     let read = |row: &Row| {
-        let (project, environment): (String, String) = (row.get("project")?, row.get("environment")?);
         Ok(Listed {
             id: row.get("id")?,
             environment_key: row.get("key")?,
-            audience: format!("{project}/{environment}"),
+            audience: row.get("audience")?,
             created_at: Timestamp::from_unix(row.get("created_at")?),
             last_used_at: moment(row, "last_used_at")?,
             revoked_at: moment(row, "revoked_at")?,

@@ -78,6 +78,17 @@ pub(super) async fn touch(db: &Db, id: &TokenHash, used_at: Option<i64>, now: Ti
     }
 }
 
+/// Whether a session is there, and this account's.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn is_of(db: &Db, id: &TokenHash, account_id: &str, now: Timestamp) -> Result<bool, db::Error> {
+    let select =
+        "SELECT 1 AS is_there FROM sessions WHERE id_hash = $1 AND account_id = $2 AND expires_at > $3";
+    let found = sql(select).bind(id.as_str()).bind(account_id).bind(now.unix()).optional(db).await?;
+    Ok(found.is_some())
+}
+
 /// A session that is to be written.
 pub(super) struct Stored {
     pub id: TokenHash,

@@ -112,6 +112,8 @@ mod run_out;
 mod said_addresses;
 mod scopes;
 mod server;
+mod session_judged;
+mod session_tokens;
 mod sessions;
 mod settings;
 mod shared_issuer;

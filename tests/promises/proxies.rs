@@ -20,11 +20,12 @@ use crate::command_line::free_port;
 use crate::resource_servers::{ResourceServer, content_token, create};
 use crate::world::{APP, Sqlite, World, until};
 
-const TOLD: [&str; 8] = [
+const TOLD: [&str; 9] = [
     "attache-subject",
     "attache-app",
     "attache-caller",
     "attache-connection",
+    "attache-session",
     "attache-scope",
     "attache-operation",
     "attache-default-stage",
@@ -169,7 +170,8 @@ async fn a_content_api_behind_a_proxy_is_reached_by_whoever_may_and_told_who_it_
         let permissions =
             if scope == scope::READ { Permissions::all().only([Action::Read]) } else { Permissions::all() };
         let details = details::written(&permissions, &world.content_api_url()).to_string();
-        let values = [account.as_str(), APP, &caller, connection, scope, operation, "PUBLISHED", &details];
+        let values =
+            [account.as_str(), APP, &caller, connection, "none", scope, operation, "PUBLISHED", &details];
         for (name, value) in TOLD.iter().zip(values) {
             assert_eq!(told["headers"][*name], json!([value]), "{name}");
         }

@@ -2,6 +2,7 @@
 //! nothing else, and for nothing once they are revoked.
 
 use attache::operator::{Command, run};
+use attache::resource_server::create::ToProtect;
 use attache::resource_server::last_use;
 use reqwest::Response;
 use rstest::rstest;
@@ -30,7 +31,11 @@ pub struct ResourceServer {
 }
 
 pub async fn create_at(world: &World, environment: &str) -> ResourceServer {
-    let command = Command::CreateResourceServer { environment: environment.to_owned() };
+    create_for(world, ToProtect::Environment(environment.to_owned())).await
+}
+
+pub async fn create_for(world: &World, wanted: ToProtect) -> ResourceServer {
+    let command = Command::CreateResourceServer { wanted };
     let made = run(&world.broker, command).await.expect("a resource server");
     let id = made.lines[0].split(' ').nth(2).expect("its id").to_owned();
     ResourceServer { id, secret: made.secret.expect("its secret").expose().to_owned() }
@@ -74,7 +79,7 @@ async fn a_secret_is_shown_once_and_two_are_live_at_a_time(#[values(Sqlite, Post
     let first = create(&world).await;
     assert!(first.secret.starts_with(&format!("{}_", first.id)), "its secret begins with its id");
     let second = create(&world).await;
-    let third = Command::CreateResourceServer { environment: ENVIRONMENT.to_owned() };
+    let third = Command::CreateResourceServer { wanted: ToProtect::Environment(ENVIRONMENT.to_owned()) };
     let said = run(&world.broker, third).await.expect_err("a refusal").to_string();
     assert!(said.contains("two") || said.contains('2'), "{said}");
     let stored = world.column("SELECT secret_hash FROM resource_servers WHERE id = $1", &first.id).await;
@@ -92,7 +97,10 @@ async fn a_secret_is_shown_once_and_two_are_live_at_a_time(#[values(Sqlite, Post
         assert_eq!(again.expect_err("a refusal").answer().1, "invalid_request", "{id:?}");
     }
     for environment in ["", "nowhere", "demo-master\u{0}", "Demo-Master"] {
-        let made = run(&world.broker, Command::CreateResourceServer { environment: environment.to_owned() });
+        let made = run(
+            &world.broker,
+            Command::CreateResourceServer { wanted: ToProtect::Environment(environment.to_owned()) },
+        );
         assert_eq!(made.await.expect_err("a refusal").answer().1, "invalid_request", "{environment:?}");
     }
 }

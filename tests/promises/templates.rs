@@ -142,13 +142,14 @@ async fn a_token_of_a_template_alone_is_signed_with_its_own_times_and_audience(
     let account = account::by_id(&world.broker, &id).await.expect("an answer").expect("an account");
     let template = by_name(&world.broker, "blog").await.expect("an answer").expect("a template");
     let about = About { account: &account, actor: None };
-    let (token, ends) = mint(&world.broker, &template, about).expect("a token");
+    let (token, ends) = mint(&world.broker, &template, about, "https://app.example.com").expect("a token");
     let now = world.clock.now();
     assert_eq!(ends, now.plus(90));
     let claims = payload(token.expose());
     let expected = json!({
         "iss": world.public_url, "sub": id, "aud": ["https://blog.test/"],
         "iat": now.unix(), "nbf": now.unix() - 10, "exp": now.unix() + 90, "jti": claims["jti"],
+        "azp": "https://app.example.com",
         "name": "Demo Editor", "verified": claims["verified"], "groups": "none", "by": null,
         "fixed": { "list": [1, "two"] },
     });

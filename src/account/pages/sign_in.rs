@@ -5,9 +5,9 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::record;
 use crate::Broker;
 use crate::account::attempt::Attempt;
+use crate::account::record::record;
 use crate::account::sign_in::{self, unknown};
 use crate::edge::address::Address;
 use crate::error::Error;
@@ -44,7 +44,7 @@ pub async fn start(
     cookies: Cookies,
     PageQuery(asked): PageQuery<SignIn>,
 ) -> Result<Response, PageFailure> {
-    let return_to = return_to::parse(&broker.config.public_url, asked.return_to.as_deref());
+    let return_to = return_to::of_link(&broker.config, asked.return_to.as_deref());
     let prompt = asked.prompt.and_then(|word| word.parse::<Prompt>().ok());
     if browser.account.is_some() && prompt.is_none() {
         return Ok(see_other(&return_to));

@@ -5,9 +5,10 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::{record, sign_in};
+use super::sign_in;
 use crate::Broker;
 use crate::account;
+use crate::account::record::record;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
 use crate::ledger::Action;
 use crate::web::cookies::{Cookies, OwnCookie};

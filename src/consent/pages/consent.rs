@@ -12,6 +12,7 @@ use super::to_app;
 use crate::Broker;
 use crate::app::pages::face;
 use crate::app::{App, IdentityRule};
+use crate::config::Config;
 use crate::connection::allowed::Access;
 use crate::consent::attempt::ReturnToApp;
 use crate::consent::choice::Choice;
@@ -84,7 +85,7 @@ pub struct Answer {
 const FORM: &str = "answer";
 
 impl Link {
-    fn wish(&self, app: &App) -> Result<Wish, Error> {
+    fn wish(&self, config: &Config, app: &App) -> Result<Wish, Error> {
         // RFC 6749 appendix A.5 has printable ASCII; people's letters are let through, and nothing is left out
         // silently, because the app compares.
         if self.state.as_ref().is_some_and(|state| state.len() > 2048 || state.contains(char::is_control)) {
@@ -92,7 +93,7 @@ impl Link {
             return Err(Error::InvalidRequest(sentence.to_owned()));
         }
         let state = self.state.clone();
-        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(app, uri, state));
+        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(config, app, uri, state));
         let choice = Choice::default();
         Ok(Wish {
             connection: self.connection.clone(),
@@ -137,7 +138,7 @@ pub async fn show(
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let app = app_to_connect(&broker, &key).await?;
-    let wish = link.wish(&app)?;
+    let wish = link.wish(&broker.config, &app)?;
     let renewed = renewed(&broker, &signed_in.account, &app, &wish).await?;
     let scopes = scopes_to_ask(&app, renewed.as_ref(), &wish)?;
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
@@ -191,7 +192,7 @@ pub async fn go_on(
         .admit_connect(&account.id)
         .map_err(|error| to_app::failed(error, &app, here.clone(), None))?;
     let open = overview::of_person(&broker, &app, &account).await?;
-    let wish = link.wish(&app)?;
+    let wish = link.wish(&broker.config, &app)?;
     let before = renewed(&broker, &account, &app, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
     let wish = Wish { choice, ..wish };

@@ -12,13 +12,19 @@ use crate::content::environment::Environment;
 use crate::error::Error;
 use crate::secret::{Token, random_id};
 
-/// A token of a template, and the moment it ends.
+/// A token of a template, and the moment it ends. `party` is the origin of the page that asks, its `azp`.
 ///
 /// # Errors
 /// [`Error::TemplateRefused`]; [`Error::KeyToCome`] while verifiers may not know the first key of its algorithm yet.
-pub fn mint(broker: &Broker, template: &Template, about: About<'_>) -> Result<(Token, Timestamp), Error> {
+pub fn mint(
+    broker: &Broker,
+    template: &Template,
+    about: About<'_>,
+    party: &str,
+) -> Result<(Token, Timestamp), Error> {
     let now = broker.clock.now();
-    let claims = claims(broker, template, about, now)?;
+    let mut claims = claims(broker, template, about, now)?;
+    claims.insert("azp".to_owned(), json!(party));
     let token = broker.signing_keys.sign(template.algorithm, "JWT", &Value::Object(claims))?;
     Ok((token, now.plus(template.lifetime)))
 }

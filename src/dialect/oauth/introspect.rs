@@ -31,10 +31,13 @@ pub(super) async fn answer(
 }
 
 fn told(broker: &Broker, introspection: &Introspection) -> Value {
-    let Introspection { environment: Some(environment), active: Some(active) } = introspection else {
-        return json!({ "active": false });
+    let mut members = match introspection {
+        Introspection::Content { environment: Some(environment), active: Some(active) } => {
+            active.members(environment, &broker.issuer_identifier())
+        }
+        Introspection::Session { active: Some(active), .. } => active.claims.clone(),
+        Introspection::Content { .. } | Introspection::Session { .. } => return json!({ "active": false }),
     };
-    let mut members = active.members(environment, &broker.issuer_identifier());
     members.insert("active".to_owned(), json!(true));
     Value::Object(members)
 }

@@ -28,10 +28,12 @@ pub(super) async fn answer(
     if Kind::said(secret.expose()) == Some(Kind::ResourceServer) {
         let by = resource_server::authenticate::by_client(broker, id, secret).await?;
         let token = named(token)?;
+        // Its session ends by signing out, and all tokens of it with that.
+        let environment_id = by.protects.environment_id().ok_or(Error::UnsupportedTokenType)?;
         if Kind::said(token.expose()) == Some(Kind::PermanentToken) {
-            permanent_token::revoke::revoke_shown(broker, &by.environment_id, &token, &by.id).await?;
+            permanent_token::revoke::revoke_shown(broker, environment_id, &token, &by.id).await?;
         } else {
-            let environment = content::by_id(broker, &by.environment_id).await?;
+            let environment = content::by_id(broker, environment_id).await?;
             let by = By::ResourceServer { id: &by.id, environment: environment.as_deref() };
             revoked_tokens::revoke(broker, &token, &by).await?;
         }

@@ -1,0 +1,56 @@
+//! `[session_tokens]`: which pages of the platform may ask for tokens of whoever is signed in, and how these are made.
+//! Judges itself.
+
+use serde::Deserialize;
+
+use super::fault::ConfigFault;
+use super::origin::problem;
+use crate::content::algorithm::Algorithm;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SessionTokensConfig {
+    /// Of the platform's own pages, as browsers write them; compared letter by letter.
+    pub allowed_origins: Vec<String>,
+    /// `aud` of a session token; our own address where it is absent.
+    pub audience: Option<String>,
+    /// Seconds.
+    pub lifetime_seconds: i64,
+    /// How they are signed.
+    pub algorithm: Algorithm,
+}
+
+impl Default for SessionTokensConfig {
+    fn default() -> Self {
+        Self {
+            allowed_origins: Vec::new(),
+            audience: None,
+            lifetime_seconds: 60,
+            algorithm: Algorithm::default(),
+        }
+    }
+}
+
+impl SessionTokensConfig {
+    pub(super) fn judge(&self, faults: &mut Vec<ConfigFault>) {
+        let mut fault = |key: &str, problem: String| {
+            faults.push(ConfigFault::new(format!("session_tokens.{key}"), problem));
+        };
+        for problem in self.allowed_origins.iter().filter_map(|origin| problem(origin)) {
+            fault("allowed_origins", problem);
+        }
+        if self.audience.as_deref().is_some_and(|audience| audience.trim().is_empty()) {
+            fault("audience", "is empty; name who the tokens are for, or leave it out".to_owned());
+        }
+        // A verifier that asks nobody takes a token for so long after its session has ended.
+        if !(30..=300).contains(&self.lifetime_seconds) {
+            fault("lifetime_seconds", "must be between 30 and 300".to_owned());
+        }
+    }
+
+    /// Whether pages of this origin are the platform's own.
+    #[must_use]
+    pub fn allows(&self, origin: &str) -> bool {
+        self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+}

@@ -1,0 +1,80 @@
+//! `/v1/session`: what pages of the platform ask about whoever is signed in in their browser, by its cookie. Judged by the
+//! page's origin first ([`origin`]). Serves no backend, and knows no API key.
+
+mod connections;
+mod handshake;
+mod origin;
+mod tokens;
+
+use axum::extract::State;
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+use crate::Broker;
+use crate::account::record::record;
+use crate::account::sign_out::{IssuersEnd, SignedOut};
+use crate::clock::Timestamp;
+use crate::ledger::Action;
+use crate::secret::TokenHash;
+use crate::session;
+use crate::session_token::mint::session_id;
+use crate::web::Browser;
+use crate::web::cookies::{Cookies, OwnCookie};
+
+pub fn router(broker: &Broker) -> Router<Broker> {
+    Router::new()
+        .route("/v1/session", get(show).delete(end))
+        .route("/v1/session/connections", get(connections::list))
+        .route("/v1/session/connections/{id}/revoke", post(connections::revoke))
+        .route("/v1/session/tokens", post(tokens::of_session))
+        .route("/v1/session/tokens/{template}", post(tokens::of_template))
+        .method_not_allowed_fallback(crate::dialect::method_not_allowed)
+        .layer(middleware::from_fn_with_state(broker.clone(), origin::judge))
+        // A browser comes here by itself, and no page reads what it is told.
+        .route("/v1/session/handshake", get(handshake::handshake))
+        .layer(session::layer(broker))
+}
+
+/// A session that is there: its id as it is kept, and when it ends.
+fn here(browser: &Browser) -> Option<(TokenHash, Timestamp)> {
+    let ends = Timestamp::from_unix(browser.session.expiry_date().unix_timestamp());
+    Some((session::hash(browser.session.id()?), ends))
+}
+
+/// `GET /v1/session`: who is signed in, if anybody is.
+async fn show(browser: Browser) -> Json<Value> {
+    let (Some(account), Some((session, ends))) = (&browser.account, here(&browser)) else {
+        return Json(json!({ "session": null, "user": null }));
+    };
+    Json(json!({
+        "session": { "id": session_id(&session), "expires_at": ends.unix() },
+        "user": {
+            "id": account.id,
+            "name": account.full_name(),
+            "email": account.email,
+            "picture": account.claims.get("picture").and_then(Value::as_str),
+        },
+    }))
+}
+
+/// `DELETE /v1/session`: signs out, here first. Where the issuer has a place for that, the page goes there next.
+async fn end(State(broker): State<Broker>, cookies: Cookies, browser: Browser) -> Result<Response, Refusal> {
+    let Some(account) = browser.account.clone() else {
+        return Ok(Json(json!({ "sign_out_url": null })).into_response());
+    };
+    let id_token = browser.sign_out().await?;
+    record(&broker, Action::SignedOut, &account.id).await?;
+    let signed_out = SignedOut::toward(None);
+    let url = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
+        IssuersEnd::At(url) => Some(url),
+        IssuersEnd::Nowhere | IssuersEnd::Unknown => None,
+    };
+    let mut answer = Json(json!({ "sign_out_url": url })).into_response();
+    // It stays until the issuer says that it knows, or somebody has signed in anew.
+    cookies.keep(&mut answer, OwnCookie::SignedOut, &signed_out.write()?)?;
+    Ok(answer)
+}
