@@ -3,6 +3,7 @@
 
 mod store;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -32,6 +33,9 @@ pub const ACCOUNT: &str = "account";
 pub const MARK: &str = "mark";
 /// The key of the ID token of its sign-in, which the issuer is shown when it ends.
 pub const ID_TOKEN: &str = "id_token";
+/// The key of the moment at which it ends, in Unix seconds. It is the row's, put in at each reading: the library would count
+/// from now.
+pub const ENDS_AT: &str = "ends_at";
 
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -141,7 +145,9 @@ impl SessionStore for Sessions {
         store::touch(&self.db, &hash, used_at, now).await;
         let opened = self.house_key.open(&place(&hash), &data);
         let json = opened.map_err(|error| Error::Decode(error.to_string()))?;
-        let data = serde_json::from_str(json.expose()).map_err(|error| Error::Decode(error.to_string()))?;
+        let mut data: HashMap<String, Value> =
+            serde_json::from_str(json.expose()).map_err(|error| Error::Decode(error.to_string()))?;
+        data.insert(ENDS_AT.to_owned(), expires_at.unix().into());
         let expiry_date =
             OffsetDateTime::from_unix_timestamp(expires_at.unix()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         Ok(Some(Record { id: *id, data, expiry_date }))

@@ -22,9 +22,10 @@ use url::Url;
 
 use crate::Broker;
 use crate::account::{self, Account};
+use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
-use crate::session::{ACCOUNT, ID_TOKEN, MARK};
+use crate::session::{ACCOUNT, ENDS_AT, ID_TOKEN, MARK};
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
 
@@ -36,6 +37,8 @@ pub struct Browser {
     /// a sign-out and the next sign-in.
     pub csrf: Option<Token>,
     pub account: Option<Account>,
+    /// When the session ends.
+    pub ends_at: Option<Timestamp>,
     mark: Option<Token>,
 }
 
@@ -68,13 +71,20 @@ impl Browser {
     /// # Errors
     /// When the database does not answer.
     pub async fn of(session: Session, broker: &Broker) -> Result<Self, Error> {
-        let nobody = |session| Self { session, csrf: None, account: None, mark: None };
+        let nobody = |session| Self { session, csrf: None, account: None, ends_at: None, mark: None };
         let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
         let mark: Option<Token> = session.get(MARK).await.map_err(|error| broken(&error))?;
         let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session)) };
         let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session)) };
+        let ends_at: Option<i64> = session.get(ENDS_AT).await.map_err(|error| broken(&error))?;
         let csrf = Token::new(TokenHash::of(&format!("forms of {id} in {}", mark.expose())).as_str());
-        Ok(Self { session, csrf: Some(csrf), account: Some(Arc::unwrap_or_clone(account)), mark: Some(mark) })
+        Ok(Self {
+            session,
+            csrf: Some(csrf),
+            account: Some(Arc::unwrap_or_clone(account)),
+            ends_at: ends_at.map(Timestamp::from_unix),
+            mark: Some(mark),
+        })
     }
 
     /// What binds an answer of an issuer to this browser. Another text than the value in the forms, so that neither tells

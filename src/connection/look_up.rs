@@ -88,6 +88,14 @@ pub async fn live_ids(broker: &Broker, app_id: &str) -> Result<Vec<String>, Erro
     Ok(store::live_ids(&broker.db, app_id).await?)
 }
 
+/// A connection of this account, live or not.
+///
+/// # Errors
+/// [`Error::ConnectionNotFound`]
+pub async fn of_account(broker: &Broker, account_id: &str, id: &str) -> Result<Connection, Error> {
+    store::of_account(&broker.db, account_id, id).await?.ok_or(Error::ConnectionNotFound)
+}
+
 /// The live connections of an account.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 
 pub mod authorization_header;
 pub mod client_authentication;
+pub mod cross_origin;
 pub mod gate;
 pub mod graphql;
 pub mod oauth;
@@ -27,6 +28,8 @@ pub enum Wire {
     WellKnown,
     GraphQl,
     V1,
+    /// The part of `/v1` that pages of the platform ask, by a cookie.
+    Session,
     Pages,
 }
 
@@ -41,6 +44,8 @@ impl Wire {
             Self::WellKnown
         } else if path == "/graphql" {
             Self::GraphQl
+        } else if path == "/v1/session" || path.starts_with("/v1/session/") {
+            Self::Session
         } else if path.starts_with("/v1/") {
             Self::V1
         } else {
@@ -67,7 +72,7 @@ pub fn credential_in_body(wire: Wire, headers: &HeaderMap, body: &[u8]) -> Optio
     match wire {
         Wire::Slack => slack::credential_in_body(headers, body),
         Wire::OAuth => oauth::credential_in_body(headers, body),
-        Wire::WellKnown | Wire::GraphQl | Wire::V1 | Wire::Pages => None,
+        Wire::WellKnown | Wire::GraphQl | Wire::V1 | Wire::Session | Wire::Pages => None,
     }
 }
 
@@ -78,7 +83,7 @@ pub fn refuse(wire: Wire, error: Error) -> Response {
         Wire::Slack => slack::refuse(error),
         Wire::OAuth | Wire::WellKnown => oauth::refuse(error),
         Wire::GraphQl => graphql::refuse(&error),
-        Wire::V1 => v1::refuse(error),
+        Wire::V1 | Wire::Session => v1::refuse(error),
         Wire::Pages => PageFailure::from(error).into_response(),
     }
 }

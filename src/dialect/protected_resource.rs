@@ -57,7 +57,7 @@ pub fn name(broker: &Broker, wire: Wire, response: &mut Response) {
     let path = match wire {
         Wire::V1 => V1,
         Wire::GraphQl => GRAPHQL,
-        Wire::Slack | Wire::OAuth | Wire::WellKnown | Wire::Pages => return,
+        Wire::Slack | Wire::OAuth | Wire::WellKnown | Wire::Session | Wire::Pages => return,
     };
     // The gate refuses bearers of somebody else's resource, and marks none of them.
     let is_ours = response.extensions().get::<Rejection>() == Some(&Rejection::Credential);

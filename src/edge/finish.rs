@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::rejection::Rejection;
 use super::request::{CrossOrigin, EdgeRequest};
-use crate::dialect::graphql::cross_origin;
+use crate::dialect::cross_origin;
 use crate::dialect::{self, protected_resource};
 use crate::error::Error;
 use crate::request_id;
@@ -41,8 +41,8 @@ pub(super) fn finish(asked: &EdgeRequest, mut response: Response) -> Response {
     headers::secure(response.headers_mut(), https);
     asked.id.put(response.headers_mut());
     // Refusals too: a page that may not read one sees a broken network.
-    if let CrossOrigin::Named { allowed, .. } = &asked.cross_origin {
-        cross_origin::let_read(allowed.as_ref(), response.headers_mut());
+    if let CrossOrigin::Named { allowed, with_cookies, .. } = &asked.cross_origin {
+        cross_origin::let_read(allowed.as_ref(), *with_cookies, response.headers_mut());
     }
     response
 }

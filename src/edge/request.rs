@@ -6,7 +6,9 @@ use axum::http::{HeaderValue, Method, Version};
 use super::address::{Address, NOBODY, Peer};
 use crate::Broker;
 use crate::dialect::Wire;
-use crate::dialect::graphql::cross_origin;
+use crate::dialect::cross_origin::is_preflight;
+use crate::dialect::graphql::cross_origin as graphql;
+use crate::dialect::v1::session::origin as session;
 use crate::request_id::RequestId;
 
 pub(super) struct EdgeRequest {
@@ -25,7 +27,7 @@ pub(super) enum CrossOrigin {
     /// None may.
     No,
     /// Those that are named; here is the one that asks, if it is.
-    Named { allowed: Option<HeaderValue>, is_preflight: bool },
+    Named { allowed: Option<HeaderValue>, is_preflight: bool, with_cookies: bool },
 }
 
 impl EdgeRequest {
@@ -52,12 +54,16 @@ impl EdgeRequest {
 
 impl CrossOrigin {
     fn of(broker: &Broker, wire: Wire, request: &Request) -> Self {
-        if wire != Wire::GraphQl || broker.config.graphql.allowed_origins.is_empty() {
-            return Self::No;
-        }
         let headers = request.headers();
-        let is_preflight = cross_origin::is_preflight(request.method(), headers);
-        Self::Named { allowed: cross_origin::allowed(&broker.config, headers), is_preflight }
+        let allowed = match wire {
+            Wire::GraphQl if !broker.config.graphql.allowed_origins.is_empty() => {
+                graphql::allowed(&broker.config, headers)
+            }
+            Wire::Session => session::allowed(broker, headers),
+            _ => return Self::No,
+        };
+        let is_preflight = is_preflight(request.method(), headers);
+        Self::Named { allowed, is_preflight, with_cookies: wire == Wire::Session }
     }
 
     pub fn is_preflight(&self) -> bool {

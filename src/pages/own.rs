@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use crate::Broker;
 use crate::account::Account;
-use crate::connection::{Connection, store};
+use crate::connection::Connection;
+use crate::connection::look_up::of_account;
 use crate::error::Error;
 use crate::web::failure::PageFailure;
 use crate::web::forms::OwnForm;
@@ -29,20 +30,12 @@ impl<T: DeserializeOwned + Send> FromRequest<Broker> for OwnConnection<T> {
         let form = OwnForm::from_request(Request::from_parts(parts, body), broker).await?;
         let account = form.signed_in.account;
         let connection = match id {
-            Some(Path(id)) => of_person(broker, &account, &id).await,
+            Some(Path(id)) => of_account(broker, &account.id, &id).await,
             None => Err(Error::ConnectionNotFound),
         };
         let connection = connection.map_err(|error| PageFailure::from(error).into_response())?;
         Ok(Self { account, connection, fields: form.fields })
     }
-}
-
-/// A connection of this person, live or not.
-///
-/// # Errors
-/// [`Error::ConnectionNotFound`]
-pub async fn of_person(broker: &Broker, account: &Account, id: &str) -> Result<Connection, Error> {
-    store::of_account(&broker.db, &account.id, id).await?.ok_or(Error::ConnectionNotFound)
 }
 
 /// Back to the connection's page, which says how it is now.

@@ -83,10 +83,10 @@ pub(super) async fn touch(db: &Db, id: &TokenHash, used_at: Option<i64>, now: Ti
 /// # Errors
 /// When the database does not answer.
 pub async fn is_of(db: &Db, id: &TokenHash, account_id: &str, now: Timestamp) -> Result<bool, db::Error> {
-    let select =
-        "SELECT 1 AS is_there FROM sessions WHERE id_hash = $1 AND account_id = $2 AND expires_at > $3";
-    let found = sql(select).bind(id.as_str()).bind(account_id).bind(now.unix()).optional(db).await?;
-    Ok(found.is_some())
+    let select = "SELECT expires_at FROM sessions WHERE id_hash = $1 AND account_id = $2";
+    let found = sql(select).bind(id.as_str()).bind(account_id).optional(db).await?;
+    let ends: Option<i64> = found.map(|row| row.get("expires_at")).transpose()?;
+    Ok(ends.is_some_and(|ends| ends > now.unix()))
 }
 
 /// A session that is to be written.

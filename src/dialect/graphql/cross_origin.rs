@@ -8,10 +8,8 @@ use axum::response::{IntoResponse, Response};
 use super::failure::refuse;
 use crate::Broker;
 use crate::config::Config;
+use crate::dialect::cross_origin::{MAX_AGE, is_preflight};
 use crate::error::Error;
-
-/// Seconds for which a browser need not ask again whether it may ask.
-const MAX_AGE: &str = "600";
 
 /// The origin of the page that asks, if the operator named it.
 #[must_use]
@@ -19,12 +17,6 @@ pub fn allowed(config: &Config, headers: &HeaderMap) -> Option<HeaderValue> {
     let origin = headers.get(header::ORIGIN)?;
     let named = config.graphql.allowed_origins.iter().any(|named| named.as_bytes() == origin.as_bytes());
     named.then(|| origin.clone())
-}
-
-/// Whether a browser asks if it may ask. It brings no credential, and is told nothing of anybody.
-#[must_use]
-pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// What a browser is told before a page may ask.
@@ -39,14 +31,4 @@ pub async fn preflight(State(broker): State<Broker>, method: Method, headers: He
         (header::ACCESS_CONTROL_MAX_AGE, MAX_AGE),
     ];
     (StatusCode::NO_CONTENT, told).into_response()
-}
-
-/// Lets the page that asks read the answer, where it may. Whatever a cache keeps is for that one origin.
-pub fn let_read(allowed: Option<&HeaderValue>, headers: &mut HeaderMap) {
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = allowed {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        let exposed = HeaderValue::from_static("Retry-After, WWW-Authenticate, X-Request-Id");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
 }

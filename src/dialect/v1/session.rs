@@ -3,7 +3,7 @@
 
 mod connections;
 mod handshake;
-mod origin;
+pub mod origin;
 mod tokens;
 
 use axum::extract::State;
@@ -41,8 +41,7 @@ pub fn router(broker: &Broker) -> Router<Broker> {
 
 /// A session that is there: its id as it is kept, and when it ends.
 fn here(browser: &Browser) -> Option<(TokenHash, Timestamp)> {
-    let ends = Timestamp::from_unix(browser.session.expiry_date().unix_timestamp());
-    Some((session::hash(browser.session.id()?), ends))
+    Some((session::hash(browser.session.id()?), browser.ends_at?))
 }
 
 /// `GET /v1/session`: who is signed in, if anybody is.

@@ -12,11 +12,10 @@ use crate::Broker;
 use crate::access::read::State as ConnectionState;
 use crate::account::Account;
 use crate::app;
-use crate::connection::look_up::live_of_account;
+use crate::connection::look_up::{live_of_account, of_account};
 use crate::connection::{Connection, is_id};
 use crate::dialect::v1::refusal::Refusal;
 use crate::error::Error;
-use crate::pages::own::of_person;
 use crate::revoke::begin;
 use crate::web::Browser;
 
@@ -49,12 +48,12 @@ pub async fn revoke(
     if !is_id(&id) {
         return Err(Error::ConnectionNotFound.into());
     }
-    let connection = of_person(&broker, account, &id).await?;
+    let connection = of_account(&broker, &account.id, &id).await?;
     match begin::revoke(&broker, &connection, &account.id).await {
         Ok(_) | Err(Error::ConnectionNotFound) => {}
         Err(error) => return Err(error.into()),
     }
-    let connection = of_person(&broker, account, &id).await?;
+    let connection = of_account(&broker, &account.id, &id).await?;
     let app = app_of(&broker, &connection).await?;
     Ok(Json(json!({ "connection": item(&connection, &app) })))
 }

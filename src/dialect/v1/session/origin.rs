@@ -5,11 +5,12 @@
 //! It is told why.
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::Broker;
+use crate::dialect::cross_origin::{MAX_AGE, is_preflight};
 use crate::dialect::v1;
 use crate::error::Error;
 
@@ -17,32 +18,28 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub struct AskingOrigin(pub String);
 
-/// Seconds for which a browser need not ask again whether it may ask.
-const MAX_AGE: &str = "600";
-
-/// Lets pages of ours and of the platform through; tells others why not.
+/// Lets pages of ours and of the platform through; tells others why not. What they may read of it, the edge says.
 pub async fn judge(State(broker): State<Broker>, mut request: Request, next: Next) -> Response {
-    let own = broker.issuer_identifier();
-    let asking = asking(&own, |origin| broker.config.session_tokens.allows(origin), request.headers());
-    let readable = asking.as_ref().ok().filter(|asking| asking.0 != own).cloned();
-    let mut answer = match asking {
+    match asking_of(&broker, request.headers()) {
         Err(error) => v1::refuse(error),
         Ok(_) if is_preflight(request.method(), request.headers()) => preflight(),
         Ok(asking) => {
             request.extensions_mut().insert(asking);
             next.run(request).await
         }
-    };
-    let headers = answer.headers_mut();
-    // Whatever a cache keeps is for that one origin.
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    if let Some(origin) = readable.and_then(|asking| HeaderValue::from_str(&asking.0).ok()) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
-        let exposed = HeaderValue::from_static("Retry-After, X-Request-Id");
-        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
-    answer
+}
+
+/// The origin of the page that asks, where it is another than ours and may ask.
+#[must_use]
+pub fn allowed(broker: &Broker, headers: &HeaderMap) -> Option<HeaderValue> {
+    let AskingOrigin(origin) = asking_of(broker, headers).ok()?;
+    HeaderValue::from_str(&origin).ok().filter(|_| origin != broker.issuer_identifier())
+}
+
+fn asking_of(broker: &Broker, headers: &HeaderMap) -> Result<AskingOrigin, Error> {
+    let allows = |origin: &str| broker.config.session_tokens.allows(origin);
+    asking(&broker.issuer_identifier(), allows, headers)
 }
 
 /// `Origin` says which page it is, and browsers let no page write it. Some leave it out where a page reads from its own origin;
@@ -72,11 +69,6 @@ const NOT_LISTED: &str =
     "Pages of this origin may not ask here. The operator lists it in `session_tokens.allowed_origins`.";
 const OTHER_SITE: &str = "This page is of another site than Attaché, so browsers send no cookie along. Serve Attaché on a host \
     of the page's own site.";
-
-/// Whether a browser asks if it may ask. It brings no cookie, and is told nothing of anybody.
-fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
-    method == Method::OPTIONS && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
-}
 
 /// With credentials `*` would be the name of a header.
 fn preflight() -> Response {
