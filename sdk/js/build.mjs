@@ -23,10 +23,8 @@ await build({ ...shared, entryPoints: ["src/node.ts"], format: "esm", platform: 
 await build({ ...shared, entryPoints: { attache: "src/page.ts" }, format: "iife", platform: "browser" });
 execFileSync("node", ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"], { stdio: "inherit" });
 
-const tests = readdirSync("test").filter((name) => /\.test\.tsx?$/.test(name));
-await build({
+const tests = {
   bundle: true,
-  entryPoints: tests.map((name) => `test/${name}`),
   outdir: "test/build",
   outExtension: { ".js": ".cjs" },
   format: "cjs",
@@ -34,10 +32,15 @@ await build({
   target: "node20",
   jsx: "automatic",
   sourcemap: "inline",
+  alias: { "@attache/client/react": "./src/react.ts" },
   // One React for all of them.
   external: ["react", "react-dom", "react-dom/*", "react/*", "happy-dom", "express"],
   logLevel: "warning",
-});
+};
+const names = readdirSync("test").filter((name) => /\.test\.tsx?$/.test(name));
+const [apollo3, others] = [names.filter((name) => name.startsWith("apollo_3")), names.filter((name) => !name.startsWith("apollo_3"))];
+await build({ ...tests, entryPoints: others.map((name) => `test/${name}`) });
+await build({ ...tests, entryPoints: apollo3.map((name) => `test/${name}`), alias: { ...tests.alias, "@apollo/client": "apollo-client-3" } });
 
 const files = readdirSync("dist").filter((name) => name.endsWith(".js"));
 console.log("entry".padEnd(24), "raw".padStart(8), "gzip".padStart(8));
