@@ -2,8 +2,11 @@
 import type { Environment } from "./environment.js";
 import { AttacheError, fromAnswer } from "./errors.js";
 
-/** One request to a path of the broker, with the person's cookie there. Gives the JSON of a good answer. */
-export type Ask = (method: string, path: string, body?: object) => Promise<any>;
+/** One request to a path of the broker. Gives the JSON of a good answer. The body is JSON or a form. */
+export type Ask = (method: string, path: string, body?: object | URLSearchParams) => Promise<any>;
+
+/** As a page, by the person's cookie at the broker. */
+const BY_COOKIE: RequestInit = { mode: "cors", credentials: "include", cache: "no-store" };
 
 const TRIES = 4;
 const FIRST_PAUSE = 500;
@@ -11,7 +14,7 @@ const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 10_000;
 const PATIENCE = 10_000;
 
-export function askBroker(url: string, env: Environment): Ask {
+export function askBroker(url: string, env: Environment, how: RequestInit = BY_COOKIE): Ask {
   // What Retry-After said counts for every request, not for the one that heard it.
   let notBefore = { at: 0, error: undefined as AttacheError | undefined };
 
@@ -21,7 +24,7 @@ export function askBroker(url: string, env: Environment): Ask {
       if (wait > LONGEST_PAUSE && notBefore.error) throw notBefore.error;
       if (wait > 0) await pause(env, wait);
 
-      const failed = await once(url, env, method, path, body);
+      const failed = await once(url, env, how, method, path, body);
       if ("answer" in failed) return failed.answer;
       const { error } = failed;
 
@@ -39,26 +42,25 @@ function worthTrying({ status }: AttacheError): boolean {
   return status === undefined || status >= 500 || status === 429;
 }
 
-async function once(url: string, env: Environment, method: string, path: string, body?: object): Promise<{ answer: any } | { error: AttacheError }> {
+async function once(url: string, env: Environment, how: RequestInit, method: string, path: string, body?: object): Promise<{ answer: any } | { error: AttacheError }> {
   const hangUp = new AbortController();
   const stop = env.after(PATIENCE, () => hangUp.abort());
   try {
-    const answer = await env.fetch(url + path, {
-      method,
-      mode: "cors",
-      credentials: "include",
-      cache: "no-store",
-      signal: hangUp.signal,
-      ...(body && { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
-    });
+    const request: RequestInit = { ...how, method, signal: hangUp.signal };
+    if (body instanceof URLSearchParams) request.body = body;
+    else if (body) {
+      request.headers = { ...how.headers, "Content-Type": "application/json" };
+      request.body = JSON.stringify(body);
+    }
+    const answer = await env.fetch(url + path, request);
     const read = await answer.json().catch(() => undefined);
     if (answer.ok && read !== undefined) return { answer: read };
     if (answer.ok) return { error: new AttacheError("unavailable", `${url} answered with no JSON. Check the \`url\` of createAttache().`, { status: answer.status }) };
     return { error: fromAnswer(answer.status, read, retryAfter(answer, read, env)) };
   } catch (cause) {
     const message =
-      `No answer from ${url} that this page may read. Check the network and the \`url\` of createAttache(), and that the ` +
-      "broker lists this page's origin in `session_tokens.allowed_origins`.";
+      `No answer from ${url} that can be read here. Check the network and the broker's \`url\`. A page's origin must be in ` +
+      "the broker's `session_tokens.allowed_origins`.";
     return { error: new AttacheError("network", message, { cause }) };
   } finally {
     stop();

@@ -10,7 +10,8 @@
  * - `origin_not_allowed`: the broker does not list this page's origin
  * - `template_not_found`, `template_refused`: no such token template, or none for this person
  * - `invalid_target`, `access_denied`: the `resource` is unknown, or closed to this person
- * - `connection_not_found`: no such connection of this person
+ * - `connection_not_found`: no such connection of this person, or for this caller
+ * - `reconnect_required`: the person has to connect again; `body.connect_url` leads there (`/node`)
  * - `connect_denied`: the person said no
  * - `connect_closed`: the person came back without an answer
  * - `connect_blocked`: the browser opened no window
@@ -30,6 +31,7 @@ export type AttacheErrorCode =
   | "invalid_target"
   | "access_denied"
   | "connection_not_found"
+  | "reconnect_required"
   | "connect_denied"
   | "connect_closed"
   | "connect_blocked"
@@ -77,7 +79,8 @@ const WHAT_TO_DO: Record<string, string> = {
   template_not_found: "There is no token template of this name. Check the name, or ask the broker's operator to add it.",
   invalid_target: "The resource is none of the broker's content APIs. Check its URL.",
   access_denied: "This person may not reach that resource. Do not ask again; tell them.",
-  connection_not_found: "This person has no such connection. Read the list again.",
+  connection_not_found: "There is no such connection for you. Read the list again.",
+  reconnect_required: "The person has to connect again. Send them to `body.connect_url`.",
 };
 
 /** The error that an HTTP answer stands for. */
