@@ -3,6 +3,8 @@ import { generateKeyPair, SignJWT } from "jose";
 import type { AuthenticateOptions } from "../src/node.js";
 import { APP, BROKER } from "./world.js";
 
+/** As a browser keeps it on its way to the broker. */
+export const NONCE = "n0nce-of-this-browser";
 export const NOW = 1_800_000_000;
 const pairs = Promise.all(["EdDSA", "ES256", "RS256", "PS256"].map(async (alg) => [alg, await generateKeyPair(alg)] as const)).then((all) => new Map(all));
 
@@ -24,6 +26,5 @@ export const options: AuthenticateOptions = {
   url: BROKER,
   authorizedParties: [APP],
   now: () => NOW * 1000,
-  nonce: () => "n0nce",
   keys: async ({ alg }) => (await pairs).get(alg!)!.publicKey,
 };

@@ -26,6 +26,8 @@ export type SignedOutReason =
   | "handshake_failed"
   /** This browser was at the broker a moment ago and does not keep the cookie. */
   | "handshake_repeated"
+  /** A page at an origin that is not in `authorizedParties`, so the broker would not send anybody back. Behind a proxy set `trustProxy`. */
+  | "unknown_origin"
   /** The `Host` is none. */
   | "bad_host";
 
@@ -79,6 +81,7 @@ export async function authenticateRequest(request: RequestLike, options: Authent
   const { reason } = found;
   if (reason !== "token_expired" && reason !== "token_missing") return found;
   if (handshake.wasJustThere(said)) return signedOut("handshake_repeated");
+  if (!options.authorizedParties.includes(said.origin)) return signedOut("unknown_origin");
   return { status: "handshake", reason, ...handshake.away(said, brokerUrl(options)) };
 }
 
