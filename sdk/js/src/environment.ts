@@ -75,19 +75,18 @@ export function surroundings(): Environment {
 }
 
 async function underLock<T>(name: string, work: (waited: boolean) => Promise<T>): Promise<T> {
-  const free = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => lock && { value: await work(false) });
-  if (free) return free.value;
   let began = false;
-  const wait = { signal: AbortSignal.timeout(LONGEST_WAIT) };
-  const begin = () => {
+  const begin = (waited: boolean) => {
     began = true;
-    return work(true);
+    return work(waited);
   };
   try {
-    return await navigator.locks.request(name, wait, begin);
+    const free = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => lock && { value: await begin(false) });
+    if (free) return free.value;
+    return await navigator.locks.request(name, { signal: AbortSignal.timeout(LONGEST_WAIT) }, () => begin(true));
   } catch (error) {
-    // The tab that holds it may be asleep.
     if (began) throw error;
+    // The tab that holds it is asleep, or this page may have no locks: then it asks for itself.
     return await work(true);
   }
 }

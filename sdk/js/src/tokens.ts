@@ -78,11 +78,13 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
   function keep(want: Want, held: Held): void {
     entries.get(want.key)?.stopTimer();
     const entry: Entry = { held, used: false, stopTimer: () => {} };
+    entries.set(want.key, entry);
+    // The session ends in a moment: another token would have no longer life.
+    if (held.life <= MARGIN * 1000) return;
     entry.stopTimer = env.after(Math.max(0, rest(held, env) - renewal(held)), () => {
       // The cookie has to last as long as somebody looks at the page.
       if (entry.used || (want.key === "" && env.page?.isVisible())) inBackground(want);
     });
-    entries.set(want.key, entry);
   }
 
   function inBackground(want: Want): void {

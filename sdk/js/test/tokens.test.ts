@@ -247,3 +247,12 @@ test("a tab that nobody looks at lets the cookie run out, and renews it when the
   await world.settle();
   assert.equal(world.asks(TOKENS), 2);
 });
+
+test("at the end of a session nobody asks again and again for its last seconds", async () => {
+  const world = new World();
+  world.life = 4;
+  const { session } = world.tab().attache;
+  assert.ok(await session.getToken());
+  await world.pass(60_000);
+  assert.equal(world.asks(TOKENS), 1);
+});
