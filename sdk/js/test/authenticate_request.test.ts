@@ -1,150 +1,156 @@
-// Who makes a request, by its headers: signed in, signed out or a handshake for each row.
+// Who sent a request: one row of headers after the other.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { authenticateRequest, type AuthenticateOptions } from "../src/node.js";
-import { type Changes, NOW, options, token } from "./signed.js";
+import { authenticateRequest } from "../src/node.js";
+import { NOW, options, token as sign } from "./signed.js";
 import { APP, BROKER } from "./world.js";
 
-const HOST = { host: "app.example.com" };
-const PAGE = { "sec-fetch-dest": "document", "sec-fetch-site": "none" };
-const OWN_FETCH = { "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin" };
-const OLD_PAGE = { accept: "text/html,*/*;q=0.8", "user-agent": "Mozilla/5.0" };
-const HINT = "attache_client=1";
+type Text = string | Promise<string>;
 
-interface Row {
-  name: string;
-  method?: string;
-  path?: string;
-  headers?: Record<string, string>;
-  bearer?: Changes;
-  cookie?: Changes;
-  cookies?: string;
-  /** A token in the address. */
-  returned?: Changes;
-  proxy?: boolean;
-  is: string;
+const good = sign();
+const expired = sign({ claims: { exp: NOW - 6 } });
+const PAGE = { "sec-fetch-dest": "document", "sec-fetch-site": "none", accept: "text/html", "user-agent": "Mozilla/5.0" };
+const SAME = { "sec-fetch-dest": "empty", "sec-fetch-site": "same-origin", accept: "*/*" };
+const CROSS = { "sec-fetch-dest": "empty", "sec-fetch-site": "cross-site", origin: "https://elsewhere.example" };
+const OLD_PAGE = { accept: "text/html,*/*", "user-agent": "Mozilla/5.0" };
+const cookie = (token: Text, more = "") => ({ cookie: Promise.resolve(token).then((token) => `attache_session=${token}${more}`) });
+const bearer = (token: Text) => ({ authorization: Promise.resolve(token).then((token) => `Bearer ${token}`) });
+const HINT = { cookie: "attache_client=1" };
+
+async function ask(given: Record<string, Text>, { method = "GET", path = "/notes?page=2", ...more }: { method?: string; path?: string; trustProxy?: boolean } = {}) {
+  const headers = Object.fromEntries(await Promise.all(Object.entries(given).map(async ([name, value]) => [name, await value])));
+  return await authenticateRequest({ method, url: `http://ignored.invalid${path}`, headers: { host: "app.example.com", "x-forwarded-proto": "https", ...headers } }, { ...options, trustProxy: true, ...more });
 }
 
-const EXPIRED = { claims: { exp: NOW - 60 } };
-const ANOTHER = { claims: { sub: "ac_2" } };
+type Row = [promise: string, method: string, headers: Record<string, Text>, expected: string];
 
-const rows: Row[] = [
-  { name: "nothing at all", is: "no_token" },
-  { name: "nothing, on a page", headers: PAGE, is: "no_token" },
-  // Bearer
-  { name: "a bearer", bearer: {}, is: "ac_1" },
-  { name: "a bearer from another origin", bearer: {}, method: "POST", headers: { origin: "https://other.example", "sec-fetch-site": "cross-site" }, is: "ac_1" },
-  { name: "a bearer beside another person's cookie", bearer: {}, cookie: ANOTHER, headers: OWN_FETCH, is: "ac_1" },
-  { name: "a bad bearer beside a good cookie", bearer: { forged: true }, cookie: {}, headers: OWN_FETCH, is: "token_invalid" },
-  { name: "a bearer that ran out, on a page with a hint", bearer: EXPIRED, headers: PAGE, cookies: HINT, is: "token_expired" },
-  { name: "a bearer of a template", bearer: { claims: { sid: undefined } }, is: "not_a_session" },
-  { name: "a bearer of another page", bearer: { claims: { azp: "https://evil.example" } }, is: "wrong_party" },
-  { name: "a content token", bearer: { typ: "at+jwt" }, is: "wrong_type" },
-  { name: "Basic beside a good cookie", cookie: {}, headers: { ...OWN_FETCH, authorization: "Basic eDp5" }, is: "ac_1" },
-  // Cookie, to read
-  { name: "a cookie on a page that was typed", cookie: {}, headers: PAGE, is: "ac_1" },
-  { name: "a cookie on a page by a link of another site", cookie: {}, headers: { "sec-fetch-dest": "document", "sec-fetch-site": "cross-site", referer: "https://other.example/" }, is: "ac_1" },
-  { name: "a cookie and a fetch of the page's own", cookie: {}, headers: OWN_FETCH, is: "ac_1" },
-  { name: "a cookie and a fetch that names its own origin", cookie: {}, headers: { ...OWN_FETCH, origin: APP }, is: "ac_1" },
-  { name: "a cookie and a fetch of a sibling", cookie: {}, headers: { "sec-fetch-dest": "empty", "sec-fetch-site": "same-site", origin: "https://api.example.com" }, is: "cross_origin" },
-  { name: "a cookie and a picture on another site", cookie: {}, headers: { "sec-fetch-dest": "image", "sec-fetch-site": "cross-site" }, is: "cross_origin" },
-  { name: "a cookie and a frame on another site", cookie: {}, headers: { "sec-fetch-dest": "iframe", "sec-fetch-site": "cross-site" }, is: "cross_origin" },
-  { name: "a cookie and headers that contradict each other", cookie: {}, headers: { ...OWN_FETCH, origin: "https://evil.example" }, is: "cross_origin" },
-  { name: "a cookie from a browser of before", cookie: {}, is: "ac_1" },
-  { name: "a cookie from a browser of before, by its own page", cookie: {}, headers: { referer: `${APP}/x` }, is: "ac_1" },
-  { name: "a cookie from a browser of before, by another page", cookie: {}, headers: { referer: "https://evil.example/", accept: "*/*" }, is: "cross_origin" },
-  { name: "a cookie from a browser of before, by a link of another page", cookie: {}, headers: { ...OLD_PAGE, referer: "https://other.example/" }, is: "ac_1" },
-  { name: "a cookie from a browser of before, by another origin", cookie: {}, headers: { origin: "https://evil.example" }, is: "cross_origin" },
-  { name: "a cookie of a key that nobody published", cookie: { forged: true }, headers: PAGE, cookies: HINT, is: "token_invalid" },
-  // Cookie, to change something
-  { name: "a cookie and a POST of the page's own", method: "POST", cookie: {}, headers: { ...OWN_FETCH, origin: APP }, is: "ac_1" },
-  { name: "a cookie and a POST of an old browser", method: "POST", cookie: {}, headers: { origin: APP }, is: "ac_1" },
-  { name: "a cookie and a POST that says nothing", method: "POST", cookie: {}, is: "cross_origin" },
-  { name: "a cookie and a POST that only a Referer speaks for", method: "POST", cookie: {}, headers: { referer: `${APP}/x` }, is: "cross_origin" },
-  { name: "a cookie and a form of another site", method: "POST", cookie: {}, headers: { "sec-fetch-dest": "document", "sec-fetch-site": "cross-site", origin: "https://evil.example" }, is: "cross_origin" },
-  { name: "a cookie and a form of a sandboxed frame", method: "POST", cookie: {}, headers: { origin: "null" }, is: "cross_origin" },
-  { name: "a cookie and a DELETE of a sibling", method: "DELETE", cookie: {}, headers: { "sec-fetch-site": "same-site", origin: "https://api.example.com" }, is: "cross_origin" },
-  { name: "a cookie and a POST that was typed", method: "POST", cookie: {}, headers: PAGE, is: "cross_origin" },
-  // Handshake
-  { name: "a cookie that ran out, on a page", cookie: EXPIRED, headers: PAGE, is: "handshake" },
-  { name: "a cookie that is gone, on a page, with a hint", headers: PAGE, cookies: HINT, is: "handshake" },
-  { name: "the same in a browser of before", headers: OLD_PAGE, cookies: HINT, is: "handshake" },
-  { name: "the same, asked for by a program", headers: { accept: "*/*", "user-agent": "curl/8" }, cookies: HINT, is: "no_token" },
-  { name: "the same without a User-Agent", headers: { accept: "text/html" }, cookies: HINT, is: "no_token" },
-  { name: "a cookie that ran out, on a fetch", cookie: EXPIRED, headers: { ...OWN_FETCH, ...OLD_PAGE }, is: "token_expired" },
-  { name: "a cookie that is gone, on a fetch, with a hint", headers: OWN_FETCH, cookies: HINT, is: "no_token" },
-  { name: "a cookie that ran out, on a form", method: "POST", cookie: EXPIRED, headers: { ...PAGE, "sec-fetch-site": "same-origin", origin: APP }, is: "token_expired" },
-  { name: "a cookie that ran out, on a HEAD", method: "HEAD", cookie: EXPIRED, headers: PAGE, is: "token_expired" },
-  { name: "a page at an origin that nobody listed", headers: { ...PAGE, host: "evil.example" }, cookies: HINT, is: "unknown_origin" },
-  { name: "a page whose browser kept no cookie the last time", headers: PAGE, cookies: `${HINT}; attache_handshake=done`, is: "handshake_loop" },
-  // The way back
-  { name: "back with a token", headers: PAGE, cookies: `${HINT}; attache_handshake=n0nce`, returned: { claims: { nonce: "n0nce" } }, is: "ac_1 redirected" },
-  { name: "back with a token of another handshake", headers: PAGE, cookies: `${HINT}; attache_handshake=n0nce`, returned: { claims: { nonce: "other" } }, is: "handshake_invalid" },
-  { name: "back with a token of another handshake, beside a good cookie", headers: PAGE, cookie: {}, cookies: "attache_handshake=n0nce", returned: { claims: { nonce: "other", sub: "ac_2" } }, is: "ac_1" },
-  { name: "a link with somebody's token, and no handshake", headers: PAGE, cookies: HINT, returned: { claims: { nonce: "n0nce", sub: "ac_2" } }, is: "handshake_invalid" },
-  { name: "a link with somebody's token, beside a good cookie", headers: PAGE, cookie: {}, returned: { claims: { nonce: "n0nce", sub: "ac_2" } }, is: "ac_1" },
-  { name: "a link with a token after a handshake that is done", headers: PAGE, cookies: `${HINT}; attache_handshake=done`, returned: { claims: { nonce: "done" } }, is: "handshake_invalid" },
-  { name: "back with a forged token", headers: PAGE, cookies: `${HINT}; attache_handshake=n0nce`, returned: { forged: true, claims: { nonce: "n0nce" } }, is: "token_invalid" },
-  { name: "back with a token that ran out", headers: PAGE, cookies: `${HINT}; attache_handshake=n0nce`, returned: { claims: { nonce: "n0nce", exp: NOW - 60 } }, is: "token_expired" },
-  { name: "back, and nobody is signed in", headers: PAGE, cookies: `${HINT}; attache_handshake=n0nce`, path: "/p?__attache_handshake=signed_out", is: "signed_out redirected" },
-  { name: "a link that says that nobody is signed in", headers: PAGE, cookie: {}, path: "/p?__attache_handshake=signed_out", is: "ac_1" },
-  // Proxies
-  { name: "behind a proxy, a POST of the page's own", method: "POST", proxy: true, cookie: {}, headers: { host: "10.0.0.1:3000", "x-forwarded-host": "app.example.com", "x-forwarded-proto": "https", origin: APP }, is: "ac_1" },
-  { name: "the same behind CloudFront", method: "POST", proxy: true, cookie: {}, headers: { host: "10.0.0.1:3000", "x-forwarded-host": "app.example.com", "cloudfront-forwarded-proto": "https", origin: APP }, is: "ac_1" },
-  { name: "forwarded headers that nobody trusts", method: "POST", cookie: {}, headers: { host: "evil.example", "x-forwarded-host": "app.example.com", "x-forwarded-proto": "https", origin: APP }, is: "cross_origin" },
-  { name: "a host that is none", proxy: true, cookie: {}, headers: { "x-forwarded-host": "app.example.com/evil" }, is: "bad_request" },
+const ROWS: Row[] = [
+  ["a bearer signs in", "GET", bearer(good), "signed-in"],
+  ["the scheme of a bearer has no case", "GET", { authorization: good.then((good) => `bearer ${good}`) }, "signed-in"],
+  ["a bearer signs in from any origin", "POST", { ...CROSS, ...bearer(good) }, "signed-in"],
+  ["a bearer wins over a good cookie", "GET", { ...SAME, ...cookie(good), ...bearer(expired) }, "signed-out token_expired"],
+  ["a bearer wins over a bad cookie", "GET", { ...SAME, ...cookie(expired), ...bearer(good) }, "signed-in"],
+  ["a bearer that ran out is no handshake, not even on a page", "GET", { ...PAGE, ...bearer(expired) }, "signed-out token_expired"],
+  ["another scheme leaves the cookie alone", "GET", { ...SAME, authorization: "Basic eDp5", ...cookie(good) }, "signed-in"],
+  ["within five seconds the clocks may differ", "GET", bearer(sign({ claims: { exp: NOW - 4 } })), "signed-in"],
+  ["a token of tomorrow is not active", "GET", bearer(sign({ claims: { nbf: NOW + 6 } })), "signed-out token_not_active"],
+  ["noise is no token", "GET", bearer("noise"), "signed-out token_invalid"],
+  ["a forged token is no token", "GET", bearer(sign({ forged: true })), "signed-out token_invalid"],
+  ["a content token signs nobody in", "GET", bearer(sign({ typ: "at+jwt" })), "signed-out wrong_type"],
+  ["another issuer's token is refused", "GET", bearer(sign({ claims: { iss: "https://elsewhere.example" } })), "signed-out wrong_issuer"],
+  ["another audience's token is refused", "GET", bearer(sign({ claims: { aud: "https://elsewhere.example" } })), "signed-out wrong_audience"],
+  ["another page's token is refused", "GET", bearer(sign({ claims: { azp: "https://elsewhere.example" } })), "signed-out wrong_party"],
+  ["a template's token signs nobody in", "GET", bearer(sign({ claims: { sid: undefined } })), "signed-out not_a_session"],
+
+  ["a plain fetch of the same origin is signed in by its cookie", "GET", { ...SAME, ...cookie(good) }, "signed-in"],
+  ["so is one that changes something", "POST", { ...SAME, origin: APP, ...cookie(good) }, "signed-in"],
+  ["a form of another site is not", "POST", { ...PAGE, "sec-fetch-site": "cross-site", origin: "https://elsewhere.example", ...cookie(good) }, "signed-out cross_origin"],
+  ["nor one of a sibling", "POST", { ...SAME, "sec-fetch-site": "same-site", origin: "https://other.example.com", ...cookie(good) }, "signed-out cross_origin"],
+  ["a fetch of another site is not", "GET", { ...CROSS, ...cookie(good) }, "signed-out cross_origin"],
+  ["a link on another site opens the page signed in", "GET", { ...PAGE, "sec-fetch-site": "cross-site", referer: "https://elsewhere.example/", ...cookie(good) }, "signed-in"],
+  ["an old browser's form of the same origin is signed in", "POST", { ...OLD_PAGE, origin: APP, ...cookie(good) }, "signed-in"],
+  ["an old browser's form of another origin is not", "POST", { ...OLD_PAGE, origin: "https://elsewhere.example", ...cookie(good) }, "signed-out cross_origin"],
+  ["a form of a sandboxed frame is not", "POST", { ...OLD_PAGE, origin: "null", ...cookie(good) }, "signed-out cross_origin"],
+  ["a change of which nobody says the origin is not", "DELETE", cookie(good), "signed-out cross_origin"],
+  ["an old browser's image on another page is not", "GET", { accept: "image/*", "user-agent": "Mozilla/5.0", referer: "https://elsewhere.example/", ...cookie(good) }, "signed-out cross_origin"],
+  ["an old browser opens a page from another one signed in", "GET", { ...OLD_PAGE, referer: "https://elsewhere.example/", ...cookie(good) }, "signed-in"],
+
+  ["a page whose cookie ran out goes to the broker", "GET", { ...PAGE, ...cookie(expired) }, "handshake token_expired"],
+  ["a page without cookie goes there where this browser had a session", "GET", { ...PAGE, ...HINT }, "handshake token_missing"],
+  ["a page of an old browser goes there", "GET", { ...OLD_PAGE, ...HINT }, "handshake token_missing"],
+  ["a stranger's page does not", "GET", PAGE, "signed-out no_token"],
+  ["an API call does not", "GET", { ...SAME, ...cookie(expired) }, "signed-out token_expired"],
+  ["an API call without cookie does not", "GET", { ...SAME, ...HINT }, "signed-out token_missing"],
+  ["an image does not", "GET", { ...PAGE, "sec-fetch-dest": "image", ...HINT }, "signed-out token_missing"],
+  ["a frame does not", "GET", { ...PAGE, "sec-fetch-dest": "iframe", ...HINT }, "signed-out token_missing"],
+  ["a program that accepts anything does not", "GET", { accept: "*/*", "user-agent": "curl/8", ...HINT }, "signed-out token_missing"],
+  ["a form does not", "POST", { ...PAGE, "sec-fetch-site": "same-origin", origin: APP, ...HINT }, "signed-out token_missing"],
+  ["a page with a forged cookie does not", "GET", { ...PAGE, ...cookie("noise", "; attache_client=1") }, "signed-out token_invalid"],
+  ["a page that was at the broker a moment ago does not", "GET", { ...PAGE, ...cookie(expired, "; attache_handshake=done") }, "signed-out handshake_repeated"],
+  ["a page at an origin that is not ours does not", "GET", { ...PAGE, ...HINT, host: "evil.example" }, "signed-out unknown_origin"],
+  ["a host that is none is refused", "GET", { ...PAGE, ...HINT, "x-forwarded-host": "evil.example/path" }, "signed-out bad_host"],
 ];
 
-async function ask(row: Row, more: Partial<AuthenticateOptions> = {}) {
-  const cookies = [row.cookie && `attache_session=${await token(row.cookie)}`, row.cookies].filter(Boolean).join("; ");
-  const path = row.returned ? `/p?a=%20b&__attache_handshake=${await token(row.returned)}&c` : (row.path ?? "/p?a=1");
-  const headers = {
-    ...HOST,
-    ...row.headers,
-    ...(row.bearer && { authorization: `Bearer ${await token(row.bearer)}` }),
-    ...(cookies && { cookie: cookies }),
-  };
-  return await authenticateRequest({ method: row.method ?? "GET", url: `https://inside.invalid${path}`, headers }, { ...options, trustProxy: row.proxy ?? false, ...more });
-}
-
-for (const row of rows) {
-  test(`${row.name}: ${row.is}`, async () => {
-    const auth = await ask(row);
-    const what = auth.status === "signed-in" ? auth.userId : auth.status === "signed-out" ? auth.reason : "handshake";
-    assert.equal(auth.status !== "handshake" && auth.location ? `${what} redirected` : what, row.is);
+for (const [promise, method, headers, expected] of ROWS) {
+  test(promise, async () => {
+    const found = await ask(headers, { method });
+    assert.equal("reason" in found ? `${found.status} ${found.reason}` : found.status, expected);
   });
 }
 
-test("a handshake goes to the broker with the page's address, and keeps its nonce", async () => {
-  const auth = await ask({ name: "", path: "//evil.example/p?a=%20b", headers: PAGE, cookies: HINT, is: "" });
-  assert.equal(auth.location, `${BROKER}/v1/session/handshake?return_to=${encodeURIComponent(`${APP}//evil.example/p?a=%20b`)}&nonce=n0nce`);
-  assert.deepEqual(auth.setCookies, ["attache_handshake=n0nce; Max-Age=300; Path=/; SameSite=Lax; Secure; HttpOnly"]);
+test("who is signed in is known by account and session", async () => {
+  const found = await ask(bearer(good));
+  assert(found.status === "signed-in");
+  assert.deepEqual([found.userId, found.sessionId, found.token], ["ac_1", "se_1", await good]);
 });
 
-test("the way back sets the cookie for the life that the token has, and cleans the address", async () => {
-  const returned = { claims: { nonce: "n0nce" } };
-  const auth = await ask({ name: "", headers: PAGE, cookies: "attache_handshake=n0nce", returned, is: "" });
-  assert.equal(auth.location, `${APP}/p?a=%20b&c`);
-  assert.deepEqual(auth.setCookies, [
-    `attache_session=${await token(returned)}; Max-Age=50; Path=/; SameSite=Lax; Secure`,
+async function away(headers: Record<string, Text> = HINT, path = "/notes?page=2&q=a%20b") {
+  const found = await ask({ ...PAGE, ...headers }, { path });
+  assert(found.status === "handshake");
+  const location = new URL(found.location);
+  return { found, location, nonce: location.searchParams.get("nonce")! };
+}
+
+test("the broker is told the whole address, and a nonce that only this browser keeps", async () => {
+  const { found, location, nonce } = await away();
+  assert.equal(location.origin + location.pathname, `${BROKER}/v1/session/handshake`);
+  assert.equal(location.searchParams.get("return_to"), `${APP}/notes?page=2&q=a%20b`);
+  assert.deepEqual(found.setCookie, [`attache_handshake=${nonce}; Max-Age=120; Path=/; SameSite=Lax; Secure; HttpOnly`]);
+  assert.notEqual((await away()).nonce, nonce);
+});
+
+test("two pages that open at once share the nonce", async () => {
+  const { nonce } = await away();
+  assert.equal((await away({ cookie: `attache_client=1; attache_handshake=${nonce}` })).nonce, nonce);
+});
+
+test("what comes back is kept in the cookie, and the address is clean again", async () => {
+  const { nonce } = await away();
+  const token = await sign({ claims: { nonce } });
+  const back = await ask({ ...PAGE, cookie: `attache_handshake=${nonce}` }, { path: `/notes?page=2&q=a%20b&__attache_handshake=${token}` });
+  assert(back.status === "handshake");
+  assert.equal(back.location, `${APP}/notes?page=2&q=a%20b`);
+  assert.deepEqual(back.setCookie, [
+    `attache_session=${token}; Max-Age=50; Path=/; SameSite=Lax; Secure`,
     "attache_handshake=done; Max-Age=10; Path=/; SameSite=Lax; Secure; HttpOnly",
   ]);
+  assert.equal((await ask({ ...PAGE, ...cookie(token, "; attache_handshake=done") })).status, "signed-in");
 });
 
-test("the way back stays on this origin, whatever the path looks like", async () => {
-  const auth = await ask({ name: "", path: "//evil.example/p?__attache_handshake=signed_out", headers: PAGE, cookies: "attache_handshake=n0nce", is: "" });
-  assert.equal(auth.location, `${APP}//evil.example/p`);
-  assert.equal(auth.setCookies.length, 3);
-  assert.ok(auth.setCookies.every((line) => /^attache_(session|client|handshake)=; Max-Age=0/.test(line)));
-});
-
-test("a nonce is new each time, and fits the broker's rule", async () => {
-  const nonces = new Set<string>();
-  for (let times = 0; times < 3; times++) {
-    const { nonce: _, ...own } = options;
-    const auth = await authenticateRequest({ method: "GET", url: `${APP}/p`, headers: { ...PAGE, cookie: HINT } }, own);
-    nonces.add(new URL(auth.location!).searchParams.get("nonce")!);
+test("a link that brings somebody else's token signs nobody in", async () => {
+  const { nonce } = await away();
+  for (const [token, kept] of [[await sign({ claims: { nonce: "another-nonce-0123" } }), nonce], [await good, nonce], [await sign({ claims: { nonce } }), null], ["noise", nonce]] as const) {
+    const back = await ask({ ...PAGE, cookie: kept ? `attache_client=1; attache_handshake=${kept}` : "attache_client=1" }, { path: `/?__attache_handshake=${token}` });
+    assert(back.status === "signed-out");
+    assert.equal(back.reason, "handshake_failed");
   }
-  assert.equal(nonces.size, 3);
-  assert.ok([...nonces].every((nonce) => /^[\w-]{32,128}$/.test(nonce)));
+});
+
+test("who is signed out comes back as a stranger, and is not sent again", async () => {
+  const { nonce } = await away();
+  const back = await ask({ ...PAGE, cookie: `attache_client=1; attache_handshake=${nonce}` }, { path: "/?__attache_handshake=signed_out" });
+  assert(back.status === "handshake");
+  assert.equal(back.location, `${APP}/`);
+  assert.deepEqual(back.setCookie.map((line) => line.split(";", 2).join(";")), ["attache_session=; Max-Age=0", "attache_client=; Max-Age=0", "attache_handshake=done; Max-Age=10"]);
+});
+
+test("a link that says signed out does not sign anybody out", async () => {
+  const back = await ask({ ...PAGE, ...cookie(good, "; attache_client=1") }, { path: "/?__attache_handshake=signed_out" });
+  assert(back.status === "handshake");
+  assert.deepEqual([back.location, back.setCookie], [`${APP}/`, []]);
+});
+
+test("what proxies say counts only where it is asked for", async () => {
+  const evil = { ...PAGE, ...HINT, host: "evil.example", "x-forwarded-host": "app.example.com" };
+  const plain = await ask(evil, { trustProxy: false });
+  assert(plain.status === "signed-out");
+  assert.equal(plain.reason, "unknown_origin");
+  const trusted = await ask({ ...PAGE, ...HINT, host: "inside:8080", "x-forwarded-host": "app.example.com", "x-forwarded-proto": "", "cloudfront-forwarded-proto": "https" });
+  assert(trusted.status === "handshake");
+  assert.equal(new URL(trusted.location).searchParams.get("return_to"), `${APP}/notes?page=2`);
+});
+
+test("a target with two slashes stays on its host", async () => {
+  const { location } = await away(HINT, "//evil.example/x");
+  assert.equal(location.searchParams.get("return_to"), `${APP}//evil.example/x`);
 });
