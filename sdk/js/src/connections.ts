@@ -1,0 +1,58 @@
+// The apps that the person has connected. Keeps no list.
+import type { Ask } from "./broker.js";
+import type { Tabs } from "./tabs.js";
+
+/** An app that the person has connected. */
+export interface Connection {
+  /** `Et…` */
+  id: string;
+  app: { key: string; name: string };
+  /** `active`, `needs_reconnect`, `revoked`, or another word of the broker. */
+  state: "active" | "needs_reconnect" | "revoked" | (string & {});
+  /** Seconds since 1970. */
+  connectedAt: number;
+  /** Seconds since 1970; null where it was never used. */
+  lastUsedAt: number | null;
+}
+
+export interface Connections {
+  list(): Promise<Connection[]>;
+  revoke(id: string): Promise<Connection>;
+  /** Calls when the list may have changed, in whatever tab. Gives back how to stop it. */
+  subscribe(listener: () => void): () => void;
+  /** The list has changed. */
+  changed(): void;
+}
+
+export function readConnections(ask: Ask, tabs: Tabs): Connections {
+  const listeners = new Set<() => void>();
+  const call = () => {
+    for (const listener of [...listeners]) listener();
+  };
+  tabs.hear((message) => message.kind === "connections" && call());
+  const changed = () => {
+    tabs.tell({ kind: "connections" });
+    call();
+  };
+  return {
+    changed,
+    async list() {
+      const { connections } = await ask("GET", "/v1/session/connections");
+      return connections.map(parse);
+    },
+    async revoke(id) {
+      const { connection } = await ask("POST", `/v1/session/connections/${encodeURIComponent(id)}/revoke`, {});
+      changed();
+      return parse(connection);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function parse(said: any): Connection {
+  const { id, app, state, connected_at: connectedAt, last_used_at: lastUsedAt = null } = said;
+  return { id, app, state, connectedAt, lastUsedAt };
+}
