@@ -108,10 +108,14 @@ class Process {
   }
 }
 
-/** `attache serve` with a configuration of its own; `configure(url)` says all but listeners, vault and database. */
+/**
+ * `attache serve` with a configuration of its own; `configure(url)` says all but listeners, vault and database. Browsers know
+ * it by `host`, which must lead to this machine.
+ */
 export class Broker {
-  static async start(databaseUrl, configure) {
+  static async start(databaseUrl, configure, host = '127.0.0.1') {
     const broker = new Broker();
+    broker.host = host;
     broker.directory = await mkdtemp(join(tmpdir(), 'attache-journey-'));
     try {
       await broker.#rise(databaseUrl, configure);
@@ -124,7 +128,9 @@ export class Broker {
 
   async #rise(databaseUrl, configure) {
     const port = await freePorts(2);
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = `http://${this.host}:${port}`;
+    /** For requests of no browser. */
+    this.direct = `http://127.0.0.1:${port}`;
     this.machineRoom = `http://127.0.0.1:${port + 1}`;
     const config = {
       public_url: this.url,

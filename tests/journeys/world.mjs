@@ -82,11 +82,12 @@ export class World {
    * @param {Record<string, object>} more apps by key, with what is particular to each
    * @param {Record<string, object>} templates by name; the first is the one of the environment
    * @param {Record<string, object>} environments more of them, by key
+   * @param {{host?: string, sections?: object}} place where browsers find the broker, and more of its configuration
    */
-  static async start(makeDatabase, more = {}, templates = {}, environments = {}) {
+  static async start(makeDatabase, more = {}, templates = {}, environments = {}, place = {}) {
     const world = new World();
     try {
-      await world.#rise(makeDatabase, more, templates, environments);
+      await world.#rise(makeDatabase, more, templates, environments, place);
       return world;
     } catch (error) {
       await world.stop();
@@ -94,7 +95,7 @@ export class World {
     }
   }
 
-  async #rise(makeDatabase, more, templates, environments) {
+  async #rise(makeDatabase, more, templates, environments, { host, sections = {} }) {
     const database = await makeDatabase();
     this.#ends.push(() => database.drop());
     const port = await freePorts(2);
@@ -102,7 +103,8 @@ export class World {
     this.content = await ContentPlatform.start(port + 1, `/v2/${project}/master`);
     this.#ends.push(() => this.content.stop());
     // The broker starts before its issuer does: an issuer that is away is no reason not to start.
-    this.broker = await Broker.start(database.url, config(issuer, this.content.url, more, templates, environments));
+    const configure = () => ({ ...config(issuer, this.content.url, more, templates, environments)(), ...sections });
+    this.broker = await Broker.start(database.url, configure, host);
     this.#ends.push(() => this.broker.stop());
     this.content.trust(this.broker.url);
     const client = (key) => ({ client_id: key, client_secret: secretOf(key), redirect_uris: [`${this.broker.url}/connect/${key}/callback`] });
@@ -160,7 +162,7 @@ export class World {
   /** One call on Slack's wire, read as its answer. */
   async slack(method, values, key = this.caller.key) {
     const body = new URLSearchParams(values);
-    const answer = await fetch(`${this.broker.url}/api/${method}`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body });
+    const answer = await fetch(`${this.broker.direct}/api/${method}`, { method: 'POST', headers: { authorization: `Bearer ${key}` }, body });
     assert.equal(answer.status, 200);
     return answer.json();
   }

@@ -1,0 +1,83 @@
+// Owns the pages of a platform, its backend behind them and an API on another origin, on one port of this machine and by the
+// names of their hosts. Whatever they do with tokens, the package `@attache/client` does for them.
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import { fileURLToPath } from 'node:url';
+import { expressAuth, verifyToken } from '../../sdk/js/dist/node.js';
+
+const script = fileURLToPath(new URL('../../sdk/js/dist/attache.js', import.meta.url));
+
+export class PlatformPages {
+  /** What each request to `/api/foo` and to the API was judged: [host, how, user or reason]. */
+  judged = [];
+
+  static async start(port, site) {
+    const pages = new PlatformPages();
+    pages.port = port;
+    pages.web = `http://web.${site}:${port}`;
+    pages.api = `http://api.${site}:${port}`;
+    pages.unlisted = `http://unlisted.${site}:${port}`;
+    pages.elsewhere = `http://web.elsewhere.localhost:${port}`;
+    pages.server = http.createServer((request, response) => {
+      pages.#answer(request, response).catch((error) => response.writeHead(500).end(String(error)));
+    });
+    pages.server.listen(port, '127.0.0.1');
+    await once(pages.server, 'listening');
+    return pages;
+  }
+
+  /** `keys` are the broker's, read where no browser is needed. */
+  trust(url, keys) {
+    this.settings = { url, keys, authorizedParties: [this.web] };
+  }
+
+  async #answer(request, response) {
+    const host = `http://${request.headers.host}`;
+    const path = new URL(request.url, host).pathname;
+    if (path === '/attache.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await readFile(script));
+    if (host === this.api) return this.#api(request, response);
+    if (path === '/account') return this.#opened(request, response);
+    if (path === '/api/foo') return this.#backend(request, response);
+    if (path === '/favicon.ico') return response.writeHead(204).end();
+    this.#page(response);
+  }
+
+  #page(response, words = '') {
+    const page = `<!doctype html><html lang="en"><title>Platform</title><main><h1>Platform</h1><p id="who">${words}</p></main>
+      <script src="/attache.js" data-url="${this.settings.url}"></script></html>`;
+    response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+  }
+
+  /** A page that the backend makes for whoever is signed in. */
+  #opened(request, response) {
+    expressAuth({ ...this.settings, required: false })(request, response, (error) => {
+      if (error) throw error;
+      this.#page(response, request.auth.userId ?? 'nobody');
+    });
+  }
+
+  #backend(request, response) {
+    expressAuth(this.settings)(request, response, (error) => {
+      if (error) throw error;
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ user: request.auth.userId }));
+    });
+  }
+
+  async #api(request, response) {
+    const cross = { 'access-control-allow-origin': this.web, 'access-control-allow-headers': 'authorization', vary: 'origin' };
+    if (request.method === 'OPTIONS') return response.writeHead(204, cross).end();
+    const bearer = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+    const said = await verifyToken(bearer, this.settings).then(
+      (claims) => [200, { user: claims.sub, session: claims.sid }],
+      (error) => [401, { error: error.code }],
+    );
+    this.judged.push(said);
+    response.writeHead(said[0], { ...cross, 'content-type': 'application/json' }).end(JSON.stringify(said[1]));
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
