@@ -134,7 +134,7 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
         lives.push(await page.evaluate(async () => JSON.parse(atob((await Attache.session.getToken()).split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).jti));
         await page.clock.runFor(20_000);
       }
-      const uses = Object.values(Object.groupBy(lives, (jti) => jti)).map((each) => each.length);
+      const uses = [...new Set(lives)].map((jti) => lives.filter((each) => each === jti).length);
       assert.ok(Math.max(...uses) <= 3, `a token of a minute is given for less than one: ${uses}`);
       assert.ok(asked.length >= 9 && asked.length <= 16, `${asked.length} requests in ten minutes`);
     });
