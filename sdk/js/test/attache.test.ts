@@ -70,6 +70,15 @@ test("connections are listed, and a revoke is told to the other tabs", async () 
   assert.equal(await code(one.attache.revoke("Et2")), "connection_not_found");
 });
 
+test("a session that ended elsewhere is noticed by the list of connections too", async () => {
+  const world = new World();
+  const { attache } = world.tab();
+  await attache.load();
+  world.session = null;
+  assert.equal(await code(attache.connections()), "signed_out");
+  assert.equal(attache.state.session, null);
+});
+
 test("connect in a window resolves with the connection, and the window closes itself", async () => {
   const world = new World();
   const tab = world.tab();

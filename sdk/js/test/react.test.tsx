@@ -14,7 +14,7 @@ const button = (container: HTMLElement, text: string) => [...container.querySele
 
 test("nobody is shown anything before it is known who is signed in", async () => {
   const world = new World();
-  const release = world.hold("/v1/session");
+  const release = world.hold("GET /v1/session");
   const page = (
     <>
       <SignedIn>in</SignedIn>
