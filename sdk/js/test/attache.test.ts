@@ -74,6 +74,7 @@ test("a session that ended elsewhere is noticed by the list of connections too",
   const world = new World();
   const { attache } = world.tab();
   await attache.load();
+  await world.settle();
   world.session = null;
   assert.equal(await code(attache.connections()), "signed_out");
   assert.equal(attache.state.session, null);
@@ -146,6 +147,18 @@ test("who closes the window after they agreed is connected all the same", async 
   world.connections = [notion("Et0", 50), notion()];
   tab.comeBack();
   await world.settle();
+  assert.equal((await connected).id, "Et1");
+});
+
+test("a connection that appears within the grace counts", async () => {
+  const world = new World();
+  const tab = world.tab();
+  const connected = tab.attache.connect("notion");
+  await world.settle();
+  tab.comeBack();
+  await world.pass(2_000);
+  world.connections = [notion()];
+  await world.pass(1_000);
   assert.equal((await connected).id, "Et1");
 });
 

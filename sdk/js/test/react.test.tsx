@@ -140,6 +140,28 @@ test("useConnections follows a revoke in another tab, and is empty after a sign-
   await tree.end();
 });
 
+test("an older answer does not replace a newer list", async () => {
+  const world = new World();
+  world.connections = [notion()];
+  let value: ReturnType<typeof useConnections>;
+  function Page() {
+    value = useConnections();
+    return null;
+  }
+  const tree = await grow(world, world.tab(), <Page />);
+  const older = world.hold("GET /v1/session/connections");
+  const first = value!.reload();
+  await tree.settle();
+  const newer = world.hold("GET /v1/session/connections");
+  world.connections = [];
+  const second = value!.reload();
+  await tree.settle();
+  await act(async () => (newer(), await second));
+  await act(async () => (older(), await first));
+  assert.deepEqual(value!.connections, []);
+  await tree.end();
+});
+
 test("the connect button tells the connection, or that the person said no", async () => {
   for (const back of ["connection=Et1", "error=access_denied"]) {
     const world = new World();

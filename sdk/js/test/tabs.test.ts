@@ -95,9 +95,12 @@ test("an answer that is older than a sign-out signs nobody in again", async () =
   await world.settle();
   await two.attache.signOut();
   await world.settle();
+  const seen: unknown[] = [];
+  one.attache.subscribe((state) => seen.push(state));
   release();
   await world.settle();
   assert.equal(one.attache.state.session, null);
+  assert.deepEqual(seen, []);
 });
 
 test("who skips the cache while another tab asks is not given what that tab gets", async () => {
