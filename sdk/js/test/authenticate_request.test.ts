@@ -59,6 +59,8 @@ const ROWS: Row[] = [
 
   ["a page whose cookie ran out goes to the broker", "GET", { ...PAGE, ...cookie(expired) }, "handshake token_expired"],
   ["a page without cookie goes there where this browser had a session", "GET", { ...PAGE, ...HINT }, "handshake token_missing"],
+  ["so does one whose cookie is empty", "GET", { ...PAGE, cookie: "attache_session=; attache_client=1" }, "handshake token_missing"],
+  ["the first of two cookies counts", "GET", { ...SAME, cookie: good.then((good) => `attache_session=${good}; attache_session=noise`) }, "signed-in"],
   ["a page of an old browser goes there", "GET", { ...OLD_PAGE, ...HINT }, "handshake token_missing"],
   ["a stranger's page does not", "GET", PAGE, "signed-out no_token"],
   ["an API call does not", "GET", { ...SAME, ...cookie(expired) }, "signed-out token_expired"],
