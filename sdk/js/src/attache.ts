@@ -54,7 +54,7 @@ export interface Attache {
   connect(app: string, options?: ConnectOptions): Promise<Connection>;
   /** After `connect(app, { mode: "redirect" })`, on the page that the person came back to. Null on every other, and the second time. */
   connectResult(): Promise<Connection | null>;
-  /** The apps that the person has connected. */
+  /** The apps that the person has connected and not stopped, the last used first, 200 at the most. */
   connections(): Promise<Connection[]>;
   /** Calls when that list may have changed, in whatever tab. Gives back how to stop it. */
   subscribeConnections(listener: () => void): () => void;

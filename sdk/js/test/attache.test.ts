@@ -64,7 +64,7 @@ test("connections are listed, and a revoke is told to the other tabs", async () 
   let told = 0;
   two.attache.subscribeConnections(() => told++);
   assert.deepEqual(await one.attache.connections(), [{ id: "Et1", app: { key: "notion", name: "Notion" }, state: "active", connectedAt: 100, lastUsedAt: null }]);
-  assert.equal((await one.attache.revoke("Et1")).state, "revoked");
+  assert.equal((await one.attache.revoke("Et1")).state, "revoking");
   await world.settle();
   assert.equal(told, 1);
   assert.equal(await code(one.attache.revoke("Et2")), "connection_not_found");

@@ -97,11 +97,11 @@ export class World {
       const claims = template ? { n: ++this.#tokens, template } : { n: ++this.#tokens, sid: this.session.id, ...asked.body };
       return { body: { object: "token", jwt: jwt(claims), expires_in: this.life } };
     }
-    if (path === "/v1/session/connections") return { body: { connections: this.connections } };
+    if (path === "/v1/session/connections") return { body: { connections: this.connections.filter((one) => one.state !== "revoking") } };
     const revoked = /^\/v1\/session\/connections\/(\w+)\/revoke$/.exec(path);
     const connection = revoked && this.connections.find((one) => one.id === revoked[1]);
     if (!connection) return { status: 404, body: { error: "connection_not_found", message: "No such connection." } };
-    connection.state = "revoked";
+    connection.state = "revoking";
     return { body: { connection } };
   }
 
