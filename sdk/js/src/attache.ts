@@ -1,6 +1,6 @@
 // The one value that a page uses, put together. Decides nothing itself.
 import { authenticated, type Fetch } from "./authenticated_fetch.js";
-import { askBroker } from "./broker.js";
+import { type Ask, askBroker } from "./broker.js";
 import { connecting, type ConnectOptions } from "./connect.js";
 import { type Connection, readConnections } from "./connections.js";
 import { type Environment, surroundings } from "./environment.js";
@@ -54,7 +54,7 @@ export interface Attache {
   connect(app: string, options?: ConnectOptions): Promise<Connection>;
   /** After `connect(app, { mode: "redirect" })`, on the page that the person came back to. Null on every other, and the second time. */
   connectResult(): Promise<Connection | null>;
-  /** The apps that the person has connected. */
+  /** The apps that the person has connected and not stopped, the last used first, 200 at the most. */
   connections(): Promise<Connection[]>;
   /** Calls when that list may have changed, in whatever tab. Gives back how to stop it. */
   subscribeConnections(listener: () => void): () => void;
@@ -70,8 +70,17 @@ export function createAttache({ url: given, environment: env = surroundings() }:
   const ask = askBroker(url, env);
   const tabs = joinTabs(url, env);
   const presence = watchPresence(env, ask, tabs);
+  const ofPerson: Ask = async (...request) => {
+    try {
+      return await ask(...request);
+    } catch (error) {
+      // The session ended elsewhere.
+      if (isSignedOut(error)) presence.end();
+      throw error;
+    }
+  };
   const tokens = keepTokens(url, env, ask, tabs, presence);
-  const connections = readConnections(ask, tabs);
+  const connections = readConnections(ofPerson, tabs);
   const connect = connecting(url, env, tabs, presence, connections);
 
   // On a server there is no cookie to ask by.
@@ -97,7 +106,7 @@ export function createAttache({ url: given, environment: env = surroundings() }:
     },
     async signOut({ local = false } = {}) {
       const { sign_out_url: next } = await ask("DELETE", "/v1/session").catch((error) => {
-        if (error instanceof AttacheError && error.code === "signed_out") return { sign_out_url: null };
+        if (isSignedOut(error)) return { sign_out_url: null };
         throw error;
       });
       presence.end();
@@ -114,6 +123,10 @@ export function createAttache({ url: given, environment: env = surroundings() }:
       tabs.close();
     },
   };
+}
+
+function isSignedOut(error: unknown): boolean {
+  return error instanceof AttacheError && error.code === "signed_out";
 }
 
 function brokerUrl(given: string): string {

@@ -7,8 +7,11 @@ export interface Connection {
   /** `Et…` */
   id: string;
   app: { key: string; name: string };
-  /** `active`, `needs_reconnect`, `revoked`, or another word of the broker. */
-  state: "active" | "needs_reconnect" | "revoked" | (string & {});
+  /**
+   * `active`; `needs_reconnect` where only the person can mend it; `backoff` and `in_doubt`, which mend themselves; `misconfigured`, the
+   * operator's to mend; `revoking` and `revoked` once it is over. There may be others.
+   */
+  state: "active" | "needs_reconnect" | "backoff" | "in_doubt" | "misconfigured" | "revoking" | "revoked" | (string & {});
   /** Seconds since 1970. */
   connectedAt: number;
   /** Seconds since 1970; null where it was never used. */
@@ -16,6 +19,7 @@ export interface Connection {
 }
 
 export interface Connections {
+  /** The live ones, the last used first. */
   list(): Promise<Connection[]>;
   revoke(id: string): Promise<Connection>;
   /** Calls when the list may have changed, in whatever tab. Gives back how to stop it. */

@@ -64,10 +64,20 @@ test("connections are listed, and a revoke is told to the other tabs", async () 
   let told = 0;
   two.attache.subscribeConnections(() => told++);
   assert.deepEqual(await one.attache.connections(), [{ id: "Et1", app: { key: "notion", name: "Notion" }, state: "active", connectedAt: 100, lastUsedAt: null }]);
-  assert.equal((await one.attache.revoke("Et1")).state, "revoked");
+  assert.equal((await one.attache.revoke("Et1")).state, "revoking");
   await world.settle();
   assert.equal(told, 1);
   assert.equal(await code(one.attache.revoke("Et2")), "connection_not_found");
+});
+
+test("a session that ended elsewhere is noticed by the list of connections too", async () => {
+  const world = new World();
+  const { attache } = world.tab();
+  await attache.load();
+  await world.settle();
+  world.session = null;
+  assert.equal(await code(attache.connections()), "signed_out");
+  assert.equal(attache.state.session, null);
 });
 
 test("connect in a window resolves with the connection, and the window closes itself", async () => {
@@ -137,6 +147,18 @@ test("who closes the window after they agreed is connected all the same", async 
   world.connections = [notion("Et0", 50), notion()];
   tab.comeBack();
   await world.settle();
+  assert.equal((await connected).id, "Et1");
+});
+
+test("a connection that appears within the grace counts", async () => {
+  const world = new World();
+  const tab = world.tab();
+  const connected = tab.attache.connect("notion");
+  await world.settle();
+  tab.comeBack();
+  await world.pass(2_000);
+  world.connections = [notion()];
+  await world.pass(1_000);
   assert.equal((await connected).id, "Et1");
 });
 

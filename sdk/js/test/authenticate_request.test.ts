@@ -46,6 +46,8 @@ const ROWS: Row[] = [
   ["so is one that changes something", "POST", { ...SAME, origin: APP, ...cookie(good) }, "signed-in"],
   ["a form of another site is not", "POST", { ...PAGE, "sec-fetch-site": "cross-site", origin: "https://elsewhere.example", ...cookie(good) }, "signed-out cross_origin"],
   ["nor one of a sibling", "POST", { ...SAME, "sec-fetch-site": "same-site", origin: "https://other.example.com", ...cookie(good) }, "signed-out cross_origin"],
+  ["an image on a page of a sibling is not", "GET", { "sec-fetch-dest": "image", "sec-fetch-site": "same-site", ...cookie(good) }, "signed-out cross_origin"],
+  ["headers that contradict each other are not believed", "GET", { ...SAME, "sec-fetch-site": "cross-site", origin: APP, ...cookie(good) }, "signed-out cross_origin"],
   ["a fetch of another site is not", "GET", { ...CROSS, ...cookie(good) }, "signed-out cross_origin"],
   ["a link on another site opens the page signed in", "GET", { ...PAGE, "sec-fetch-site": "cross-site", referer: "https://elsewhere.example/", ...cookie(good) }, "signed-in"],
   ["an old browser's form of the same origin is signed in", "POST", { ...OLD_PAGE, origin: APP, ...cookie(good) }, "signed-in"],
@@ -57,6 +59,8 @@ const ROWS: Row[] = [
 
   ["a page whose cookie ran out goes to the broker", "GET", { ...PAGE, ...cookie(expired) }, "handshake token_expired"],
   ["a page without cookie goes there where this browser had a session", "GET", { ...PAGE, ...HINT }, "handshake token_missing"],
+  ["so does one whose cookie is empty", "GET", { ...PAGE, cookie: "attache_session=; attache_client=1" }, "handshake token_missing"],
+  ["the first of two cookies counts", "GET", { ...SAME, cookie: good.then((good) => `attache_session=${good}; attache_session=noise`) }, "signed-in"],
   ["a page of an old browser goes there", "GET", { ...OLD_PAGE, ...HINT }, "handshake token_missing"],
   ["a stranger's page does not", "GET", PAGE, "signed-out no_token"],
   ["an API call does not", "GET", { ...SAME, ...cookie(expired) }, "signed-out token_expired"],
@@ -132,6 +136,13 @@ test("who is signed out comes back as a stranger, and is not sent again", async 
   assert(back.status === "handshake");
   assert.equal(back.location, `${APP}/`);
   assert.deepEqual(back.setCookie.map((line) => line.split(";", 2).join(";")), ["attache_session=; Max-Age=0", "attache_client=; Max-Age=0", "attache_handshake=done; Max-Age=10"]);
+});
+
+test("a link that says signed out ends no hint of a browser that was not sent away", async () => {
+  const back = await ask({ ...PAGE, ...HINT }, { path: "/?__attache_handshake=signed_out" });
+  assert(back.status === "signed-out");
+  assert.equal(back.reason, "handshake_failed");
+  assert.ok(back.setCookie.every((line) => !line.startsWith("attache_client=")));
 });
 
 test("a link that says signed out does not sign anybody out", async () => {

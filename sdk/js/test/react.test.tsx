@@ -14,7 +14,7 @@ const button = (container: HTMLElement, text: string) => [...container.querySele
 
 test("nobody is shown anything before it is known who is signed in", async () => {
   const world = new World();
-  const release = world.hold("/v1/session");
+  const release = world.hold("GET /v1/session");
   const page = (
     <>
       <SignedIn>in</SignedIn>
@@ -107,7 +107,7 @@ test("the list of apps asks before it stops one, and then it is gone", async () 
   assert.equal(world.connections[0].state, "active");
   await act(async () => button(tree.container, "Stop access").click());
   await tree.settle();
-  assert.equal(world.connections[0].state, "revoked");
+  assert.equal(world.connections[0].state, "revoking");
   assert.equal(tree.text(), "No app is connected.");
   await tree.end();
 });
@@ -133,9 +133,34 @@ test("useConnections follows a revoke in another tab, and is empty after a sign-
   assert.equal(value!.connections[0]!.state, "active");
   await act(async () => void (await other.attache.revoke("Et1")));
   await tree.settle();
-  assert.equal(value!.connections[0]!.state, "revoked");
+  assert.deepEqual(value!.connections, []);
+  world.connections = [notion()];
+  await act(() => value!.reload());
+  assert.equal(value!.connections.length, 1);
   await act(() => tab.attache.signOut());
   await tree.settle();
+  assert.deepEqual(value!.connections, []);
+  await tree.end();
+});
+
+test("an older answer does not replace a newer list", async () => {
+  const world = new World();
+  world.connections = [notion()];
+  let value: ReturnType<typeof useConnections>;
+  function Page() {
+    value = useConnections();
+    return null;
+  }
+  const tree = await grow(world, world.tab(), <Page />);
+  const older = world.hold("GET /v1/session/connections");
+  const first = value!.reload();
+  await tree.settle();
+  const newer = world.hold("GET /v1/session/connections");
+  world.connections = [];
+  const second = value!.reload();
+  await tree.settle();
+  await act(async () => (newer(), await second));
+  await act(async () => (older(), await first));
   assert.deepEqual(value!.connections, []);
   await tree.end();
 });

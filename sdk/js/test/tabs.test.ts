@@ -44,7 +44,7 @@ test("a token that arrives after the sign-out is dropped", async () => {
   const world = new World();
   const [one, two] = [world.tab(), world.tab()];
   await world.settle();
-  const release = world.hold("/v1/session/tokens/hasura");
+  const release = world.hold("POST /v1/session/tokens/hasura");
   const late = one.attache.session.getToken("hasura");
   await world.settle();
   await two.attache.signOut();
@@ -74,4 +74,46 @@ test("a session that changed without a word is noticed by the token's own sid", 
   const token = await attache.session.getToken({ skipCache: true });
   assert.equal(claimsOf(token).sid, "se_2");
   assert.equal(attache.state.user?.id, "ac_2");
+});
+
+test("a token of a session that is over here is not taken from a tab that is late", async () => {
+  const world = new World();
+  const { attache } = world.tab();
+  await attache.load();
+  const { time, wallAhead } = world;
+  world.tell({ kind: "token", session: "se_0", key: "template hasura", jwt: "late", life: 60_000, spent: 0, wall: time + wallAhead });
+  assert.notEqual(await attache.session.getToken("hasura"), "late");
+});
+
+test("an answer that is older than a sign-out signs nobody in again", async () => {
+  const world = new World();
+  const [one, two] = [world.tab(), world.tab()];
+  await Promise.all([one.attache.load(), two.attache.load()]);
+  await world.pass(61_000);
+  const release = world.hold("GET /v1/session");
+  one.comeBack();
+  await world.settle();
+  await two.attache.signOut();
+  await world.settle();
+  const seen: unknown[] = [];
+  one.attache.subscribe((state) => seen.push(state));
+  release();
+  await world.settle();
+  assert.equal(one.attache.state.session, null);
+  assert.deepEqual(seen, []);
+});
+
+test("who skips the cache while another tab asks is not given what that tab gets", async () => {
+  const world = new World();
+  const [one, two] = [world.tab(), world.tab()];
+  await world.settle();
+  const release = world.hold("POST /v1/session/tokens/hasura");
+  const others = one.attache.session.getToken("hasura");
+  await world.settle();
+  const waiting = two.attache.session.getToken("hasura");
+  await world.settle();
+  const fresh = two.attache.session.getToken({ template: "hasura", skipCache: true });
+  release();
+  assert.notEqual(await fresh, await others);
+  assert.equal(await waiting, await fresh);
 });

@@ -41,7 +41,7 @@ test("who skips the cache is not given an answer that was under way", async () =
   const world = new World();
   const { session } = world.tab().attache;
   await session.getToken();
-  const release = world.hold(HASURA);
+  const release = world.hold(`POST ${HASURA}`);
   const early = session.getToken("hasura");
   await world.settle();
   const late = session.getToken({ template: "hasura", skipCache: true });
@@ -112,7 +112,7 @@ test("who asks in the last 15 seconds gets the old token at once while a new one
   const { session } = world.tab().attache;
   const first = await session.getToken("hasura");
   world.sleep(50_000);
-  const release = world.hold(HASURA);
+  const release = world.hold(`POST ${HASURA}`);
   assert.equal(await session.getToken("hasura"), first);
   release();
   await world.settle();
@@ -255,4 +255,17 @@ test("at the end of a session nobody asks again and again for its last seconds",
   assert.ok(await session.getToken());
   await world.pass(60_000);
   assert.equal(world.asks(TOKENS), 1);
+});
+
+test("tokens are kept when something else about the person changes", async () => {
+  const world = new World();
+  world.life = 600;
+  const tab = world.tab();
+  const token = await tab.attache.session.getToken("hasura");
+  world.name = "Ada Lovelace";
+  await world.pass(61_000);
+  tab.comeBack();
+  await world.settle();
+  assert.equal(tab.attache.state.user?.name, "Ada Lovelace");
+  assert.equal(await tab.attache.session.getToken("hasura"), token);
 });

@@ -19,6 +19,7 @@ export class World {
   wallAhead = 1_800_000_000_000;
   asked: Asked[] = [];
   session: { id: string; user: string } | null = { id: "se_1", user: "ac_1" };
+  name = "Ada";
   life = 60;
   signOutUrl: string | null = null;
   connections: any[] = [];
@@ -56,7 +57,7 @@ export class World {
     this.wallAhead += milliseconds;
   }
 
-  /** Keeps the answers to this path back until the function that it gives is called. */
+  /** Keeps the answers to this method and path back until the function that it gives is called. */
   hold(path: string): () => void {
     const held: (() => void)[] = [];
     this.#held = { path, held };
@@ -64,6 +65,11 @@ export class World {
       this.#held = null;
       for (const go of held) go();
     };
+  }
+
+  /** Another tab of the origin says something. */
+  tell(message: unknown): void {
+    for (const all of this.#channels.values()) for (const listener of all) listener(message);
   }
 
   asks(path: string): number {
@@ -79,7 +85,7 @@ export class World {
       const { session } = this;
       if (!session) return { body: { session: null, user: null } };
       const expires_at = 1_800_086_400;
-      return { body: { session: { id: session.id, expires_at }, user: { id: session.user, name: "Ada", email: null, picture: null } } };
+      return { body: { session: { id: session.id, expires_at }, user: { id: session.user, name: this.name, email: null, picture: null } } };
     }
     if (path === "/v1/session" && method === "DELETE") {
       this.session = null;
@@ -91,11 +97,11 @@ export class World {
       const claims = template ? { n: ++this.#tokens, template } : { n: ++this.#tokens, sid: this.session.id, ...asked.body };
       return { body: { object: "token", jwt: jwt(claims), expires_in: this.life } };
     }
-    if (path === "/v1/session/connections") return { body: { connections: this.connections } };
+    if (path === "/v1/session/connections") return { body: { connections: this.connections.filter((one) => one.state !== "revoking") } };
     const revoked = /^\/v1\/session\/connections\/(\w+)\/revoke$/.exec(path);
     const connection = revoked && this.connections.find((one) => one.id === revoked[1]);
     if (!connection) return { status: 404, body: { error: "connection_not_found", message: "No such connection." } };
-    connection.state = "revoked";
+    connection.state = "revoking";
     return { body: { connection } };
   }
 
@@ -113,7 +119,7 @@ export class World {
     this.asked.push(asked);
     const answer = this.#answer(asked);
     const { path, held } = this.#held ?? {};
-    if (path === asked.path) await new Promise<void>((go) => held!.push(go));
+    if (path === `${asked.method} ${asked.path}`) await new Promise<void>((go) => held!.push(go));
     if (answer === "network") throw new TypeError("fetch failed");
     return Response.json(answer.body ?? {}, { status: answer.status ?? 200, ...(answer.headers && { headers: answer.headers }) });
   };

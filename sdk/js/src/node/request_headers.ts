@@ -60,13 +60,13 @@ export function read(request: RequestLike, trustProxy: boolean): Said | null {
   };
 }
 
-/** The first of a name counts: browsers send the one with the longest path first. */
+/** The first of a name counts: browsers send the one with the longest path first. An empty one is as good as none. */
 function cookiesOf(header: string): Map<string, string> {
   const cookies = new Map<string, string>();
   for (const pair of header.split(";")) {
-    const [name, ...value] = pair.split("=");
-    const key = name!.trim();
-    if (value.length > 0 && !cookies.has(key)) cookies.set(key, value.join("=").trim());
+    const [name = "", ...rest] = pair.split("=");
+    const value = rest.join("=").trim();
+    if (value !== "" && !cookies.has(name.trim())) cookies.set(name.trim(), value);
   }
   return cookies;
 }

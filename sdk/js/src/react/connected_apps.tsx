@@ -34,7 +34,6 @@ export function ConnectedApps({ className, words }: ConnectedAppsProps) {
   const [asked, setAsked] = useState<string | null>(null);
   const [failed, setFailed] = useState<AttacheError | null>(null);
   const say = { ...ENGLISH, ...words };
-  const live = connections.filter((connection) => connection.state !== "revoked");
   const trouble = failed ?? error;
 
   const stop = async (id: string) => {
@@ -45,9 +44,9 @@ export function ConnectedApps({ className, words }: ConnectedAppsProps) {
   return (
     <section className={className} aria-busy={isLoading}>
       {trouble && <p role="alert">{trouble.message}</p>}
-      {!isLoading && !trouble && live.length === 0 && <p>{say.none}</p>}
+      {!isLoading && !trouble && connections.length === 0 && <p>{say.none}</p>}
       <ul>
-        {live.map((connection) => (
+        {connections.map((connection) => (
           <li key={connection.id}>
             <strong>{connection.app.name}</strong> <Since {...{ connection, say }} />{" "}
             {connection.state === "needs_reconnect" && <ConnectButton app={connection.app.key}>{say.again}</ConnectButton>}{" "}
