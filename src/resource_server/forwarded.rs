@@ -47,8 +47,8 @@ impl Forwarded<'_> {
     /// Whether it changes nothing, by all that is said of its method.
     #[must_use]
     pub fn is_safe(&self) -> bool {
-        let safe = |method: &Option<&str>| method.is_some_and(|method| SAFE.contains(&method));
-        !self.methods.is_empty() && self.methods.iter().all(safe) && !self.is_upgraded
+        let is = |method: Option<&str>| method.is_some_and(|method| SAFE.contains(&method));
+        !self.methods.is_empty() && self.methods.iter().all(|method| is(*method)) && !self.is_upgraded
     }
 
     /// Whether all that is said of its target is one of these paths.

@@ -20,10 +20,9 @@ impl FromBrowser<'_> {
     pub fn counts(&self, own: &str, is_safe: bool) -> bool {
         let is_own = match (self.site, self.origin) {
             (Some("same-origin"), origin) => origin.is_none_or(|origin| origin == own),
-            (Some("none"), None) => is_safe,
-            (Some(_), _) => false,
+            (None | Some("none"), None) => is_safe,
             (None, Some(origin)) => origin == own,
-            (None, None) => is_safe,
+            (Some(_), _) => false,
         };
         // Somebody followed a link.
         let is_page = is_safe && self.destination == Some("document");

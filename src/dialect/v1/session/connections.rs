@@ -12,6 +12,7 @@ use crate::Broker;
 use crate::access::read::State as ConnectionState;
 use crate::account::Account;
 use crate::app;
+use crate::clock::Timestamp;
 use crate::connection::look_up::{live_of_account, of_account};
 use crate::connection::{Connection, is_id};
 use crate::dialect::v1::refusal::Refusal;
@@ -73,6 +74,6 @@ fn item(connection: &Connection, app: &Value) -> Value {
         "app": app,
         "state": ConnectionState::from(connection.status).word(),
         "connected_at": connection.connected_at.unix(),
-        "last_used_at": connection.last_used_at.map(|at| at.unix()),
+        "last_used_at": connection.last_used_at.map(Timestamp::unix),
     })
 }
