@@ -2,10 +2,14 @@
 //! Judges itself.
 
 use serde::Deserialize;
+use url::Url;
 
 use super::fault::ConfigFault;
 use super::origin::problem;
 use crate::content::algorithm::Algorithm;
+
+/// Bytes of an address that people are sent to, at the most.
+const LONGEST: usize = 2048;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -52,5 +56,51 @@ impl SessionTokensConfig {
     #[must_use]
     pub fn allows(&self, origin: &str) -> bool {
         self.allowed_origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// A page of one of these origins, if it is written as one: people may be sent there.
+    #[must_use]
+    pub fn page(&self, text: &str) -> Option<Url> {
+        // Some parsers read a backslash, a tab or a space otherwise than others.
+        let plain =
+            text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let url = Url::parse(text).ok().filter(|_| plain)?;
+        let is_bare = url.username().is_empty() && url.password().is_none();
+        (is_bare && self.allows(&url.origin().ascii_serialization())).then_some(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SessionTokensConfig;
+
+    #[test]
+    fn only_pages_of_allowed_origins_are_gone_on_to() {
+        let allowed_origins = vec!["https://app.example.com".to_owned()];
+        let config = SessionTokensConfig { allowed_origins, ..SessionTokensConfig::default() };
+        let page = |text: &str| config.page(text);
+        for good in
+            ["https://app.example.com/", "https://app.example.com/a?b=c#d", "https://app.example.com:443/a"]
+        {
+            assert!(page(good).is_some(), "{good}");
+        }
+        let zoo = [
+            "https://app.example.com.evil.example/",
+            "https://app.example.com@evil.example/",
+            "https://user@app.example.com/",
+            "https:\\\\app.example.com/",
+            "https://app.example.com\\.evil.example/",
+            "http://app.example.com/",
+            "https://app.example.com:8443/",
+            "//app.example.com/",
+            "blob:https://app.example.com/a",
+            "javascript:alert(1)//https://app.example.com/",
+            " https://app.example.com/",
+            "https://app.example.com/\u{0}",
+            "https://ev\til.example/",
+        ];
+        for bad in zoo {
+            assert!(page(bad).is_none(), "{bad:?}");
+        }
     }
 }

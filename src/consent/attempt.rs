@@ -14,7 +14,6 @@ use crate::error::Error;
 use crate::issuer::address;
 use crate::secret::TokenHash;
 use crate::vault::Place;
-use crate::web::return_to;
 
 /// One of the app's registered redirect URIs, or a page of the platform, and the `state` that it sent.
 #[derive(Clone, Debug)]
@@ -29,7 +28,7 @@ impl ReturnToApp {
     /// platform. What goes there names the connection, and holds no secret.
     pub fn parse(config: &Config, app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
         let registered = app.redirect_uris.iter().find(|registered| registered.as_str() == uri);
-        let uri = registered.cloned().or_else(|| return_to::platform_page(config, uri)).ok_or_else(|| {
+        let uri = registered.cloned().or_else(|| config.session_tokens.page(uri)).ok_or_else(|| {
             Error::InvalidRequest(
                 "The app asked to return to an address that it has not registered.".to_owned(),
             )

@@ -150,9 +150,14 @@ fn not_to_be_set(name: &str) -> Option<&'static str> {
     }
 }
 
-fn judge_name(name: &str, faults: &mut Vec<Fault>) {
+/// Whether a template may be called so.
+fn is_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(allowed) {
+    !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(allowed)
+}
+
+fn judge_name(name: &str, faults: &mut Vec<Fault>) {
+    if !is_name(name) {
         let problem = "must be named by at most 64 lower-case letters, digits, `-` and `_`";
         faults.push(Fault::new("", problem));
     }

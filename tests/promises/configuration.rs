@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "",
     "listen",
     "limits",
@@ -28,6 +28,7 @@ const SECTIONS: [&str; 14] = [
     "signing_keys",
     "templates.hasura",
     "graphql",
+    "session_tokens",
 ];
 
 fn secrets() -> Vec<(String, String)> {

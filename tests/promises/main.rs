@@ -113,6 +113,7 @@ mod said_addresses;
 mod scopes;
 mod server;
 mod session_judged;
+mod session_pages;
 mod session_tokens;
 mod sessions;
 mod settings;

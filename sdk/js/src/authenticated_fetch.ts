@@ -5,7 +5,6 @@ import type { GetToken } from "./tokens.js";
 /** As `RequestInit`, with the token to bring. */
 export interface FetchInit extends RequestInit {
   template?: string;
-  resource?: string;
 }
 
 /**
@@ -20,8 +19,8 @@ export function authenticated(env: Environment, getToken: GetToken): Fetch {
     return env.fetch(request);
   };
   return async (input, init = {}) => {
-    const { template, resource, ...plain } = init;
-    const which = { ...(template !== undefined && { template }), ...(resource !== undefined && { resource }) };
+    const { template, ...plain } = init;
+    const which = { ...(template !== undefined && { template }) };
     const request = new Request(input, plain);
     const token = request.headers.has("Authorization") ? null : await getToken(which);
     if (token === null) return await env.fetch(request);

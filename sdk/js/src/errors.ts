@@ -9,7 +9,6 @@
  * - `signed_out`: nobody is signed in
  * - `origin_not_allowed`: the broker does not list this page's origin
  * - `template_not_found`, `template_refused`: no such token template, or none for this person
- * - `invalid_target`, `access_denied`: the `resource` is unknown, or closed to this person
  * - `connection_not_found`: no such connection of this person, or for this caller
  * - `reconnect_required`: the person has to connect again; `body.connect_url` leads there (`/node`)
  * - `connect_denied`: the person said no
@@ -77,8 +76,6 @@ const WHAT_TO_DO: Record<string, string> = {
   rate_limited: "Asked too often. Wait for `retryAfter` seconds.",
   origin_not_allowed: "The broker does not list this page's origin. Its operator adds it to `session_tokens.allowed_origins`.",
   template_not_found: "There is no token template of this name. Check the name, or ask the broker's operator to add it.",
-  invalid_target: "The resource is none of the broker's content APIs. Check its URL.",
-  access_denied: "This person may not reach that resource. Do not ask again; tell them.",
   connection_not_found: "There is no such connection for you. Read the list again.",
   reconnect_required: "The person has to connect again. Send them to `body.connect_url`.",
 };

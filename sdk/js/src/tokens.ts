@@ -10,10 +10,8 @@ import type { Tabs } from "./tabs.js";
 
 /** Which token, and how. */
 export interface GetTokenOptions {
-  /** The name of a token template, such as `hasura`. Not together with `resource`. */
+  /** The name of a token template, such as `hasura`. */
   template?: string;
-  /** The URL of a content API. The token is for that API alone. */
-  resource?: string;
   /** Seconds for which the token must still be good. Default 5. Beyond the token's whole life every call makes a request. */
   minTtl?: number;
   /** Asks the broker, whatever is kept. */
@@ -33,7 +31,6 @@ const ARRIVAL = 100;
 interface Want {
   key: string;
   template: string | undefined;
-  resource: string | undefined;
 }
 
 interface Entry {
@@ -50,7 +47,7 @@ interface Flight {
   mustBeNew: boolean;
 }
 
-const DEFAULT: Want = { key: "", template: undefined, resource: undefined };
+const DEFAULT: Want = { key: "", template: undefined };
 
 export interface Tokens {
   get: GetToken;
@@ -151,7 +148,7 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
     const asked = { now: env.now(), wall: env.wall() };
     const path = want.template === undefined ? "" : `/${encodeURIComponent(want.template)}`;
     try {
-      const { jwt, expires_in } = await ask("POST", `/v1/session/tokens${path}`, want.resource === undefined ? {} : { resource: want.resource });
+      const { jwt, expires_in } = await ask("POST", `/v1/session/tokens${path}`, {});
       if (session() !== of) return undefined;
       if (want.key === "" && (sessionOf(jwt) ?? of) !== of) {
         // Somebody else has signed in, and no tab said so.
@@ -218,18 +215,15 @@ function renewal(held: Held): number {
   return Math.min(RENEW_BEFORE, held.life / 2);
 }
 
-function parse({ template, resource, minTtl = 0 }: GetTokenOptions): Want {
+function parse({ template, minTtl = 0 }: GetTokenOptions): Want {
   const refuse = (sentence: string) => new AttacheError("invalid_options", sentence);
-  if (template !== undefined && resource !== undefined) throw refuse("Give `template` or `resource`, not both.");
   if (template !== undefined && (typeof template !== "string" || template === "")) throw refuse("`template` must be the name of a token template.");
   if (!Number.isFinite(minTtl) || minTtl < 0) throw refuse("`minTtl` must be a number of seconds.");
-  if (template !== undefined) return wanted(`template ${template}`);
-  return wanted(resource === undefined ? "" : `resource ${resource}`);
+  return wanted(template === undefined ? "" : `template ${template}`);
 }
 
 function wanted(key: string): Want {
-  const rest = (kind: string) => (key.startsWith(kind) ? key.slice(kind.length) : undefined);
-  return { key, template: rest("template "), resource: rest("resource ") };
+  return { key, template: key === "" ? undefined : key.slice("template ".length) };
 }
 
 /** The `sid` that a session's own token names. Not verified: it came from the broker a moment ago. */

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::definition::Definition;
-use super::{Template, store};
+use super::{Template, is_name, store};
 use crate::Broker;
 use crate::content::look_up::all as environments;
 use crate::db;
@@ -17,6 +17,10 @@ pub type Templates = BTreeMap<String, Arc<Template>>;
 /// # Errors
 /// When the database does not answer, or the template is one that another version wrote.
 pub async fn by_name(broker: &Broker, name: &str) -> Result<Option<Arc<Template>>, Error> {
+    // PostgreSQL refuses some of the texts that are no name.
+    if !is_name(name) {
+        return Ok(None);
+    }
     let load = async || {
         let all = store::all(&broker.db).await?;
         Ok::<Templates, Error>(all.into_iter().filter_map(|(name, of)| parse(&name, &of).ok()).collect())

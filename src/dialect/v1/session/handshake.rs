@@ -15,7 +15,6 @@ use crate::issuer::address;
 use crate::session_token::mint::{self, Asked};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
-use crate::web::return_to::platform_page;
 use crate::web::{Browser, see_other};
 
 /// What the address is given: a token, or the word below.
@@ -36,7 +35,7 @@ pub async fn handshake(
     PageQuery(asked): PageQuery<Handshake>,
 ) -> Result<Response, PageFailure> {
     let refuse = |sentence: &str| Error::InvalidRequest(sentence.to_owned());
-    let page = platform_page(&broker.config, &asked.return_to).ok_or_else(|| {
+    let page = broker.config.session_tokens.page(&asked.return_to).ok_or_else(|| {
         refuse("The address to return to is no page of an origin in `session_tokens.allowed_origins`.")
     })?;
     let is_nonce = (1..=LONGEST_NONCE).contains(&asked.nonce.len())
