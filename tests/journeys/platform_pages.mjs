@@ -5,8 +5,24 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { expressAuth, verifyToken } from '../../sdk/js/dist/node.js';
+import { build } from '../../sdk/js/node_modules/esbuild/lib/main.js';
 
-const script = fileURLToPath(new URL('../../sdk/js/dist/attache.js', import.meta.url));
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const script = here('../../sdk/js/dist/attache.js');
+
+/** An example of React as one file, with the package as it is built. */
+async function bundled(example) {
+  const { outputFiles } = await build({
+    entryPoints: [here(`../../examples/${example}/app.jsx`)],
+    bundle: true,
+    write: false,
+    jsx: 'automatic',
+    logLevel: 'error',
+    nodePaths: [here('../../sdk/js/node_modules')],
+    alias: { '@attache/client/react': here('../../sdk/js/dist/react.js') },
+  });
+  return outputFiles[0].text;
+}
 
 export class PlatformPages {
   /** What each request to `/api/foo` and to the API was judged: [host, how, user or reason]. */
@@ -17,6 +33,8 @@ export class PlatformPages {
     pages.port = port;
     pages.web = `http://web.${site}:${port}`;
     pages.api = `http://api.${site}:${port}`;
+    /** Says which bearer came, for what is no browser. */
+    pages.published = `http://127.0.0.1:${port}/published`;
     pages.unlisted = `http://unlisted.${site}:${port}`;
     pages.elsewhere = `http://web.elsewhere.localhost:${port}`;
     pages.server = http.createServer((request, response) => {
@@ -36,6 +54,9 @@ export class PlatformPages {
     const host = `http://${request.headers.host}`;
     const path = new URL(request.url, host).pathname;
     if (path === '/attache.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await readFile(script));
+    if (path === '/published') return response.end(request.headers.authorization ?? '');
+    const [, example, file] = /^\/examples\/([a-z-]+)\/(app\.js)?$/.exec(path) ?? [];
+    if (example) return this.#example(response, example, file);
     if (host === this.api) return this.#api(request, response);
     if (path === '/account') return this.#opened(request, response);
     if (path === '/api/foo') return this.#backend(request, response);
@@ -47,6 +68,15 @@ export class PlatformPages {
     const page = `<!doctype html><html lang="en"><title>Platform</title><main><h1>Platform</h1><p id="who">${words}</p></main>
       <script src="/attache.js" data-url="${this.settings.url}"></script></html>`;
     response.writeHead(200, { 'content-type': 'text/html' }).end(page);
+  }
+
+  /** An example, with the addresses of this world in place of its own. */
+  async #example(response, example, file) {
+    if (file) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await bundled(example));
+    const react = '<!doctype html><html lang="en"><title>React</title><body data-attache="https://attache.example.com" data-api="https://api.example.com"><main><h1>React</h1><div id="root"></div></main><script src="app.js"></script></body></html>';
+    const page = example.startsWith('react') ? react : await readFile(here(`../../examples/${example}/index.html`), 'utf8');
+    const placed = page.replaceAll('https://attache.example.com', this.settings.url).replaceAll('https://api.example.com', this.api);
+    response.writeHead(200, { 'content-type': 'text/html' }).end(placed);
   }
 
   /** A page that the backend makes for whoever is signed in. */
