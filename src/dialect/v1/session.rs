@@ -6,7 +6,8 @@ mod handshake;
 pub mod origin;
 mod tokens;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -39,13 +40,25 @@ pub fn router(broker: &Broker) -> Router<Broker> {
         .layer(session::layer(broker))
 }
 
+/// The browser that asks. What fails is said in JSON, as everything else here.
+struct SessionBrowser(Browser);
+
+impl FromRequestParts<Broker> for SessionBrowser {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Self, Refusal> {
+        let browser = <Browser as FromRequestParts<Broker>>::from_request_parts(parts, broker).await;
+        browser.map(Self).map_err(|failure| Refusal(failure.error))
+    }
+}
+
 /// A session that is there: its id as it is kept, and when it ends.
 fn here(browser: &Browser) -> Option<(TokenHash, Timestamp)> {
     Some((session::hash(browser.session.id()?), browser.ends_at?))
 }
 
 /// `GET /v1/session`: who is signed in, if anybody is.
-async fn show(browser: Browser) -> Json<Value> {
+async fn show(SessionBrowser(browser): SessionBrowser) -> Json<Value> {
     let (Some(account), Some((session, ends))) = (&browser.account, here(&browser)) else {
         return Json(json!({ "session": null, "user": null }));
     };
@@ -61,7 +74,11 @@ async fn show(browser: Browser) -> Json<Value> {
 }
 
 /// `DELETE /v1/session`: signs out, here first. Where the issuer has a place for that, the page goes there next.
-async fn end(State(broker): State<Broker>, cookies: Cookies, browser: Browser) -> Result<Response, Refusal> {
+async fn end(
+    State(broker): State<Broker>,
+    cookies: Cookies,
+    SessionBrowser(browser): SessionBrowser,
+) -> Result<Response, Refusal> {
     let Some(account) = browser.account.clone() else {
         return Ok(Json(json!({ "sign_out_url": null })).into_response());
     };

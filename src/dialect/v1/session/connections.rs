@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 
+use super::SessionBrowser;
 use crate::Broker;
 use crate::access::read::State as ConnectionState;
 use crate::account::Account;
@@ -24,7 +25,10 @@ use crate::web::Browser;
 const MOST: usize = 200;
 
 /// The live ones, the last used first.
-pub async fn list(State(broker): State<Broker>, browser: Browser) -> Result<Json<Value>, Refusal> {
+pub async fn list(
+    State(broker): State<Broker>,
+    SessionBrowser(browser): SessionBrowser,
+) -> Result<Json<Value>, Refusal> {
     let account = signed_in(&browser)?;
     let mut live = live_of_account(&broker, &account.id).await?;
     live.sort_by_key(|connection| Reverse(connection.last_used_at.unwrap_or(connection.connected_at)));
@@ -43,7 +47,7 @@ pub async fn list(State(broker): State<Broker>, browser: Browser) -> Result<Json
 pub async fn revoke(
     State(broker): State<Broker>,
     Path(id): Path<String>,
-    browser: Browser,
+    SessionBrowser(browser): SessionBrowser,
 ) -> Result<Json<Value>, Refusal> {
     let account = signed_in(&browser)?;
     if !is_id(&id) {

@@ -6,8 +6,8 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
 
-use super::here;
 use super::origin::AskingOrigin;
+use super::{SessionBrowser, here};
 use crate::Broker;
 use crate::dialect::v1::refusal::Refusal;
 use crate::error::Error;
@@ -17,7 +17,7 @@ use crate::web::Browser;
 pub async fn of_session(
     State(broker): State<Broker>,
     Extension(AskingOrigin(origin)): Extension<AskingOrigin>,
-    browser: Browser,
+    SessionBrowser(browser): SessionBrowser,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Refusal> {
     answer(&broker, &origin, &browser, body, None).await
@@ -27,7 +27,7 @@ pub async fn of_template(
     State(broker): State<Broker>,
     Path(template): Path<String>,
     Extension(AskingOrigin(origin)): Extension<AskingOrigin>,
-    browser: Browser,
+    SessionBrowser(browser): SessionBrowser,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Refusal> {
     answer(&broker, &origin, &browser, body, Some(&template)).await
