@@ -6,6 +6,7 @@ use url::Url;
 
 use super::fault::ConfigFault;
 use super::origin::problem;
+use crate::app::rules;
 use crate::content::algorithm::Algorithm;
 
 /// Bytes of an address that people are sent to, at the most.
@@ -64,7 +65,8 @@ impl SessionTokensConfig {
         // Some parsers read a backslash, a tab or a space otherwise than others.
         let plain =
             text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        let url = Url::parse(text).ok().filter(|_| plain)?;
+        // A `blob:` address has the origin of the page that made it, and is no page to go to.
+        let url = Url::parse(text).ok().filter(|url| plain && rules::is_web(url))?;
         let is_bare = url.username().is_empty() && url.password().is_none();
         (is_bare && self.allows(&url.origin().ascii_serialization())).then_some(url)
     }
