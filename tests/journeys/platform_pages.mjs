@@ -5,28 +5,16 @@ import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { expressAuth, verifyToken } from '../../sdk/js/dist/node.js';
-import { build } from '../../sdk/js/node_modules/esbuild/lib/main.js';
+import { forPage } from './bundle.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const script = here('../../sdk/js/dist/attache.js');
 
-/** An example of React as one file, with the package as it is built. */
-async function bundled(example) {
-  const { outputFiles } = await build({
-    entryPoints: [here(`../../examples/${example}/app.jsx`)],
-    bundle: true,
-    write: false,
-    jsx: 'automatic',
-    logLevel: 'error',
-    nodePaths: [here('../../sdk/js/node_modules')],
-    alias: { '@attache/client/react': here('../../sdk/js/dist/react.js') },
-  });
-  return outputFiles[0].text;
-}
-
 export class PlatformPages {
   /** What each request to `/api/foo` and to the API was judged: [host, how, user or reason]. */
   judged = [];
+  /** What is particular to a page of React, by its name: `entry` its file, `other` packages, `api` the origin of its API. */
+  particular = {};
 
   static async start(port, site) {
     const pages = new PlatformPages();
@@ -55,7 +43,7 @@ export class PlatformPages {
     const path = new URL(request.url, host).pathname;
     if (path === '/attache.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await readFile(script));
     if (path === '/published') return response.end(request.headers.authorization ?? '');
-    const [, example, file] = /^\/examples\/([a-z-]+)\/(app\.js)?$/.exec(path) ?? [];
+    const [, example, file] = /^\/examples\/([a-z\d-]+)\/(app\.js)?$/.exec(path) ?? [];
     if (example) return this.#example(response, example, file);
     if (host === this.api) return this.#api(request, response);
     if (path === '/account') return this.#opened(request, response);
@@ -72,11 +60,13 @@ export class PlatformPages {
 
   /** An example, with the addresses of this world in place of its own. */
   async #example(response, example, file) {
-    if (file) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await bundled(example));
+    const { entry = here(`../../examples/${example}/app.jsx`), other, api = this.api } = this.particular[example] ?? {};
+    const places = { 'https://attache.example.com': this.settings.url, 'https://api.example.com': api, 'https://hasura.example.com/v1': api };
+    const placed = (words) => Object.entries(places).reduce((text, [theirs, ours]) => text.replaceAll(theirs, ours), words);
+    if (file) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(placed(await forPage(entry, other)));
     const react = '<!doctype html><html lang="en"><title>React</title><body data-attache="https://attache.example.com" data-api="https://api.example.com"><main><h1>React</h1><div id="root"></div></main><script src="app.js"></script></body></html>';
     const page = example.startsWith('react') ? react : await readFile(here(`../../examples/${example}/index.html`), 'utf8');
-    const placed = page.replaceAll('https://attache.example.com', this.settings.url).replaceAll('https://api.example.com', this.api);
-    response.writeHead(200, { 'content-type': 'text/html' }).end(placed);
+    response.writeHead(200, { 'content-type': 'text/html' }).end(placed(page));
   }
 
   /** A page that the backend makes for whoever is signed in. */
