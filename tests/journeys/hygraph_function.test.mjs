@@ -1,27 +1,13 @@
 // The source document's own function, with nothing changed but its two addresses.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { WebAPIPlatformError, WebClient } from '@slack/web-api';
 import { Demo, tellOnFailure } from './attache.mjs';
 import { databases } from './databases.mjs';
 import createContent from './hygraph/create_content_function.mjs';
 import { DemoVisit } from './demo_visit.mjs';
 import { person } from './issuer.mjs';
+import { slackClient } from './slack_function.mjs';
 import { World, project } from './world.mjs';
-
-/** The client that Slack hands to a function: it answers with an error where the Node client throws it. */
-function slackClient(broker, key, messages) {
-  const web = new WebClient(key, { slackApiUrl: `${broker}/api/`, retryConfig: { retries: 0 } });
-  const told = (error) => {
-    if (error instanceof WebAPIPlatformError) return error.data;
-    throw error;
-  };
-  return {
-    apps: { auth: { external: { get: (values) => web.apiCall('apps.auth.external.get', values).catch(told) } } },
-    // Messages are Slack's own business; the broker has no channels.
-    chat: { postMessage: async (message) => messages.push(message) },
-  };
-}
 
 async function run({ broker, content, key, connection }) {
   process.env.HYGRAPH_MANAGEMENT_API_URL = `${broker}/graphql`;
@@ -67,7 +53,7 @@ describe("The source document's function, in the demo", () => {
     demo = await Demo.start();
   });
   after(() => demo?.stop());
-    tellOnFailure(() => demo?.log);
+  tellOnFailure(() => demo?.log);
 
   test('creates an entry on the sandbox platform, which shows whose it is', async () => {
     const visit = new DemoVisit(demo);

@@ -89,6 +89,12 @@ export class Issuer {
     return (await fetch(`${this.url}/token`, { method: 'POST', body })).json();
   }
 
+  /** Ends a grant at the issuer, as its person may do there. */
+  async forget(client, token) {
+    const { client_id, client_secret } = this.clients.find((each) => each.client_id === client);
+    await fetch(`${this.url}/token/revocation`, { method: 'POST', body: new URLSearchParams({ token, client_id, client_secret }) });
+  }
+
   async stop() {
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));

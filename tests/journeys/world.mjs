@@ -159,6 +159,14 @@ export class World {
     return answer;
   }
 
+  /** Ends the grant at the issuer and lets the broker find out, so that the connection needs its person. */
+  async losesGrant(connection, key = this.caller.key) {
+    const grants = ['authorization_code', 'refresh_token'].flatMap((grant) => this.issuer.granted(app, grant));
+    await this.issuer.forget(app, grants.at(-1).given.refresh_token);
+    const { state } = await this.slack('apps.auth.external.get', { external_token_id: connection, force_refresh: 'true' }, key);
+    assert.equal(state, 'reconnect_required');
+  }
+
   /** One call on Slack's wire, read as its answer. */
   async slack(method, values, key = this.caller.key) {
     const body = new URLSearchParams(values);

@@ -1,4 +1,4 @@
-// Owns the three names that the source document's function imports; runs nothing and calls nobody.
+// Owns the three names that functions import of it; runs nothing and calls nobody.
 
 /** @param {object} definition what a manifest would be told; the function's run does not read it */
 export const DefineFunction = (definition) => ({ definition });
@@ -6,7 +6,12 @@ export const DefineFunction = (definition) => ({ definition });
 export const Schema = {
   types: { string: 'string' },
   slack: {
-    types: { oauth2: 'slack#/types/credential/oauth2', string: 'slack#/types/string', channel_id: 'slack#/types/channel_id' },
+    types: {
+      oauth2: 'slack#/types/credential/oauth2',
+      string: 'slack#/types/string',
+      channel_id: 'slack#/types/channel_id',
+      user_id: 'slack#/types/user_id',
+    },
   },
 };
 
