@@ -1,5 +1,5 @@
-// Owns a content platform that believes only the broker's published keys: it makes an entry for whoever holds a
-// content token made for it, and remembers in whose name. Knows no other way in.
+// Owns a content platform that believes only the broker's published keys: whoever holds a content token made for it reads its
+// entries or makes one, from any page, and it remembers in whose name. Knows no other way in.
 import { once } from 'node:events';
 import http from 'node:http';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
@@ -28,13 +28,17 @@ export class ContentPlatform {
   }
 
   async #answer(request, response) {
-    const say = (status, body) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const cross = { 'access-control-allow-origin': '*', 'access-control-allow-headers': 'authorization, content-type' };
+    const say = (status, body) => response.writeHead(status, { ...cross, 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (request.method === 'OPTIONS') return response.writeHead(204, cross).end();
     try {
       let body = '';
       for await (const chunk of request.setEncoding('utf8')) body += chunk;
       const { payload } = await this.read(request.headers.authorization?.replace(/^Bearer /, '') ?? '');
-      if (!payload.scope.split(' ').includes('content:write')) return say(403, { errors: [{ message: 'not allowed' }] });
       const { query, variables } = JSON.parse(body);
+      const needed = query.startsWith('mutation') ? 'content:write' : 'content:read';
+      if (!payload.scope.split(' ').includes(needed)) return say(403, { errors: [{ message: 'not allowed' }] });
+      if (needed === 'content:read') return say(200, { data: { entries: this.entries.map(({ title }) => ({ title })) } });
       const [, mutation] = /\{\s*(create\w+)\s*\(/.exec(query);
       this.entries.push({ ...variables.data, by: payload });
       return say(200, { data: { [mutation]: { id: `entry${this.entries.length}` } } });

@@ -21,12 +21,17 @@ export class Issuer {
   /** Every token that somebody asked to revoke. */
   revocations = [];
 
-  /** `listen` is another port where something stands in front of the issuer. */
-  static async start(port, clients, listen = port) {
+  /**
+   * `listen` is another port where something stands in front of the issuer. `habits` are those that differ from these, by its
+   * address.
+   */
+  static async start(port, clients, listen = port, habits = (url) => ({ name: url })) {
     const issuer = new Issuer();
     issuer.url = `http://127.0.0.1:${port}`;
+    const { name, settings, features, before } = habits(issuer.url);
     issuer.clients = clients;
-    const provider = new Provider(issuer.url, {
+    const provider = new Provider(name, {
+      ...settings,
       clients: clients.map((client) => ({
         grant_types: ['authorization_code', 'refresh_token'],
         response_types: ['code'],
@@ -52,11 +57,13 @@ export class Issuer {
             jwt: { sign: { alg: 'RS256' } },
           }),
         },
+        ...features,
       },
       cookies: { keys: ['foreign-issuer'], names: { session: 'foreign_session', interaction: 'foreign_interaction', resume: 'foreign_resume' } },
       jwks: { keys: [signingKey()] },
       ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 86_400, IdToken: 300, Interaction: 600, RefreshToken: 86_400, Session: 86_400 },
     });
+    if (before) provider.use(before);
     provider.use(async (context, next) => {
       await next();
       const { route, params } = context.oidc ?? {};
@@ -80,6 +87,20 @@ export class Issuer {
       page = await someone.press(page, asksWho ? /sign-in/i : /continue/i, { login: person.sub, password: 'any' });
     }
     return page;
+  }
+
+  /** The same in a real browser, until the issuer lets go of the page. */
+  async walkIn(page) {
+    await page.waitForLoadState();
+    while (new URL(page.url()).origin === this.url) {
+      const login = page.locator('input[name=login]');
+      if (await login.count()) {
+        await login.fill(person.sub);
+        await page.locator('input[name=password]').fill('any');
+      }
+      await Promise.all([page.waitForEvent('framenavigated'), page.locator('button[type=submit]').click()]);
+      await page.waitForLoadState();
+    }
   }
 
   /** What we say to a refresh token that its client presents now. */

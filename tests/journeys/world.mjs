@@ -17,7 +17,7 @@ const secrets = {
 const secretOf = (key) => secrets[key] ?? `${key}-client-secret-0123456789`;
 
 const config = (issuer, content, more, templates, environments) => () => ({
-  outbound: { allow_origins: [issuer, new URL(content).origin] },
+  outbound: { allow_origins: [new URL(issuer).origin, new URL(content).origin] },
   sign_in: { issuer: 'foreign', client_id: 'attache', client_secret: secrets.attache, client_auth: 'basic' },
   issuers: {
     foreign: {
@@ -65,7 +65,7 @@ const config = (issuer, content, more, templates, environments) => () => ({
       environment: 'master',
       content_api_url: content,
       strategy: 'mint',
-      apps: [app],
+      apps: [app, ...Object.keys(more).filter((key) => more[key].direct)],
       accounts: 'any',
       template: Object.keys(templates)[0],
     },
@@ -82,7 +82,8 @@ export class World {
    * @param {Record<string, object>} more apps by key, with what is particular to each
    * @param {Record<string, object>} templates by name; the first is the one of the environment
    * @param {Record<string, object>} environments more of them, by key
-   * @param {{host?: string, sections?: object}} place where browsers find the broker, and more of its configuration
+   * @param {{host?: string, sections?: object, habits?: Function, pages?: Record<string, string>}} place where browsers find the
+   * broker, more of its configuration, other habits of the issuer, and the pages of apps that sign people in by themselves
    */
   static async start(makeDatabase, more = {}, templates = {}, environments = {}, place = {}) {
     const world = new World();
@@ -95,11 +96,12 @@ export class World {
     }
   }
 
-  async #rise(makeDatabase, more, templates, environments, { host, sections = {} }) {
+  async #rise(makeDatabase, more, templates, environments, { host, sections = {}, habits, pages = {} }) {
     const database = await makeDatabase();
     this.#ends.push(() => database.drop());
     const port = await freePorts(2);
-    const issuer = `http://127.0.0.1:${port}`;
+    const url = `http://127.0.0.1:${port}`;
+    const issuer = habits?.(url).name ?? url;
     this.content = await ContentPlatform.start(port + 1, `/v2/${project}/master`);
     this.#ends.push(() => this.content.stop());
     // The broker starts before its issuer does: an issuer that is away is no reason not to start.
@@ -107,11 +109,17 @@ export class World {
     this.broker = await Broker.start(database.url, configure, host);
     this.#ends.push(() => this.broker.stop());
     this.content.trust(this.broker.url);
-    const client = (key) => ({ client_id: key, client_secret: secretOf(key), redirect_uris: [`${this.broker.url}/connect/${key}/callback`] });
-    this.issuer = await Issuer.start(port, [
+    const client = (key) => {
+      const callback = `${this.broker.url}/connect/${key}/callback`;
+      const page = pages[key];
+      if (page) return { client_id: key, token_endpoint_auth_method: 'none', redirect_uris: [callback, page] };
+      return { client_id: key, client_secret: secretOf(key), redirect_uris: [callback] };
+    };
+    const clients = [
       { ...client('attache'), token_endpoint_auth_method: 'client_secret_basic', redirect_uris: [`${this.broker.url}/sign-in/callback`] },
       ...[app, ...Object.keys(more)].map(client),
-    ]);
+    ];
+    this.issuer = await Issuer.start(port, clients, port, habits);
     this.#ends.push(() => this.issuer.stop());
     // After a try that failed there is a pause, and people are told to come back.
     await until('the broker to reach its issuer', async () => {
