@@ -1,4 +1,4 @@
-// The documents' own snippets, with the import changed and nothing else.
+// The documents' own snippets, with the import changed, `export` where a test needs it, and nothing else.
 import "./dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,11 +9,15 @@ import { QueryClient as QueryClient3, QueryClientProvider as Provider3 } from "r
 import { SWRConfig } from "swr";
 import { SignedIn } from "../src/react.js";
 import useAsyncFetch from "./documents/async_fetch.jsx";
-import useAsyncSWR from "./documents/async_swr.jsx";
-import useFetch from "./documents/fetch_2022.jsx";
+import useAsyncSWR from "./documents/async_swr.js";
+import useFetch from "./documents/fetch.jsx";
+import useFetch2022 from "./documents/fetch_2022.jsx";
 import useClerkQuery from "./documents/react_query_2022.jsx";
-import useSameOriginSWR from "./documents/same_origin_swr.jsx";
-import useClerkSWR from "./documents/swr_2022.jsx";
+import useSameOriginFetch from "./documents/same_origin_fetch.jsx";
+import useSameOriginSWR from "./documents/same_origin_swr.js";
+import { MyComponent as SameOriginComponent } from "./documents/same_origin_tanstack.js";
+import useClerkSWR from "./documents/swr.jsx";
+import useClerkSWR2022 from "./documents/swr_2022.jsx";
 import { MyComponent } from "./documents/tanstack.js";
 import { backend, grow } from "./tree.js";
 import { World } from "./world.js";
@@ -32,31 +36,33 @@ async function shown(page: React.ReactNode) {
   return { text, seen, bearer: `Bearer ${token}`, cookies: tab.cookies };
 }
 
-test("fetch in a hook (2022)", async () => {
-  function Page() {
-    const authenticatedFetch = useFetch();
-    const [name, setName] = useState("");
-    useEffect(() => void authenticatedFetch("/api/foo").then((foo: any) => setName(foo.name)), []);
-    return <p>{name}</p>;
-  }
-  const { text, seen, bearer } = await shown(<Page />);
-  assert.equal(text, "Foo");
-  assert.ok(seen.length > 0 && seen.every(({ authorization }) => authorization === bearer));
-});
+/** No other test's answers. */
+const OwnCache = ({ children }: { children: React.ReactNode }) => <SWRConfig value={{ provider: () => new Map() }}>{children}</SWRConfig>;
 
-test("SWR (2022), once for one key", async () => {
-  function Page() {
-    return <p>{(useClerkSWR("/api/foo").data as any)?.name}</p>;
-  }
-  const page = (
-    <SWRConfig value={{ provider: () => new Map() }}>
-      <Page />
-    </SWRConfig>
-  );
-  const { text, seen, bearer } = await shown(page);
-  assert.equal(text, "Foo");
-  assert.deepEqual(seen, [{ url: "/api/foo", authorization: bearer }]);
-});
+for (const [name, useFetchOf] of Object.entries({ "fetch in a hook": useFetch, "fetch in a hook (2022)": useFetch2022 })) {
+  test(name, async () => {
+    function Page() {
+      const authenticatedFetch = useFetchOf();
+      const [name, setName] = useState("");
+      useEffect(() => void authenticatedFetch("/api/foo").then((foo: any) => setName(foo.name)), []);
+      return <p>{name}</p>;
+    }
+    const { text, seen, bearer } = await shown(<Page />);
+    assert.equal(text, "Foo");
+    assert.ok(seen.length > 0 && seen.every(({ authorization }) => authorization === bearer));
+  });
+}
+
+for (const [name, useSWROf] of Object.entries({ SWR: useClerkSWR, "SWR (2022)": useClerkSWR2022 })) {
+  test(`${name}, once for one key`, async () => {
+    function Page() {
+      return <p>{(useSWROf("/api/foo").data as any)?.name}</p>;
+    }
+    const { text, seen, bearer } = await shown(<OwnCache><Page /></OwnCache>);
+    assert.equal(text, "Foo");
+    assert.deepEqual(seen, [{ url: "/api/foo", authorization: bearer }]);
+  });
+}
 
 test("react-query 3 (2022), once for one key", async () => {
   function Page() {
@@ -112,26 +118,64 @@ test("the SWR hook that awaits before it calls useSWR is refused by React, whoev
   assert.notEqual(outcome, "well");
 });
 
-test("a plain fetch to the app's own backend needs no more than the cookie", async () => {
-  function Page() {
-    return <p>{(useSameOriginSWR("/api/foo").data as any)?.name}</p>;
-  }
-  const page = (
-    <SWRConfig value={{ provider: () => new Map() }}>
-      <Page />
-    </SWRConfig>
-  );
-  const { text, bearer, cookies } = await shown(page);
-  assert.equal(text, "Foo");
+/** What `shown` gave, where nothing but the cookie says who asks. */
+function assertCookieOnly({ seen, bearer, cookies }: Awaited<ReturnType<typeof shown>>) {
+  assert.ok(seen.length > 0 && seen.every(({ url, authorization }) => url === "/api/foo" && authorization === null));
   assert.ok(cookies.some((line) => line.startsWith(`attache_session=${bearer.slice("Bearer ".length)};`)));
+}
+
+test("a plain fetch in a hook needs no more than the cookie", async () => {
+  const names: Promise<any>[] = [];
+  function Page() {
+    const authenticatedFetch = useSameOriginFetch();
+    useEffect(() => void names.push(authenticatedFetch.then((own: any) => own("/api/foo"))), []);
+    return null;
+  }
+  assertCookieOnly(await shown(<Page />));
+  assert.equal((await names[0]).name, "Foo");
 });
 
-test("a plain page with the global session", async () => {
+test("a plain fetch with SWR needs no more than the cookie", async () => {
+  // The document's hook is an async function, so what it gives comes a moment later.
+  function Page() {
+    const [name, setName] = useState("");
+    useSameOriginSWR("/api/foo").then(({ data }: any) => setName(data?.name));
+    return <p>{name}</p>;
+  }
+  const page = await shown(<OwnCache><Page /></OwnCache>);
+  assert.equal(page.text, "Foo");
+  assertCookieOnly(page);
+});
+
+test("a plain fetch with TanStack Query needs no more than the cookie", async () => {
+  const client = new QueryClient5();
+  const page = await shown(
+    <Provider5 client={client}>
+      <SameOriginComponent />
+    </Provider5>,
+  );
+  assert.equal(page.text, "Foo");
+  assertCookieOnly(page);
+  client.clear();
+});
+
+/** Runs the lines of a plain page, for which `Attache` is a global name. */
+async function run(snippet: string) {
   const world = new World();
   const tab = world.tab();
   const seen = backend(() => ({}));
-  const snippet = readFileSync("test/documents/global_session.js", "utf8");
-  new Function("Attache", snippet)(tab.attache);
+  new Function("Attache", readFileSync(`test/documents/${snippet}.js`, "utf8"))(tab.attache);
   await world.settle();
-  assert.deepEqual(seen, [{ url: "/api/foo", authorization: `Bearer ${await tab.attache.session.getToken()}` }]);
+  return { seen, tab };
+}
+
+for (const snippet of ["global_session", "global_session_2022"]) {
+  test(`a plain page with the global session (${snippet})`, async () => {
+    const { seen, tab } = await run(snippet);
+    assert.deepEqual(seen, [{ url: "/api/foo", authorization: `Bearer ${await tab.attache.session.getToken()}` }]);
+  });
+}
+
+test("a plain page with a plain fetch", async () => {
+  assert.deepEqual((await run("same_origin")).seen, [{ url: "/api/foo", authorization: null }]);
 });

@@ -1,6 +1,6 @@
 import { useAuth } from '@attache/client/react'
 export default async function useFetch() {
-  // Use `useAuth()` to access the `getToken()` method
+  // Use useAuth() to access the getToken() method
   const { getToken } = useAuth()
 
   // Use `getToken()` to get the current session token

@@ -1,7 +1,7 @@
 import useSWR from 'swr'
 
-export default function useClerkSWR(url) {
-  const fetcher = async (...args) => {
+export default async function useClerkSWR(url: string) {
+  const fetcher = async (...args: [RequestInfo]) => {
     return fetch(...args).then((res) => res.json())
   }
 

@@ -1,0 +1,17 @@
+import useSWR from 'swr'
+import { useAuth } from '@attache/client/react'
+
+export default async function useClerkSWR(url: string) {
+  // Use `useAuth()` to access the `getToken()` method
+  const { getToken } = useAuth()
+
+  // Use `getToken()` to get the current session token
+  const token = await getToken()
+
+  const fetcher = async (...args: [RequestInfo]) => {
+    return fetch(...args, {
+      headers: { Authorization: `Bearer ${token}` }, // Include the session token as a Bearer token in the Authorization header
+    }).then((res) => res.json())
+  }
+  return useSWR(url, fetcher)
+}

@@ -1,0 +1,7 @@
+(async () => {
+fetch('/api/foo', {
+headers: {
+Authorization: `Bearer ${await Attache.session.getToken()}`
+}
+}).then(res => res.json());
+})();

@@ -1,0 +1,1 @@
+fetch('/api/foo').then((res) => res.json())

@@ -1,0 +1,18 @@
+import useSWR from 'swr'
+import { useAuth } from '@attache/client/react'
+
+export default function useClerkSWR(url) {
+  // Use `useAuth()` to access the `getToken()` method
+  const { getToken } = useAuth()
+
+  const fetcher = async (...args) => {
+    // Use `getToken()` to get the current session token
+    const token = await getToken()
+
+    return fetch(...args, {
+      headers: { Authorization: `Bearer ${token}` }, // Include the session token as a Bearer token in the Authorization header
+    }).then((res) => res.json())
+  }
+
+  return useSWR(url, fetcher)
+}
