@@ -84,6 +84,7 @@ async function open() {
   at("read").onclick = read;
   const query = new URLSearchParams(location.search);
   if (hasJustAllowed(query)) return signIn();
+  if (query.has("error")) at("problem").textContent = "It was not allowed.";
   if (query.has("code") && query.has("state")) await auth0Client.handleRedirectCallback();
   history.replaceState({}, "", home());
   const user = await auth0Client.getUser();
