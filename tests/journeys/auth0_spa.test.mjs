@@ -97,5 +97,14 @@ describe('The example of a single-page app with auth0-spa-js', () => {
     assert.equal(page.url(), pages.url);
   });
 
+  test('is refused at an origin that the operator did not list, before anybody looks at its token', async () => {
+    const elsewhere = await browser.open();
+    await elsewhere.goto(pages.url.replace('reader.', 'unlisted.'));
+    const read = (url) => fetch(`${url}/graphql`, { method: 'POST', headers: { authorization: 'Bearer any' }, body: '{}' }).then(() => 'read', (error) => error.name);
+    assert.equal(await elsewhere.evaluate(read, world.broker.url), 'TypeError');
+    await elsewhere.goto(pages.url);
+    assert.equal(await elsewhere.evaluate(read, world.broker.url), 'read');
+  });
+
   test('broke no page of ours', () => assert.deepEqual(browser.faults, []));
 });

@@ -59,6 +59,11 @@ describe('React with Apollo Client', () => {
     return { page, sent };
   };
   const notes = (page) => page.locator('#notes li').allTextContents();
+  const asked = async (token, query) => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const answer = await fetch(`${api.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) });
+    return { status: answer.status, ...(await answer.json()) };
+  };
 
   test("shows a person the notes that are theirs, and writes in nobody else's name", async () => {
     const { page, sent } = await opened('react-apollo');
@@ -71,14 +76,15 @@ describe('React with Apollo Client', () => {
     const { sub, azp, 'https://hasura.io/jwt/claims': claims } = decodeJwt(sent[0]);
     assert.equal(azp, platform.pages.web);
     assert.deepEqual(claims, { 'x-hasura-default-role': 'note_keeper', 'x-hasura-allowed-roles': ['note_keeper'], 'x-hasura-user-id': sub });
+    const theirs = 'mutation { createNote(input: { note: { words: "Buy beer", author: "ac_somebody_else" } }) { note { id } } }';
+    assert.match((await asked(sent.at(-1), theirs)).errors[0].message, /row-level security/);
   });
 
   test('has an API that refuses the token of the session, which is for somebody else', async () => {
     const session = (await context.cookies(platform.pages.web)).find((cookie) => cookie.name === 'attache_session');
-    const headers = { authorization: `Bearer ${session.value}`, 'content-type': 'application/json' };
-    const answer = await fetch(`${api.url}/graphql`, { method: 'POST', headers, body: '{"query":"{ allNotes { nodes { words } } }"}' });
-    assert.equal(answer.status, 401);
-    assert.match((await answer.json()).errors[0].message, /for somebody else/);
+    const { status, errors } = await asked(session.value, '{ allNotes { nodes { words } } }');
+    assert.equal(status, 401);
+    assert.match(errors[0].message, /for somebody else/);
   });
 
   for (const [example, client] of [['react-apollo', 'Apollo Client 4'], ['react-apollo-3', "the Hasura document's own lines under Apollo Client 3"]]) {
