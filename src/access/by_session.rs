@@ -1,6 +1,6 @@
 //! What decides what a person who is signed in may have for themselves at an environment, by a page of the platform: the facts,
 //! from memory where this process is alone with its database, else by statements. Judges nothing; see
-//! [`super::judge::by_session`].
+//! [`super::judge::own::by_session`].
 
 use std::sync::Arc;
 

@@ -26,7 +26,7 @@ pub fn warnings(config: &Config) -> Vec<String> {
         if no_app(environment) && environment.origins.is_empty() {
             warn(
                 ".roles",
-                "no app and no page may reach this environment, so that no role can be used; see `apps` and `origins`",
+                "no app may reach this environment, and no page, so that no role can be used; see `apps` and `origins`",
             );
         }
         for (at, role) in roles.iter().enumerate() {

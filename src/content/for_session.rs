@@ -20,7 +20,8 @@ pub async fn token(broker: &Broker, asked: &Asked<'_>, resource: &str) -> Result
     let environment = find(broker, Target::Resource(resource)).await?.ok_or(Error::InvalidTarget)?;
     let facts = by_session::load(broker, Some(asked.account), &environment).await?;
     let now = broker.clock.now();
-    let allowed = judge::by_session(facts, asked.origin, now).map_err(|refusal| refusal.error(broker))?;
+    let allowed =
+        judge::own::by_session(facts, asked.origin, now).map_err(|refusal| refusal.error(broker))?;
     let permissions =
         Requested::default().judge(&environment, Allowed { permissions: &allowed, access: None })?;
     let (jwt, expires_at) = mint::of_session(broker, asked, &environment, &permissions)?;

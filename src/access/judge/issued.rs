@@ -1,7 +1,8 @@
 //! Whether a content token that was issued here is good now, at an environment. What it says is held against the same facts
 //! that an exchange is judged by. Pure, and each rule stands here once.
 
-use super::{Authorized, Refusal, by_itself, by_session, judge, permissions};
+use super::own::{by_itself, by_session};
+use super::{Authorized, Refusal, judge, permissions};
 use crate::access::by_itself::OwnFacts;
 use crate::access::by_session::SessionFacts;
 use crate::access::facts::{Facts, Found};
