@@ -233,6 +233,9 @@ pub struct EnvironmentConfig {
     pub roles: Option<Vec<Role>>,
     /// What a request without a token may do.
     pub public: Option<Permissions>,
+    /// Origins of the platform's pages that may have a token of whoever is signed in, each of those that may ask at all.
+    #[serde(default)]
+    pub origins: Vec<String>,
     /// Where `token_exchange` asks.
     pub token_exchange: Option<TokenExchangeConfig>,
     /// How they are signed.
@@ -289,6 +292,7 @@ impl EnvironmentConfig {
             default_stage: self.default_stage.clone().unwrap_or(usual.default_stage),
             roles: self.roles.clone(),
             public: self.public.clone(),
+            origins: self.origins.clone(),
         }
     }
 }

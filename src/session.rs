@@ -112,6 +112,20 @@ pub fn hash(id: Id) -> TokenHash {
     TokenHash::of(&id.to_string())
 }
 
+/// What a session is called in tokens (`sid`). It leads to nobody's cookie, which is 128 random bits behind this hash.
+#[must_use]
+pub fn sid(session: &TokenHash) -> String {
+    format!("{SID}{}", session.as_str())
+}
+
+/// The session that is called so; None for what has another form.
+#[must_use]
+pub fn of_sid(sid: &str) -> Option<TokenHash> {
+    Some(TokenHash::stored(sid.strip_prefix(SID)?.to_owned()))
+}
+
+const SID: &str = "se_";
+
 fn place(hash: &TokenHash) -> Place {
     Place::new("sessions", "data", hash.as_str(), &[])
 }

@@ -73,6 +73,7 @@ address = "{address}"
 machine_room = "{machine_room}"
 [limits]
 connections_per_address = 0
+session_tokens_per_minute = 0
 [database]
 url = "{url}"
 [vault]

@@ -1,5 +1,5 @@
 //! What decides what a caller may do by itself, for nobody: the facts, from memory where this process is alone with its
-//! database, else by one statement. Judges nothing; see [`super::judge::by_itself`].
+//! database, else by one statement. Judges nothing; see [`super::judge::own::by_itself`].
 
 use std::sync::Arc;
 

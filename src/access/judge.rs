@@ -3,10 +3,10 @@
 
 pub mod actor;
 pub mod issued;
+pub mod own;
 
 use std::sync::Arc;
 
-use super::by_itself::OwnFacts;
 use super::facts::{Asker, Facts, Found, OfApp, Proof, Wanted};
 use crate::Broker;
 use crate::account::Account;
@@ -251,20 +251,6 @@ pub fn holders(holders: &[Holder], connection: &Connection) -> Result<(), Refusa
         return Err(Refusal::HoldersWithoutKey);
     }
     if keyed.all(|holder| holder.is_frozen(connection)) { Err(Refusal::Frozen) } else { Ok(()) }
-}
-
-/// What a caller may do by itself at an environment, for nobody: what the operator says, and nothing where another platform
-/// gives the tokens.
-///
-/// # Errors
-/// The first rule that is broken.
-pub fn by_itself(facts: &OwnFacts) -> Result<&Permissions, Refusal> {
-    if !facts.is_usable && facts.permissions.is_some() {
-        return Err(Refusal::CallerSuspended);
-    }
-    let minted = facts.environment.strategy.mints();
-    let permissions = facts.permissions.as_deref().filter(|_| minted).ok_or(Refusal::EnvironmentClosed)?;
-    if facts.is_frozen { Err(Refusal::Frozen) } else { Ok(permissions) }
 }
 
 /// What a content token may do: never more than the operator lets the account do there, than the app may do anywhere, and

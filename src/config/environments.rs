@@ -35,6 +35,10 @@ pub fn judge(key: &str, environment: &EnvironmentConfig, faults: &mut Vec<Config
         let problem = "is not used: the platform gives its own tokens, and they cannot be narrowed; remove one of the two";
         fault("roles", problem.to_owned());
     }
+    if !environment.origins.is_empty() && !environment.strategy.mints() {
+        let problem = "is not used: the platform gives its own tokens, for an access token of an app; remove one of the two";
+        fault("origins", problem.to_owned());
+    }
     let mut seen = BTreeSet::new();
     for (at, role) in environment.roles.iter().flatten().enumerate() {
         let place = format!("roles[{at}]");

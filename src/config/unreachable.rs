@@ -23,8 +23,11 @@ pub fn warnings(config: &Config) -> Vec<String> {
         if roles.is_empty() {
             warn(".roles", "is empty, so that nobody may do anything here");
         }
-        if no_app(environment) {
-            warn(".roles", "no app may reach this environment, so that no role can be used; see `apps`");
+        if no_app(environment) && environment.origins.is_empty() {
+            warn(
+                ".roles",
+                "no app may reach this environment, and no page, so that no role can be used; see `apps` and `origins`",
+            );
         }
         for (at, role) in roles.iter().enumerate() {
             let place = format!(".roles[{at}]");

@@ -103,7 +103,7 @@ async fn facts(
     actors: &Actors,
     environment: &Arc<Environment>,
 ) -> Result<ActorFacts, Error> {
-    let Some(connection_id) = &token.connection_id else {
+    let Some(connection_id) = token.connection_id() else {
         return Ok(ActorFacts::Own(by_itself::load(broker, actors.newest(), environment).await?));
     };
     let question = Question {

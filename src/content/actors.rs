@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::issued_token::IssuedToken;
+use super::issued_token::{GivenTo, IssuedToken};
 
 /// How many may act, one for another.
 pub const LONGEST: usize = 5;
@@ -32,14 +32,10 @@ impl Actors {
     /// Those of a token that was issued here; None for one that an access token asked for by itself.
     #[must_use]
     pub fn of_token(token: &IssuedToken) -> Option<Self> {
-        match (token.claims.get("act"), &token.connection_id) {
-            (Some(claim), Some(_)) => Self::read(claim),
+        match (token.claims.get("act"), &token.given_to) {
+            (Some(claim), GivenTo::Connection { .. }) => Self::read(claim),
             // RFC 9068 section 2.2: of a client's own token the client is the subject.
-            (None, None) => token
-                .caller_id
-                .as_ref()
-                .filter(|caller| **caller == token.subject)
-                .map(|caller| Self::of(caller, None)),
+            (None, GivenTo::Caller(id)) => (*id == token.subject).then(|| Self::of(id, None)),
             _ => None,
         }
     }

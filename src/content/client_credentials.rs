@@ -27,10 +27,11 @@ pub async fn own_token(
     let caller = authenticate::by_client(broker, client_id, client_secret).await?;
     let environment = find(broker, target.ok_or(Error::InvalidTarget)?).await?.ok_or(Error::InvalidTarget)?;
     let facts = by_itself::load(broker, &caller.id, &environment).await?;
-    let allowed = judge::by_itself(&facts).map_err(|refusal| match refusal.error_of_subject(broker) {
-        Error::InvalidAuth => Error::InvalidClient,
-        other => other,
-    })?;
+    let allowed =
+        judge::own::by_itself(&facts).map_err(|refusal| match refusal.error_of_subject(broker) {
+            Error::InvalidAuth => Error::InvalidClient,
+            other => other,
+        })?;
     // No person has a word in it.
     let permissions = requested.judge(&environment, Allowed { permissions: allowed, access: None })?;
     let now = broker.clock.now();

@@ -45,12 +45,21 @@ impl Environment {
     /// Whether this app, for this account, may have a token for here at this moment.
     #[must_use]
     pub fn is_open_to(&self, app_key: &str, account: &Account, now: Timestamp) -> bool {
-        let account_is_named = match (&self.accounts, &self.settings.roles) {
+        self.names(app_key) && !self.permissions_of(account, now).is_empty()
+    }
+
+    /// Whether pages of this origin may have a token of whoever is signed in.
+    #[must_use]
+    pub fn is_open_to_pages_of(&self, origin: &str) -> bool {
+        self.settings.origins.iter().any(|named| named == origin)
+    }
+
+    fn names_account(&self, account: &Account, now: Timestamp) -> bool {
+        match (&self.accounts, &self.settings.roles) {
             (Some(rule), _) => rule.holds_for(account, now),
             // Then whoever has a role is named by it.
             (None, roles) => roles.is_some(),
-        };
-        self.names(app_key) && account_is_named && !self.permissions_of(account, now).is_empty()
+        }
     }
 
     fn names(&self, app_key: &str) -> bool {
@@ -72,9 +81,13 @@ impl Environment {
         }
     }
 
-    /// What the operator lets an account do here: what its roles say, or everything where there are no roles.
+    /// What the operator lets an account do here: what its roles say, or everything where there are no roles. Nothing where
+    /// the account is not named.
     #[must_use]
     pub fn permissions_of(&self, account: &Account, now: Timestamp) -> Permissions {
+        if !self.names_account(account, now) {
+            return Permissions::default();
+        }
         let Some(roles) = &self.settings.roles else { return Permissions::all() };
         let held = roles.iter().filter(|role| role.accounts.holds_for(account, now));
         held.flat_map(|role| role.permissions.iter().cloned()).collect()

@@ -13,6 +13,8 @@ use crate::cache::Weigh;
 use crate::clock::Timestamp;
 use crate::issuer::claims;
 use crate::issuer::scope::Scopes;
+use crate::secret::TokenHash;
+use crate::session;
 
 /// Longer ones are not ours, and are not read.
 const LONGEST: usize = 16 * 1024;
@@ -26,10 +28,7 @@ pub struct IssuedToken {
     pub issuer: String,
     /// The account; the caller, where the token speaks for no person.
     pub subject: String,
-    /// None for a token that speaks for no person.
-    pub connection_id: Option<String>,
-    /// The caller that asked for it; None when the access token itself did.
-    pub caller_id: Option<String>,
+    pub given_to: GivenTo,
     pub scopes: Scopes,
     /// What it may do at its audience, and nowhere else.
     pub permissions: Permissions,
@@ -38,6 +37,25 @@ pub struct IssuedToken {
     pub expires_at: Timestamp,
     /// All of it.
     pub claims: Map<String, Value>,
+}
+
+/// Who asked for a token, and by what right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenTo {
+    /// Whoever uses a connection.
+    Connection {
+        id: String,
+        /// None when the access token itself asked.
+        caller_id: Option<String>,
+    },
+    /// A caller, for itself.
+    Caller(String),
+    /// A page of the platform, for whoever is signed in there.
+    Session {
+        id: TokenHash,
+        /// Of the page.
+        origin: String,
+    },
 }
 
 /// RFC 7515 section 4.1.
@@ -68,16 +86,13 @@ impl IssuedToken {
         }
         let claims: Map<String, Value> = json(payload)?;
         let moment = |name: &str| claims.get(name).and_then(Value::as_i64).map(Timestamp::from_unix);
-        let connection_id = claims.get("connection").and_then(text);
         let scopes = Scopes::lenient(claims.get("scope").and_then(Value::as_str).unwrap_or_default());
-        let actor = claims.get("act").and_then(|actor| text(actor.get("sub")?));
         Some(Self {
             kid: header.kid,
             jti: text(claims.get("jti")?)?,
             issuer: text(claims.get("iss")?)?,
             subject: text(claims.get("sub")?)?,
-            caller_id: if connection_id.is_some() { actor } else { claims.get("client_id").and_then(text) },
-            connection_id,
+            given_to: given_to(&claims)?,
             permissions: permissions(&claims, &scopes)?,
             scopes,
             issued_at: moment("iat")?,
@@ -93,10 +108,45 @@ impl IssuedToken {
         self.expires_at > now && self.not_before.is_none_or(|begins| begins <= now)
     }
 
+    /// None for a token that is of no connection.
+    #[must_use]
+    pub fn connection_id(&self) -> Option<&str> {
+        if let GivenTo::Connection { id, .. } = &self.given_to { Some(id) } else { None }
+    }
+
+    /// The caller that asked for it; None where none did.
+    #[must_use]
+    pub fn caller_id(&self) -> Option<&str> {
+        match &self.given_to {
+            GivenTo::Connection { caller_id, .. } => caller_id.as_deref(),
+            GivenTo::Caller(id) => Some(id),
+            GivenTo::Session { .. } => None,
+        }
+    }
+
+    /// Whose it is; None for a caller's own.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&str> {
+        (!matches!(self.given_to, GivenTo::Caller(_))).then_some(&*self.subject)
+    }
+
     /// Whether it was made for an environment.
     #[must_use]
     pub fn is_for(&self, environment: &Environment) -> bool {
         claims::audiences(&self.claims).contains(&environment.content_api_url.as_str())
+    }
+}
+
+fn given_to(claims: &Map<String, Value>) -> Option<GivenTo> {
+    let said = |name: &str| claims.get(name).and_then(text);
+    if let Some(id) = said("connection") {
+        let caller_id = claims.get("act").and_then(|actor| text(actor.get("sub")?));
+        return Some(GivenTo::Connection { id, caller_id });
+    }
+    match said("sid") {
+        Some(sid) => Some(GivenTo::Session { id: session::of_sid(&sid)?, origin: said("azp")? }),
+        // RFC 9068 section 2.2: a client's own token has the client in both places.
+        None => said("client_id").map(GivenTo::Caller),
     }
 }
 

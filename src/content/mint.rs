@@ -14,6 +14,8 @@ use crate::Broker;
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::{Token, random_id};
+use crate::session;
+use crate::session_token::Asked;
 
 /// The token and the moment it ends. `id` becomes its `jti`; what is `added` is never over our own claims.
 ///
@@ -84,6 +86,39 @@ pub fn own(
         "iat": now.unix(),
         "exp": expires_at.unix(),
         "jti": format!("ct_{}", random_id::<20>()),
+    });
+    let token = broker.signing_keys.sign(algorithm(broker, environment), ACCESS_TOKEN, &claims)?;
+    Ok((token, expires_at))
+}
+
+/// A person's own token, for the page in which they are signed in: it is the client (RFC 8693 section 4.3), and no app and no
+/// caller acts for anybody.
+///
+/// # Errors
+/// As [`mint`].
+pub fn of_session(
+    broker: &Broker,
+    asked: &Asked<'_>,
+    environment: &Environment,
+    permissions: &Permissions,
+) -> Result<(Token, Timestamp), Error> {
+    let now = broker.clock.now();
+    let expires_at = now.plus(environment.lifetime).min(asked.session_ends);
+    let Asked { account, session, origin, .. } = asked;
+    let audience = environment.content_api_url.as_str();
+    let claims = json!({
+        "iss": broker.issuer_identifier(),
+        "aud": audience,
+        "sub": account.id,
+        "client_id": origin,
+        "azp": origin,
+        "sid": session::sid(session),
+        "scope": scope::of(permissions).to_string(),
+        "authorization_details": details::written(permissions, audience),
+        "iat": now.unix(),
+        "exp": expires_at.unix(),
+        "jti": format!("ct_{}", random_id::<20>()),
+        "sub_id": { "format": "iss_sub", "iss": account.issuer, "sub": account.subject },
     });
     let token = broker.signing_keys.sign(algorithm(broker, environment), ACCESS_TOKEN, &claims)?;
     Ok((token, expires_at))

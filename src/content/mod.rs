@@ -18,6 +18,7 @@
 //! | a minted token that comes back | `issued_token.rs`: what it says; `recognise.rs`: whether it is ours | an [`IssuedToken`](issued_token::IssuedToken), or nothing |
 //! | a revoke of one token by itself | `revoked_tokens.rs` | its `jti`, kept until it runs out |
 //! | a client of `/oauth/token` that asks for itself | `client_credentials.rs` | a token of nobody, within what the operator gave to that caller |
+//! | a page of the platform, for whoever is signed in there | `for_session.rs` | a token of the person's own, by no app |
 //! | a token whose claims the operator chose | `template.rs`, and its folder | its claims, beside ours |
 //! | the configuration file at a start | `sync.rs` | environments stored as the file has them |
 //! | `attache vault status` | `verify.rs` | a list of what does not open |
@@ -30,6 +31,7 @@ pub mod client_credentials;
 mod direct;
 pub mod environment;
 pub mod exchange;
+pub mod for_session;
 pub mod issued_token;
 mod kept_token;
 mod look_up;

@@ -43,7 +43,7 @@ impl By<'_> {
     /// Whether a token was given to it, or is for its environment.
     fn may_revoke(&self, token: &IssuedToken) -> bool {
         match self {
-            Self::Caller(id) => token.caller_id.as_deref() == Some(*id),
+            Self::Caller(id) => token.caller_id() == Some(*id),
             Self::ResourceServer { environment, .. } => {
                 environment.is_some_and(|environment| token.is_for(environment))
             }
@@ -100,9 +100,9 @@ pub async fn revoke(broker: &Broker, token: &Token, by: &By<'_>) -> Result<(), E
         }
         let entry = Entry {
             actor: by.actor().to_owned(),
-            account_id: token.connection_id.is_some().then(|| token.subject.clone()),
-            connection_id: token.connection_id.clone(),
-            caller_id: token.caller_id.clone(),
+            account_id: token.account_id().map(str::to_owned),
+            connection_id: token.connection_id().map(str::to_owned),
+            caller_id: token.caller_id().map(str::to_owned),
             ..Entry::default()
         };
         let entry = entry.saying(&token.jti);

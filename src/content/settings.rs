@@ -25,6 +25,8 @@ pub struct Settings {
     pub roles: Option<Vec<Role>>,
     /// What a request without a token may do; None: nothing was said.
     pub public: Option<Permissions>,
+    /// Of the platform's own pages: they may have a token of whoever is signed in.
+    pub origins: Vec<String>,
 }
 
 impl Default for Settings {
@@ -37,6 +39,7 @@ impl Default for Settings {
             default_stage: PUBLISHED.to_owned(),
             roles: None,
             public: None,
+            origins: Vec::new(),
         }
     }
 }

@@ -85,6 +85,21 @@ pub(crate) async fn stops_nobodys(
     Ok(of_all.chain(of_caller).any(holds))
 }
 
+/// Whether a freeze covers a person, or everything. What somebody has by being signed in is as old as any consent. By what is
+/// held in memory where this process is alone, else by a statement.
+///
+/// # Errors
+/// When the database does not answer.
+pub(crate) async fn stops_person(broker: &Broker, account: &Account) -> Result<bool, db::Error> {
+    let pseudonym = broker.pseudonyms.of_account(&account.issuer, &account.subject);
+    let load = async || store::covers(&broker.db).await;
+    let Some(covers) = broker.held.freezes.held(&broker.db, load).await? else {
+        return store::stops_person(&broker.db, &account.id, &pseudonym).await;
+    };
+    let named = |scope, target: &str| covers.0.get(&scope).is_some_and(|names| names.contains_key(target));
+    Ok(named(Scope::All, "") || named(Scope::Account, &account.id) || named(Scope::Account, &pseudonym))
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

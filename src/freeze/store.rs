@@ -103,6 +103,13 @@ pub async fn covers(db: &Db) -> Result<Covers, db::Error> {
     Ok(covers)
 }
 
+/// Whether one covers a person, or everything.
+pub async fn stops_person(db: &Db, account_id: &str, pseudonym: &str) -> Result<bool, db::Error> {
+    let select = "SELECT 1 AS there FROM freezes f WHERE f.scope = 'all' \
+        OR (f.scope = 'account' AND (f.target = $1 OR f.pseudonym = $2)) LIMIT 1";
+    Ok(sql(select).bind(account_id).bind(pseudonym).optional(db).await?.is_some())
+}
+
 /// Operators' freezes of somebody that know them by an id alone.
 pub async fn without_pseudonym(db: &Db) -> Result<Vec<Freeze>, db::Error> {
     let select = Constants(format!(

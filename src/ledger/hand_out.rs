@@ -20,9 +20,11 @@ use crate::error::Error;
 /// What was handed to whom.
 #[derive(Clone, Copy, Debug)]
 pub struct HandOut<'a> {
-    /// A caller's id, or `bearer` when the access token itself asked.
+    /// A caller's id; `bearer` when the access token itself asked; an account's id when its person did, in a browser.
     pub caller_id: &'a str,
-    /// None when a caller was given something of its own.
+    /// Whose it is; None for a caller's own.
+    pub account_id: Option<&'a str>,
+    /// None when what was given is of no connection.
     pub connection: Option<&'a Connection>,
     /// Which environment a content token was for; None for an access token.
     pub environment_id: Option<&'a str>,
@@ -39,15 +41,21 @@ impl<'a> HandOut<'a> {
         environment_id: Option<&'a str>,
         now: Timestamp,
     ) -> Self {
-        let connection = Some(connection);
-        Self { caller_id, connection, environment_id, day: now.unix().div_euclid(86_400) }
+        let (account_id, connection) = (Some(connection.account_id.as_str()), Some(connection));
+        Self { caller_id, account_id, connection, environment_id, day: day(now) }
     }
 
     /// Something of its own, given to a caller today.
     #[must_use]
     pub fn own(caller_id: &'a str, environment_id: &'a str, now: Timestamp) -> Self {
-        let (connection, environment_id) = (None, Some(environment_id));
-        Self { caller_id, connection, environment_id, day: now.unix().div_euclid(86_400) }
+        let environment_id = Some(environment_id);
+        Self { caller_id, account_id: None, connection: None, environment_id, day: day(now) }
+    }
+
+    /// Something of their own, given to somebody who is signed in.
+    #[must_use]
+    pub fn to_person(account_id: &'a str, environment_id: &'a str, now: Timestamp) -> Self {
+        Self { account_id: Some(account_id), ..Self::own(account_id, environment_id, now) }
     }
 
     /// Empty for what is of no connection.
@@ -63,13 +71,18 @@ impl<'a> HandOut<'a> {
         HandOutLine {
             caller_id: self.caller_id.to_owned(),
             connection_id: self.connection_id().to_owned(),
-            account_id: self.connection.map(|connection| connection.account_id.clone()).unwrap_or_default(),
+            account_id: self.account_id.unwrap_or_default().to_owned(),
             app_id: self.connection.map(|connection| connection.app_id.clone()).unwrap_or_default(),
             generation: self.generation(),
             environment_id: self.environment_id.map(str::to_owned),
             day: self.day,
         }
     }
+}
+
+/// Since 1970, UTC.
+fn day(now: Timestamp) -> i64 {
+    now.unix().div_euclid(86_400)
 }
 
 /// As the line that it is counted on, so that counting a repeat copies nothing.

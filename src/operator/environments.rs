@@ -45,6 +45,9 @@ pub(super) async fn show(broker: &Broker, key: &str) -> Result<Output, Error> {
     line("token lifetime", &format!("{} seconds", environment.lifetime));
     line("default stage", &settings.default_stage);
     line("apps", &environment.apps.as_ref().map_or_else(|| "none".to_owned(), written));
+    if !settings.origins.is_empty() {
+        line("pages of", &settings.origins.join(", "));
+    }
     let accounts = match (&environment.accounts, &settings.roles) {
         (Some(rule), _) => written(rule),
         (None, Some(_)) => "whoever has a role".to_owned(),

@@ -16,16 +16,28 @@ use crate::permanent_token::PermanentToken;
 pub enum Active {
     Minted {
         token: Arc<IssuedToken>,
-        /// The app's key; None where a caller asked for itself.
+        /// The app's key; None where a caller asked for itself, or a page for whoever is signed in.
         app: Option<String>,
     },
     Permanent(Arc<PermanentToken>),
 }
 
 /// What is told of a minted token, of what it says. RFC 7662 section 2.2, RFC 8693 section 4.1 and RFC 9396 section 9.2; `app`
-/// is ours.
-const TOLD: [&str; 11] =
-    ["scope", "client_id", "app", "exp", "iat", "sub", "aud", "iss", "jti", "act", "authorization_details"];
+/// and `sid` are ours.
+const TOLD: [&str; 12] = [
+    "scope",
+    "client_id",
+    "app",
+    "sid",
+    "exp",
+    "iat",
+    "sub",
+    "aud",
+    "iss",
+    "jti",
+    "act",
+    "authorization_details",
+];
 
 impl Active {
     /// An account's id; a caller's or a permanent token's, where it speaks for no person.
@@ -44,12 +56,12 @@ impl Active {
 
     #[must_use]
     pub fn caller(&self) -> Option<&str> {
-        if let Self::Minted { token, .. } = self { token.caller_id.as_deref() } else { None }
+        if let Self::Minted { token, .. } = self { token.caller_id() } else { None }
     }
 
     #[must_use]
     pub fn connection(&self) -> Option<&str> {
-        if let Self::Minted { token, .. } = self { token.connection_id.as_deref() } else { None }
+        if let Self::Minted { token, .. } = self { token.connection_id() } else { None }
     }
 
     #[must_use]

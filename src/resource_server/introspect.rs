@@ -9,10 +9,10 @@ use super::authenticate;
 use super::row::Protects;
 use super::sight::{self, Asked, Seen};
 use crate::Broker;
-use crate::access::by_itself;
 use crate::access::judge::issued;
+use crate::access::{by_itself, by_session};
 use crate::content::environment::Environment;
-use crate::content::issued_token::IssuedToken;
+use crate::content::issued_token::{GivenTo, IssuedToken};
 use crate::content::recognise;
 use crate::error::Error;
 use crate::permanent_token;
@@ -86,13 +86,20 @@ pub async fn of_session(
 
 async fn minted(broker: &Broker, seen: &Seen, token: Arc<IssuedToken>) -> Result<Option<Active>, Error> {
     let now = broker.clock.now();
-    let judged = match (&token.connection_id, &token.caller_id, &seen.facts.environment) {
-        (None, Some(caller_id), Some(environment)) => {
+    let judged = match (&token.given_to, &seen.facts.environment) {
+        (GivenTo::Caller(caller_id), Some(environment)) => {
             let facts = by_itself::load(broker, caller_id, environment).await?;
             issued::own(&facts, &token, seen.of_token, now).map(|()| None)
         }
-        _ => issued::issued(&seen.facts, &token, seen.of_token, now)
-            .map(|allowed| Some(allowed.found.app.key.clone())),
+        (GivenTo::Session { id, origin }, Some(environment)) => {
+            let person = by_session::person(broker, id, &token.subject).await?;
+            let facts = by_session::load(broker, person.as_deref(), environment).await?;
+            issued::of_session(facts, origin, &token, seen.of_token, now).map(|()| None)
+        }
+        (GivenTo::Connection { .. }, _) | (_, None) => {
+            issued::issued(&seen.facts, &token, seen.of_token, now)
+                .map(|allowed| Some(allowed.found.app.key.clone()))
+        }
     };
     match judged {
         Ok(app) => Ok(Some(Active::Minted { token, app })),

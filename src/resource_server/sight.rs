@@ -35,8 +35,8 @@ pub struct Seen {
 
 impl<'a> Asked<'a> {
     fn question(&self) -> Question<'a> {
-        let caller = self.token.and_then(|token| token.caller_id.as_deref());
-        let connection = self.token.and_then(|token| token.connection_id.as_deref());
+        let caller = self.token.and_then(|token| token.caller_id());
+        let connection = self.token.and_then(|token| token.connection_id());
         Question {
             who: caller.map_or(Who::Nobody, Who::Caller),
             // No connection has an empty id.

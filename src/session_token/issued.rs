@@ -28,7 +28,7 @@ pub fn recognise(broker: &Broker, token: &Token) -> Option<SessionToken> {
     if signed.typ != "JWT" || text("iss")? != broker.issuer_identifier() {
         return None;
     }
-    let session = TokenHash::stored(text("sid")?.strip_prefix("se_")?.to_owned());
+    let session = session::of_sid(&text("sid")?)?;
     let (subject, origin) = (text("sub")?, text("azp")?);
     Some(SessionToken { subject, origin, claims: signed.claims, session })
 }

@@ -3,38 +3,16 @@
 
 use serde_json::json;
 
+use super::{Asked, Minted};
 use crate::Broker;
-use crate::account::Account;
-use crate::clock::Timestamp;
 use crate::content::template::render::About;
 use crate::content::template::{look_up, mint as templated};
 use crate::error::Error;
-use crate::secret::{Token, TokenHash, random_id};
+use crate::secret::random_id;
+use crate::session;
 
 /// Seconds by which a verifier's clock may be behind ours.
 const CLOCK_SKEW: i64 = 5;
-
-/// A session of somebody that a page asks about.
-#[derive(Debug)]
-pub struct Asked<'a> {
-    pub account: &'a Account,
-    pub session: &'a TokenHash,
-    pub session_ends: Timestamp,
-    /// Of the page that asks.
-    pub origin: &'a str,
-}
-
-/// A token and the moment at which it ends.
-pub struct Minted {
-    pub jwt: Token,
-    pub expires_at: Timestamp,
-}
-
-/// How a session is called in tokens. It leads to nobody's cookie, which is 128 random bits behind this hash.
-#[must_use]
-pub fn session_id(session: &TokenHash) -> String {
-    format!("se_{}", session.as_str())
-}
 
 /// The session's own token. It never outlives the session.
 ///
@@ -60,7 +38,7 @@ fn signed(broker: &Broker, asked: &Asked<'_>, nonce: Option<&str>) -> Result<Min
         "iss": issuer,
         "aud": config.audience.as_ref().unwrap_or(&issuer),
         "sub": asked.account.id,
-        "sid": session_id(asked.session),
+        "sid": session::sid(asked.session),
         "azp": asked.origin,
         "iat": now.unix(),
         "nbf": now.plus(-CLOCK_SKEW).unix(),

@@ -8,7 +8,7 @@ use attache::connection::look_up;
 use attache::consent::choice::{Choice, Places};
 use attache::consent::choose;
 use attache::consent::duration::Lasts;
-use attache::content::issued_token::IssuedToken;
+use attache::content::issued_token::{GivenTo, IssuedToken};
 use attache::freeze::freezes;
 use attache::operator::select::{Named, Person};
 use attache::operator::{Command, run};
@@ -361,8 +361,11 @@ async fn memory_and_the_statement_see_the_same(#[values(Sqlite, Postgres)] datab
     let asks = create(&world).await;
     let token = content_token(&world, &connection, &[]).await;
     let said = IssuedToken::parse(&token).expect("a token of ours");
-    let bearers = IssuedToken { caller_id: None, ..said.clone() };
-    let unknown = IssuedToken { connection_id: None, caller_id: None, kid: "k".to_owned(), ..said.clone() };
+    let by_bearer = GivenTo::Connection { id: connection.clone(), caller_id: None };
+    let bearers = IssuedToken { given_to: by_bearer, ..said.clone() };
+    let of_page =
+        GivenTo::Session { id: Token::new("a session").hash(), origin: "https://a.test".to_owned() };
+    let unknown = IssuedToken { given_to: of_page, kid: "k".to_owned(), ..said.clone() };
     let (secret, none) = (Token::new(asks.secret.clone()).hash(), Token::new("nobody's").hash());
     let steps = [
         None,

@@ -9,7 +9,7 @@ use attache::access::judge::Refusal;
 use attache::access::judge::issued::{Inactive, OfToken, issued};
 use attache::connection::allowed::{Access, Allowed};
 use attache::connection::status::Status;
-use attache::content::issued_token::IssuedToken;
+use attache::content::issued_token::{GivenTo, IssuedToken};
 use attache::content::permission::{Action, Permissions};
 use attache::content::rules::{AccountRule, Any, Role, Strategy};
 use attache::freeze::selection::Scope;
@@ -35,8 +35,7 @@ fn case() -> Case {
         jti: "ct_1".to_owned(),
         issuer: "https://attache.example".to_owned(),
         subject: "ac_1".to_owned(),
-        connection_id: Some("Et1".to_owned()),
-        caller_id: Some("ca_1".to_owned()),
+        given_to: GivenTo::Connection { id: "Et1".to_owned(), caller_id: Some("ca_1".to_owned()) },
         scopes: Scopes::lenient("content:read content:write"),
         permissions: Permissions::all(),
         issued_at: NOW,

@@ -22,7 +22,13 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("consent", &["connection/", "revoke/", "pages/choice.rs", "pages/in_words.rs"]),
     (
         "resource_server",
-        &["access/by_itself.rs", "access/facts.rs", "access/facts/store.rs", "access/judge/issued.rs"],
+        &[
+            "access/by_itself.rs",
+            "access/by_session.rs",
+            "access/facts.rs",
+            "access/facts/store.rs",
+            "access/judge/issued.rs",
+        ],
     ),
     (
         "pages",

@@ -114,6 +114,7 @@ mod scopes;
 mod server;
 mod session_judged;
 mod session_pages;
+mod session_resources;
 mod session_tokens;
 mod sessions;
 mod settings;

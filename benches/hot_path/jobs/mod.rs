@@ -6,6 +6,7 @@ pub mod get;
 pub mod hand_out;
 pub mod judged;
 pub mod mint;
+pub mod session_token;
 pub mod stop;
 
 use std::fmt::Write as _;

@@ -1,8 +1,10 @@
 //! Whether a content token that was issued here is good now, at an environment. What it says is held against the same facts
 //! that an exchange is judged by. Pure, and each rule stands here once.
 
-use super::{Authorized, Refusal, by_itself, judge, permissions};
+use super::own::{by_itself, by_session};
+use super::{Authorized, Refusal, judge, permissions};
 use crate::access::by_itself::OwnFacts;
+use crate::access::by_session::SessionFacts;
 use crate::access::facts::{Facts, Found};
 use crate::clock::Timestamp;
 use crate::content::environment::Environment;
@@ -71,6 +73,22 @@ pub fn issued<'a>(
 pub fn own(facts: &OwnFacts, token: &IssuedToken, of_token: OfToken, now: Timestamp) -> Result<(), Inactive> {
     stands(token, of_token, &facts.environment, now)?;
     let allowed = by_itself(facts).map_err(Inactive::Refused)?;
+    if allowed.cover(&token.permissions) { Ok(()) } else { Err(Inactive::Narrowed) }
+}
+
+/// A token that a page of this origin was given, for whoever is signed in there.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn of_session(
+    facts: SessionFacts<'_>,
+    origin: &str,
+    token: &IssuedToken,
+    of_token: OfToken,
+    now: Timestamp,
+) -> Result<(), Inactive> {
+    stands(token, of_token, facts.environment, now)?;
+    let allowed = by_session(facts, origin, now).map_err(Inactive::Refused)?;
     if allowed.cover(&token.permissions) { Ok(()) } else { Err(Inactive::Narrowed) }
 }
 

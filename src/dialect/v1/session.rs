@@ -22,7 +22,6 @@ use crate::clock::Timestamp;
 use crate::ledger::Action;
 use crate::secret::TokenHash;
 use crate::session;
-use crate::session_token::mint::session_id;
 use crate::web::Browser;
 use crate::web::cookies::{Cookies, OwnCookie};
 
@@ -63,7 +62,7 @@ async fn show(SessionBrowser(browser): SessionBrowser) -> Json<Value> {
         return Json(json!({ "session": null, "user": null }));
     };
     Json(json!({
-        "session": { "id": session_id(&session), "expires_at": ends.unix() },
+        "session": { "id": session::sid(&session), "expires_at": ends.unix() },
         "user": {
             "id": account.id,
             "name": account.full_name(),

@@ -11,6 +11,7 @@ use crate::jobs::get::Get;
 use crate::jobs::hand_out::{HandOut, Wire};
 use crate::jobs::judged::{By, First, Seen};
 use crate::jobs::mint::Mint;
+use crate::jobs::session_token::SessionToken;
 use crate::load::Job;
 use crate::sections::Stage;
 use crate::seed::Seed;
@@ -98,8 +99,11 @@ pub fn cases(stage: &Stage<'_>, seed: &Seed, broker: &Broker) -> Result<Vec<Case
         let first = Arc::new(First::new(broker.address, by, &seed.resource_server, callers));
         add(names[1], labels[1], CLIENTS, first, Beside::Nothing, "");
     }
-    if wanted(FIRST_PAGE) || wanted("page-deep") {
+    if wanted("session-token") || wanted(FIRST_PAGE) || wanted("page-deep") {
         let pages = stage.pages(broker)?;
+        let origin = format!("http://{}", broker.address);
+        let session_token = Arc::new(SessionToken::new(&origin, &pages.cookie));
+        add("session-token", "session token, minted", CLIENTS, session_token, Beside::Signature, "≥ 20 %");
         let page = |path: &str| Arc::new(Get::new(path, Some(&pages.cookie), "/account/connected-apps/Et"));
         let (first, deep): (Arc<dyn Job>, Arc<dyn Job>) = (page(&pages.first), page(&pages.deep));
         for clients in [1, CLIENTS] {

@@ -12,7 +12,7 @@ use super::here;
 use crate::Broker;
 use crate::error::Error;
 use crate::issuer::address;
-use crate::session_token::mint::{self, Asked};
+use crate::session_token::{Asked, mint};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
 use crate::web::{Browser, see_other};
