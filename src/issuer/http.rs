@@ -18,6 +18,9 @@ use crate::{load, torture};
 
 /// Larger than any honest answer, small enough to hold. Counted after decoding.
 const BODY_CAP: usize = 256 * 1024;
+/// For how long a connection that nobody uses is kept. Many servers close theirs after five seconds (Node.js), and a request that
+/// meets the close is lost: a code or a refresh token must not be sent twice.
+const IDLE: Duration = Duration::from_secs(4);
 /// Seconds. Who names more can hardly mean it.
 const RETRY_AFTER_CAP: i64 = 3600;
 
@@ -52,6 +55,7 @@ impl Http {
             .retry(reqwest::retry::never())
             .no_proxy()
             .connect_timeout(deadline.min(Duration::from_secs(5)))
+            .pool_idle_timeout(IDLE)
             .user_agent(torture::user_agent(concat!("attache/", env!("CARGO_PKG_VERSION"))))
             .tls_certs_merge(egress.authorities())
             .dns_resolver(Arc::new(PublicOnly::new(egress.clone())));
