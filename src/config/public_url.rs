@@ -1,6 +1,7 @@
 //! `public_url`: where browsers and callers reach us. An origin of our own, or a path of the app's origin, behind which the
 //! app's proxy passes everything on to us. Judges itself; every address of ours is made here.
 
+use std::fmt::{self, Display};
 use std::ops::Deref;
 
 use serde::de::Error as _;
@@ -47,6 +48,12 @@ impl Deref for PublicUrl {
 
     fn deref(&self) -> &Url {
         &self.url
+    }
+}
+
+impl Display for PublicUrl {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.url.fmt(to)
     }
 }
 
