@@ -10,10 +10,11 @@ import { World } from './world.mjs';
 const site = 'platform.localhost';
 
 export class PlatformWorld {
-  static async start(makeDatabase) {
+  /** `behind` is a path of the pages' own origin, in place of a host for the broker. */
+  static async start(makeDatabase, behind) {
     const platform = new PlatformWorld();
     try {
-      await platform.#rise(makeDatabase);
+      await platform.#rise(makeDatabase, behind);
       return platform;
     } catch (error) {
       await platform.stop();
@@ -21,12 +22,16 @@ export class PlatformWorld {
     }
   }
 
-  async #rise(makeDatabase) {
+  async #rise(makeDatabase, behind) {
     this.pages = await PlatformPages.start(await freePorts(1), site);
-    const sections = { session_tokens: { allowed_origins: [this.pages.web] } };
+    // Behind a path, the pages' origin need not be listed.
+    const place = behind
+      ? { at: `${this.pages.web}${behind}` }
+      : { host: `attache.${site}`, sections: { session_tokens: { allowed_origins: [this.pages.web] } } };
     const templates = { hasura: { claims: { 'x-role': 'user' } } };
-    this.world = await World.start(makeDatabase, {}, templates, {}, { host: `attache.${site}`, sections });
+    this.world = await World.start(makeDatabase, {}, templates, {}, place);
     const { url, direct } = this.world.broker;
+    if (behind) this.pages.passOn(behind, new URL(direct).port);
     this.pages.trust(url, createRemoteJWKSet(new URL(`${direct}/.well-known/jwks.json`)));
     this.browser = await Browser.start(url, ['--test-third-party-cookie-phaseout']);
   }

@@ -82,7 +82,7 @@ export class World {
    * @param {Record<string, object>} more apps by key, with what is particular to each
    * @param {Record<string, object>} templates by name; the first is the one of the environment
    * @param {Record<string, object>} environments more of them, by key
-   * @param {{host?: string, sections?: object}} place where browsers find the broker, and more of its configuration
+   * @param {{host?: string, at?: string, sections?: object}} place where browsers find the broker, and more of its configuration
    */
   static async start(makeDatabase, more = {}, templates = {}, environments = {}, place = {}) {
     const world = new World();
@@ -95,7 +95,7 @@ export class World {
     }
   }
 
-  async #rise(makeDatabase, more, templates, environments, { host, sections = {} }) {
+  async #rise(makeDatabase, more, templates, environments, { sections = {}, ...place }) {
     const database = await makeDatabase();
     this.#ends.push(() => database.drop());
     const port = await freePorts(2);
@@ -104,7 +104,7 @@ export class World {
     this.#ends.push(() => this.content.stop());
     // The broker starts before its issuer does: an issuer that is away is no reason not to start.
     const configure = () => ({ ...config(issuer, this.content.url, more, templates, environments)(), ...sections });
-    this.broker = await Broker.start(database.url, configure, host);
+    this.broker = await Broker.start(database.url, configure, place);
     this.#ends.push(() => this.broker.stop());
     this.content.trust(this.broker.url);
     const client = (key) => ({ client_id: key, client_secret: secretOf(key), redirect_uris: [`${this.broker.url}/connect/${key}/callback`] });
