@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `public_url.rs`, `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod origin;
 mod outbound;
+pub mod public_url;
 mod read_secret;
 pub mod section;
 mod session_tokens;
@@ -56,14 +57,15 @@ pub use graphql::GraphqlConfig;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
+pub use public_url::PublicUrl;
 pub use session_tokens::SessionTokensConfig;
 pub use signing_keys::SigningKeysConfig;
 
 /// Everything an operator can say.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where browsers and callers reach us; every URL we write begins with it. An origin, no path.
-    pub public_url: Url,
+    /// Where browsers and callers reach us; every URL we write begins with it.
+    pub public_url: PublicUrl,
     pub listen: Listen,
     pub limits: LimitsConfig,
     pub database: Database,

@@ -185,7 +185,7 @@ impl Broker {
     /// An address of ours. Built from the configuration, never from a request's headers.
     #[must_use]
     pub fn url(&self, path_and_query: &str) -> Url {
-        self.config.public_url.join(path_and_query).unwrap_or_else(|_| self.config.public_url.clone())
+        self.config.public_url.at(path_and_query)
     }
 
     /// Does something that outlives whoever asked for it, and waits for it in nobody's place. `whom` is whose answer the
@@ -203,10 +203,10 @@ impl Broker {
         done.unwrap_or_else(|_| Err(Error::Internal("Something failed before it was done.".to_owned())))
     }
 
-    /// Our own issuer identifier (RFC 8414 section 2): the public URL's origin, without a slash at its end.
+    /// Our own issuer identifier (RFC 8414 section 2): the public URL, without a slash at its end.
     #[must_use]
     pub fn issuer_identifier(&self) -> String {
-        self.config.public_url.origin().ascii_serialization()
+        self.config.public_url.identifier()
     }
 }
 
@@ -230,7 +230,7 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::v1::session::router(&broker))
         .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router());
-    Router::new()
+    let routes = Router::new()
         .merge(pages)
         .merge(machines)
         .route(web::view::STYLESHEET, get(web::assets::stylesheet))
@@ -238,5 +238,6 @@ pub fn router(broker: Broker) -> Router {
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
         .layer(ServiceBuilder::new().layer(edge::layer(&broker)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
-        .with_state(broker)
+        .with_state(broker.clone());
+    edge::mount::mount(&broker, routes)
 }

@@ -45,13 +45,20 @@ pub struct Sessions {
 }
 
 /// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
-/// take all ports for one host, with the port.
+/// take all ports for one host, with the port. Behind a path `__Secure-`, because `__Host-` wants the path to be `/`.
 #[must_use]
 pub fn cookie_name(broker: &Broker) -> String {
     if is_secure(broker) {
-        return "__Host-attache".to_owned();
+        let prefix = if broker.config.public_url.behind().is_some() { "__Secure-" } else { "__Host-" };
+        return format!("{prefix}attache");
     }
     format!("attache-{}", broker.config.public_url.port_or_known_default().unwrap_or_default())
+}
+
+/// Where browsers send our cookies: behind a path, not to the rest of the origin. The app's own server need not see them.
+#[must_use]
+pub fn cookie_path(broker: &Broker) -> String {
+    broker.config.public_url.path().to_owned()
 }
 
 /// Whether browsers may send our cookies over https only.
@@ -72,7 +79,7 @@ pub fn layer(broker: &Broker) -> SessionManagerLayer<Sessions> {
         .with_secure(is_secure(broker))
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
-        .with_path("/")
+        .with_path(cookie_path(broker))
         .with_expiry(Expiry::OnInactivity(time::Duration::seconds(LIFETIME)))
 }
 

@@ -1,7 +1,5 @@
 //! An app's registration at its issuer as the configuration file has it, for `attache check`: opens no database.
 
-use url::Url;
-
 use super::rules::callback_path;
 use crate::config::Config;
 use crate::issuer::probe::Registration;
@@ -26,7 +24,7 @@ pub fn registration(config: &Config, issuer: &str, app: &str) -> Result<Registra
                     secret: found.client_secret.clone(),
                     auth: ClientAuth::or_default(found.client_auth, found.client_secret.as_ref()),
                 },
-                redirect_uri: at(config, &callback_path(app)),
+                redirect_uri: config.public_url.at(&callback_path(app)),
                 scopes: Scopes::lenient(&found.scopes.join(" ")),
                 audience: found.audience.clone(),
                 extras: found.authorization_url_extras.clone(),
@@ -58,13 +56,9 @@ fn of_sign_in(config: &Config) -> Registration {
             secret: sign_in.client_secret.clone(),
             auth: ClientAuth::or_default(sign_in.client_auth, sign_in.client_secret.as_ref()),
         },
-        redirect_uri: at(config, "/sign-in/callback"),
+        redirect_uri: config.public_url.at("/sign-in/callback"),
         scopes: Scopes::lenient(&sign_in.scopes.join(" ")),
         audience: None,
         extras: std::collections::BTreeMap::default(),
     }
-}
-
-fn at(config: &Config, path: &str) -> Url {
-    config.public_url.join(path).unwrap_or_else(|_| config.public_url.clone())
 }

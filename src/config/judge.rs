@@ -27,6 +27,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.signing_keys.judge(faults);
     config.graphql.judge(faults);
     config.session_tokens.judge(faults);
+    config.session_tokens.live_behind(&config.public_url);
     vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {
@@ -51,17 +52,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
 }
 
 fn judge_addresses(config: &Config, faults: &mut Faults) {
-    let public = &config.public_url;
-    if !rules::is_web(public)
-        || public.path() != "/"
-        || public.query().is_some()
-        || public.fragment().is_some()
-    {
-        faults.push(ConfigFault::new("public_url", "must be an origin such as https://attache.example.com"));
-    } else if public.scheme() == "http" && !rules::is_loopback(public) {
-        faults
-            .push(ConfigFault::new("public_url", "must be https, because cookies and codes travel over it"));
-    }
+    faults.extend(config.public_url.problem().map(|problem| ConfigFault::new("public_url", problem)));
     for (key, value) in
         [("listen.address", &config.listen.address), ("listen.machine_room", &config.listen.machine_room)]
     {

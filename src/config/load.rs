@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
-use url::Url;
 
 use super::fault::ConfigFault;
-use super::{Config, environment, judge, unused};
+use super::{Config, PublicUrl, environment, judge, unused};
 
 impl Config {
     /// Reads the file, lays the environment's `ATTACHE_…` variables over it, and judges the result.
@@ -54,7 +53,7 @@ impl Config {
 
 /// Reads each section on its own, so that a fault in one does not hide those of the others.
 fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Option<Config> {
-    let public_url = section::<Url>(&mut table, "public_url", faults);
+    let public_url = section::<PublicUrl>(&mut table, "public_url", faults);
     let listen = optional_section(&mut table, "listen", faults);
     let limits = optional_section(&mut table, "limits", faults);
     let database = section(&mut table, "database", faults);

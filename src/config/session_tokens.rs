@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use url::Url;
 
+use super::PublicUrl;
 use super::fault::ConfigFault;
 use super::origin::problem;
 use crate::app::rules;
@@ -50,6 +51,14 @@ impl SessionTokensConfig {
         // A verifier that asks nobody takes a token for so long after its session has ended.
         if !(30..=300).contains(&self.lifetime_seconds) {
             fault("lifetime_seconds", "must be between 30 and 300".to_owned());
+        }
+    }
+
+    /// Behind a path, the pages of its origin are the platform's.
+    pub(super) fn live_behind(&mut self, public_url: &PublicUrl) {
+        let origin = public_url.origin_text();
+        if public_url.behind().is_some() && !self.allows(&origin) {
+            self.allowed_origins.push(origin);
         }
     }
 

@@ -6,6 +6,7 @@
 pub mod address;
 mod answer_timeout;
 mod finish;
+pub mod mount;
 pub mod rejection;
 mod request;
 mod throttle;

@@ -73,5 +73,5 @@ async fn protects(broker: &Broker, wanted: &ToProtect) -> Result<Protects, Error
 
 /// Our own pages are given some as well.
 fn may_ask(broker: &Broker, origin: &str) -> bool {
-    broker.config.session_tokens.allows(origin) || origin == broker.issuer_identifier()
+    broker.config.session_tokens.allows(origin) || origin == broker.config.public_url.origin_text()
 }

@@ -126,7 +126,7 @@ impl Cookies {
                 .secure(session::is_secure(&self.broker))
                 .http_only(true)
                 .same_site(SameSite::Lax)
-                .path("/")
+                .path(session::cookie_path(&self.broker))
                 .max_age(Duration::seconds(lives));
         match HeaderValue::from_str(&cookie.to_string()) {
             Ok(line) => drop(answer.headers_mut().append(header::SET_COOKIE, line)),

@@ -7,11 +7,11 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_sessions::Session;
-use url::Url;
 
 use super::view::{Link, MessagePage, Page};
 use super::{Browser, encode, html, return_to};
 use crate::Broker;
+use crate::config::PublicUrl;
 use crate::edge::rejection::Rejection;
 use crate::error::{ConnectFault, Error};
 use crate::request_id;
@@ -137,7 +137,7 @@ const fn is_logged(error: &Error) -> bool {
 }
 
 /// Where somebody begins again who met a failure at this address: one that may be opened as often as one likes.
-fn begins_again(public_url: &Url, method: &Method, uri: &Uri) -> String {
+fn begins_again(public_url: &PublicUrl, method: &Method, uri: &Uri) -> String {
     let path = uri.path();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match (method.is_safe(), segments.as_slice()) {
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_page_leads_to_no_other_host_by_the_address_that_failed() {
-        let ours = Url::parse("https://attache.test/").expect("a URL");
+        let ours = "https://attache.test/".to_owned().try_into().expect("a URL");
         let again = |address: &'static str| begins_again(&ours, &Method::GET, &Uri::from_static(address));
         assert_eq!(again("/connect/app?state=a%20b"), "/connect/app?state=a%20b");
         assert_eq!(again("//elsewhere.test/"), return_to::USUAL);

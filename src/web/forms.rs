@@ -101,7 +101,7 @@ fn judge_origin(broker: &Broker, headers: &HeaderMap) -> Result<(), Error> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let own = match (text("sec-fetch-site"), text("origin")) {
         (Some(site), _) => site == "same-origin",
-        (None, Some(origin)) => origin == broker.config.public_url.origin().ascii_serialization(),
+        (None, Some(origin)) => origin == broker.config.public_url.origin_text(),
         (None, None) => false,
     };
     if own { Ok(()) } else { Err(Error::ForgedRequest) }

@@ -1,8 +1,7 @@
-//! Where a person may be sent after signing in: a path of ours, or a page of the platform, and nowhere else.
+//! Where a person may be sent after signing in: a path of ours, which counts from the public URL, or a page of the platform, and
+//! nowhere else.
 
-use url::Url;
-
-use crate::config::Config;
+use crate::config::{Config, PublicUrl};
 
 const LONGEST: usize = 2048;
 /// Where a person goes who wanted nothing in particular: the Connected apps page.
@@ -10,7 +9,7 @@ pub const USUAL: &str = "/account/connected-apps";
 
 /// The path if it is one of ours, else the usual one.
 #[must_use]
-pub fn parse(public_url: &Url, text: Option<&str>) -> String {
+pub fn parse(public_url: &PublicUrl, text: Option<&str>) -> String {
     let Some(text) = text else { return USUAL.to_owned() };
     let plain = text.len() <= LONGEST
         && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -26,10 +25,16 @@ pub fn parse(public_url: &Url, text: Option<&str>) -> String {
     match public_url.join(text) {
         Ok(url) if url.origin() == public_url.origin() && !url.path().starts_with("//") => {
             let query = url.query().map(|query| format!("?{query}")).unwrap_or_default();
-            format!("{}{query}", url.path())
+            format!("{}{query}", inside(public_url, url.path()))
         }
         _ => USUAL.to_owned(),
     }
+}
+
+/// Whoever writes the whole path, with the one that we live behind, means the same.
+fn inside<'a>(public_url: &PublicUrl, path: &'a str) -> &'a str {
+    let rest = public_url.behind().and_then(|behind| path.strip_prefix(behind));
+    rest.filter(|rest| rest.starts_with('/') && !rest.starts_with("//")).unwrap_or(path)
 }
 
 /// Where a link to sign in leads: also to pages of the origins that may ask for session tokens.
@@ -45,7 +50,7 @@ mod tests {
 
     #[test]
     fn only_paths_of_ours_survive_the_zoo() {
-        let public = "https://attache.example/".parse().expect("a URL");
+        let public = "https://attache.example/".to_owned().try_into().expect("a URL");
         for good in ["/connect/writer", "/account/connected-apps?q=a%20b", "/connect/writer?connection=Et1"] {
             assert_eq!(parse(&public, Some(good)), good);
         }

@@ -110,12 +110,12 @@ class Process {
 
 /**
  * `attache serve` with a configuration of its own; `configure(url)` says all but listeners, vault and database. Browsers know
- * it by `host`, which must lead to this machine.
+ * it by `host`, which must lead to this machine, or by the whole address `at`, from where somebody passes requests on.
  */
 export class Broker {
-  static async start(databaseUrl, configure, host = '127.0.0.1') {
+  static async start(databaseUrl, configure, { host = '127.0.0.1', at } = {}) {
     const broker = new Broker();
-    broker.host = host;
+    Object.assign(broker, { host, at });
     broker.directory = await mkdtemp(join(tmpdir(), 'attache-journey-'));
     try {
       await broker.#rise(databaseUrl, configure);
@@ -128,9 +128,9 @@ export class Broker {
 
   async #rise(databaseUrl, configure) {
     const port = await freePorts(2);
-    this.url = `http://${this.host}:${port}`;
+    this.url = this.at ?? `http://${this.host}:${port}`;
     /** For requests of no browser. */
-    this.direct = `http://127.0.0.1:${port}`;
+    this.direct = `http://127.0.0.1:${port}${new URL(this.url).pathname.replace(/\/$/, '')}`;
     this.machineRoom = `http://127.0.0.1:${port + 1}`;
     const config = {
       public_url: this.url,

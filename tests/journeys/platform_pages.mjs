@@ -38,8 +38,22 @@ export class PlatformPages {
     this.settings = { url, keys, authorizedParties: [this.web] };
   }
 
+  /** From now on whatever begins with the path is the broker's, at this port. Its address stays as it is. */
+  passOn(path, port) {
+    this.passed = { path, port };
+  }
+
+  #pass(request, response) {
+    const { method, url, headers } = request;
+    const asked = http.request({ host: '127.0.0.1', port: this.passed.port, method, path: url, headers });
+    asked.on('response', (answer) => answer.pipe(response.writeHead(answer.statusCode, answer.rawHeaders)));
+    asked.on('error', (error) => response.writeHead(502).end(String(error)));
+    request.pipe(asked);
+  }
+
   async #answer(request, response) {
     const host = `http://${request.headers.host}`;
+    if (this.passed && host === this.web && request.url.startsWith(this.passed.path)) return this.#pass(request, response);
     const path = new URL(request.url, host).pathname;
     if (path === '/attache.js') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(await readFile(script));
     if (path === '/published') return response.end(request.headers.authorization ?? '');

@@ -9,11 +9,14 @@ import { World } from './world.mjs';
 const site = 'platform.localhost';
 
 export class PlatformWorld {
-  /** @param {object} [hasura] what is said of the template of that name */
-  static async start(makeDatabase, hasura = { claims: { 'x-role': 'user' } }) {
+  /**
+   * @param {object} [of] what is particular: `hasura` is said of the template of that name; `behind` is a path of the pages' own
+   * origin, in place of a host for the broker; `how` the browser is, as {@link Browser.start} takes it
+   */
+  static async start(makeDatabase, of = {}) {
     const platform = new PlatformWorld();
     try {
-      await platform.#rise(makeDatabase, hasura);
+      await platform.#rise(makeDatabase, of);
       return platform;
     } catch (error) {
       await platform.stop();
@@ -21,11 +24,15 @@ export class PlatformWorld {
     }
   }
 
-  async #rise(makeDatabase, hasura) {
+  async #rise(makeDatabase, { hasura = { claims: { 'x-role': 'user' } }, behind, how }) {
     this.pages = await PlatformPages.start(await freePorts(1), site);
-    const sections = { session_tokens: { allowed_origins: [this.pages.web] } };
-    this.world = await World.start(makeDatabase, {}, { hasura }, {}, { host: `attache.${site}`, sections });
+    // Behind a path, the pages' origin need not be listed.
+    const place = behind
+      ? { at: `${this.pages.web}${behind}` }
+      : { host: `attache.${site}`, sections: { session_tokens: { allowed_origins: [this.pages.web] } } };
+    this.world = await World.start(makeDatabase, {}, { hasura }, {}, place);
     const { url, direct } = this.world.broker;
+    if (behind) this.pages.passOn(behind, new URL(direct).port);
     this.pages.trust(url, createRemoteJWKSet(new URL(`${direct}/.well-known/jwks.json`)));
     this.browser = await Browser.start(url, ['--test-third-party-cookie-phaseout']);
   }

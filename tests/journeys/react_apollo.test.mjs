@@ -20,7 +20,7 @@ const life = 60;
 describe('React with Apollo Client', () => {
   let platform, database, api, context;
   before(async () => {
-    platform = await PlatformWorld.start(databases.SQLite, hasura);
+    platform = await PlatformWorld.start(databases.SQLite, { hasura });
     database = await databases.PostgreSQL();
     await psql(await readFile(here('../../examples/react-apollo/schema.sql'), 'utf8'), database.url);
     await psql("INSERT INTO note (author, words) VALUES ('ac_somebody_else', 'Not yours')", database.url);

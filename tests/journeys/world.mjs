@@ -82,8 +82,8 @@ export class World {
    * @param {Record<string, object>} more apps by key, with what is particular to each
    * @param {Record<string, object>} templates by name; the first is the one of the environment
    * @param {Record<string, object>} environments more of them, by key
-   * @param {{host?: string, sections?: object, habits?: Function, pages?: Record<string, string>}} place where browsers find the
-   * broker, more of its configuration, other habits of the issuer, and the pages of apps that sign people in by themselves
+   * @param {{host?: string, at?: string, sections?: object, habits?: Function, pages?: Record<string, string>}} place where browsers
+   * find the broker, more of its configuration, other habits of the issuer, and the pages of apps that sign people in by themselves
    */
   static async start(makeDatabase, more = {}, templates = {}, environments = {}, place = {}) {
     const world = new World();
@@ -96,7 +96,7 @@ export class World {
     }
   }
 
-  async #rise(makeDatabase, more, templates, environments, { host, sections = {}, habits, pages = {} }) {
+  async #rise(makeDatabase, more, templates, environments, { sections = {}, habits, pages = {}, ...place }) {
     const database = await makeDatabase();
     this.#ends.push(() => database.drop());
     const port = await freePorts(2);
@@ -106,7 +106,7 @@ export class World {
     this.#ends.push(() => this.content.stop());
     // The broker starts before its issuer does: an issuer that is away is no reason not to start.
     const configure = () => ({ ...config(issuer, this.content.url, more, templates, environments)(), ...sections });
-    this.broker = await Broker.start(database.url, configure, host);
+    this.broker = await Broker.start(database.url, configure, place);
     this.#ends.push(() => this.broker.stop());
     this.content.trust(this.broker.url);
     const client = (key) => {

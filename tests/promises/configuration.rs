@@ -139,7 +139,7 @@ fn the_document_explains_nothing_that_is_not_there() {
 }
 
 #[rstest]
-#[case::path("public_url", "https://attache.example.com/path")]
+#[case::path_of_two_readings("public_url", "https://app.example.com/a%2fb/")]
 #[case::plain("public_url", "http://attache.example.com")]
 #[case::address("listen.address", "localhost")]
 #[case::port("listen.machine_room", "127.0.0.1:99999")]

@@ -5,6 +5,7 @@ mod actors;
 mod addresses;
 mod architecture;
 mod backup;
+mod behind_path;
 mod brake;
 mod browser;
 mod browser_edges;

@@ -76,7 +76,7 @@ impl<'w> Person<'w> {
 
     /// The name of the session's cookie.
     pub fn session_cookie(&self) -> String {
-        format!("attache-{}", self.world.public_url.rsplit(':').next().unwrap_or_default())
+        attache::session::cookie_name(&self.world.broker)
     }
 
     /// One request, no redirect followed.
@@ -92,7 +92,8 @@ impl<'w> Person<'w> {
 
     /// A form of our own pages, as a browser sends it.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
-        let headers = [("origin", self.world.public_url.as_str()), ("sec-fetch-site", "same-origin")];
+        let origin = self.world.broker.config.public_url.origin_text();
+        let headers = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
         self.post_with(path, form, &headers).await
     }
 

@@ -49,6 +49,8 @@ pub struct Plan {
     /// (from, to): replaced in the usual configuration. `{issuer}` and `{platform}` in the new text become URLs.
     pub replace: Vec<(&'static str, &'static str)>,
     pub issuer: Option<fn(&mut issuer::Settings)>,
+    /// The path of the public URL, without a slash at its end.
+    pub behind: &'static str,
     /// In place of a new database on the usual server.
     pub database_url: Option<Token>,
 }
@@ -93,7 +95,7 @@ impl World {
         };
         let clock = Clock::manual(Timestamp::from_unix(1_800_000_000));
         let (listener, address) = listen().await;
-        let public_url = format!("http://{address}");
+        let public_url = format!("http://{address}{}", plan.behind);
         let (issuer_listener, issuer_address) = listen().await;
         let (platform_listener, _) = listen().await;
         let mut settings = issuer_settings(&public_url);

@@ -76,7 +76,7 @@ fn foretell(longest: u32) {
 /// Where people sign in, if that is at this issuer: then most who connect an app have a session there beside the app's own,
 /// and some issuers (Keycloak) hang every consent of a browser on it.
 fn sign_in_of<'a>(config: &'a Config, issuer: &Issuer) -> Option<&'a Url> {
-    issuer.identifier().filter(|identifier| config.signs_in_at(identifier)).map(|_| &config.public_url)
+    issuer.identifier().filter(|identifier| config.signs_in_at(identifier)).map(|_| &*config.public_url)
 }
 
 /// The person who typed the command.

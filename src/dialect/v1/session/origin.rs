@@ -34,12 +34,12 @@ pub async fn judge(State(broker): State<Broker>, mut request: Request, next: Nex
 #[must_use]
 pub fn allowed(broker: &Broker, headers: &HeaderMap) -> Option<HeaderValue> {
     let AskingOrigin(origin) = asking_of(broker, headers).ok()?;
-    HeaderValue::from_str(&origin).ok().filter(|_| origin != broker.issuer_identifier())
+    HeaderValue::from_str(&origin).ok().filter(|_| origin != broker.config.public_url.origin_text())
 }
 
 fn asking_of(broker: &Broker, headers: &HeaderMap) -> Result<AskingOrigin, Error> {
     let allows = |origin: &str| broker.config.session_tokens.allows(origin);
-    asking(&broker.issuer_identifier(), allows, headers)
+    asking(&broker.config.public_url.origin_text(), allows, headers)
 }
 
 /// `Origin` says which page it is, and browsers let no page write it. Some leave it out where a page reads from its own origin;
