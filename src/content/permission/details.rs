@@ -3,7 +3,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
 use super::{Permission, Permissions};
 
@@ -26,17 +28,22 @@ impl fmt::Display for DetailFault {
     }
 }
 
+/// One permission on the wire.
+#[derive(Serialize, ToSchema)]
+pub struct Detail<'a> {
+    /// `content`
+    r#type: &'static str,
+    /// The content API's address.
+    locations: [&'a str; 1],
+    #[serde(flatten)]
+    permission: &'a Permission,
+}
+
 /// For the content API at this address.
 #[must_use]
 pub fn written(permissions: &Permissions, content_api_url: &str) -> Value {
-    permissions.iter().map(|permission| detail(permission, content_api_url)).collect()
-}
-
-fn detail(permission: &Permission, content_api_url: &str) -> Value {
-    let mut detail = json!(permission);
-    detail["type"] = json!(TYPE);
-    detail["locations"] = json!([content_api_url]);
-    detail
+    let detail = |permission| json!(Detail { r#type: TYPE, locations: [content_api_url], permission });
+    permissions.iter().map(detail).collect()
 }
 
 /// What is asked for in a parameter.
