@@ -230,7 +230,7 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::v1::session::router(&broker))
         .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router())
-        .merge(dialect::openapi::router());
+        .merge(dialect::openapi::router(&broker));
     Router::new()
         .merge(pages)
         .merge(machines)

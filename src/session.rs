@@ -44,12 +44,15 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
+/// The cookie's name on https.
+pub const ON_HTTPS: &str = "__Host-attache";
+
 /// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
 /// take all ports for one host, with the port.
 #[must_use]
 pub fn cookie_name(broker: &Broker) -> String {
     if is_secure(broker) {
-        return "__Host-attache".to_owned();
+        return ON_HTTPS.to_owned();
     }
     format!("attache-{}", broker.config.public_url.port_or_known_default().unwrap_or_default())
 }

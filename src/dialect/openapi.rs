@@ -6,10 +6,13 @@ mod backends;
 mod gate;
 mod oauth;
 mod operation;
+mod page;
 mod refusals;
 mod security;
 mod session;
+mod shape;
 
+use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::{HeaderName, header};
@@ -20,8 +23,10 @@ use utoipa::openapi::server::ServerBuilder;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
+use self::page::ReferencePage;
 use self::security::{API_KEY, CLIENT, CONTENT_TOKEN, RESOURCE_SERVER, RESOURCE_SERVER_CLIENT, SESSION};
 use crate::Broker;
+use crate::session::cookie_name;
 
 pub const PATH: &str = "/openapi.json";
 /// Seconds that it may be kept.
@@ -34,9 +39,13 @@ const TAGS: [(&str, &str); 5] = [
     ("OAuth", "Content tokens by the standard endpoints."),
 ];
 
-pub fn router() -> Router<Broker> {
-    let json = Bytes::from(document().to_json().unwrap_or_default());
-    Router::new().route(PATH, get(|| async move { (open("application/json"), json) }))
+pub fn router(broker: &Broker) -> Router<Broker> {
+    let document = serde_json::to_value(document(&cookie_name(broker))).unwrap_or_default();
+    let json = Bytes::from(document.to_string());
+    let page = Bytes::from(ReferencePage::of(&document).render().unwrap_or_default());
+    Router::new()
+        .route(PATH, get(|| async move { (open("application/json"), json) }))
+        .route("/openapi", get(|| async move { (open("text/html; charset=utf-8"), page) }))
 }
 
 /// Any page may read it. It is the same for all.
@@ -48,12 +57,12 @@ fn open(kind: &'static str) -> [(HeaderName, &'static str); 3] {
     ]
 }
 
-/// The whole document.
+/// The whole document. `cookie` is the name of the session's.
 #[must_use]
-pub fn document() -> OpenApi {
+pub fn document(cookie: &str) -> OpenApi {
     let all = [backends::operations(), session::operations(), gate::operations(), oauth::operations()];
     let mut paths = PathsBuilder::new();
-    let mut components = security::schemes(ComponentsBuilder::new());
+    let mut components = security::schemes(ComponentsBuilder::new(), cookie);
     for operation in all.into_iter().flatten() {
         components = components.schemas_from_iter(operation.schemas);
         paths = paths.path(operation.path, PathItem::new(operation.method, operation.built));

@@ -16,8 +16,13 @@ use crate::world::{Database, Postgres, Sqlite, World};
 const REST_OF_A_PATH: [&str; 2] = ["/v1/authorize/", "/v1/authorize/{*path}"];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// As it is on https.
 pub fn document() -> Value {
-    serde_json::to_value(attache::dialect::openapi::document()).expect("JSON")
+    written(attache::session::ON_HTTPS)
+}
+
+fn written(cookie: &str) -> Value {
+    serde_json::to_value(attache::dialect::openapi::document(cookie)).expect("JSON")
 }
 
 /// Each operation of the document: its path, its method, itself.
@@ -197,7 +202,7 @@ async fn any_page_may_read_the_document_and_the_copy_is_the_same(
     assert_eq!(header("cache-control"), Some("public, max-age=300"));
     assert_eq!(header("set-cookie"), None);
     let served: Value = answer.json().await.expect("JSON");
-    assert_eq!(served, document());
+    assert_eq!(served, written(&attache::session::cookie_name(&world.broker)));
     let refused = world.http.post(world.url("/openapi.json")).send().await.expect("an answer");
     assert_eq!(refused.status(), 405);
     let refused: Value = refused.json().await.expect("JSON");

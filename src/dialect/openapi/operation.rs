@@ -44,6 +44,11 @@ pub fn text() -> Object {
     Object::with_type(Type::String)
 }
 
+/// A text that is not empty.
+pub fn some_text() -> Object {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build()
+}
+
 impl Operation {
     fn new(path: &'static str, method: HttpMethod, id: &str) -> Self {
         let built = OperationBuilder::new().operation_id(Some(id));

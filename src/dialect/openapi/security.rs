@@ -12,7 +12,8 @@ pub const RESOURCE_SERVER_CLIENT: &str = "resourceServerClient";
 pub const CONTENT_TOKEN: &str = "contentToken";
 pub const SESSION: &str = "session";
 
-pub fn schemes(components: ComponentsBuilder) -> ComponentsBuilder {
+/// `cookie` is the name of the session's.
+pub fn schemes(components: ComponentsBuilder, cookie: &str) -> ComponentsBuilder {
     let http = |scheme: HttpAuthScheme, description: &str| {
         SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(description)).build())
     };
@@ -20,10 +21,8 @@ pub fn schemes(components: ComponentsBuilder) -> ComponentsBuilder {
         resource_server_secret::HEADER.as_str(),
         "The secret of a resource server, `rs_…`. The proxy sends it.",
     );
-    let cookie = ApiKeyValue::with_description(
-        "__Host-attache",
-        "The cookie of whoever is signed in. The browser sends it. On loopback `http` its name is `attache-` and the port.",
-    );
+    let cookie =
+        ApiKeyValue::with_description(cookie, "The cookie of whoever is signed in. The browser sends it.");
     components
         .security_scheme(API_KEY, http(HttpAuthScheme::Bearer, "An API key of a caller, `ak_…`."))
         .security_scheme(
