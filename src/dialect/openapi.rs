@@ -24,7 +24,6 @@ use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder};
 
 use self::page::ReferencePage;
-use self::security::{API_KEY, CLIENT, CONTENT_TOKEN, RESOURCE_SERVER, RESOURCE_SERVER_CLIENT, SESSION};
 use crate::Broker;
 use crate::session::cookie_name;
 

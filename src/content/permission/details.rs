@@ -1,11 +1,14 @@
 //! Permissions on the wire: `authorization_details` of the type `content` (RFC 9396). Read strictly: what is not known is
 //! refused, with the place of the fault.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{Permission, Permissions};
 
@@ -29,14 +32,39 @@ impl fmt::Display for DetailFault {
 }
 
 /// One permission on the wire.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub struct Detail<'a> {
-    /// `content`
     r#type: &'static str,
     /// The content API's address.
     locations: [&'a str; 1],
     #[serde(flatten)]
     permission: &'a Permission,
+}
+
+/// Those of a permission, and two of its own. A permission takes no other member, so it can't be a part of this schema.
+impl PartialSchema for Detail<'_> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Permission::schema();
+        if let RefOr::T(Schema::Object(detail)) = &mut schema {
+            let text = || ObjectBuilder::new().schema_type(Type::String);
+            let locations = ArrayBuilder::new().items(text()).description(Some("The content API's address."));
+            detail.properties.insert("type".to_owned(), text().enum_values(Some([TYPE])).into());
+            detail.properties.insert("locations".to_owned(), locations.into());
+            detail.required.extend(["type", "locations"].map(str::to_owned));
+            detail.description = Some("One permission, as RFC 9396 says it.".to_owned());
+        }
+        schema
+    }
+}
+
+impl ToSchema for Detail<'_> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("AuthorizationDetail")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Permission::schemas(schemas);
+    }
 }
 
 /// For the content API at this address.

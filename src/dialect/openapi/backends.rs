@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::API_KEY;
 use super::operation::{Operation, get, post, text};
 use super::refusals::{Refusals, TOO_MANY, always, of_a_body};
+use super::security::API_KEY;
 use crate::connection::status::Cause;
 use crate::dialect::v1::TokenDemand;
 use crate::dialect::v1::connections::told::{Connection, ConnectionPage, HandedOut};

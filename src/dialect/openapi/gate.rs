@@ -5,7 +5,7 @@ use utoipa::openapi::response::ResponseBuilder;
 
 use super::operation::{Operation, get, header};
 use super::refusals::{Refusals, TOO_MANY, always};
-use super::{CONTENT_TOKEN, RESOURCE_SERVER};
+use super::security::{CONTENT_TOKEN, RESOURCE_SERVER};
 use crate::content::permission::scope::WRITE;
 use crate::dialect::gate::{RESOURCE_SERVER_REFUSED, TOLD, TOO_LONG, refusal};
 use crate::dialect::v1::refusal::Refused;

@@ -6,7 +6,7 @@ use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
 use super::operation::{Operation, form, post, some_text};
 use super::refusals::{Refusals, TOO_MANY, always, of_a_body};
-use super::{CLIENT, RESOURCE_SERVER_CLIENT};
+use super::security::{CLIENT, RESOURCE_SERVER_CLIENT};
 use crate::connection::status::Cause;
 use crate::content::permission::scope;
 use crate::dialect::oauth::introspect::Introspected;

@@ -4,10 +4,10 @@ use serde_json::json;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::SESSION;
 use super::backends::ID;
 use super::operation::{Operation, delete, get, header, post, text};
 use super::refusals::{Refusals, TOO_MANY, always, of_a_body};
+use super::security::SESSION;
 use crate::dialect::v1::refusal::Refused;
 use crate::dialect::v1::session::connections::{OwnConnections, StoppedConnection};
 use crate::dialect::v1::session::handshake::{LONGEST_NONCE, NONCE};
