@@ -263,6 +263,7 @@ fn too_long() -> Response {
 }
 
 /// What the gate answers where it lets nobody through.
+#[must_use]
 pub fn refusal<'a>(word: &'a str, sentence: &str) -> Refused<'a> {
     Refused { error: word, message: sentence.to_owned(), connect_url: None, cause: None, retry_after: None }
 }

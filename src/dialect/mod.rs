@@ -41,7 +41,7 @@ impl Wire {
             Self::Slack
         } else if path.starts_with("/oauth/") {
             Self::OAuth
-        } else if path.starts_with("/.well-known/") || path == openapi::PATH {
+        } else if path.starts_with("/.well-known/") || path == "/openapi.json" {
             Self::WellKnown
         } else if path == "/graphql" {
             Self::GraphQl

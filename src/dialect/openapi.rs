@@ -27,7 +27,6 @@ use self::page::ReferencePage;
 use crate::Broker;
 use crate::session::cookie_name;
 
-pub const PATH: &str = "/openapi.json";
 /// Seconds that it may be kept.
 const LIFETIME: &str = "public, max-age=300";
 const TAGS: [(&str, &str); 5] = [
@@ -43,7 +42,7 @@ pub fn router(broker: &Broker) -> Router<Broker> {
     let json = Bytes::from(document.to_string());
     let page = Bytes::from(ReferencePage::of(&document).render().unwrap_or_default());
     Router::new()
-        .route(PATH, get(|| async move { (open("application/json"), json) }))
+        .route("/openapi.json", get(|| async move { (open("application/json"), json) }))
         .route("/openapi", get(|| async move { (open("text/html; charset=utf-8"), page) }))
 }
 

@@ -209,6 +209,31 @@ async fn any_page_may_read_the_document_and_the_copy_is_the_same(
     assert_eq!(refused["error"], "invalid_request");
 }
 
+#[rstest]
+#[tokio::test]
+async fn people_read_the_same_on_a_page_that_needs_nobody_to_be_signed_in(
+    #[values(Sqlite, Postgres)] database: Database,
+) {
+    let world = World::new(database).await;
+    let answer = world.http.get(world.url("/openapi")).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "text/html; charset=utf-8");
+    assert_eq!(answer.headers()["access-control-allow-origin"], "*");
+    assert!(answer.headers().get("set-cookie").is_none());
+    let page = answer.text().await.expect("a text");
+    let document = document();
+    for (path, method, operation) in operations(&document) {
+        let heading = format!("<code>{} {path}</code>", method.to_uppercase());
+        assert!(page.contains(&heading), "{heading}");
+        let summary = operation["summary"].as_str().expect("a sentence").replace('\'', "&#39;");
+        assert!(page.contains(&summary), "{summary}");
+    }
+    for name in document["components"]["schemas"].as_object().expect("schemas").keys() {
+        assert!(page.contains(&format!("<h3 id=\"{name}\">")), "{name}");
+    }
+    assert!(!page.contains("<script"), "nothing runs there");
+}
+
 #[test]
 fn the_copy_in_the_documents_is_the_one_that_is_served() {
     let served = document();

@@ -46,6 +46,7 @@ pub fn all() -> Vec<&'static str> {
 }
 
 /// The only type of token that is given (RFC 6750).
+#[must_use]
 pub fn bearer() -> Object {
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["Bearer"])).build()
 }

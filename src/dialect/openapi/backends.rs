@@ -88,7 +88,7 @@ fn connections() -> Operation {
 
 fn limit() -> Object {
     let whole = ObjectBuilder::new().schema_type(Type::Integer).default(Some(json!(DEFAULT_LIMIT)));
-    whole.minimum(Some(1)).maximum(Some(LIMIT as isize)).build()
+    whole.minimum(Some(1)).maximum(Some(LIMIT)).build()
 }
 
 fn connection() -> Operation {

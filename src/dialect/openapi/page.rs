@@ -187,9 +187,11 @@ fn pretty(example: &Value) -> String {
 }
 
 fn text(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| if value.is_null() { String::new() } else { value.to_string() }, str::to_owned)
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    }
 }
 
 fn pairs(value: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -116,7 +116,11 @@ fn revoke() -> Operation {
         .by(&[SESSION])
         .in_path("id", "The connection.", ID)
         .answers::<StoppedConnection>("It is stopped.", json!({ "connection": own("revoking") }))
-        .refuses::<Refused>(of_pages().and_v1(&[Error::SignedOut, Error::ConnectionNotFound]))
+        .refuses::<Refused>(of_pages().and_v1(&[
+            Error::SignedOut,
+            Error::ConnectionNotFound,
+            Error::AppNotFound,
+        ]))
 }
 
 fn own(state: &str) -> serde_json::Value {

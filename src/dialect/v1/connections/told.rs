@@ -164,6 +164,7 @@ struct HandedOutBefore {
 }
 
 impl<'a> HandedOut<'a> {
+    #[must_use]
     pub fn of(handed: &'a AccessToken) -> Self {
         Self {
             access_token: handed.token.expose(),
@@ -176,6 +177,7 @@ impl<'a> HandedOut<'a> {
 }
 
 impl<'a> Connection<'a> {
+    #[must_use]
     pub fn of(broker: &Broker, readable: &'a Readable) -> Self {
         let rfc3339 = |at: Option<Timestamp>| at.map(Timestamp::rfc3339);
         let connect_url =
@@ -209,6 +211,7 @@ impl<'a> Connection<'a> {
 }
 
 impl Revocation {
+    #[must_use]
     pub fn of(receipt: Receipt) -> Self {
         let issuer = match receipt.issuer {
             AtIssuer::Confirmed(at) => IssuersWord::Confirmed { confirmed_at: at.rfc3339() },
