@@ -20,6 +20,19 @@ export type AppThere = {
   token_lifetime?: number;
 };
 
+/** One permission, as RFC 9396 says it. */
+export type AuthorizationDetail = {
+  actions: Array<Action>;
+  /** What an entry must hold; left out for each entry. */
+  condition?: Record<string, unknown>;
+  locales?: Array<string>;
+  /** The content API's address. */
+  locations: Array<string>;
+  models?: Array<string>;
+  stages?: Array<string>;
+  type: "content";
+};
+
 /** A person's consent to an app. Never a token. */
 export type Connection = {
   access_expires_at?: string;
@@ -58,14 +71,6 @@ export type ConnectionPage = {
   connections: Array<Connection>;
   /** For `cursor`. Not there on the last page. */
   next_cursor?: string;
-};
-
-/** One permission on the wire. */
-export type Detail = Permission & {
-  /** The content API's address. */
-  locations: Array<string>;
-  /** `content` */
-  type: string;
 };
 
 /** Where its content API is. */
@@ -107,7 +112,7 @@ export type ExternalIdentity = {
 export type Given = {
   access_token: string;
   /** What it may do in detail (RFC 9396). */
-  authorization_details?: Array<Detail>;
+  authorization_details?: Array<AuthorizationDetail>;
   /** Seconds. */
   expires_in: number;
   /** Of an exchange only. */
