@@ -60,7 +60,7 @@ export class Browser {
 
   /**
    * Photographs a page of ours by day, by night and on the smallest screen, and looks at its bones. One for developers may use
-   * their words.
+   * their words, and is too long to be photographed whole.
    */
   async photograph(page, name, { forDevelopers = false } = {}) {
     await assertBones(page, forDevelopers);
@@ -71,13 +71,13 @@ export class Browser {
     };
     for (const colorScheme of ['light', 'dark']) {
       await wear(colorScheme);
-      await page.screenshot({ path: join(album, `${name}-${colorScheme}.png`), fullPage: true });
+      await page.screenshot({ path: join(album, `${name}-${colorScheme}.png`), fullPage: !forDevelopers });
       assert.deepEqual(await paleWords(page), [], `${name} is readable in ${colorScheme}`);
     }
     await wear('light');
     const before = page.viewportSize();
     await page.setViewportSize({ width: 320, height: 640 });
-    await page.screenshot({ path: join(album, `${name}-320px.png`), fullPage: true });
+    await page.screenshot({ path: join(album, `${name}-320px.png`), fullPage: !forDevelopers });
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     await page.setViewportSize(before);
     assert.ok(width <= 320, `${name} is ${width} px wide on a screen of 320`);

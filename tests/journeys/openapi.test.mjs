@@ -49,9 +49,14 @@ parameters = { "path.id" = "${connection}" }
 include-operation-id = "createTemplateToken"
 parameters = { "path.template" = "hasura" }
 
-# A text that only fits the schema may still name nothing: a grant, a page that is not listed, a place in a list. 400 says so.
+# A text that only fits the schema may still name nothing: a page that is not listed, a place in a list. 400 says so.
 [[operations]]
-include-operation-id = ["createContentToken", "handshake", "listConnections"]
+include-operation-id = ["handshake", "listConnections"]
+checks.positive_data_acceptance.enabled = false
+
+# So with a grant that nobody has, and with a client that proves itself twice (RFC 6749 section 5.2).
+[[operations]]
+include-tag = "OAuth"
 checks.positive_data_acceptance.enabled = false
 `;
 
@@ -92,7 +97,6 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
         // It keeps what it learnt in the folder where it runs.
         execFile(schemathesis, args, { cwd: directory, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
           report = stdout + stderr;
-          if (process.env.OPENAPI_KEEP) console.log(report);
           resolve(error?.code ?? 0);
         });
       });

@@ -4,7 +4,7 @@ use serde_json::json;
 use utoipa::openapi::response::ResponseBuilder;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
-use super::operation::{Operation, form, post, some_text};
+use super::operation::{Operation, form, post, some_text, text};
 use super::refusals::{Refusals, TOO_MANY, always, of_a_body};
 use super::security::{CLIENT, RESOURCE_SERVER_CLIENT};
 use crate::connection::status::Cause;
@@ -80,16 +80,16 @@ fn token_form() -> Object {
     let subjects: Vec<&str> = ours.iter().copied().chain([CONNECTION]).collect();
     let members = [
         ("grant_type", one_of(&[TOKEN_EXCHANGE, CLIENT_CREDENTIALS]), "Which of both."),
-        ("subject_token", some_text(), "An access token, or a connection's id."),
+        ("subject_token", text(), "An access token, or a connection's id."),
         ("subject_token_type", one_of(&subjects), "What it is."),
-        ("subject_issuer", some_text(), "The issuer of an opaque access token."),
-        ("actor_token", some_text(), "A content token of whom the client acts for."),
+        ("subject_issuer", text(), "The issuer of an opaque access token."),
+        ("actor_token", text(), "A content token of whom the client acts for."),
         ("actor_token_type", one_of(&ours), "What it is."),
         ("requested_token_type", one_of(&ours), "What is wanted."),
-        ("audience", some_text(), "The environment, as `project/environment`."),
-        ("resource", some_text(), "The environment, by its content API URL."),
-        ("scope", some_text(), scope::ALL),
-        ("authorization_details", some_text(), "Narrows what the token may do (RFC 9396): JSON."),
+        ("audience", text(), "The environment, as `project/environment`."),
+        ("resource", text(), "The environment, by its content API URL."),
+        ("scope", text(), scope::ALL),
+        ("authorization_details", text(), "Narrows what the token may do (RFC 9396): JSON."),
     ];
     form(&[members.as_slice(), &credentials()].concat(), &["grant_type"])
 }
@@ -128,7 +128,7 @@ fn revoke() -> Operation {
 fn of_a_token() -> Object {
     let members = [
         ("token", some_text(), "The token."),
-        ("token_type_hint", some_text(), "Changes nothing: there is one kind of token."),
+        ("token_type_hint", text(), "Changes nothing: there is one kind of token."),
     ];
     form(&[members.as_slice(), &credentials()].concat(), &["token"])
 }
@@ -136,8 +136,8 @@ fn of_a_token() -> Object {
 /// RFC 6749 section 2.3.1.
 fn credentials() -> [(&'static str, Object, &'static str); 2] {
     [
-        ("client_id", some_text(), "Where the client does not come by HTTP Basic."),
-        ("client_secret", some_text(), "With `client_id`."),
+        ("client_id", text(), "Where the client does not come by HTTP Basic."),
+        ("client_secret", text(), "With `client_id`."),
     ]
 }
 
