@@ -19,7 +19,8 @@ const CONNECTIONS: &str = "Connections";
 const ENVIRONMENTS: &str = "Environments";
 /// The placeholder of a connection's id.
 pub const ID: &str = "Et…";
-const CONNECT_URL: &str = "https://attache.example.com/connect/content-writer?connection=Et…";
+const CONNECT_URL: &str =
+    "https://attache.example.com/connect/content-writer?connection=EtKGKW0WEFAKTA56FSJ2MA";
 
 pub fn operations() -> Vec<Operation> {
     vec![token(), connections(), connection(), environments()]

@@ -24,7 +24,8 @@ pub fn operations() -> Vec<Operation> {
 
 fn token() -> Operation {
     let issuer = || "The issuer".to_owned();
-    let connect_url = || "https://attache.example.com/connect/content-writer?connection=Et…".to_owned();
+    let connect_url =
+        || "https://attache.example.com/connect/content-writer?connection=EtKGKW0WEFAKTA56FSJ2MA".to_owned();
     let refused = [
         Error::InvalidRequest("`grant_type` is missing.".to_owned()),
         Error::InvalidTarget,
