@@ -1,4 +1,4 @@
-//! `GET /openapi.json`: what `/v1` and the token endpoints take and answer (OpenAPI 3.1), and `GET /openapi`, the same for
+//! `GET /openapi.json`: what `/v1` and the token endpoints take and answer (`OpenAPI` 3.1), and `GET /openapi`, the same for
 //! people. Both are made once, at the start, and may be read by anybody from anywhere. The schema of an answer is derived from
 //! the type that is answered, and a refusal is told by the same words.
 
