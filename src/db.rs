@@ -42,7 +42,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 
 pub use backup::BackupError;
 use checkpoint::Checkpointer;
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use fault::{Fault, Faults};
 pub use open_error::OpenError;
 pub use pool::{DbConnection, Pool};

@@ -229,7 +229,8 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::v1::router())
         .merge(dialect::v1::session::router(&broker))
         .merge(dialect::gate::router())
-        .merge(dialect::protected_resource::router());
+        .merge(dialect::protected_resource::router())
+        .merge(dialect::openapi::router(&broker));
     let routes = Router::new()
         .merge(pages)
         .merge(machines)

@@ -44,13 +44,16 @@ pub struct Sessions {
     house_key: Arc<HouseKey>,
 }
 
+/// The cookie's name on https.
+pub const ON_HTTPS: &str = "__Host-attache";
+
 /// The cookie's name, and what our others begin with: `__Host-` on https; on loopback http, where browsers refuse that and
 /// take all ports for one host, with the port. Behind a path `__Secure-`, because `__Host-` wants the path to be `/`.
 #[must_use]
 pub fn cookie_name(broker: &Broker) -> String {
     if is_secure(broker) {
-        let prefix = if broker.config.public_url.behind().is_some() { "__Secure-" } else { "__Host-" };
-        return format!("{prefix}attache");
+        let is_beneath = broker.config.public_url.behind().is_some();
+        return if is_beneath { "__Secure-attache" } else { ON_HTTPS }.to_owned();
     }
     format!("attache-{}", broker.config.public_url.port_or_known_default().unwrap_or_default())
 }

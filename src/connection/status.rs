@@ -49,7 +49,7 @@ impl Status {
 }
 
 /// Why a connection is not simply active.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Cause {
     /// The issuer says that the grant is no more.

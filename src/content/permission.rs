@@ -30,6 +30,7 @@ pub const LIMIT: usize = 50;
     Ord,
     Serialize,
     Deserialize,
+    utoipa::ToSchema,
     strum::EnumString,
     strum::IntoStaticStr,
 )]
@@ -55,20 +56,25 @@ impl Action {
     }
 }
 
-/// Some actions on some content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Some actions on some content. What is left out is any.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Permission {
     #[serde(deserialize_with = "some_actions")]
+    #[schema(min_items = 1)]
     pub actions: BTreeSet<Action>,
     #[serde(default, skip_serializing_if = "Names::is_any")]
+    #[schema(value_type = Vec<String>)]
     pub models: Names,
     #[serde(default, skip_serializing_if = "Names::is_any")]
+    #[schema(value_type = Vec<String>)]
     pub stages: Names,
     #[serde(default, skip_serializing_if = "Names::is_any")]
+    #[schema(value_type = Vec<String>)]
     pub locales: Names,
-    /// What an entry must hold; None for each entry.
+    /// What an entry must hold; left out for each entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object, nullable = false)]
     pub condition: Option<Condition>,
 }
 

@@ -20,6 +20,7 @@ pub const LONGEST_LIFE: i64 = 86_400;
     Eq,
     Serialize,
     Deserialize,
+    utoipa::ToSchema,
     strum::EnumString,
     strum::IntoStaticStr,
 )]

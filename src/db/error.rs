@@ -31,7 +31,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    pub(super) fn new(text: impl Into<String>) -> Self {
+    pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), code: None }
     }
 

@@ -10,9 +10,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, he
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::authorization_header::bearer_token;
+use super::v1::refusal::Refused;
 use super::{resource_server_secret, v1};
 use crate::Broker;
 use crate::content::environment::Environment;
@@ -32,18 +33,28 @@ const OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-meth
 const TARGETS: [&str; 2] = ["x-forwarded-uri", "x-original-uri"];
 /// The longest text that is told of permissions: proxies bound a head at 4 or 8 KB.
 const LONGEST: usize = 3000;
-/// What is told of who it is.
-const TOLD: [&str; 9] = [
-    "attache-subject",
-    "attache-session",
-    "attache-app",
-    "attache-caller",
-    "attache-connection",
-    "attache-scope",
-    "attache-operation",
-    "attache-default-stage",
-    "attache-authorization-details",
+/// What is told of who it is, and what that is.
+pub const TOLD: [(&str, &str); 9] = [
+    (
+        "attache-subject",
+        "The account; the caller or the permanent token itself, where it speaks for no person.",
+    ),
+    ("attache-session", "The session of a session token."),
+    ("attache-app", "The app, by its key."),
+    ("attache-caller", "The caller that asked for the token."),
+    ("attache-connection", "The connection."),
+    ("attache-scope", "The token's scopes."),
+    ("attache-operation", "What was judged: `read`, `write` or `in-body`."),
+    ("attache-default-stage", "The stage that is meant by a request that names none."),
+    ("attache-authorization-details", "The token's permissions (RFC 9396) as JSON in ASCII."),
 ];
+/// The word, and why.
+pub const TOO_LONG: (&str, &str) = (
+    "permissions_too_long",
+    "The token's permissions are too long for a header. Let the content API introspect it.",
+);
+/// The proxy's own secret is not good.
+pub const RESOURCE_SERVER_REFUSED: &str = "resource_server_refused";
 /// The cookie of a page's origin that holds its session token.
 const COOKIE: &str = "attache_session";
 /// What stands where there is nothing to say.
@@ -171,7 +182,7 @@ fn told_of_content(environment: &Environment, who: &Who, operation: Operation) -
 fn say<const N: usize>(told: [(&'static str, Option<&str>); N]) -> Option<Response> {
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
-    for name in TOLD {
+    for (name, _) in TOLD {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(NONE));
     }
     for (name, value) in told {
@@ -199,50 +210,66 @@ fn ascii(value: &Value) -> String {
 
 /// RFC 6750 section 3.
 fn refused(why: Denied) -> Response {
-    let (status, challenge, sentence) = match why {
-        Denied::TokenRequired => (
-            StatusCode::UNAUTHORIZED,
-            Some("Bearer".to_owned()),
-            "This needs a content token. Send one as a bearer.",
-        ),
-        Denied::InvalidToken => (
-            StatusCode::UNAUTHORIZED,
-            Some("Bearer error=\"invalid_token\"".to_owned()),
-            "The content token is not good here, or not any more. Get another one.",
-        ),
-        Denied::InsufficientScope(scope) => (
-            StatusCode::FORBIDDEN,
-            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"")),
-            "The content token does not let its bearer do this.",
-        ),
-        Denied::MethodMissing => (
-            StatusCode::FORBIDDEN,
-            None,
-            "The proxy did not say which method it asks about. It must send `X-Forwarded-Method`.",
-        ),
-        Denied::CrossOrigin => (
-            StatusCode::FORBIDDEN,
-            None,
-            "A page of another origin may have sent this. A cookie alone does not count for it; send the token as a bearer.",
-        ),
-        Denied::EnvironmentClosed => {
-            (StatusCode::FORBIDDEN, None, "The environment of this resource server is closed.")
-        }
-    };
+    let (status, sentence) = words(why);
     let mut response = denied(status, why.word(), sentence);
-    if let Some(challenge) = challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+    if let Some(challenge) = challenge(why).and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     response
 }
 
+fn challenge(why: Denied) -> Option<String> {
+    match why {
+        Denied::TokenRequired => Some("Bearer".to_owned()),
+        Denied::InvalidToken => Some("Bearer error=\"invalid_token\"".to_owned()),
+        Denied::InsufficientScope(scope) => {
+            Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
+        }
+        Denied::MethodMissing | Denied::CrossOrigin | Denied::EnvironmentClosed => None,
+    }
+}
+
+/// The status of the answer, and why for people.
+#[must_use]
+pub const fn words(why: Denied) -> (StatusCode, &'static str) {
+    match why {
+        Denied::TokenRequired => {
+            (StatusCode::UNAUTHORIZED, "This needs a content token. Send one as a bearer.")
+        }
+        Denied::InvalidToken => (
+            StatusCode::UNAUTHORIZED,
+            "The content token is not good here, or not any more. Get another one.",
+        ),
+        Denied::InsufficientScope(_) => {
+            (StatusCode::FORBIDDEN, "The content token does not let its bearer do this.")
+        }
+        Denied::MethodMissing => (
+            StatusCode::FORBIDDEN,
+            "The proxy did not say which method it asks about. It must send `X-Forwarded-Method`.",
+        ),
+        Denied::CrossOrigin => (
+            StatusCode::FORBIDDEN,
+            "A page of another origin may have sent this. A cookie alone does not count for it; send the token as a bearer.",
+        ),
+        Denied::EnvironmentClosed => {
+            (StatusCode::FORBIDDEN, "The environment of this resource server is closed.")
+        }
+    }
+}
+
 fn too_long() -> Response {
-    let sentence = "The token's permissions are too long for a header. Let the content API introspect it.";
-    denied(StatusCode::FORBIDDEN, "permissions_too_long", sentence)
+    let (word, sentence) = TOO_LONG;
+    denied(StatusCode::FORBIDDEN, word, sentence)
+}
+
+/// What the gate answers where it lets nobody through.
+#[must_use]
+pub fn refusal<'a>(word: &'a str, sentence: &str) -> Refused<'a> {
+    Refused { error: word, message: sentence.to_owned(), connect_url: None, cause: None, retry_after: None }
 }
 
 fn denied(status: StatusCode, word: &'static str, sentence: &str) -> Response {
-    let mut response = (status, Json(json!({ "error": word, "message": sentence }))).into_response();
+    let mut response = (status, Json(refusal(word, sentence))).into_response();
     response.headers_mut().insert(REASON, HeaderValue::from_static(word));
     response
 }
@@ -252,7 +279,7 @@ fn trouble(error: Error) -> Response {
     if !matches!(error, Error::ResourceServerRefused) {
         return v1::refuse(error);
     }
-    let mut response = denied(StatusCode::FORBIDDEN, "resource_server_refused", &error.to_string());
+    let mut response = denied(StatusCode::FORBIDDEN, RESOURCE_SERVER_REFUSED, &error.to_string());
     Rejection::put(&error, &mut response);
     response
 }

@@ -7,6 +7,7 @@ pub mod cross_origin;
 pub mod gate;
 pub mod graphql;
 pub mod oauth;
+pub mod openapi;
 pub mod protected_resource;
 pub mod resource_server_secret;
 pub mod slack;
@@ -40,7 +41,7 @@ impl Wire {
             Self::Slack
         } else if path.starts_with("/oauth/") {
             Self::OAuth
-        } else if path.starts_with("/.well-known/") {
+        } else if path.starts_with("/.well-known/") || path == "/openapi.json" {
             Self::WellKnown
         } else if path == "/graphql" {
             Self::GraphQl

@@ -2,10 +2,10 @@
 //! credentials (RFC 6749 section 4.4), the metadata (RFC 8414) and
 //! the key set (RFC 7517). Introspection (RFC 7662) and revocation (RFC 7009) are of what the token endpoint gives.
 
-mod introspect;
+pub mod introspect;
 mod revoke;
-mod token_request;
-mod token_type;
+pub mod token_request;
+pub mod token_type;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,7 +14,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, extract::rejection::BytesRejection};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use self::token_request::{Grant, Own, TokenRequest};
 use self::token_type::TokenType;
@@ -24,7 +26,8 @@ use crate::content::Requested;
 use crate::content::actor_token::Shown;
 use crate::content::client_credentials;
 use crate::content::exchange::{self, ContentToken, Order, Target};
-use crate::content::permission::{details, scope};
+use crate::content::permission::details::{self, Detail};
+use crate::content::permission::scope;
 use crate::content::sight::{self, Sight};
 use crate::content::signing_key::KEY_SET_LIFETIME;
 use crate::edge::rejection::Rejection;
@@ -60,48 +63,63 @@ pub(super) fn credential_in_body(headers: &HeaderMap, body: &[u8]) -> Option<Tok
     Some(TokenRequest::parse(headers, body).ok()?.client_secret)
 }
 
+/// RFC 6749 section 5.2.
+#[derive(Serialize, ToSchema)]
+pub struct OAuthRefused<'a> {
+    error: &'a str,
+    /// A sentence for people.
+    error_description: String,
+    /// Where to send the person, who must connect the app again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, format = "uri")]
+    connect_url: Option<&'a str>,
+}
+
+impl<'a> OAuthRefused<'a> {
+    /// Beside the status of the answer.
+    #[must_use]
+    pub fn told(error: &'a Error) -> (StatusCode, Self) {
+        let (status, word) = words(error);
+        let connect_url = match error {
+            Error::ReconnectRequired { connect_url, .. } | Error::RestoredCopy { connect_url } => {
+                Some(connect_url.as_str())
+            }
+            _ => None,
+        };
+        (status, Self { error: word, error_description: error.to_string(), connect_url })
+    }
+}
+
+/// What OAuth has no word for is told by the nearest one.
+fn words(error: &Error) -> (StatusCode, &'static str) {
+    let (status, word) = error.answer();
+    match error {
+        Error::IssuerUnavailable { .. }
+        | Error::PlatformUnavailable { .. }
+        | Error::KeyToCome { .. }
+        | Error::Database(_)
+        | Error::Unwritten
+        | Error::Vault(_)
+        | Error::RestoredCopy { .. }
+        | Error::RateLimited { .. }
+        | Error::Overloaded
+        | Error::TakesLonger => (status, "temporarily_unavailable"),
+        Error::NotFound | Error::MethodNotAllowed | Error::TooSlow => (status, "invalid_request"),
+        Error::ReconnectRequired { .. }
+        | Error::Frozen
+        | Error::Misconfigured { .. }
+        | Error::Damaged
+        | Error::ConnectionNotFound
+        | Error::TemplateRefused(_) => (StatusCode::BAD_REQUEST, "invalid_request"),
+        Error::Internal(_) => (status, "server_error"),
+        _ => (status, word),
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         self.error.report();
-        let (mut status, mut code) = self.error.answer();
-        if matches!(
-            self.error,
-            Error::IssuerUnavailable { .. }
-                | Error::PlatformUnavailable { .. }
-                | Error::KeyToCome { .. }
-                | Error::Database(_)
-                | Error::Unwritten
-                | Error::Vault(_)
-                | Error::RestoredCopy { .. }
-                | Error::RateLimited { .. }
-                | Error::Overloaded
-                | Error::TakesLonger
-        ) {
-            code = "temporarily_unavailable";
-        }
-        if matches!(self.error, Error::NotFound | Error::MethodNotAllowed | Error::TooSlow) {
-            code = "invalid_request";
-        }
-        if matches!(
-            self.error,
-            Error::ReconnectRequired { .. }
-                | Error::Frozen
-                | Error::Misconfigured { .. }
-                | Error::Damaged
-                | Error::ConnectionNotFound
-                | Error::TemplateRefused(_)
-        ) {
-            (status, code) = (StatusCode::BAD_REQUEST, "invalid_request");
-        }
-        if matches!(self.error, Error::Internal(_)) {
-            code = "server_error";
-        }
-        let mut body = json!({ "error": code, "error_description": self.error.to_string() });
-        if let Error::ReconnectRequired { connect_url, .. } | Error::RestoredCopy { connect_url } =
-            &self.error
-        {
-            body["connect_url"] = json!(connect_url);
-        }
+        let (status, body) = OAuthRefused::told(&self.error);
         let mut response = (status, Json(body)).into_response();
         Rejection::put(&self.error, &mut response);
         if self.by_basic && status == StatusCode::UNAUTHORIZED {
@@ -153,7 +171,7 @@ async fn token(
                 let details = authorization_details.as_deref();
                 let requested = Requested { scope: scope.as_deref(), details, acts_for: None };
                 let own = client_credentials::own_token(&broker, &id, &secret, target, requested).await?;
-                return Ok(given(&own));
+                return Ok(Json(Given::of(&own, None)).into_response());
             }
             // Who asks is judged before what is asked.
             Err(error) => {
@@ -173,31 +191,47 @@ async fn token(
         let order = Order { requested, permissions };
         let made =
             exchange::exchange(&broker, &subject, Some(&caller.id), &environment, &order, kept).await?;
-        Ok(exchanged(&made, issued))
+        Ok(Json(Given::of(&made, Some(issued))).into_response())
     };
-    let body = answer.await.map_err(|error| Refusal { error, by_basic })?;
-    Ok(([(header::PRAGMA, "no-cache")], Json(body)).into_response())
+    let body: Response = answer.await.map_err(|error| Refusal { error, by_basic })?;
+    Ok(([(header::PRAGMA, "no-cache")], body).into_response())
 }
 
-/// RFC 8693 section 2.2.1.
-fn exchanged(content_token: &ContentToken, issued: TokenType) -> Value {
-    let mut body = given(content_token);
-    body["issued_token_type"] = json!(issued.name());
-    body
+/// What the token endpoint gives. RFC 6749 section 5.1, with RFC 9396 section 7 and RFC 8693 section 2.2.1.
+#[derive(Serialize, ToSchema)]
+pub struct Given<'a> {
+    access_token: &'a str,
+    #[schema(schema_with = token_type::bearer)]
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: i64,
+    /// Not there where another platform gives the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<String>,
+    /// What it may do in detail (RFC 9396).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, value_type = Option<Vec<Detail>>)]
+    authorization_details: Option<Value>,
+    /// Of an exchange only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    issued_token_type: Option<&'static str>,
 }
 
-/// RFC 6749 section 5.1, with RFC 9396 section 7.
-fn given(content_token: &ContentToken) -> Value {
-    let mut body = json!({
-        "access_token": content_token.token.expose(),
-        "token_type": "Bearer",
-        "expires_in": content_token.expires_in,
-    });
-    if let Some(permissions) = &content_token.permissions {
-        body["scope"] = json!(scope::of(permissions).to_string());
-        body["authorization_details"] = details::written(permissions, content_token.audience.as_str());
+impl<'a> Given<'a> {
+    fn of(content_token: &'a ContentToken, issued: Option<TokenType>) -> Self {
+        let permissions = content_token.permissions.as_ref();
+        let audience = content_token.audience.as_str();
+        Self {
+            access_token: content_token.token.expose(),
+            token_type: "Bearer",
+            expires_in: content_token.expires_in,
+            scope: permissions.map(|permissions| scope::of(permissions).to_string()),
+            authorization_details: permissions.map(|permissions| details::written(permissions, audience)),
+            issued_token_type: issued.map(TokenType::name),
+        }
     }
-    body
 }
 
 async fn metadata(State(broker): State<Broker>) -> Json<Value> {

@@ -1,29 +1,32 @@
 //! The JSON surface for backends.
 
-mod connections;
-mod environments;
-mod refusal;
+pub mod connections;
+pub mod environments;
+mod named;
+pub mod refusal;
 pub mod session;
+pub mod words;
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
+use self::connections::told::HandedOut;
+use self::named::Named;
 use self::refusal::Refusal;
 use super::authorization_header::bearer_token;
 use crate::Broker;
 use crate::access::decide::Demand;
 use crate::access::hand_out;
-use crate::access::hand_out::AccessToken;
-use crate::access::read;
 use crate::caller::{Caller, authenticate};
 use crate::connection::due::DEFAULT_MIN_TTL;
 use crate::error::Error;
@@ -42,11 +45,13 @@ pub fn refuse(error: Error) -> Response {
 }
 
 /// What a backend may ask of a token.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-struct TokenDemand {
-    /// Seconds of life it must have at least, 0 to 86400.
+pub struct TokenDemand {
+    /// Seconds of life that it must have at least.
+    #[schema(minimum = 0, maximum = 86_400)]
     min_ttl: i64,
+    /// Whether a new one is wanted in any case. At most one in 30 seconds is asked for.
     force_refresh: bool,
 }
 
@@ -59,10 +64,10 @@ impl Default for TokenDemand {
 /// `POST /v1/connections/{id}/token`: a hand-out with its true life.
 async fn token(
     State(broker): State<Broker>,
-    Path(id): Path<String>,
+    Named(id): Named,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let key = bearer_token(&headers).ok_or(Error::NotAuthed)?;
     let demand = match body.map_err(|_| Error::TooLarge).and_then(|body| demand(&body)) {
         Ok(demand) => demand,
@@ -73,7 +78,7 @@ async fn token(
         }
     };
     let handed = hand_out::access_token(&broker, &key, &id, demand).await?;
-    Ok(Json(answer(&handed)))
+    Ok(Json(HandedOut::of(&handed)).into_response())
 }
 
 fn demand(body: &[u8]) -> Result<Demand, Error> {
@@ -86,24 +91,11 @@ fn demand(body: &[u8]) -> Result<Demand, Error> {
 
 fn parse(body: &[u8]) -> Result<TokenDemand, Error> {
     // An object only: serde would take a list for a struct too. Its own words quote what they found.
-    let members = serde_json::from_slice::<serde_json::Map<String, Value>>(body).ok();
+    let members = serde_json::from_slice::<Map<String, Value>>(body).ok();
     let demand = members.and_then(|members| serde_json::from_value(Value::Object(members)).ok());
     let sentence = "The body must be a JSON object; its members may be `min_ttl`, a whole number of seconds, and \
         `force_refresh`, true or false.";
     demand.ok_or_else(|| Error::InvalidRequest(sentence.to_owned()))
-}
-
-fn answer(handed: &AccessToken) -> Value {
-    let mut body = json!({
-        "access_token": handed.token.expose(),
-        "token_type": handed.connection.token_type.as_deref().unwrap_or("Bearer"),
-        "scope": handed.connection.granted_scopes.to_string(),
-        "state": read::State::from(handed.connection.status).word(),
-    });
-    if let Some(expires_in) = handed.expires_in {
-        body["expires_in"] = json!(expires_in);
-    }
-    body
 }
 
 async fn caller(broker: &Broker, headers: &HeaderMap) -> Result<Arc<Caller>, Error> {

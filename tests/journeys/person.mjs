@@ -120,6 +120,14 @@ export class Person {
     return from.hostname === to.hostname ? 2 : 3;
   }
 
+  /** What the browser would send there. */
+  cookie(url) {
+    return this.#cookies
+      .filter((each) => each.host === url.hostname && (url.pathname === each.path || url.pathname.startsWith(each.path.replace(/\/?$/, '/'))))
+      .map((each) => `${each.name}=${each.value}`)
+      .join('; ');
+  }
+
   #request({ method, url, body, near, from }) {
     const headers = {
       accept: 'text/html',
@@ -130,10 +138,7 @@ export class Person {
       ...(from?.origin === url.origin ? { referer: from.href } : {}),
       ...(method === 'POST' ? { origin: from.origin, 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body) } : {}),
     };
-    const cookie = this.#cookies
-      .filter((each) => each.host === url.hostname && (url.pathname === each.path || url.pathname.startsWith(each.path.replace(/\/?$/, '/'))))
-      .map((each) => `${each.name}=${each.value}`)
-      .join('; ');
+    const cookie = this.cookie(url);
     if (cookie) headers.cookie = cookie;
     return new Promise((resolve, reject) => {
       const request = http.request(url, { method, headers, agent: false }, (response) => {

@@ -74,6 +74,8 @@ mod nobodys_tokens;
 mod odd_answers;
 mod opaque_subjects;
 mod opaque_waits;
+mod openapi;
+mod openapi_examples;
 mod other_identity;
 mod outbound;
 mod overload;

@@ -8,6 +8,7 @@ import { AttacheError } from "./errors.js";
 import { type State, watchPresence } from "./presence.js";
 import { joinTabs } from "./tabs.js";
 import { type GetToken, keepTokens } from "./tokens.js";
+import type { SignedOutHere } from "./wire.js";
 
 export interface AttacheOptions {
   /** The broker's public URL, such as `https://attache.example.com`. Of the same site as the page. */
@@ -105,7 +106,7 @@ export function createAttache({ url: given, environment: env = surroundings() }:
       leave(`${url}/sign-in?${new URLSearchParams({ return_to: returnTo })}`);
     },
     async signOut({ local = false } = {}) {
-      const { sign_out_url: next } = await ask("DELETE", "/v1/session").catch((error) => {
+      const { sign_out_url: next }: SignedOutHere = await ask("DELETE", "/v1/session").catch((error) => {
         if (isSignedOut(error)) return { sign_out_url: null };
         throw error;
       });

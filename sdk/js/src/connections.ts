@@ -1,6 +1,7 @@
 // The apps that the person has connected. Keeps no list.
 import type { Ask } from "./broker.js";
 import type { Tabs } from "./tabs.js";
+import type { OwnConnection, OwnConnections, StoppedConnection } from "./wire.js";
 
 /** An app that the person has connected. */
 export interface Connection {
@@ -41,11 +42,11 @@ export function readConnections(ask: Ask, tabs: Tabs): Connections {
   return {
     changed,
     async list() {
-      const { connections } = await ask("GET", "/v1/session/connections");
+      const { connections }: OwnConnections = await ask("GET", "/v1/session/connections");
       return connections.map(parse);
     },
     async revoke(id) {
-      const { connection } = await ask("POST", `/v1/session/connections/${encodeURIComponent(id)}/revoke`, {});
+      const { connection }: StoppedConnection = await ask("POST", `/v1/session/connections/${encodeURIComponent(id)}/revoke`, {});
       changed();
       return parse(connection);
     },
@@ -56,7 +57,7 @@ export function readConnections(ask: Ask, tabs: Tabs): Connections {
   };
 }
 
-function parse(said: any): Connection {
+function parse(said: OwnConnection): Connection {
   const { id, app, state, connected_at: connectedAt, last_used_at: lastUsedAt = null } = said;
   return { id, app, state, connectedAt, lastUsedAt };
 }

@@ -3,6 +3,7 @@ import type { Ask } from "./broker.js";
 import { keepHint, removeCookies } from "./cookie.js";
 import type { Environment } from "./environment.js";
 import type { Tabs } from "./tabs.js";
+import type { WhoIsSignedIn } from "./wire.js";
 
 /** The person who is signed in. */
 export interface User {
@@ -63,7 +64,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
   async function load(): Promise<State> {
     const began = change;
     try {
-      const { session, user } = await ask("GET", "/v1/session");
+      const { session, user }: WhoIsSignedIn = await ask("GET", "/v1/session");
       // Somebody signed out while the answer was under way: it is older than what is known.
       if (change !== began) return state.isLoaded ? state : await load();
       asked = env.now();

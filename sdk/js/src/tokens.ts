@@ -7,6 +7,7 @@ import { AttacheError } from "./errors.js";
 import { type Held, rest } from "./life.js";
 import type { Presence } from "./presence.js";
 import type { Tabs } from "./tabs.js";
+import type { SessionToken } from "./wire.js";
 
 /** Which token, and how. */
 export interface GetTokenOptions {
@@ -148,7 +149,7 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
     const asked = { now: env.now(), wall: env.wall() };
     const path = want.template === undefined ? "" : `/${encodeURIComponent(want.template)}`;
     try {
-      const { jwt, expires_in } = await ask("POST", `/v1/session/tokens${path}`, {});
+      const { jwt, expires_in }: SessionToken = await ask("POST", `/v1/session/tokens${path}`, {});
       if (session() !== of) return undefined;
       if (want.key === "" && (sessionOf(jwt) ?? of) !== of) {
         // Somebody else has signed in, and no tab said so.

@@ -1,9 +1,14 @@
 //! Permissions on the wire: `authorization_details` of the type `content` (RFC 9396). Read strictly: what is not known is
 //! refused, with the place of the fault.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{Permission, Permissions};
 
@@ -26,17 +31,47 @@ impl fmt::Display for DetailFault {
     }
 }
 
+/// One permission on the wire.
+#[derive(Serialize)]
+pub struct Detail<'a> {
+    r#type: &'static str,
+    /// The content API's address.
+    locations: [&'a str; 1],
+    #[serde(flatten)]
+    permission: &'a Permission,
+}
+
+/// Those of a permission, and two of its own. A permission takes no other member, so it can't be a part of this schema.
+impl PartialSchema for Detail<'_> {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = Permission::schema();
+        if let RefOr::T(Schema::Object(detail)) = &mut schema {
+            let text = || ObjectBuilder::new().schema_type(Type::String);
+            let locations = ArrayBuilder::new().items(text()).description(Some("The content API's address."));
+            detail.properties.insert("type".to_owned(), text().enum_values(Some([TYPE])).into());
+            detail.properties.insert("locations".to_owned(), locations.into());
+            detail.required.extend(["type", "locations"].map(str::to_owned));
+            detail.description = Some("One permission, as RFC 9396 says it.".to_owned());
+        }
+        schema
+    }
+}
+
+impl ToSchema for Detail<'_> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("AuthorizationDetail")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        Permission::schemas(schemas);
+    }
+}
+
 /// For the content API at this address.
 #[must_use]
 pub fn written(permissions: &Permissions, content_api_url: &str) -> Value {
-    permissions.iter().map(|permission| detail(permission, content_api_url)).collect()
-}
-
-fn detail(permission: &Permission, content_api_url: &str) -> Value {
-    let mut detail = json!(permission);
-    detail["type"] = json!(TYPE);
-    detail["locations"] = json!([content_api_url]);
-    detail
+    let detail = |permission| json!(Detail { r#type: TYPE, locations: [content_api_url], permission });
+    permissions.iter().map(detail).collect()
 }
 
 /// What is asked for in a parameter.

@@ -5,7 +5,9 @@ use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::token_request::TokenRequest;
 use crate::Broker;
@@ -27,17 +29,26 @@ pub(super) async fn answer(
     if token.is_none() {
         return Err(Error::InvalidRequest("`token` is missing.".to_owned()));
     }
-    Ok(Json(told(broker, &introspection)).into_response())
+    Ok(Json(told(broker, introspection)).into_response())
 }
 
-fn told(broker: &Broker, introspection: &Introspection) -> Value {
-    let mut members = match introspection {
+/// RFC 7662 section 2.2. What is active holds the members that the token says, or that are known of it.
+#[derive(Serialize, ToSchema)]
+pub struct Introspected {
+    active: bool,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+fn told(broker: &Broker, introspection: Introspection) -> Introspected {
+    let members = match introspection {
         Introspection::Content { environment: Some(environment), active: Some(active) } => {
-            active.members(environment, &broker.issuer_identifier())
+            active.members(&environment, &broker.issuer_identifier())
         }
-        Introspection::Session { active: Some(active), .. } => active.claims.clone(),
-        Introspection::Content { .. } | Introspection::Session { .. } => return json!({ "active": false }),
+        Introspection::Session { active: Some(active), .. } => active.claims,
+        Introspection::Content { .. } | Introspection::Session { .. } => {
+            return Introspected { active: false, members: Map::new() };
+        }
     };
-    members.insert("active".to_owned(), json!(true));
-    Value::Object(members)
+    Introspected { active: true, members }
 }

@@ -10,8 +10,8 @@ use crate::dialect::client_authentication;
 use crate::error::Error;
 use crate::secret::Token;
 
-const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-const CLIENT_CREDENTIALS: &str = "client_credentials";
+pub const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub const CLIENT_CREDENTIALS: &str = "client_credentials";
 
 /// Who says it is asking, and the rest still unjudged: a client is authenticated before anything else is told.
 pub struct TokenRequest {

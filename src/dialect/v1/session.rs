@@ -1,10 +1,10 @@
 //! `/v1/session`: what pages of the platform ask about whoever is signed in in their browser, by its cookie. Judged by the
 //! page's origin first ([`origin`]). Serves no backend, and knows no API key.
 
-mod connections;
-mod handshake;
+pub mod connections;
+pub mod handshake;
 pub mod origin;
-mod tokens;
+pub mod tokens;
 
 use axum::extract::{FromRequestParts, State};
 use axum::http::request::Parts;
@@ -12,7 +12,10 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+use utoipa::ToSchema;
 
 use super::refusal::Refusal;
 use crate::Broker;
@@ -40,7 +43,7 @@ pub fn router(broker: &Broker) -> Router<Broker> {
 }
 
 /// The browser that asks. What fails is said in JSON, as everything else here.
-struct SessionBrowser(Browser);
+pub struct SessionBrowser(Browser);
 
 impl FromRequestParts<Broker> for SessionBrowser {
     type Rejection = Refusal;
@@ -56,20 +59,61 @@ fn here(browser: &Browser) -> Option<(TokenHash, Timestamp)> {
     Some((session::hash(browser.session.id()?), browser.ends_at?))
 }
 
+/// Who is signed in in this browser. Both are null where nobody is.
+#[derive(Default, Serialize, ToSchema)]
+pub struct WhoIsSignedIn {
+    #[schema(required = true)]
+    session: Option<SessionHere>,
+    #[schema(required = true)]
+    user: Option<User>,
+}
+
+/// The person's session with Attaché.
+#[derive(Serialize, ToSchema)]
+struct SessionHere {
+    /// `se_…`, the same in each of its tokens.
+    id: String,
+    /// Seconds since 1970.
+    expires_at: i64,
+}
+
+/// The person.
+#[derive(Serialize, ToSchema)]
+struct User {
+    /// `ac_…`, the `sub` of each token.
+    id: String,
+    #[schema(required = true)]
+    name: Option<String>,
+    #[schema(required = true)]
+    email: Option<String>,
+    /// An address, as the sign-in issuer said it.
+    #[schema(required = true)]
+    picture: Option<String>,
+}
+
+/// The person is signed out here.
+#[derive(Serialize, ToSchema)]
+pub struct SignedOutHere {
+    /// Where the page goes next, so that the issuer's own session ends too. Null where the issuer has no place for that.
+    #[schema(required = true, value_type = Option<String>, format = "uri")]
+    sign_out_url: Option<Url>,
+}
+
 /// `GET /v1/session`: who is signed in, if anybody is.
-async fn show(SessionBrowser(browser): SessionBrowser) -> Json<Value> {
+async fn show(SessionBrowser(browser): SessionBrowser) -> Json<WhoIsSignedIn> {
     let (Some(account), Some((session, ends))) = (&browser.account, here(&browser)) else {
-        return Json(json!({ "session": null, "user": null }));
+        return Json(WhoIsSignedIn::default());
     };
-    Json(json!({
-        "session": { "id": session::sid(&session), "expires_at": ends.unix() },
-        "user": {
-            "id": account.id,
-            "name": account.full_name(),
-            "email": account.email,
-            "picture": account.claims.get("picture").and_then(Value::as_str),
-        },
-    }))
+    let picture = account.claims.get("picture").and_then(Value::as_str);
+    Json(WhoIsSignedIn {
+        session: Some(SessionHere { id: session::sid(&session), expires_at: ends.unix() }),
+        user: Some(User {
+            id: account.id.clone(),
+            name: account.full_name(),
+            email: account.email.clone(),
+            picture: picture.map(str::to_owned),
+        }),
+    })
 }
 
 /// `DELETE /v1/session`: signs out, here first. Where the issuer has a place for that, the page goes there next.
@@ -79,16 +123,16 @@ async fn end(
     SessionBrowser(browser): SessionBrowser,
 ) -> Result<Response, Refusal> {
     let Some(account) = browser.account.clone() else {
-        return Ok(Json(json!({ "sign_out_url": null })).into_response());
+        return Ok(Json(SignedOutHere { sign_out_url: None }).into_response());
     };
     let id_token = browser.sign_out().await?;
     record(&broker, Action::SignedOut, &account.id).await?;
     let signed_out = SignedOut::toward(None);
-    let url = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
+    let sign_out_url = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
         IssuersEnd::At(url) => Some(url),
         IssuersEnd::Nowhere | IssuersEnd::Unknown => None,
     };
-    let mut answer = Json(json!({ "sign_out_url": url })).into_response();
+    let mut answer = Json(SignedOutHere { sign_out_url }).into_response();
     // It stays until the issuer says that it knows, or somebody has signed in anew.
     cookies.keep(&mut answer, OwnCookie::SignedOut, &signed_out.write()?)?;
     Ok(answer)

@@ -1,5 +1,6 @@
 // An access token of a connected app, for a backend with an API key. Keeps none: the broker does.
 import { askAs } from "./ask.js";
+import type { HandedOut } from "../wire.js";
 import { type Caller, setting } from "./settings.js";
 
 export interface ExternalTokenOptions extends Caller {
@@ -28,7 +29,7 @@ export interface ExternalToken {
 export async function getExternalToken(connection: string, options: ExternalTokenOptions = {}): Promise<ExternalToken> {
   const { minTtl, forceRefresh } = options;
   const ask = askAs(options, `Bearer ${setting(options.apiKey, "ATTACHE_API_KEY")}`);
-  const said = await ask("POST", `/v1/connections/${encodeURIComponent(connection)}/token`, {
+  const said: HandedOut = await ask("POST", `/v1/connections/${encodeURIComponent(connection)}/token`, {
     ...(minTtl !== undefined && { min_ttl: minTtl }),
     ...(forceRefresh !== undefined && { force_refresh: forceRefresh }),
   });

@@ -3,20 +3,25 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
-use serde_json::{Value, json};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::SessionBrowser;
 use crate::Broker;
 use crate::access::read::State as ConnectionState;
 use crate::account::Account;
-use crate::app;
+use crate::app::{self, App};
 use crate::clock::Timestamp;
 use crate::connection::look_up::{live_of_account, of_account};
 use crate::connection::{Connection, is_id};
+use crate::dialect::v1::named::Named;
 use crate::dialect::v1::refusal::Refusal;
+use crate::dialect::v1::words;
 use crate::error::Error;
 use crate::revoke::begin;
 use crate::web::Browser;
@@ -28,7 +33,7 @@ const MOST: usize = 200;
 pub async fn list(
     State(broker): State<Broker>,
     SessionBrowser(browser): SessionBrowser,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let account = signed_in(&browser)?;
     let mut live = live_of_account(&broker, &account.id).await?;
     live.sort_by_key(|connection| Reverse(connection.last_used_at.unwrap_or(connection.connected_at)));
@@ -39,16 +44,16 @@ pub async fn list(
             apps.insert(connection.app_id.clone(), app_of(&broker, connection).await?);
         }
     }
-    let items = live.iter().map(|connection| item(connection, &apps[&connection.app_id]));
-    Ok(Json(json!({ "connections": items.collect::<Vec<_>>() })))
+    let connections = live.iter().map(|connection| OwnConnection::of(connection, &apps[&connection.app_id]));
+    Ok(Json(OwnConnections { connections: connections.collect() }).into_response())
 }
 
 /// One more revoke of the same one changes nothing.
 pub async fn revoke(
     State(broker): State<Broker>,
-    Path(id): Path<String>,
+    Named(id): Named,
     SessionBrowser(browser): SessionBrowser,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Response, Refusal> {
     let account = signed_in(&browser)?;
     if !is_id(&id) {
         return Err(Error::ConnectionNotFound.into());
@@ -60,24 +65,59 @@ pub async fn revoke(
     }
     let connection = of_account(&broker, &account.id, &id).await?;
     let app = app_of(&broker, &connection).await?;
-    Ok(Json(json!({ "connection": item(&connection, &app) })))
+    Ok(Json(StoppedConnection { connection: OwnConnection::of(&connection, &app) }).into_response())
 }
 
 fn signed_in(browser: &Browser) -> Result<&Account, Error> {
     browser.account.as_ref().ok_or(Error::SignedOut)
 }
 
-async fn app_of(broker: &Broker, connection: &Connection) -> Result<Value, Error> {
-    let app = app::by_id(broker, &connection.app_id).await?.ok_or(Error::AppNotFound)?;
-    Ok(json!({ "key": app.key, "name": app.name }))
+async fn app_of(broker: &Broker, connection: &Connection) -> Result<Arc<App>, Error> {
+    app::by_id(broker, &connection.app_id).await?.ok_or(Error::AppNotFound)
 }
 
-fn item(connection: &Connection, app: &Value) -> Value {
-    json!({
-        "id": connection.id,
-        "app": app,
-        "state": ConnectionState::from(connection.status).word(),
-        "connected_at": connection.connected_at.unix(),
-        "last_used_at": connection.last_used_at.map(Timestamp::unix),
-    })
+/// What the person has connected, the last used first.
+#[derive(Serialize, ToSchema)]
+pub struct OwnConnections<'a> {
+    connections: Vec<OwnConnection<'a>>,
+}
+
+/// It is stopped.
+#[derive(Serialize, ToSchema)]
+pub struct StoppedConnection<'a> {
+    connection: OwnConnection<'a>,
+}
+
+/// An app that the person has connected.
+#[derive(Serialize, ToSchema)]
+struct OwnConnection<'a> {
+    /// `Et…`
+    id: &'a str,
+    app: OwnApp<'a>,
+    #[schema(schema_with = words::states)]
+    state: &'static str,
+    /// Seconds since 1970.
+    connected_at: i64,
+    /// Seconds since 1970; null where it was never used.
+    #[schema(required = true)]
+    last_used_at: Option<i64>,
+}
+
+/// An app, as people know it.
+#[derive(Serialize, ToSchema)]
+struct OwnApp<'a> {
+    key: &'a str,
+    name: &'a str,
+}
+
+impl<'a> OwnConnection<'a> {
+    fn of(connection: &'a Connection, app: &'a App) -> Self {
+        Self {
+            id: &connection.id,
+            app: OwnApp { key: &app.key, name: &app.name },
+            state: ConnectionState::from(connection.status).word(),
+            connected_at: connection.connected_at.unix(),
+            last_used_at: connection.last_used_at.map(Timestamp::unix),
+        }
+    }
 }

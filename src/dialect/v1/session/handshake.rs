@@ -21,7 +21,9 @@ use crate::web::{Browser, see_other};
 const ANSWER: &str = "__attache_handshake";
 /// Nobody is signed in here.
 const SIGNED_OUT: &str = "signed_out";
-const LONGEST_NONCE: usize = 128;
+pub const LONGEST_NONCE: usize = 128;
+/// What it is made of, for the document.
+pub const NONCE: &str = "^[A-Za-z0-9_-]+$";
 
 #[derive(Deserialize)]
 pub struct Handshake {

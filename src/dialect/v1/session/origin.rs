@@ -63,7 +63,7 @@ fn asking(own: &str, allows: impl Fn(&str) -> bool, headers: &HeaderMap) -> Resu
     }
 }
 
-const FROM_PAGES: &str = "Only a page in a browser may ask this, by the cookie of whoever is signed in there. A backend asks \
+pub const FROM_PAGES: &str = "Only a page in a browser may ask this, by the cookie of whoever is signed in there. A backend asks \
     with an API key.";
 const NOT_LISTED: &str =
     "Pages of this origin may not ask here. The operator lists it in `session_tokens.allowed_origins`.";
