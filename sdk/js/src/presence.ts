@@ -49,6 +49,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
   let asking: Promise<State> | undefined;
   let change = 0;
   let stopTimer = () => {};
+  let isOpen = true;
   const listeners = new Set<(state: State) => void>();
 
   function become(next: State, isNews: boolean): void {
@@ -74,7 +75,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       }
       return state;
     } catch (error) {
-      if (!state.isLoaded) {
+      if (!state.isLoaded && isOpen) {
         stopTimer();
         stopTimer = env.after(TRY_AGAIN_AFTER * (1 + env.random()), () => void reload().catch(() => {}));
       }
@@ -110,6 +111,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       return () => listeners.delete(listener);
     },
     close() {
+      isOpen = false;
       stopTimer();
       stopHearing();
       stopReturning?.();
