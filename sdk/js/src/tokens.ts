@@ -121,7 +121,7 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
       });
       if (jwt !== undefined) return jwt;
     }
-    throw new AttacheError("unavailable", "Who is signed in changed again and again. Reload the page.");
+    throw new AttacheError("unavailable", "The broker's answers came too late again and again, or who is signed in changed. Reload the page.");
   }
 
   /** What came in place of what was not good enough. */
@@ -147,7 +147,7 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
     });
   }
 
-  /** Undefined where it is no longer the same session. */
+  /** Undefined where it is no longer the same session, or the answer is too old. */
   async function request(want: Want, of: string): Promise<string | null | undefined> {
     const asked = { now: env.now(), wall: env.wall() };
     try {
@@ -159,6 +159,8 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
         return undefined;
       }
       const held: Held = { jwt, life: expires_in * 1000, ...asked };
+      // The machine slept while the answer was under way.
+      if (rest(held, env) <= Math.min(MARGIN * 1000, held.life / 2)) return undefined;
       keep(want, held);
       if (want === OWN) keepToken(env, jwt, rest(held, env) / 1000);
       tell(want.key, held, of);

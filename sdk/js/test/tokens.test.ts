@@ -305,3 +305,16 @@ for (const [status, error] of [[400, "invalid_target"], [404, "environment_not_f
     assert.ok(await session.getToken(), "the session's own token is another matter");
   });
 }
+
+test("a laptop that slept while the answer was under way sends no expired token", async () => {
+  const world = new World();
+  const { session } = world.tab().attache;
+  await session.getToken();
+  const release = world.hold(`POST ${HASURA}`);
+  const token = session.getToken("hasura");
+  await world.settle();
+  world.sleep(3_600_000);
+  release();
+  assert.equal(claimsOf(await token).n, 3, "the second answer, not the first");
+  assert.equal(world.asks(HASURA), 2);
+});
