@@ -18,13 +18,15 @@ export class Browser {
   faults = [];
   #contexts = [];
 
-  static async start(home, more = []) {
+  /** `less` are flags that every other browser of a test is given. */
+  static async start(home, more = [], less = []) {
     const browser = new Browser();
     browser.home = home;
     browser.profile = await mkdtemp(join(tmpdir(), 'attache-chromium-'));
     browser.chromium = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [...flags, ...more],
+      ignoreDefaultArgs: less,
       env: { ...process.env, HOME: browser.profile, XDG_CONFIG_HOME: browser.profile, XDG_CACHE_HOME: browser.profile },
     });
     mkdirSync(album, { recursive: true });

@@ -60,6 +60,21 @@ export class PlatformWorld {
     return page;
   }
 
+  /** One more tab of the same browser, at a page of the platform. */
+  async another(page, path = '/') {
+    const tab = await page.context().newPage();
+    await tab.goto(this.pages.web + path);
+    return tab;
+  }
+
+  /** What the API says to a request that a page makes with its token. */
+  callApi(page) {
+    return page.evaluate(async (api) => {
+      const answer = await fetch(api, { headers: { Authorization: `Bearer ${await Attache.session.getToken()}` } });
+      return [answer.status, await answer.json()];
+    }, `${this.pages.api}/foo`);
+  }
+
   async stop() {
     await this.browser?.stop();
     await this.world?.stop();
