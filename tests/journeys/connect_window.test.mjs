@@ -18,12 +18,12 @@ describe('An app that is connected in a window of its own', () => {
   after(() => platform?.stop());
 
   /** Calls connect() on a page; gives the window that opens, and what came of it once it did. */
-  const connecting = async (from) => {
+  const connecting = async (from, options) => {
     const [popup] = await Promise.all([
       from.waitForEvent('popup'),
-      from.evaluate((key) => {
-        window.outcome = Attache.connect(key).then(({ id }) => id, (error) => error.code);
-      }, app),
+      from.evaluate(([key, options]) => {
+        window.outcome = Attache.connect(key, options).then(({ id }) => id, (error) => error.code);
+      }, [app, options]),
     ]);
     return { popup, outcome: () => from.evaluate(() => window.outcome) };
   };
@@ -47,7 +47,29 @@ describe('An app that is connected in a window of its own', () => {
     await closed(popup);
     assert.deepEqual(await page.evaluate(async () => (await Attache.connections()).map((each) => each.id)), [id]);
     assert.equal(page.url(), `${platform.pages.web}/`);
-    await revokeAll();
+  });
+
+  test('is stopped in one tab while another one is about to', async () => {
+    const [{ id }] = await page.evaluate(() => Attache.connections());
+    const other = await platform.another(page);
+    let letGo;
+    const held = new Promise((resolve) => (letGo = resolve));
+    await page.route('**/revoke', async (route) => {
+      if (route.request().method() === 'POST') await held;
+      await route.continue();
+    });
+    const late = page.evaluate((which) => {
+      window.told = new Promise((resolve) => Attache.subscribeConnections(() => resolve('told')));
+      return Attache.revoke(which);
+    }, id);
+    await page.waitForFunction(() => window.told);
+    assert.equal((await other.evaluate((which) => Attache.revoke(which), id)).id, id);
+    assert.equal(await page.evaluate(() => window.told), 'told');
+    letGo();
+    assert.match((await late).state, /^revok/);
+    assert.deepEqual(await page.evaluate(() => Attache.connections()), []);
+    await page.unroute('**/revoke');
+    await other.close();
   });
 
   test('is refused by the person on our page: connect_denied, and the window is gone', async () => {
@@ -80,14 +102,10 @@ describe('An app that is connected in a window of its own', () => {
   });
 
   test('is connected although its window was closed before it could tell', async () => {
-    const { popup, outcome } = await connecting(page);
-    // The way back is cut off: the person closes the window instead.
-    await popup.route(`${platform.pages.web}/**`, () => {});
-    await popup.getByRole('button', { name: /^Continue to / }).click();
-    await popup.waitForURL((url) => url.origin === platform.world.issuer.url);
-    const returning = popup.waitForRequest((request) => request.url().startsWith(`${platform.pages.web}/?`));
-    platform.walk(popup).catch(() => {});
-    await returning;
+    // It comes back to something that does not load the package.
+    const { popup, outcome } = await connecting(page, { returnTo: `${platform.pages.web}/published` });
+    await agree(popup);
+    await popup.waitForURL((url) => url.pathname === '/published');
     await popup.close();
     await comeBack(page);
     const [connection] = await page.evaluate(() => Attache.connections());

@@ -8,6 +8,8 @@ const STEP = 5_000;
 export class PageTime {
   /** Every request for a token, and when it left by the pages' time. */
   asked = [];
+  /** The same for those that brought one. */
+  given = [];
   #ahead = 0;
   /** By `jti`: how far the pages were ahead when the token was made. */
   #made = new Map();
@@ -22,7 +24,9 @@ export class PageTime {
       const ahead = time.#ahead;
       if (!isAboutTokens(response.request()) || !response.ok()) return;
       const { jwt } = await response.json().catch(() => ({}));
-      if (jwt) time.#made.set(decodeJwt(jwt).jti, ahead);
+      if (!jwt) return;
+      time.#made.set(decodeJwt(jwt).jti, ahead);
+      time.given.push({ at: time.now(), path: new URL(response.url()).pathname });
     });
     pages.timeOf = (token) => time.#of(token);
     await context.clock.install();
@@ -52,6 +56,12 @@ export class PageTime {
   /** As when a laptop is opened again: what was due happens once, and late. */
   async sleep(seconds) {
     await this.#runAhead(seconds * 1000, () => this.context.clock.fastForward(seconds * 1000));
+  }
+
+  /** The same where the clock that never goes back stood still: no timer knows of it. */
+  async sleepUnnoticed(seconds) {
+    const wall = await this.context.pages()[0].evaluate(() => Date.now());
+    await this.#runAhead(seconds * 1000, () => this.context.clock.setSystemTime(wall + seconds * 1000));
   }
 
   async #runAhead(milliseconds, run) {
