@@ -62,7 +62,7 @@ describe('An app that is connected in a window of its own', () => {
       window.told = new Promise((resolve) => Attache.subscribeConnections(() => resolve('told')));
       return Attache.revoke(which);
     }, id);
-    await page.waitForFunction(() => window.told);
+    await page.waitForFunction(() => window.told !== undefined);
     assert.equal((await other.evaluate((which) => Attache.revoke(which), id)).id, id);
     assert.equal(await page.evaluate(() => window.told), 'told');
     letGo();
