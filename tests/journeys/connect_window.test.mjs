@@ -130,7 +130,7 @@ describe('An app that is connected in a window of its own', () => {
   });
 
   test('shows no window where the browser blocks it: connect_blocked, and a redirect does it', async () => {
-    const strict = await Browser.start(platform.world.broker.url, ['--test-third-party-cookie-phaseout'], ['--disable-popup-blocking']);
+    const strict = await Browser.start(platform.world.broker.url, { less: ['--disable-popup-blocking'] });
     try {
       const stranger = await strict.open();
       await stranger.context().addCookies(await page.context().cookies());

@@ -12,7 +12,7 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
   describe(`The life of a page of the example ${example}, with the broker on ${database}`, () => {
     let platform, page, time, pages, began;
     before(async () => {
-      platform = await PlatformWorld.start(databases[database]);
+      platform = await PlatformWorld.start(databases[database], { natural: true });
       ({ pages } = platform);
       page = await platform.signedIn();
       time = await PageTime.over(page.context(), pages);
@@ -25,29 +25,31 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
     after(() => platform?.stop());
 
     const says = (id, words) => page.locator(`#${id}`).filter({ hasText: words }).waitFor();
-    const look = () => page.evaluate(() => void window.dispatchEvent(new Event('focus')));
+    /** Another tab is in front for a while. */
+    const aside = async (meanwhile, path = '/published') => {
+      const other = await platform.another(page, path);
+      await other.bringToFront();
+      await page.waitForFunction(() => document.visibilityState === 'hidden', undefined, { polling: 50 });
+      await meanwhile(other);
+      await page.bringToFront();
+      await other.close();
+    };
     /** Has the page ask the API once; gives the status of the answer. React asks when somebody looks at it. */
     const call = async () => {
       if (example === 'plain') return (await platform.callApi(page))[0];
       const judged = pages.judged.length;
       await time.pass(6);
-      await look();
+      await aside(() => {});
       await until('a request to the API', () => pages.judged.length > judged);
       return pages.judged.at(-1)[0];
     };
-    /** The browser of a test shows every page. */
-    const turn = (visibility) =>
-      page.evaluate((value) => {
-        Object.defineProperty(document, 'visibilityState', { value, configurable: true });
-        document.dispatchEvent(new Event('visibilitychange'));
-      }, visibility);
 
     test('hidden for ten minutes it asks for nothing that nobody needs, and is right again at once', async () => {
       const given = time.given.length;
-      await turn('hidden');
-      await time.pass(600);
-      assert.ok(time.given.length - given <= 1, 'the token that was used is renewed once');
-      await turn('visible');
+      await aside(async () => {
+        await time.pass(600);
+        assert.ok(time.given.length - given <= 1, 'the token that was used is renewed once');
+      });
       assert.equal(await call(), 200);
     });
 
@@ -59,15 +61,21 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
       }
     });
 
-    test('frozen for an hour by the browser, it sends no token from before', async () => {
+    test('frozen for an hour by the browser, it takes what another tab was given meanwhile', async () => {
       assert.equal(await call(), 200);
       const devtools = await page.context().newCDPSession(page);
       await page.evaluate(() => document.addEventListener('freeze', () => (document.documentElement.dataset.wasFrozen = 'yes')));
-      await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
-      await time.sleepUnnoticed(3600);
-      await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+      let asked;
+      await aside(async (other) => {
+        await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+        await time.sleepUnnoticed(3600);
+        assert.equal((await platform.callApi(other))[0], 200);
+        asked = time.asked.length;
+        await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+      }, '/');
       assert.equal(await page.evaluate(() => document.documentElement.dataset.wasFrozen), 'yes');
       assert.equal(await call(), 200);
+      assert.equal(time.asked.length, asked);
     });
 
     test('without a network for a minute it sends nothing old, and goes on when the network is back', async () => {
@@ -95,7 +103,6 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
     });
 
     test('signed out elsewhere while it asks for a token, it gets none and knows', async () => {
-      const elsewhere = await platform.another(page);
       let letGo;
       const held = new Promise((resolve) => (letGo = resolve));
       const left = page.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith('/v1/session/tokens'));
@@ -103,11 +110,15 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
         if (route.request().method() === 'POST') await held;
         await route.continue();
       });
-      await page.evaluate(() => void window.dispatchEvent(new Event('focus')));
+      // In a tab of the broker's own, which tells nobody.
+      const elsewhere = await platform.another(page, '/published');
+      await page.bringToFront();
       await Promise.all([left, time.context.clock.runFor(50_000)]);
+      await elsewhere.bringToFront();
       await elsewhere.goto(`${platform.world.broker.url}/account/connected-apps`);
       await elsewhere.getByRole('button', { name: 'Sign out' }).click();
       letGo();
+      await page.bringToFront();
       await page.getByRole('button', { name: 'Sign in' }).waitFor();
       await elsewhere.close();
     });

@@ -10,10 +10,11 @@ import { World } from './world.mjs';
 const site = 'platform.localhost';
 
 export class PlatformWorld {
-  static async start(makeDatabase) {
+  /** `how` is what {@link Browser.start} takes. */
+  static async start(makeDatabase, how = {}) {
     const platform = new PlatformWorld();
     try {
-      await platform.#rise(makeDatabase);
+      await platform.#rise(makeDatabase, how);
       return platform;
     } catch (error) {
       await platform.stop();
@@ -21,14 +22,14 @@ export class PlatformWorld {
     }
   }
 
-  async #rise(makeDatabase) {
+  async #rise(makeDatabase, how) {
     this.pages = await PlatformPages.start(await freePorts(1), site);
     const sections = { session_tokens: { allowed_origins: [this.pages.web] } };
     const templates = { hasura: { claims: { 'x-role': 'user' } } };
     this.world = await World.start(makeDatabase, {}, templates, {}, { host: `attache.${site}`, sections });
     const { url, direct } = this.world.broker;
     this.pages.trust(url, createRemoteJWKSet(new URL(`${direct}/.well-known/jwks.json`)));
-    this.browser = await Browser.start(url, ['--test-third-party-cookie-phaseout']);
+    this.browser = await Browser.start(url, { more: ['--test-third-party-cookie-phaseout'], ...how });
   }
 
   /** Answers the issuer's questions until it lets go. */
