@@ -27,8 +27,8 @@ export interface Page {
   writeCookie(line: string): void;
   readCookie(name: string): string | undefined;
   isVisible(): boolean;
-  /** Calls when the page is shown again or gets the focus. Gives back how to stop that. */
-  onReturn(listener: () => void): () => void;
+  /** Calls when the page is shown again or gets the focus. `wasAway`: it heard nothing meanwhile. Gives back how to stop that. */
+  onReturn(listener: (wasAway: boolean) => void): () => void;
   /** Calls when the page is left, closed or loaded anew. Gives back how to stop that. */
   onLeave(listener: () => void): () => void;
   /** Text that lives as long as this tab. */
@@ -125,15 +125,17 @@ function page(): Page {
         ?.slice(name.length + 1),
     isVisible: () => document.visibilityState === "visible",
     onReturn(listener) {
-      const whenVisible = () => document.visibilityState === "visible" && listener();
+      const whenVisible = () => document.visibilityState === "visible" && listener(false);
+      const whenFocused = () => listener(false);
+      // Out of the back/forward cache.
+      const whenBack = ({ persisted }: PageTransitionEvent) => persisted && listener(true);
       document.addEventListener("visibilitychange", whenVisible);
-      window.addEventListener("focus", listener);
-      // From the back/forward cache: nothing was heard meanwhile.
-      window.addEventListener("pageshow", listener);
+      window.addEventListener("focus", whenFocused);
+      window.addEventListener("pageshow", whenBack);
       return () => {
         document.removeEventListener("visibilitychange", whenVisible);
-        window.removeEventListener("focus", listener);
-        window.removeEventListener("pageshow", listener);
+        window.removeEventListener("focus", whenFocused);
+        window.removeEventListener("pageshow", whenBack);
       };
     },
     onLeave(listener) {

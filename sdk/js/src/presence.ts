@@ -97,8 +97,8 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       void reload().catch(() => {});
     }
   });
-  const stopReturning = env.page?.onReturn(() => {
-    if (env.now() - asked > STALE_AFTER) void reload().catch(() => {});
+  const stopReturning = env.page?.onReturn((wasAway) => {
+    if (wasAway || env.now() - asked > STALE_AFTER) void reload().catch(() => {});
   });
 
   return {

@@ -14,7 +14,7 @@ import { OWN, type Want, ofKey, wanted } from "./want.js";
 export interface GetTokenOptions {
   /** The name of a token template, such as `hasura`. */
   template?: string;
-  /** The URL of the API that the token is for. Not with a template. */
+  /** The URL of the content API that the token is for. Not with a template. */
   resource?: string;
   /** Seconds for which the token must still be good. Default 5. Beyond the token's whole life every call makes a request. */
   minTtl?: number;
@@ -153,7 +153,8 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
     try {
       const { jwt, expires_in } = await ask("POST", want.path, want.body);
       if (session() !== of) return undefined;
-      if (want === OWN && (sessionOf(jwt) ?? of) !== of) {
+      // A template may make a claim of that name of its own.
+      if (want.path === OWN.path && (sessionOf(jwt) ?? of) !== of) {
         // Somebody else has signed in, and no tab said so.
         await presence.reload();
         return undefined;
@@ -247,7 +248,7 @@ function renewal(held: Held): number {
   return Math.min(RENEW_BEFORE, held.life / 2);
 }
 
-/** The `sid` that a session's own token names. Not verified: it came from the broker a moment ago. */
+/** The `sid` that a token names. Not verified: it came from the broker a moment ago. */
 function sessionOf(jwt: string): string | undefined {
   try {
     const payload = jwt.split(".")[1] ?? "";

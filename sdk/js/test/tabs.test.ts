@@ -66,15 +66,19 @@ test("another person who signs in in one tab gets no token of the one before in 
   assert.equal(claimsOf(await one.attache.session.getToken()).sid, "se_2");
 });
 
-test("a session that changed without a word is noticed by the token's own sid", async () => {
-  const world = new World();
-  const { attache } = world.tab();
-  await attache.session.getToken();
-  world.session = { id: "se_2", user: "ac_2" };
-  const token = await attache.session.getToken({ skipCache: true });
-  assert.equal(claimsOf(token).sid, "se_2");
-  assert.equal(attache.state.user?.id, "ac_2");
-});
+for (const options of [{ skipCache: true }, { resource: "https://api.example.com" }]) {
+  test(`a session that changed without a word is noticed by the token's own sid, with ${Object.keys(options)}`, async () => {
+    const world = new World();
+    const { attache } = world.tab();
+    await attache.session.getToken();
+    world.session = { id: "se_2", user: "ac_2" };
+    const asked = attache.session.getToken(options);
+    await world.pass(50);
+    const token = await asked;
+    assert.equal(claimsOf(token).sid, "se_2");
+    assert.equal(attache.state.user?.id, "ac_2");
+  });
+}
 
 test("a token of a session that is over here is not taken from a tab that is late", async () => {
   const world = new World();
@@ -223,4 +227,17 @@ test("a tab that is closed tells nobody anything more, and renews nothing", asyn
   const asks = world.asked.length;
   await world.pass(600_000);
   assert.equal(world.asked.length, asks);
+});
+
+test("a page out of the back/forward cache asks at once who is signed in", async () => {
+  const world = new World();
+  const [one, two] = [world.tab(), world.tab()];
+  await Promise.all([one, two].map(({ attache }) => attache.session.getToken()));
+  // What is told to a page that is kept there is lost.
+  world.freeze(two);
+  await one.attache.signOut();
+  two.comeBack(true);
+  await world.settle();
+  assert.equal(two.attache.state.session, null);
+  assert.equal(await two.attache.session.getToken(), null);
 });

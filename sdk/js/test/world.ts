@@ -225,7 +225,7 @@ export class Tab {
   closed = false;
   visible = true;
   opensWindows = true;
-  returns = new Set<() => void>();
+  returns = new Set<(wasAway: boolean) => void>();
   leaving = new Set<() => void>();
   store = new Map<string, string>();
   readonly attache: Attache;
@@ -247,9 +247,9 @@ export class Tab {
   }
 
   /** The person looks at it again. */
-  comeBack(): void {
+  comeBack(wasAway = false): void {
     this.visible = true;
-    for (const listener of [...this.returns]) listener();
+    for (const listener of [...this.returns]) listener(wasAway);
   }
 }
 
