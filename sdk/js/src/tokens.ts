@@ -190,8 +190,8 @@ export function keepTokens(url: string, env: Environment, ask: Ask, tabs: Tabs, 
 
   function take({ key, jwt, life, spent, wall }: Told): void {
     const held: Held = { jwt, life, now: env.now() - spent, wall };
-    // Several tabs answer one question, and one of them may be late.
-    if (rest(held, env) > left(key)) keep(ofKey(key), held);
+    // Every tab hears what another one asked for, and some answers are late.
+    if (entries.get(key)?.held.jwt !== jwt && rest(held, env) > left(key)) keep(ofKey(key), held);
     for (const look of [...arrivals]) look();
   }
 

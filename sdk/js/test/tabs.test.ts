@@ -241,3 +241,17 @@ test("a page out of the back/forward cache asks at once who is signed in", async
   assert.equal(two.attache.state.session, null);
   assert.equal(await two.attache.session.getToken(), null);
 });
+
+test("a used token is renewed although other tabs told it once more meanwhile", async () => {
+  const world = new World();
+  const [one] = [world.tab(), world.tab()];
+  await world.settle();
+  await one.attache.session.getToken("hasura");
+  await world.pass(10_000);
+  // Messages take their time, so by one of the clocks what is told again seems to live longer.
+  world.messagesTake = 5;
+  world.wallAhead -= 1_000;
+  world.tab();
+  await world.pass(40_000);
+  assert.equal(world.asks("/v1/session/tokens/hasura"), 2);
+});
