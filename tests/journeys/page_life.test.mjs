@@ -12,7 +12,7 @@ for (const [example, database] of [['plain', 'SQLite'], ['react-swr', 'PostgreSQ
   describe(`The life of a page of the example ${example}, with the broker on ${database}`, () => {
     let platform, page, time, pages, began;
     before(async () => {
-      platform = await PlatformWorld.start(databases[database], { natural: true });
+      platform = await PlatformWorld.start(databases[database], undefined, { natural: true });
       ({ pages } = platform);
       page = await platform.signedIn();
       time = await PageTime.over(page.context(), pages);

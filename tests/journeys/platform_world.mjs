@@ -10,11 +10,14 @@ import { World } from './world.mjs';
 const site = 'platform.localhost';
 
 export class PlatformWorld {
-  /** `how` is what {@link Browser.start} takes. */
-  static async start(makeDatabase, how = {}) {
+  /**
+   * @param {object} [hasura] what is said of the template of that name
+   * @param {object} [how] the browser is, as {@link Browser.start} takes it
+   */
+  static async start(makeDatabase, hasura = { claims: { 'x-role': 'user' } }, how = {}) {
     const platform = new PlatformWorld();
     try {
-      await platform.#rise(makeDatabase, how);
+      await platform.#rise(makeDatabase, hasura, how);
       return platform;
     } catch (error) {
       await platform.stop();
@@ -22,11 +25,10 @@ export class PlatformWorld {
     }
   }
 
-  async #rise(makeDatabase, how) {
+  async #rise(makeDatabase, hasura, how) {
     this.pages = await PlatformPages.start(await freePorts(1), site);
     const sections = { session_tokens: { allowed_origins: [this.pages.web] } };
-    const templates = { hasura: { claims: { 'x-role': 'user' } } };
-    this.world = await World.start(makeDatabase, {}, templates, {}, { host: `attache.${site}`, sections });
+    this.world = await World.start(makeDatabase, {}, { hasura }, {}, { host: `attache.${site}`, sections });
     const { url, direct } = this.world.broker;
     this.pages.trust(url, createRemoteJWKSet(new URL(`${direct}/.well-known/jwks.json`)));
     this.browser = await Browser.start(url, { more: ['--test-third-party-cookie-phaseout'], ...how });
