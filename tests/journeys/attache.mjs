@@ -174,6 +174,14 @@ export class Broker {
     return { id, key: stdout.trim() };
   }
 
+  /** The server is gone for a while, and comes back on the same database. */
+  async restart(meanwhile) {
+    await this.process.stop();
+    await meanwhile();
+    this.process = new Process(['serve'], this.#options());
+    await this.process.ready(this.machineRoom);
+  }
+
   async stop() {
     await this.process?.stop();
     await rm(this.directory, { recursive: true, force: true });

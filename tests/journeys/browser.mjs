@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { freePorts } from './attache.mjs';
 
 const album = fileURLToPath(new URL('screenshots/', import.meta.url));
 const flags = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
@@ -18,22 +19,35 @@ export class Browser {
   faults = [];
   #contexts = [];
 
-  static async start(home, more = []) {
+  /**
+   * `more` and `less` are flags beyond, and without, those that every browser of a test is given. In a `natural` one all pages are tabs
+   * of one person's window, shown and hidden as such; in others each is always shown.
+   */
+  static async start(home, { more = [], less = [], natural = false } = {}) {
     const browser = new Browser();
     browser.home = home;
     browser.profile = await mkdtemp(join(tmpdir(), 'attache-chromium-'));
+    const port = natural ? await freePorts(1) : undefined;
+    if (natural) more = [...more, `--remote-debugging-port=${port}`];
     browser.chromium = await chromium.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: [...flags, ...more],
+      ignoreDefaultArgs: less,
       env: { ...process.env, HOME: browser.profile, XDG_CONFIG_HOME: browser.profile, XDG_CACHE_HOME: browser.profile },
     });
+    if (natural) await browser.#letBe(port);
     mkdirSync(album, { recursive: true });
     return browser;
   }
 
-  /** A page of a person who was never here before. */
+  /** Playwright tells every page that it is shown and has the focus, but where it is asked not to. */
+  async #letBe(port) {
+    this.natural = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { noDefaults: true });
+  }
+
+  /** A page of a person who was never here before; in a natural browser, of the only one. */
   async open(options = {}) {
-    const context = await this.chromium.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = this.natural?.contexts()[0] ?? (await this.chromium.newContext({ viewport: { width: 1280, height: 900 }, ...options }));
     this.#contexts.push(context);
     context.setDefaultTimeout(10_000);
     const page = await context.newPage();
@@ -84,6 +98,7 @@ export class Browser {
   }
 
   async stop() {
+    await this.natural?.close();
     await this.chromium?.close();
     await rm(this.profile, { recursive: true, force: true });
   }

@@ -34,7 +34,7 @@ export class PlatformWorld {
     const { url, direct } = this.world.broker;
     if (behind) this.pages.passOn(behind, new URL(direct).port);
     this.pages.trust(url, createRemoteJWKSet(new URL(`${direct}/.well-known/jwks.json`)));
-    this.browser = await Browser.start(url, ['--test-third-party-cookie-phaseout']);
+    this.browser = await Browser.start(url, { more: ['--test-third-party-cookie-phaseout'], ...how });
   }
 
   /** Answers the issuer's questions until it lets go. */
@@ -55,6 +55,21 @@ export class PlatformWorld {
     await page.goto(this.pages.web);
     await this.through(page, () => page.evaluate(() => void Attache.signIn()), `${this.pages.web}/`);
     return page;
+  }
+
+  /** One more tab of the same browser, at a page of the platform. */
+  async another(page, path = '/') {
+    const tab = await page.context().newPage();
+    await tab.goto(this.pages.web + path);
+    return tab;
+  }
+
+  /** What the API says to a request that a page makes with its token. */
+  callApi(page) {
+    return page.evaluate(async (api) => {
+      const answer = await fetch(api, { headers: { Authorization: `Bearer ${await Attache.session.getToken()}` } });
+      return [answer.status, await answer.json()];
+    }, `${this.pages.api}/foo`);
   }
 
   async stop() {

@@ -1,6 +1,7 @@
 // The one value that a page uses, put together. Decides nothing itself.
 import { authenticated, type Fetch } from "./authenticated_fetch.js";
 import { type Ask, askBroker } from "./broker.js";
+import { lookForCompany } from "./company.js";
 import { connecting, type ConnectOptions } from "./connect.js";
 import { type Connection, readConnections } from "./connections.js";
 import { type Environment, surroundings } from "./environment.js";
@@ -80,7 +81,8 @@ export function createAttache({ url: given, environment: env = surroundings() }:
       throw error;
     }
   };
-  const tokens = keepTokens(url, env, ask, tabs, presence);
+  const company = lookForCompany(env, tabs);
+  const tokens = keepTokens(url, env, ask, tabs, presence, company);
   const connections = readConnections(ofPerson, tabs);
   const connect = connecting(url, env, tabs, presence, connections);
 
@@ -120,6 +122,7 @@ export function createAttache({ url: given, environment: env = surroundings() }:
     revoke: connections.revoke,
     close() {
       tokens.close();
+      company.close();
       presence.close();
       tabs.close();
     },

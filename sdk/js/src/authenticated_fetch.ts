@@ -5,6 +5,8 @@ import type { GetToken } from "./tokens.js";
 /** As `RequestInit`, with the token to bring. */
 export interface FetchInit extends RequestInit {
   template?: string;
+  /** The URL of the API that the token is for. */
+  resource?: string;
 }
 
 /**
@@ -19,8 +21,8 @@ export function authenticated(env: Environment, getToken: GetToken): Fetch {
     return env.fetch(request);
   };
   return async (input, init = {}) => {
-    const { template, ...plain } = init;
-    const which = { ...(template !== undefined && { template }) };
+    const { template, resource, ...plain } = init;
+    const which = { ...(template !== undefined && { template }), ...(resource !== undefined && { resource }) };
     const request = new Request(input, plain);
     const token = request.headers.has("Authorization") ? null : await getToken(which);
     if (token === null) return await env.fetch(request);

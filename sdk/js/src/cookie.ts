@@ -16,6 +16,11 @@ export function keepToken(env: Environment, jwt: string, seconds: number): void 
   write(env, TOKEN_COOKIE, jwt, seconds);
 }
 
+/** The token that a tab, or the app's backend, put there last. */
+export function readToken({ page }: Environment): string | undefined {
+  return page?.readCookie(TOKEN_COOKIE);
+}
+
 /** Remembers, as long as the session lives, that there is one. It holds nothing secret. */
 export function keepHint(env: Environment, seconds: number): void {
   write(env, HINT_COOKIE, "1", seconds);

@@ -25,9 +25,12 @@ export interface Page {
   show(sentence: string): void;
   /** Writes one cookie, in the form of `document.cookie`. */
   writeCookie(line: string): void;
+  readCookie(name: string): string | undefined;
   isVisible(): boolean;
-  /** Calls when the page is shown again or gets the focus. Gives back how to stop that. */
-  onReturn(listener: () => void): () => void;
+  /** Calls when the page is shown again or gets the focus. `wasAway`: it heard nothing meanwhile. Gives back how to stop that. */
+  onReturn(listener: (wasAway: boolean) => void): () => void;
+  /** Calls when the page is left, closed or loaded anew. Gives back how to stop that. */
+  onLeave(listener: () => void): () => void;
   /** Text that lives as long as this tab. */
   read(name: string): string | null;
   write(name: string, value: string | null): void;
@@ -93,6 +96,8 @@ async function underLock<T>(name: string, work: (waited: boolean) => Promise<T>)
 
 function broadcast(name: string): Channel {
   const channel = new BroadcastChannel(name);
+  // Under Node, where tests have a page, it would keep the process alive.
+  (channel as { unref?(): void }).unref?.();
   return {
     post: (message) => channel.postMessage(message),
     listen: (listener) => channel.addEventListener("message", (event) => listener(event.data)),
@@ -111,20 +116,31 @@ function page(): Page {
       document.body.textContent = sentence;
     },
     writeCookie: (line) => {
-      document.cookie = line;
+      stored(() => (document.cookie = line));
     },
+    readCookie: (name) =>
+      stored(() => document.cookie)
+        ?.split("; ")
+        .find((pair) => pair.startsWith(`${name}=`))
+        ?.slice(name.length + 1),
     isVisible: () => document.visibilityState === "visible",
     onReturn(listener) {
-      const whenVisible = () => document.visibilityState === "visible" && listener();
+      const whenVisible = () => document.visibilityState === "visible" && listener(false);
+      const whenFocused = () => listener(false);
+      // Out of the back/forward cache.
+      const whenBack = ({ persisted }: PageTransitionEvent) => persisted && listener(true);
       document.addEventListener("visibilitychange", whenVisible);
-      window.addEventListener("focus", listener);
-      // From the back/forward cache: nothing was heard meanwhile.
-      window.addEventListener("pageshow", listener);
+      window.addEventListener("focus", whenFocused);
+      window.addEventListener("pageshow", whenBack);
       return () => {
         document.removeEventListener("visibilitychange", whenVisible);
-        window.removeEventListener("focus", listener);
-        window.removeEventListener("pageshow", listener);
+        window.removeEventListener("focus", whenFocused);
+        window.removeEventListener("pageshow", whenBack);
       };
+    },
+    onLeave(listener) {
+      window.addEventListener("pagehide", listener);
+      return () => window.removeEventListener("pagehide", listener);
     },
     // A page may be forbidden to store anything; then a redirect cannot be told from a forged one, and is refused.
     read: (name) => stored(() => sessionStorage.getItem(name)),

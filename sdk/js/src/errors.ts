@@ -9,6 +9,7 @@
  * - `signed_out`: nobody is signed in
  * - `origin_not_allowed`: the broker does not list this page's origin
  * - `template_not_found`, `template_refused`: no such token template, or none for this person
+ * - `invalid_target`: this page or this person may not have a token for that resource
  * - `connection_not_found`: no such connection of this person, or for this caller
  * - `reconnect_required`: the person has to connect again; `body.connect_url` leads there (`/node`)
  * - `connect_denied`: the person said no
@@ -76,6 +77,7 @@ const WHAT_TO_DO: Record<string, string> = {
   rate_limited: "Asked too often. Wait for `retryAfter` seconds.",
   origin_not_allowed: "The broker does not list this page's origin. Its operator adds it to `session_tokens.allowed_origins`.",
   template_not_found: "There is no token template of this name. Check the name, or ask the broker's operator to add it.",
+  invalid_target: "There is no token for this target. Check its address; the broker's operator says who may have one.",
   connection_not_found: "There is no such connection for you. Read the list again.",
   reconnect_required: "The person has to connect again. Send them to `body.connect_url`.",
 };

@@ -50,6 +50,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
   let asking: Promise<State> | undefined;
   let change = 0;
   let stopTimer = () => {};
+  let isOpen = true;
   const listeners = new Set<(state: State) => void>();
 
   function become(next: State, isNews: boolean): void {
@@ -75,7 +76,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       }
       return state;
     } catch (error) {
-      if (!state.isLoaded) {
+      if (!state.isLoaded && isOpen) {
         stopTimer();
         stopTimer = env.after(TRY_AGAIN_AFTER * (1 + env.random()), () => void reload().catch(() => {}));
       }
@@ -97,8 +98,8 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       void reload().catch(() => {});
     }
   });
-  const stopReturning = env.page?.onReturn(() => {
-    if (env.now() - asked > STALE_AFTER) void reload().catch(() => {});
+  const stopReturning = env.page?.onReturn((wasAway) => {
+    if (wasAway || env.now() - asked > STALE_AFTER) void reload().catch(() => {});
   });
 
   return {
@@ -111,6 +112,7 @@ export function watchPresence(env: Environment, ask: Ask, tabs: Tabs): Presence 
       return () => listeners.delete(listener);
     },
     close() {
+      isOpen = false;
       stopTimer();
       stopHearing();
       stopReturning?.();

@@ -4,6 +4,8 @@ import type { Environment } from "./environment.js";
 export type Message =
   /** A token that a tab was given, for all of them. `spent` is its age in milliseconds when it was told. */
   | { kind: "token"; session: string; key: string; jwt: string; life: number; spent: number; wall: number }
+  /** A tab has come, or is back: whoever holds tokens tells them. */
+  | { kind: "tokens-wanted" }
   /** Who is signed in has changed. */
   | { kind: "session"; id: string | null }
   | { kind: "connections" }
@@ -25,12 +27,17 @@ export function joinTabs(url: string, env: Environment): Tabs {
   channel.listen((message) => {
     for (const listener of [...listeners]) listener(message as Message);
   });
+  let isOpen = true;
   return {
-    tell: (message) => channel.post(message),
+    // An answer may come in after the end.
+    tell: (message) => void (isOpen && channel.post(message)),
     hear(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    close: () => channel.close(),
+    close() {
+      isOpen = false;
+      channel.close();
+    },
   };
 }

@@ -27,6 +27,16 @@ test("fetch brings the token, and tries once more with a new one after a 401", a
   assert.deepEqual(bodies, ["hello", "hello"]);
 });
 
+test("fetch brings the token for a resource where it is told one", async () => {
+  const world = new World();
+  const seen: (string | null)[] = [];
+  world.elsewhere = (request) => (seen.push(request.headers.get("authorization")), new Response(null));
+  const { attache } = world.tab();
+  const resource = "https://api.example.com";
+  await attache.fetch(`${resource}/foo`, { resource });
+  assert.deepEqual(seen, [`Bearer ${await attache.session.getToken({ resource })}`]);
+});
+
 test("a second 401 is the caller's, and an Authorization of their own is left alone", async () => {
   const world = new World();
   let asked = 0;

@@ -10,7 +10,7 @@ import { BROKER, jwt } from "./world.js";
 const description = JSON.parse(readFileSync("package.json", "utf8"));
 
 /** Runs a module that imports the package by its name, as an app would. */
-const imported = (code: string) => execFileSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" }).trim();
+const imported = (code: string) => execFileSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8", timeout: 10_000 }).trim();
 
 test("it depends on nothing", () => {
   assert.equal(description.dependencies, undefined);
@@ -38,6 +38,18 @@ test("the entry for pages can be imported where there is no page, and asks nobod
   assert.equal(imported(code), "false");
 });
 
+test("where a test under Node has a page, the channel to other tabs keeps no process alive", () => {
+  const code = `
+    import { Window } from "happy-dom";
+    const window = new Window({ url: "https://app.example.com/" });
+    for (const [name, value] of Object.entries({ window, document: window.document, location: window.location, navigator: window.navigator }))
+      Object.defineProperty(globalThis, name, { value, configurable: true });
+    globalThis.fetch = async () => Response.json({ session: null, user: null });
+    const { createAttache } = await import("@attache/client");
+    console.log((await createAttache({ url: "${BROKER}" }).load()).isLoaded)`;
+  assert.equal(imported(code), "true");
+});
+
 test("the entry for backends needs no React, and the one for pages no jose", () => {
   assert.doesNotMatch(readFileSync("dist/node.js", "utf8"), /from"react/);
   assert.doesNotMatch(readFileSync("dist/index.js", "utf8") + readFileSync("dist/attache.js", "utf8"), /from"(jose|react)/);
@@ -53,10 +65,10 @@ test("attache.js makes the global Attache of its script tag's data-url", async (
   const listens = { addEventListener() {}, removeEventListener() {} };
   const page: any = {
     ...listens,
-    document: { ...listens, currentScript: { dataset: { url: `${BROKER}/` } }, visibilityState: "visible", set cookie(line: string) { cookies.push(line); } },
+    document: { ...listens, currentScript: { dataset: { url: `${BROKER}/` } }, visibilityState: "visible", get cookie() { return ""; }, set cookie(line: string) { cookies.push(line); } },
     location: { href: "http://localhost:3000/" },
     navigator: {},
-    sessionStorage: { getItem: () => null },
+    sessionStorage: { getItem: () => null, setItem() {}, removeItem() {} },
     fetch: async (url: string, { method, credentials }: RequestInit) => {
       asked.push(`${method} ${url} ${credentials}`);
       if (method === "GET") return Response.json({ session: { id: "se_1", expires_at: 2_000_000_000 }, user: { id: "ac_1", name: null, email: null, picture: null } });

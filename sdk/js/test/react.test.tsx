@@ -1,13 +1,13 @@
 // Promises of the hooks and components, under React itself.
 import "./dom.js";
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { act, useEffect } from "react";
+import { type TestContext, test } from "node:test";
+import { Activity, act, useEffect } from "react";
 import { renderToString } from "react-dom/server";
 import { AttacheError } from "../src/index.js";
 import { AttacheProvider, ConnectButton, ConnectedApps, SignedIn, SignedOut, useAuth, useConnections, useSession, useUser } from "../src/react.js";
-import { grow } from "./tree.js";
-import { APP, Tab, World } from "./world.js";
+import { grow, plant } from "./tree.js";
+import { APP, BROKER, Tab, World } from "./world.js";
 
 const notion = () => ({ id: "Et1", app: { key: "notion", name: "Notion" }, state: "active", connected_at: 1_800_000_000, last_used_at: null });
 const button = (container: HTMLElement, text: string) => [...container.querySelectorAll("button")].find((one) => one.textContent === text)!;
@@ -186,4 +186,72 @@ test("the connect button tells the connection, or that the person said no", asyn
     assert.equal(button(tree.container, "Connect Notion").disabled, false);
     await tree.end();
   }
+});
+
+/** Puts the world's broker behind plain `fetch`, and counts the channels to other tabs. */
+function surround(t: TestContext, world: World): { open: number; made: number } {
+  const channels = { open: 0, made: 0 };
+  const [fetch, Channel] = [globalThis.fetch, globalThis.BroadcastChannel];
+  globalThis.fetch = world.fetch;
+  globalThis.BroadcastChannel = class extends Channel {
+    constructor(name: string) {
+      super(name);
+      channels.open++;
+      channels.made++;
+    }
+    override close() {
+      channels.open--;
+      super.close();
+    }
+  };
+  t.after(() => Object.assign(globalThis, { fetch, BroadcastChannel: Channel }));
+  return channels;
+}
+
+test("a provider makes one Attaché for all trees of a broker, and closes it after the last of them", async (t) => {
+  const world = new World();
+  const channels = surround(t, world);
+  const first = await plant(world, { url: BROKER }, <SignedIn>in</SignedIn>);
+  const second = await plant(world, { url: BROKER }, <SignedIn>too</SignedIn>);
+  assert.deepEqual([first.text(), second.text()], ["in", "too"]);
+  await first.end();
+  await world.settle();
+  assert.deepEqual(channels, { open: 1, made: 1 }, "also under StrictMode, which puts a tree up twice");
+  await second.end();
+  await world.settle();
+  assert.deepEqual(channels, { open: 0, made: 1 });
+});
+
+test("a tree that was hidden comes back with an Attaché that is open", async (t) => {
+  const world = new World();
+  const channels = surround(t, world);
+  const page = (mode: "visible" | "hidden") => (
+    <Activity mode={mode}>
+      <AttacheProvider url={BROKER}>
+        <SignedIn>in</SignedIn>
+      </AttacheProvider>
+    </Activity>
+  );
+  const other = world.tab();
+  const tree = await grow(world, other, page("visible"));
+  await tree.show(page("hidden"));
+  await world.settle();
+  assert.equal(channels.open, 0);
+  await tree.show(page("visible"));
+  assert.equal(channels.open, 1);
+  assert.equal(tree.text(), "in");
+  await tree.end();
+  await world.settle();
+  assert.equal(channels.open, 0);
+});
+
+test("an Attaché that the app made itself is left open", async () => {
+  const world = new World();
+  const tab = world.tab();
+  const tree = await grow(world, tab, null);
+  await tree.end();
+  await world.settle();
+  const asks = world.asks("/v1/session/tokens");
+  await world.pass(45_000);
+  assert.equal(world.asks("/v1/session/tokens"), asks + 1);
 });

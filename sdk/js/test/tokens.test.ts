@@ -220,6 +220,8 @@ test("a long Retry-After is told at once, and nothing is asked before it is over
 test("what no token can be is refused before anything is asked", async () => {
   const { session } = new World().tab().attache;
   await hasCode(session.getToken({ template: "" }), "invalid_options");
+  await hasCode(session.getToken({ resource: "" }), "invalid_options");
+  await hasCode(session.getToken({ template: "hasura", resource: "https://api.example.com" }), "invalid_options");
   await hasCode(session.getToken({ minTtl: -1 }), "invalid_options");
 });
 
@@ -266,4 +268,53 @@ test("tokens are kept when something else about the person changes", async () =>
   await world.settle();
   assert.equal(tab.attache.state.user?.name, "Ada Lovelace");
   assert.equal(await tab.attache.session.getToken("hasura"), token);
+});
+
+test("a token for a resource is asked for by its address, kept by it, and in no cookie", async () => {
+  const world = new World();
+  const tab = world.tab();
+  const { session } = tab.attache;
+  const own = await session.getToken();
+  const [one, two] = ["https://api.example.com", "https://other.example.com/"];
+  const tokens = [await session.getToken({ resource: one }), await session.getToken({ resource: two }), await session.getToken({ resource: one })];
+  assert.deepEqual(tokens.map((token) => claimsOf(token).resource), [one, two, one]);
+  assert.equal(tokens[0], tokens[2]);
+  assert.equal(await session.getToken(), own);
+  assert.deepEqual(world.asked.filter(({ path }) => path === TOKENS).map(({ body }) => body), [{}, { resource: one }, { resource: two }]);
+  assert.equal(tab.cookies.filter((line) => line.startsWith("attache_session=")).length, 1);
+});
+
+test("a token for a resource is shared by all tabs", async () => {
+  const world = new World();
+  const [one, two] = [world.tab(), world.tab()];
+  const resource = "https://api.example.com";
+  const tokens = await Promise.all([one, two].map(({ attache }) => attache.session.getToken({ resource })));
+  assert.equal(tokens[0], tokens[1]);
+  assert.equal(world.asked.filter(({ body }) => body?.resource).length, 1);
+});
+
+for (const [status, error] of [[400, "invalid_target"], [404, "environment_not_found"]] as const) {
+  test(`a resource that is refused with ${error} is told so, and not asked for again`, async () => {
+    const world = new World();
+    world.instead = ({ body }) => (body?.resource ? { status, body: { error, message: "Not for you." } } : undefined);
+    const { session } = world.tab().attache;
+    const told = await hasCode(session.getToken({ resource: "https://api.example.com" }), error);
+    assert.equal(told.status, status);
+    assert.match(told.message, /Not for you/);
+    assert.equal(world.asked.filter(({ body }) => body?.resource).length, 1);
+    assert.ok(await session.getToken(), "the session's own token is another matter");
+  });
+}
+
+test("a laptop that slept while the answer was under way sends no expired token", async () => {
+  const world = new World();
+  const { session } = world.tab().attache;
+  await session.getToken();
+  const release = world.hold(`POST ${HASURA}`);
+  const token = session.getToken("hasura");
+  await world.settle();
+  world.sleep(3_600_000);
+  release();
+  assert.equal(claimsOf(await token).n, 3, "the second answer, not the first");
+  assert.equal(world.asks(HASURA), 2);
 });

@@ -1,7 +1,7 @@
 // Renders a tree against a world, and takes the requests that it makes to its own backend. Promises nothing itself.
 import { StrictMode, type ReactNode, act } from "react";
 import { createRoot } from "react-dom/client";
-import { AttacheProvider } from "../src/react.js";
+import { AttacheProvider, type AttacheProviderProps } from "../src/react.js";
 import type { Tab, World } from "./world.js";
 
 export interface Seen {
@@ -29,6 +29,11 @@ export function backend(answer: (url: string) => unknown): Seen[] {
 }
 
 export async function grow(world: World, tab: Tab, node: ReactNode): Promise<Tree> {
+  return await plant(world, { attache: tab.attache }, node);
+}
+
+/** The same with what the provider is given. */
+export async function plant(world: World, provider: AttacheProviderProps, node: ReactNode): Promise<Tree> {
   const container = document.createElement("div");
   document.body.append(container);
   const root = createRoot(container);
@@ -37,7 +42,7 @@ export async function grow(world: World, tab: Tab, node: ReactNode): Promise<Tre
     await act(async () =>
       root.render(
         <StrictMode>
-          <AttacheProvider attache={tab.attache}>{shown}</AttacheProvider>
+          <AttacheProvider {...provider}>{shown}</AttacheProvider>
         </StrictMode>,
       ),
     );

@@ -18,6 +18,8 @@ export class World {
   /** What the wall clock adds to the other one. */
   wallAhead = 1_800_000_000_000;
   asked: Asked[] = [];
+  /** The cookies of the app's origin, in every tab. */
+  jar = new Map<string, { value: string; ends: number }>();
   session: { id: string; user: string } | null = { id: "se_1", user: "ac_1" };
   name = "Ada";
   life = 60;
@@ -28,7 +30,8 @@ export class World {
   /** Answers requests to anywhere else. */
   elsewhere: (request: Request) => Response = () => Response.json({});
   #tokens = 0;
-  #timers: { at: number; call: () => void }[] = [];
+  #timers: { at: number; call: () => void; of?: Tab }[] = [];
+  #frozen = new Map<Tab, (() => void)[]>();
   #channels = new Map<string, Set<(message: unknown) => void>>();
   #locks = new Map<string, Promise<unknown>>();
   #held: { path: string; held: (() => void)[] } | null = null;
@@ -46,10 +49,26 @@ export class World {
       if (!next) break;
       this.#timers.splice(this.#timers.indexOf(next), 1);
       this.time = Math.max(this.time, next.at);
-      next.call();
+      this.#run(next.of, next.call);
     }
     this.time = end;
     await this.settle();
+  }
+
+  #run(of: Tab | undefined, call: () => void): void {
+    const frozen = of && this.#frozen.get(of);
+    if (frozen) frozen.push(call);
+    else call();
+  }
+
+  /** Lets a tab's timers and messages wait until the function that it gives is called. */
+  freeze(tab: Tab): () => void {
+    const waiting: (() => void)[] = [];
+    this.#frozen.set(tab, waiting);
+    return () => {
+      this.#frozen.delete(tab);
+      for (const call of waiting) call();
+    };
   }
 
   /** Time in which no timer runs, and which only the wall clock sees. */
@@ -65,6 +84,14 @@ export class World {
       this.#held = null;
       for (const go of held) go();
     };
+  }
+
+  /** From now on messages between tabs take so long. */
+  messagesTake: number | null = null;
+
+  #deliver(call: () => void): void {
+    if (this.messagesTake === null) setImmediate(call);
+    else this.#timers.push({ at: this.time + this.messagesTake, call });
   }
 
   /** Another tab of the origin says something. */
@@ -134,7 +161,7 @@ export class World {
       now: () => this.time,
       wall: () => this.time + this.wallAhead,
       after: (milliseconds, call) => {
-        const timer = { at: this.time + milliseconds, call };
+        const timer = { at: this.time + milliseconds, call, of: tab };
         this.#timers.push(timer);
         return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
       },
@@ -154,10 +181,11 @@ export class World {
         return {
           // As in a browser: a copy, later, and to the others only.
           post: (message) => {
-            for (const other of all) if (other !== own) setImmediate(() => other(structuredClone(message)));
+            const copy = structuredClone(message);
+            for (const other of all) if (other !== own) this.#deliver(() => other(copy));
           },
           listen: (listener) => {
-            own = listener;
+            own = (message) => this.#run(tab, () => listener(message));
             all.add(own);
           },
           close: () => all.delete(own),
@@ -170,9 +198,18 @@ export class World {
         open: (url) => (tab.opened.push(url), tab.opensWindows),
         closeWindow: () => void (tab.closed = true),
         show: (sentence) => void (tab.shown = sentence),
-        writeCookie: (line) => tab.cookies.push(line),
+        writeCookie: (line) => {
+          tab.cookies.push(line);
+          const [, name, value] = /^(\w+)=([^;]*)/.exec(line)!;
+          this.jar.set(name!, { value: value!, ends: this.time + 1000 * Number(/Max-Age=(\d+)/.exec(line)![1]) });
+        },
+        readCookie: (name) => {
+          const kept = this.jar.get(name);
+          return kept && kept.ends > this.time ? kept.value : undefined;
+        },
         isVisible: () => tab.visible,
         onReturn: (listener) => (tab.returns.add(listener), () => tab.returns.delete(listener)),
+        onLeave: (listener) => (tab.leaving.add(listener), () => tab.leaving.delete(listener)),
         read: (name) => tab.store.get(name) ?? null,
         write: (name, value) => void (value === null ? tab.store.delete(name) : tab.store.set(name, value)),
       },
@@ -188,12 +225,13 @@ export class Tab {
   closed = false;
   visible = true;
   opensWindows = true;
-  returns = new Set<() => void>();
+  returns = new Set<(wasAway: boolean) => void>();
+  leaving = new Set<() => void>();
   store = new Map<string, string>();
   readonly attache: Attache;
 
   constructor(
-    world: World,
+    readonly world: World,
     public address: string,
     store?: Map<string, string>,
   ) {
@@ -201,10 +239,17 @@ export class Tab {
     this.attache = createAttache({ url: BROKER, environment: world.environment(this) });
   }
 
+  /** Leaves the page for another one in the same tab. */
+  turn(): Tab {
+    for (const listener of [...this.leaving]) listener();
+    this.attache.close();
+    return new Tab(this.world, this.address, this.store);
+  }
+
   /** The person looks at it again. */
-  comeBack(): void {
+  comeBack(wasAway = false): void {
     this.visible = true;
-    for (const listener of [...this.returns]) listener();
+    for (const listener of [...this.returns]) listener(wasAway);
   }
 }
 
