@@ -44,6 +44,7 @@ pub mod cache;
 pub mod caller;
 pub mod clock;
 pub mod config;
+pub mod connect_session;
 pub mod connection;
 pub mod consent;
 pub mod content;
@@ -215,6 +216,7 @@ pub fn router(broker: Broker) -> Router {
     let pages = Router::new()
         .merge(account::pages::router())
         .merge(app::pages::router())
+        .merge(connect_session::pages::router())
         .merge(consent::pages::router())
         .merge(pages::router())
         .fallback(dialect::not_found)

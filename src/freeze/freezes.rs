@@ -85,6 +85,16 @@ pub(crate) async fn stops_nobodys(
     Ok(of_all.chain(of_caller).any(holds))
 }
 
+/// Whether an operator froze a person, by whatever account they had here. A freeze of what was agreed to before some moment
+/// stops no person.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn stops_person(broker: &Broker, issuer: &str, subject: &str) -> Result<bool, db::Error> {
+    let pseudonym = broker.pseudonyms.of_account(issuer, subject);
+    store::stops_person(&broker.db, &pseudonym).await
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

@@ -12,6 +12,7 @@ use super::refusal::Refusal;
 use crate::Broker;
 use crate::access::read;
 use crate::access::read::{Cursor, Filter, Readable};
+use crate::account;
 use crate::clock::Timestamp;
 use crate::connection::is_id;
 use crate::connection::status::Status;
@@ -155,7 +156,11 @@ fn item(broker: &Broker, readable: &Readable) -> Value {
     let mut put = |name: &str, value: Value| item.insert(name.to_owned(), value);
     put("id", json!(readable.id));
     put("app", json!(readable.app_key));
-    put("account", json!({ "id": readable.account_id, "subject": readable.account_subject }));
+    let mut account = json!({ "id": readable.account_id, "subject": readable.account_subject });
+    if let Some(platform) = account::platform::key_of(&readable.account_issuer) {
+        account["platform"] = json!(platform);
+    }
+    put("account", account);
     put("external_identity", identity);
     put("state", json!(read::State::from(readable.status).word()));
     if let Some(cause) = readable.cause {
