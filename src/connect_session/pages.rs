@@ -46,10 +46,8 @@ struct ConnectSessionPage {
     app: Option<Face>,
     /// Who else is signed in in this browser.
     somebody_else: Option<String>,
-    /// What proves the form.
+    /// What proves the form, which goes to this page's own address.
     proof: String,
-    /// Where it goes: this page.
-    action: String,
 }
 
 async fn show(
@@ -81,7 +79,6 @@ async fn show(
         app: app.as_ref().map(face),
         somebody_else: somebody_else.map(|account| account.in_words()),
         proof: proof(&session, &mark).expose().to_owned(),
-        action: format!("/connect-sessions/{secret}"),
     };
     let mut shown = html(StatusCode::OK, &page);
     if kept.is_none() {

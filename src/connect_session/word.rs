@@ -88,9 +88,9 @@ fn read(
         return Err(untrusted(&format!("its `aud` must be {audience}, and nobody else")));
     }
     let expires = claims::judge_dates_within(claims, now, SKEW)?;
-    let issued = claims::numeric_date(claims, "iat")?
+    let said_at = claims::numeric_date(claims, "iat")?
         .ok_or_else(|| untrusted("it does not say when it was issued (`iat`)"))?;
-    if !(1..=LONGEST_LIFE).contains(&expires.saturating_sub(issued)) {
+    if !(1..=LONGEST_LIFE).contains(&expires.saturating_sub(said_at)) {
         return Err(untrusted("its `exp` must be after its `iat`, by 300 seconds at the most"));
     }
     let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
