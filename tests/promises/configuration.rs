@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "",
     "listen",
     "limits",
@@ -29,6 +29,7 @@ const SECTIONS: [&str; 15] = [
     "templates.hasura",
     "graphql",
     "session_tokens",
+    "platforms.acme",
 ];
 
 fn secrets() -> Vec<(String, String)> {
@@ -184,6 +185,12 @@ fn the_document_explains_nothing_that_is_not_there() {
 #[case::template_skew("templates.hasura.clock_skew_seconds", -1)]
 #[case::preset("templates.hasura.preset", "postgraphile")]
 #[case::namespace("templates.hasura.namespace", "sub")]
+#[case::platform_name("platforms.acme.name", " ")]
+#[case::platform_issuer("platforms.acme.issuer", "a b")]
+#[case::platform_of_an_issuer("platforms.acme.issuer", "https://hygraph.eu.auth0.com/")]
+#[case::plain_jwks_url("platforms.acme.jwks_url", "http://app.acme.example/jwks")]
+#[case::platform_caller("platforms.acme.callers", vec!["acme-backend"])]
+#[case::return_origin("platforms.acme.return_origins", vec!["https://*.acme.example"])]
 #[case::unknown_section("extra", "x")]
 #[case::unknown_key("listen.adress", "127.0.0.1:1")]
 #[case::wrong_type("database.connections", "many")]

@@ -47,7 +47,7 @@ async fn a_platforms_user_connects_an_app_by_a_link_and_its_backend_is_handed_th
     let get = |path: String| world.http.get(world.url(&path)).bearer_auth(&key).send();
     let told: Value =
         get(format!("/v1/connections/{connection}")).await.expect("an answer").json().await.expect("JSON");
-    assert_eq!(told["account"], json!({ "id": account, "subject": "ada", "platform": "acme" }));
+    assert_eq!(told["account"], json!({ "id": account, "platform": "acme", "external_id": "ada" }));
     let post = world.http.post(world.url(&format!("/v1/connections/{connection}/token"))).bearer_auth(&key);
     let handed: Value = post.send().await.expect("an answer").json().await.expect("JSON");
     assert!(handed["access_token"].is_string(), "{handed}");

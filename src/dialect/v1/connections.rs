@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use crate::Broker;
 use crate::access::read;
 use crate::access::read::{Cursor, Filter, Readable};
-use crate::account;
+use crate::account::platform;
 use crate::clock::Timestamp;
 use crate::connection::is_id;
 use crate::connection::status::Status;
@@ -156,10 +156,12 @@ fn item(broker: &Broker, readable: &Readable) -> Value {
     let mut put = |name: &str, value: Value| item.insert(name.to_owned(), value);
     put("id", json!(readable.id));
     put("app", json!(readable.app_key));
-    let mut account = json!({ "id": readable.account_id, "subject": readable.account_subject });
-    if let Some(platform) = account::platform::key_of(&readable.account_issuer) {
-        account["platform"] = json!(platform);
-    }
+    let (account_id, subject) = (&readable.account_id, &readable.account_subject);
+    // Not by one name: who looks for a person of the sign-in issuer finds none of a platform.
+    let account = match platform::key_of(&readable.account_issuer) {
+        Some(platform) => json!({ "id": account_id, "platform": platform, "external_id": subject }),
+        None => json!({ "id": account_id, "subject": subject }),
+    };
     put("account", account);
     put("external_identity", identity);
     put("state", json!(read::State::from(readable.status).word()));
