@@ -82,6 +82,20 @@ export class Issuer {
     return page;
   }
 
+  /** The same in a real browser. */
+  async walkIn(page) {
+    await page.waitForLoadState();
+    while (new URL(page.url()).origin === this.url) {
+      const login = page.locator('input[name=login]');
+      if (await login.count()) {
+        await login.fill(person.sub);
+        await page.locator('input[name=password]').fill('any');
+      }
+      await Promise.all([page.waitForEvent('framenavigated'), page.locator('button[type=submit]').click()]);
+      await page.waitForLoadState();
+    }
+  }
+
   /** What we say to a refresh token that its client presents now. */
   async refresh(client, refreshToken) {
     const { client_id, client_secret } = this.clients.find((each) => each.client_id === client);

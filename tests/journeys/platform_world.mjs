@@ -3,7 +3,6 @@
 import { createRemoteJWKSet } from 'jose';
 import { freePorts } from './attache.mjs';
 import { Browser } from './browser.mjs';
-import { person } from './issuer.mjs';
 import { PlatformPages } from './platform_pages.mjs';
 import { World } from './world.mjs';
 
@@ -32,17 +31,8 @@ export class PlatformWorld {
   }
 
   /** Answers the issuer's questions until it lets go. */
-  async walk(page) {
-    await page.waitForLoadState();
-    while (new URL(page.url()).origin === this.world.issuer.url) {
-      const login = page.locator('input[name=login]');
-      if (await login.count()) {
-        await login.fill(person.sub);
-        await page.locator('input[name=password]').fill('any');
-      }
-      await Promise.all([page.waitForEvent('framenavigated'), page.locator('button[type=submit]').click()]);
-      await page.waitForLoadState();
-    }
+  walk(page) {
+    return this.world.issuer.walkIn(page);
   }
 
   /** Does what leads to the issuer, signs in there, and is back at this address. */

@@ -89,6 +89,7 @@ mod person;
 mod plan;
 mod plans;
 mod platform_accounts;
+mod platform_configuration;
 mod platform_users;
 mod postgres;
 mod processes;
