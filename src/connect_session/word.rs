@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::row::LIFETIME;
 use crate::Broker;
 use crate::account::platform::issuer_of;
 use crate::account::vouched::Vouched;
@@ -16,11 +17,13 @@ use crate::issuer::jwt::{self, Verified};
 use crate::secret::{Token, TokenHash};
 
 /// Seconds that a word lives at the most.
-pub const LONGEST_LIFE: i64 = 300;
+const LONGEST_LIFE: i64 = 300;
 /// Seconds by which the platform's clock may differ.
-pub const SKEW: i64 = 30;
+const SKEW: i64 = 30;
+/// A word that is still good must find the row of the link that it gave before.
+const _: () = assert!(LIFETIME > LONGEST_LIFE + 2 * SKEW);
 /// Its type, where it says one of its own: then no other API takes it for a token of theirs. RFC 8725 section 3.11.
-pub const TYPE: &str = "connect-session+jwt";
+const TYPE: &str = "connect-session+jwt";
 /// Characters of a name or an e-mail address.
 const LONGEST_NAME: usize = 200;
 const LONGEST_ID: usize = 255;

@@ -116,6 +116,9 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
       }
     });
 
-    test('no page of ours broke its own policy', () => assert.deepEqual(browser.faults, []));
+    test('no page of ours broke its own policy', () => {
+      // That a link is over is what it says.
+      assert.deepEqual(browser.faults.filter((fault) => !/\/connect-sessions\/.* 410 \(Gone\)$/.test(fault)), []);
+    });
   });
 }
