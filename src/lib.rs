@@ -8,6 +8,7 @@
 //!
 //! What becomes of a connection has a wing each, and each wing opens with a table of its paths:
 //!
+//! * [`connect_session`] lets a platform send its own users here, by its signed word.
 //! * [`consent`] asks a person, and stores what the issuer gives.
 //! * [`access`] judges who may use a connection, and hands out.
 //! * [`refresh`] gets a new access token before or when one is needed, and loses no grant.

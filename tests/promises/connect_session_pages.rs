@@ -50,7 +50,15 @@ async fn of_many_who_press_at_once_one_goes_on(#[values(Sqlite, Postgres)] datab
     let (world, key) = stage(database).await;
     let path = link(&world, &key, "1", json!({})).await;
     let people: Vec<Person<'_>> = (0..6).map(|_| Person::new(&world)).collect();
-    let pressed = people.iter().map(|person| answer(person, &path, "continue"));
+    let mut proofs = Vec::new();
+    for person in &people {
+        proofs.push(person.get(&path).await.csrf());
+    }
+    let (path, yes) = (&path, ("answer", "continue"));
+    let pressed = people
+        .iter()
+        .zip(&proofs)
+        .map(async |(person, csrf)| person.post(path, &[("csrf", csrf), yes]).await);
     let pages = futures_util::future::join_all(pressed).await;
     let on = pages.iter().filter(|page| page.status == 303).count();
     let over = pages.iter().filter(|page| page.status == 410).count();
