@@ -83,7 +83,7 @@ impl PlatformConfig {
                 }
             }
             _ => {
-                fault("jwks_file", "is missing; set it, or `jwks`, or `jwks_url`, and only one of the three")
+                fault("jwks_file", "is missing; set it, or `jwks`, or `jwks_url`, and only one of the three");
             }
         }
     }

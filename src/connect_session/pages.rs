@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::answer;
 use super::row::ConnectSession;
 use crate::Broker;
+use crate::account::Account;
 use crate::account::record::record;
 use crate::account::vouched::Vouched;
 use crate::app;
@@ -77,7 +78,7 @@ async fn show(
         name: session.person.display_name().to_owned(),
         email: email.clone().filter(|_| name.is_some()),
         app: app.as_ref().map(face),
-        somebody_else: somebody_else.map(|account| account.in_words()),
+        somebody_else: somebody_else.map(Account::in_words),
         proof: proof(&session, &mark).expose().to_owned(),
     };
     let mut shown = html(StatusCode::OK, &page);

@@ -71,7 +71,7 @@ async fn whom_a_platform_calls_as_the_sign_in_issuer_calls_somebody_is_somebody_
     assert!(!person.get("/account/connected-apps").await.says(&own));
     // The subject in a caller's filter and in an environment's rule is the sign-in issuer's.
     let found = listed(&world, &key, "?account=sandbox%7Ceditor").await;
-    assert_eq!(found["connections"].as_array().map(|all| all.len()), Some(1), "{found}");
+    assert_eq!(found["connections"].as_array().map(Vec::len), Some(1), "{found}");
     assert_eq!(found["connections"][0]["id"], own.as_str());
     let found = listed(&world, &key, &format!("?account={of_platform}")).await;
     assert_eq!(found["connections"][0]["id"], theirs.as_str());
@@ -211,10 +211,7 @@ async fn a_platforms_user_deletes_their_account_and_nothing_of_them_is_left(
     said["exp"] = json!(said["iat"].as_i64().expect("a time") + 300);
     let body = json!({ "user_token": crate::platform_users::signed(&said) });
     let again = crate::platform_users::ask(&world, &key, &body).await;
-    assert_eq!(
-        crate::platform_users::refused(again, 400, "invalid_user_token").await.contains("`jti`"),
-        true
-    );
+    assert!(crate::platform_users::refused(again, 400, "invalid_user_token").await.contains("`jti`"));
     // Whoever is sent here again is somebody new.
     ada(&world, &key, "3").await;
     assert_ne!(account(&world, "platform", "ada").await.expect("an account"), id);
@@ -258,5 +255,5 @@ async fn a_platform_that_is_gone_from_the_configuration_sends_nobody_here(
     let later = world.process(&config).await;
     let page = world.http.get(format!("{}{path}", later.url)).send().await.expect("an answer");
     assert_eq!(page.status(), 404);
-    assert_eq!(run(&later.broker, Command::ShowConnection { id: "Et1".to_owned() }).await.is_err(), true);
+    assert!(run(&later.broker, Command::ShowConnection { id: "Et1".to_owned() }).await.is_err());
 }
