@@ -4,7 +4,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `public_url.rs`, `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `public_url.rs`, `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs`, `platforms.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
@@ -22,6 +22,7 @@ mod limits;
 mod load;
 mod origin;
 mod outbound;
+mod platforms;
 pub mod public_url;
 mod read_secret;
 pub mod section;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+use crate::account::platform;
 use crate::app::logo::Logo;
 use crate::app::rules::{AppKind, IdentityRule};
 use crate::connection::allowed::Access;
@@ -57,6 +59,7 @@ pub use graphql::GraphqlConfig;
 pub use issuer::IssuerConfig;
 pub use limits::{FASTEST_MASS_REVOKE, LimitsConfig};
 pub use outbound::Outbound;
+pub use platforms::PlatformConfig;
 pub use public_url::PublicUrl;
 pub use session_tokens::SessionTokensConfig;
 pub use signing_keys::SigningKeysConfig;
@@ -80,6 +83,7 @@ pub struct Config {
     pub templates: BTreeMap<String, Definition>,
     pub graphql: GraphqlConfig,
     pub session_tokens: SessionTokensConfig,
+    pub platforms: BTreeMap<String, PlatformConfig>,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.
@@ -317,6 +321,20 @@ impl Config {
         });
         let all = sign_in.into_iter().chain(apps).chain(issuers).chain(environments);
         all.filter_map(|(key, secret)| Some((key, secret?))).collect()
+    }
+
+    /// The platform whose word an account stands on, by the account's issuer.
+    #[must_use]
+    pub fn platform_of(&self, account_issuer: &str) -> Option<&PlatformConfig> {
+        self.platforms.get(platform::key_of(account_issuer)?)
+    }
+
+    /// A page that this account's person may be sent to: of the platform that sent them here, or of an origin that may ask for
+    /// session tokens.
+    #[must_use]
+    pub fn page_for(&self, account_issuer: &str, text: &str) -> Option<Url> {
+        let of_platform = || self.platform_of(account_issuer)?.page(text);
+        self.session_tokens.page(text).or_else(of_platform)
     }
 
     /// Whether this identifier is the one of the issuer where people sign in, whichever key it goes by.

@@ -30,6 +30,16 @@ pub enum Error {
     ConnectionNotFound,
     #[error("There is no such app.")]
     AppNotFound,
+    #[error(
+        "No platform here signs as the `iss` of that user token and lists this caller. The operator does both in \
+         `[platforms.KEY]`."
+    )]
+    PlatformNotFound,
+    /// The platform's own backend brought it, and is told why.
+    #[error("The user token is refused: {0}.")]
+    UserTokenRefused(String),
+    #[error("The platform's keys cannot be had right now. Try again in {retry_after} seconds.")]
+    PlatformKeysUnavailable { retry_after: i64 },
     #[error("{0}")]
     InvalidRequest(String),
     #[error("The request's body is larger than this server reads.")]
@@ -229,6 +239,8 @@ impl Error {
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found"),
             Self::ConnectionNotFound => (StatusCode::NOT_FOUND, "connection_not_found"),
             Self::AppNotFound => (StatusCode::NOT_FOUND, "app_not_found"),
+            Self::PlatformNotFound => (StatusCode::NOT_FOUND, "platform_not_found"),
+            Self::UserTokenRefused(_) => (StatusCode::BAD_REQUEST, "invalid_user_token"),
             Self::InvalidRequest(_) | Self::SubjectTokenRefused | Self::ActorTokenRefused => {
                 (StatusCode::BAD_REQUEST, "invalid_request")
             }
@@ -249,7 +261,9 @@ impl Error {
             Self::ReconnectRequired { .. } => (StatusCode::CONFLICT, "reconnect_required"),
             Self::Frozen => (StatusCode::CONFLICT, "paused"),
             Self::IssuerUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "issuer_unavailable"),
-            Self::PlatformUnavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "platform_unavailable"),
+            Self::PlatformUnavailable { .. } | Self::PlatformKeysUnavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "platform_unavailable")
+            }
             Self::KeyToCome { .. } => (StatusCode::SERVICE_UNAVAILABLE, "key_to_come"),
             Self::Misconfigured { .. } => (StatusCode::BAD_GATEWAY, "misconfigured"),
             Self::UnusableToken { .. } => (StatusCode::BAD_GATEWAY, "unusable_token"),
@@ -311,6 +325,7 @@ impl Error {
             Self::IssuerUnavailable { retry_after, .. }
             | Self::UnusableToken { retry_after, .. }
             | Self::PlatformUnavailable { retry_after }
+            | Self::PlatformKeysUnavailable { retry_after }
             | Self::KeyToCome { retry_after, .. }
             | Self::RateLimited { retry_after, .. } => Some(*retry_after),
             Self::Database(_) | Self::Unwritten | Self::Vault(_) => Some(5),

@@ -8,6 +8,7 @@
 //!
 //! What becomes of a connection has a wing each, and each wing opens with a table of its paths:
 //!
+//! * [`connect_session`] lets a platform send its own users here, by its signed word.
 //! * [`consent`] asks a person, and stores what the issuer gives.
 //! * [`access`] judges who may use a connection, and hands out.
 //! * [`refresh`] gets a new access token before or when one is needed, and loses no grant.
@@ -44,6 +45,7 @@ pub mod cache;
 pub mod caller;
 pub mod clock;
 pub mod config;
+pub mod connect_session;
 pub mod connection;
 pub mod consent;
 pub mod content;
@@ -215,6 +217,7 @@ pub fn router(broker: Broker) -> Router {
     let pages = Router::new()
         .merge(account::pages::router())
         .merge(app::pages::router())
+        .merge(connect_session::pages::router())
         .merge(consent::pages::router())
         .merge(pages::router())
         .fallback(dialect::not_found)

@@ -15,7 +15,7 @@ use tower_sessions::session_store::{Error, Result};
 use tower_sessions::{Expiry, SessionManagerLayer, SessionStore};
 
 use crate::Broker;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Db};
 use crate::secret::{Token, TokenHash};
 use crate::vault::{HouseKey, Place, Verified};
@@ -36,6 +36,8 @@ pub const ID_TOKEN: &str = "id_token";
 /// The key of the moment at which it ends, in Unix seconds. It is the row's, put in at each reading: the library would count
 /// from now.
 pub const ENDS_AT: &str = "ends_at";
+/// The key of the moment, in Unix seconds, at which it ends at the latest, where that is sooner than usual.
+pub const UNTIL: &str = "until";
 
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -104,6 +106,8 @@ pub async fn verify(broker: &Broker, after: &str, limit: i64) -> std::result::Re
 impl Sessions {
     /// What is stored of one.
     fn stored(&self, record: &Record) -> Result<Stored> {
+        let usual = self.clock.now().plus(LIFETIME);
+        let until = record.data.get(UNTIL).and_then(Value::as_i64).map(Timestamp::from_unix);
         let hash = hash(record.id);
         let json = serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))?;
         let sealed = self.house_key.seal(&place(&hash), &Token::new(json));
@@ -111,6 +115,7 @@ impl Sessions {
             data: sealed.map_err(|error| Error::Encode(error.to_string()))?,
             account_id: text(record, ACCOUNT),
             browser: text(record, BROWSER),
+            expires_at: until.map_or(usual, |until| until.min(usual)),
             id: hash,
         })
     }
@@ -159,7 +164,7 @@ impl SessionStore for Sessions {
     /// An update only: a session that was ended meanwhile does not come back.
     async fn save(&self, record: &Record) -> Result<()> {
         let stored = self.stored(record)?;
-        store::update(&self.db, &stored, self.clock.now()).await.map_err(|error| backend(&error))
+        store::update(&self.db, &stored).await.map_err(|error| backend(&error))
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {

@@ -35,7 +35,10 @@ use crate::replicas::{self, Replica};
 use crate::revoke::tell::tell_again;
 use crate::secret::{Renewable, Token};
 use crate::vault::{self, MasterKey, Pseudonyms, Vault, VaultError, house, rotate};
-use crate::{Broker, Parts, account, content, dialect, permanent_token, resource_server, restore, session};
+use crate::{
+    Broker, Parts, account, connect_session, content, dialect, permanent_token, resource_server, restore,
+    session,
+};
 
 /// Why the process does not start; for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -225,6 +228,7 @@ async fn sweep(broker: &Broker) -> Result<(), Error> {
     session::sweep(&broker.db, now).await?;
     account::sweep(broker).await?;
     attempt::sweep(broker).await?;
+    connect_session::sweep(broker).await?;
     freezes::sweep(broker).await?;
     signing_keys::rotate_due(broker).await?;
     signing_keys::sweep(broker).await?;

@@ -17,7 +17,7 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use tower_sessions::Session;
+use tower_sessions::{Expiry, Session};
 use url::Url;
 
 use crate::Broker;
@@ -25,7 +25,7 @@ use crate::account::{self, Account};
 use crate::clock::Timestamp;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
-use crate::session::{ACCOUNT, ENDS_AT, ID_TOKEN, MARK};
+use crate::session::{ACCOUNT, ENDS_AT, ID_TOKEN, MARK, UNTIL};
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
 
@@ -58,6 +58,15 @@ impl OptionalFromRequestParts<Broker> for Browser {
     async fn from_request_parts(parts: &mut Parts, broker: &Broker) -> Result<Option<Self>, PageFailure> {
         <Self as FromRequestParts<Broker>>::from_request_parts(parts, broker).await.map(Some)
     }
+}
+
+/// On whose word somebody is signed in.
+#[derive(Clone, Copy)]
+pub enum SignedInBy<'a> {
+    /// The sign-in issuer's, with its ID token where that is kept.
+    Issuer(Option<&'a Token>),
+    /// A platform's, for a shorter time.
+    Platform { lives: time::Duration, until: Timestamp },
 }
 
 fn broken(error: &tower_sessions::session::Error) -> Error {
@@ -98,21 +107,21 @@ impl Browser {
     ///
     /// # Errors
     /// When the session cannot be written.
-    pub async fn sign_in(
-        &self,
-        account: &Account,
-        mark: &Token,
-        id_token: Option<&Token>,
-    ) -> Result<(), Error> {
+    pub async fn sign_in(&self, account: &Account, mark: &Token, by: SignedInBy<'_>) -> Result<(), Error> {
         let session = &self.session;
         session.clear().await;
         session.cycle_id().await.map_err(|error| broken(&error))?;
         session.insert(ACCOUNT, &account.id).await.map_err(|error| broken(&error))?;
         session.insert(MARK, mark.expose()).await.map_err(|error| broken(&error))?;
-        if let Some(id_token) = id_token {
-            session.insert(ID_TOKEN, id_token.expose()).await.map_err(|error| broken(&error))?;
+        match by {
+            SignedInBy::Issuer(None) => Ok(()),
+            SignedInBy::Issuer(Some(id_token)) => session.insert(ID_TOKEN, id_token.expose()).await,
+            SignedInBy::Platform { lives, until } => {
+                session.set_expiry(Some(Expiry::OnInactivity(lives)));
+                session.insert(UNTIL, until.unix()).await
+            }
         }
-        Ok(())
+        .map_err(|error| broken(&error))
     }
 
     /// Ends the session; the ID token that it was begun with, if it was kept.

@@ -1,9 +1,11 @@
 //! Deletes an account: its person is gone at once, with every session; every connection is ended and its issuer told;
 //! and when all of them have been, nothing personal is left. The id stays, so that the ledger can still be read.
 
+use super::person::Account;
 use super::store;
 pub use super::store::Deletion;
 use crate::Broker;
+use crate::connect_session;
 use crate::connection::look_up;
 use crate::consent::attempt;
 use crate::error::Error;
@@ -23,6 +25,7 @@ const LAST_REQUESTS: i64 = 120;
 /// [`Error::InvalidRequest`] when there is no such account, or it was deleted before.
 pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
     let now = broker.clock.now();
+    let person = store::by_id(&broker.db, id).await?;
     let selection = Selection::of(Scope::Account, id);
     let mut transaction = broker.db.begin().await?;
     if !store::begin_deletion(broker, &mut transaction, id, now).await? {
@@ -30,6 +33,9 @@ pub async fn delete(broker: &Broker, id: &str, why: &Why) -> Result<(), Error> {
     }
     session::end_all_with(&mut transaction, id).await?;
     attempt::forget(&mut transaction, id).await?;
+    if let Some(Account { issuer, subject, .. }) = person {
+        connect_session::forget(broker, &mut transaction, &issuer, &subject).await?;
+    }
     // Whatever a request that began before still connects is frozen too.
     freezes::begin(broker, &mut transaction, &selection, why, Some(id)).await?;
     let entry = selection.entry(why, id);

@@ -3,6 +3,7 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a browser that signs in | `sign_in.rs`, with the attempt that it kept (`attempt.rs`) | an account and a session |
+//! | a person whom a platform vouches for | `vouched.rs`; their issuer is made in `platform.rs` | an account of that platform |
 //! | a browser that signs out | `sign_out.rs` | the issuer's own sign-out, after ours |
 //! | a person who looks at where they are signed in | `sessions.rs` | some of their sessions ended |
 //! | a verified ID token of a consent or a refresh | `claims.rs` | the claims that it says, each with its age |
@@ -18,11 +19,13 @@ mod look_up;
 pub mod our_client;
 pub mod pages;
 mod person;
+pub mod platform;
 pub mod record;
 pub mod sessions;
 pub mod sign_in;
 pub mod sign_out;
 mod store;
+pub mod vouched;
 
 pub use attempt::sweep;
 pub use look_up::{by_id, by_id_even_deleted, by_id_or_subject, by_subject};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::platform;
 use crate::cache::Weigh;
 use crate::clock::Timestamp;
 
@@ -39,7 +40,19 @@ impl Account {
         self.name.clone().or_else(|| self.email.clone()).unwrap_or_else(|| self.subject.clone())
     }
 
-    /// The same where one account is told from another: no two people share an e-mail address as they share a name.
+    /// The key of the platform that vouches for them; None where they sign in here.
+    #[must_use]
+    pub fn platform(&self) -> Option<&str> {
+        platform::key_of(&self.issuer)
+    }
+
+    /// Their subject at the sign-in issuer. What a platform calls its user is no such thing, though it may be the same text.
+    #[must_use]
+    pub fn sign_in_subject(&self) -> Option<&str> {
+        self.platform().is_none().then_some(&self.subject)
+    }
+
+    /// What to call them where one account is told from another: no two people share an e-mail address as they share a name.
     #[must_use]
     pub fn in_words(&self) -> String {
         self.email.clone().or_else(|| self.name.clone()).unwrap_or_else(|| self.subject.clone())

@@ -25,6 +25,8 @@ pub enum IssuersEnd {
     At(Url),
     /// It has no place for that, or none that it says.
     Nowhere,
+    /// The person did not sign in there: a platform vouched for them.
+    NotTheirs,
     /// It does not answer.
     Unknown,
 }
@@ -75,6 +77,9 @@ impl SignedOut {
         account: &Account,
         id_token: Option<&Token>,
     ) -> Result<IssuersEnd, Error> {
+        if account.platform().is_some() {
+            return Ok(IssuersEnd::NotTheirs);
+        }
         let issuer = our_client::issuer(broker).await?;
         let Ok(Ok(known)) = timeout(PATIENCE, endpoints(&broker.issuers, &issuer)).await else {
             return Ok(IssuersEnd::Unknown);

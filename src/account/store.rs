@@ -23,6 +23,19 @@ pub struct Profile<'a> {
 
 /// The account of (issuer, subject), made or brought up to date.
 pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> Result<Account, db::Error> {
+    let mut transaction = broker.db.begin().await?;
+    let account = sign_in_with(broker, &mut transaction, profile, now).await?;
+    transaction.commit().await?;
+    Ok(account)
+}
+
+/// The same, as part of something greater.
+pub async fn sign_in_with(
+    broker: &Broker,
+    transaction: &mut Transaction,
+    profile: &Profile<'_>,
+    now: Timestamp,
+) -> Result<Account, db::Error> {
     let upsert = Constants(format!(
         "INSERT INTO accounts (id, issuer, subject, name, email, picture, claims, created_at, last_sign_in_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) \
@@ -31,7 +44,6 @@ pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> 
              last_sign_in_at = excluded.last_sign_in_at \
          RETURNING {COLUMNS}"
     ));
-    let mut transaction = broker.db.begin().await?;
     let row = sql(upsert)
         .bind(format!("ac_{}", random_id::<20>()))
         .bind(profile.issuer)
@@ -41,12 +53,11 @@ pub async fn sign_in(broker: &Broker, profile: &Profile<'_>, now: Timestamp) -> 
         .bind(profile.picture)
         .bind(Value::Object(profile.claims.clone()).to_string())
         .bind(now.unix())
-        .one(&mut *transaction)
+        .one(&mut **transaction)
         .await?;
     let account = read(&row)?;
     let (holder, id) = (broker.clone(), account.id.clone());
     transaction.after_commit(move || holder.held.accounts.forget(&id));
-    transaction.commit().await?;
     Ok(account)
 }
 

@@ -10,7 +10,8 @@ use attache::clock::Clock;
 use attache::config::unreachable;
 use attache::content::AccountRule;
 use attache::db;
-use attache::issuer::{Issuers, discovery, fetch_keys};
+use attache::issuer::fetch_keys::{Publisher, key_set};
+use attache::issuer::{Issuers, discovery};
 use attache::operator::{Command, lock, socket};
 use clap::Args;
 
@@ -84,7 +85,7 @@ pub async fn run(check: &Check) -> Result<(), Failure> {
             say!("issuers.{key}: has no revocation endpoint; a revoke ends here and is not told there");
         }
         if endpoints.jwks.is_some() && issuer.identifier().is_some() {
-            match fetch_keys::key_set(&issuers, &issuer).await {
+            match key_set(&issuers, Publisher::Issuer(&issuer)).await {
                 Ok(_) => say!("issuers.{key}: publishes its keys"),
                 Err(fault) => {
                     troubled += 1;

@@ -8,7 +8,7 @@ use url::Url;
 use super::fault::ConfigFault;
 use super::issuer::IssuerConfig;
 use super::read_secret::read_secret;
-use super::{AppConfig, Config, EnvironmentConfig, vault};
+use super::{AppConfig, Config, EnvironmentConfig, platforms, vault};
 use crate::app::logo::Logo;
 use crate::app::rules::{self, IdentityRule};
 use crate::content::rules::{AppRule, LONGEST_LIFE, Strategy};
@@ -34,6 +34,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
         judge_issuer(&format!("issuers.{key}"), issuer, &config.outbound.allow_origins, faults);
     }
     judge_shared_issuers(&config.issuers, faults);
+    platforms::judge(&mut config.platforms, &config.issuers, &config.outbound.allow_origins, faults);
     let mut apps = std::mem::take(&mut config.apps);
     let mut clients = BTreeMap::new();
     for (key, app) in &mut apps {

@@ -6,12 +6,8 @@ use url::Url;
 
 use super::PublicUrl;
 use super::fault::ConfigFault;
-use super::origin::problem;
-use crate::app::rules;
+use super::origin;
 use crate::content::algorithm::Algorithm;
-
-/// Bytes of an address that people are sent to, at the most.
-const LONGEST: usize = 2048;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -42,7 +38,7 @@ impl SessionTokensConfig {
         let mut fault = |key: &str, problem: String| {
             faults.push(ConfigFault::new(format!("session_tokens.{key}"), problem));
         };
-        for problem in self.allowed_origins.iter().filter_map(|origin| problem(origin)) {
+        for problem in self.allowed_origins.iter().filter_map(|origin| origin::problem(origin)) {
             fault("allowed_origins", problem);
         }
         if self.audience.as_deref().is_some_and(|audience| audience.trim().is_empty()) {
@@ -71,13 +67,7 @@ impl SessionTokensConfig {
     /// A page of one of these origins, if it is written as one: people may be sent there.
     #[must_use]
     pub fn page(&self, text: &str) -> Option<Url> {
-        // Some parsers read a backslash, a tab or a space otherwise than others.
-        let plain =
-            text.len() <= LONGEST && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-        // A `blob:` address has the origin of the page that made it, and is no page to go to.
-        let url = Url::parse(text).ok().filter(|url| plain && rules::is_web(url))?;
-        let is_bare = url.username().is_empty() && url.password().is_none();
-        (is_bare && self.allows(&url.origin().ascii_serialization())).then_some(url)
+        origin::page(&self.allowed_origins, text)
     }
 }
 

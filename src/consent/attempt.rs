@@ -6,6 +6,7 @@ pub(crate) mod store;
 use url::Url;
 
 use crate::Broker;
+use crate::account::Account;
 use crate::app::App;
 use crate::config::Config;
 use crate::db;
@@ -26,9 +27,15 @@ impl ReturnToApp {
     /// # Errors
     /// [`Error::InvalidRequest`] unless the URI is registered, letter by letter (RFC 9700 section 2.1), or a page of the
     /// platform. What goes there names the connection, and holds no secret.
-    pub fn parse(config: &Config, app: &App, uri: &str, state: Option<String>) -> Result<Self, Error> {
+    pub fn parse(
+        config: &Config,
+        account: &Account,
+        app: &App,
+        uri: &str,
+        state: Option<String>,
+    ) -> Result<Self, Error> {
         let registered = app.redirect_uris.iter().find(|registered| registered.as_str() == uri);
-        let uri = registered.cloned().or_else(|| config.session_tokens.page(uri)).ok_or_else(|| {
+        let uri = registered.cloned().or_else(|| config.page_for(&account.issuer, uri)).ok_or_else(|| {
             Error::InvalidRequest(
                 "The app asked to return to an address that it has not registered.".to_owned(),
             )

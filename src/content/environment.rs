@@ -131,7 +131,10 @@ impl AccountRule {
     fn holds_for(&self, account: &Account, now: Timestamp) -> bool {
         match self {
             Self::Any(Any::Any) => true,
-            Self::Listed(listed) => listed.contains(&account.id) || listed.contains(&account.subject),
+            Self::Listed(listed) => {
+                let known_as = [Some(account.id.as_str()), account.sign_in_subject()];
+                known_as.into_iter().flatten().any(|name| listed.iter().any(|listed| listed == name))
+            }
             Self::Claim(rule) => rule.holds_for(account, now),
         }
     }

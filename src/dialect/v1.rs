@@ -1,5 +1,6 @@
 //! The JSON surface for backends.
 
+pub mod connect_sessions;
 pub mod connections;
 pub mod environments;
 mod named;
@@ -36,6 +37,7 @@ pub fn router() -> Router<Broker> {
         .route("/v1/connections", get(connections::list))
         .route("/v1/connections/{id}", get(connections::one))
         .route("/v1/connections/{id}/token", post(token))
+        .route("/v1/connect-sessions", post(connect_sessions::create))
         .route("/v1/environments", get(environments::list))
 }
 

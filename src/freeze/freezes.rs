@@ -100,6 +100,16 @@ pub(crate) async fn stops_person(broker: &Broker, account: &Account) -> Result<b
     Ok(named(Scope::All, "") || named(Scope::Account, &account.id) || named(Scope::Account, &pseudonym))
 }
 
+/// Whether an operator froze a person, by whatever account they had here. A freeze of what was agreed to before some moment
+/// stops no person.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn holds_person(broker: &Broker, issuer: &str, subject: &str) -> Result<bool, db::Error> {
+    let pseudonym = broker.pseudonyms.of_account(issuer, subject);
+    store::holds_person(&broker.db, &pseudonym).await
+}
+
 /// How a connection stands, as its person sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {

@@ -93,6 +93,13 @@ pub async fn of_connection(db: &Db, connection_id: &str) -> Result<Vec<Cover>, d
     rows.iter().filter_map(|row| cover(row).transpose()).collect()
 }
 
+/// Whether a freeze of an account knows it by this pseudonym, however old a consent is.
+pub async fn holds_person(db: &Db, pseudonym: &str) -> Result<bool, db::Error> {
+    let select =
+        "SELECT id FROM freezes WHERE pseudonym = $1 AND scope = 'account' AND issued_before IS NULL LIMIT 1";
+    Ok(sql(select).bind(pseudonym).optional(db).await?.is_some())
+}
+
 /// What every freeze covers.
 pub async fn covers(db: &Db) -> Result<Covers, db::Error> {
     let select = Constants(format!("SELECT {COVER} FROM freezes f"));

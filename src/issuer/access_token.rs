@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::authorization_server::Issuer;
 use super::claims::{self, Claims};
 use super::fault::{IssuerFault, untrusted};
+use super::fetch_keys::Publisher;
 use super::issuers::Issuers;
 use super::jwt;
 use super::verified_before::{AccessTokenClaims, VerifiedBefore};
@@ -48,7 +49,7 @@ pub async fn verify(
     client_id: &str,
 ) -> Result<AccessTokenClaims, IssuerFault> {
     let identifier = issuer.identifier().ok_or_else(|| untrusted("the issuer has no identifier"))?;
-    let verified = jwt::verify(issuers, issuer, token).await?;
+    let verified = jwt::verify(issuers, Publisher::Issuer(issuer), token).await?;
     let claims = verified.claims;
     if claims.get("iss").and_then(|iss| iss.as_str()) != Some(identifier) {
         return Err(untrusted("the token was issued by another issuer"));

@@ -33,7 +33,15 @@ pub fn numeric_date(claims: &Claims, name: &str) -> Result<Option<i64>, IssuerFa
 /// # Errors
 /// [`IssuerFault::Untrusted`] with the reason.
 pub fn judge_dates(claims: &Claims, now: i64) -> Result<i64, IssuerFault> {
-    judge_dates_said(claims, now)?;
+    judge_dates_within(claims, now, SKEW)
+}
+
+/// The same where clocks may differ by another number of seconds.
+///
+/// # Errors
+/// [`IssuerFault::Untrusted`] with the reason.
+pub fn judge_dates_within(claims: &Claims, now: i64, skew: i64) -> Result<i64, IssuerFault> {
+    judge_said(claims, now, skew)?;
     numeric_date(claims, "exp")?.ok_or_else(|| untrusted("the token has no expiry"))
 }
 
@@ -42,13 +50,17 @@ pub fn judge_dates(claims: &Claims, now: i64) -> Result<i64, IssuerFault> {
 /// # Errors
 /// [`IssuerFault::Untrusted`] with the reason.
 pub fn judge_dates_said(claims: &Claims, now: i64) -> Result<(), IssuerFault> {
-    if numeric_date(claims, "exp")?.is_some_and(|expires| expires.saturating_add(SKEW) <= now) {
+    judge_said(claims, now, SKEW)
+}
+
+fn judge_said(claims: &Claims, now: i64, skew: i64) -> Result<(), IssuerFault> {
+    if numeric_date(claims, "exp")?.is_some_and(|expires| expires.saturating_add(skew) <= now) {
         return Err(untrusted("the token has expired"));
     }
-    if numeric_date(claims, "nbf")?.is_some_and(|begins| begins > now + SKEW) {
+    if numeric_date(claims, "nbf")?.is_some_and(|begins| begins > now + skew) {
         return Err(untrusted("the token is not valid yet"));
     }
-    if numeric_date(claims, "iat")?.is_some_and(|issued| issued > now + SKEW) {
+    if numeric_date(claims, "iat")?.is_some_and(|issued| issued > now + skew) {
         return Err(untrusted("the token was issued in the future"));
     }
     Ok(())

@@ -4,6 +4,7 @@
 use super::authorization_server::Issuer;
 use super::claims::{self, Claims};
 use super::fault::{IssuerFault, untrusted};
+use super::fetch_keys::Publisher;
 use super::issuers::Issuers;
 use super::jwt::{self, Verified};
 use crate::secret::{Token, same};
@@ -68,7 +69,7 @@ async fn verify_origin(
     let Some(identifier) = issuer.identifier() else {
         return Err(untrusted("an issuer without identifier has no ID tokens that can be judged"));
     };
-    let verified = jwt::verify(issuers, issuer, token.expose()).await?;
+    let verified = jwt::verify(issuers, Publisher::Issuer(issuer), token.expose()).await?;
     // An access token (RFC 9068) is not an ID token, though the same key signed it.
     if verified.typ.as_deref().is_some_and(|typ| typ != "jwt") {
         return Err(untrusted("the token is of another type than an ID token"));

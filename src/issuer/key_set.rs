@@ -61,7 +61,8 @@ impl KeySet {
 }
 
 /// Only public signature keys of RSA 2048 or P-256 and above; whatever else stands in the set is passed over.
-pub(super) fn trusted(document: &Value) -> KeySet {
+#[must_use]
+pub fn trusted(document: &Value) -> KeySet {
     let listed = document.get("keys").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut set = KeySet::default();
     for key in listed.iter().filter_map(|key| mended(key.as_object()?)) {

@@ -40,6 +40,8 @@ pub enum Action {
     PermanentTokenRevoked,
     CallerPermitted,
     CallerForbidden,
+    ConnectSessionMade,
+    ConnectSessionDeclined,
 }
 
 impl Action {
@@ -80,6 +82,10 @@ impl Action {
             Self::PermanentTokenCreated => "a permanent token was made for an environment",
             Self::PermanentTokenRevoked => "a permanent token was revoked",
             Self::CallerPermitted => "a caller was let do something by itself at an environment",
+            Self::ConnectSessionMade => "a platform's backend was given a link for one of its users",
+            Self::ConnectSessionDeclined => {
+                "whoever opened a platform's link said that they are not the person whom it is for"
+            }
             Self::CallerForbidden => "what a caller was let do by itself was taken back",
         }
     }

@@ -69,6 +69,8 @@ pub fn event(line: &Line, issuer: &str, now: Timestamp) -> Event {
         Action::PermanentTokenCreated => "An administrator made a permanent token.".to_owned(),
         Action::PermanentTokenRevoked => "An administrator revoked a permanent token.".to_owned(),
         Action::CallerPermitted => format!("An administrator let {caller} do something by itself."),
+        Action::ConnectSessionMade => format!("{caller} was given a link for one of its people."),
+        Action::ConnectSessionDeclined => "Somebody said that a link was not for them.".to_owned(),
         Action::CallerForbidden => format!("An administrator took back what {caller} may do by itself."),
     };
     Event { at: Time::of(line.last_at, now), sentence }

@@ -95,6 +95,7 @@ pub(super) struct Stored {
     /// None before somebody signs in.
     pub account_id: Option<String>,
     pub data: Sealed,
+    pub expires_at: Timestamp,
     /// What its browser is called, if that is known.
     pub browser: Option<String>,
 }
@@ -113,7 +114,7 @@ pub(super) async fn insert(db: &Db, stored: &Stored, now: Timestamp) -> Result<(
         .bind(stored.id.as_str())
         .bind(stored.account_id.as_deref())
         .bind(&stored.data.0)
-        .bind(now.plus(LIFETIME).unix())
+        .bind(stored.expires_at.unix())
         .bind(stored.account_id.as_ref().map(|_| now.unix()))
         .bind(stored.browser.as_deref())
         .execute(db)
@@ -122,13 +123,13 @@ pub(super) async fn insert(db: &Db, stored: &Stored, now: Timestamp) -> Result<(
 }
 
 /// Changes a session that is still there.
-pub(super) async fn update(db: &Db, stored: &Stored, now: Timestamp) -> Result<(), db::Error> {
+pub(super) async fn update(db: &Db, stored: &Stored) -> Result<(), db::Error> {
     let update = "UPDATE sessions SET account_id = $2, data = $3, expires_at = $4 WHERE id_hash = $1";
     sql(update)
         .bind(stored.id.as_str())
         .bind(stored.account_id.as_deref())
         .bind(&stored.data.0)
-        .bind(now.plus(LIFETIME).unix())
+        .bind(stored.expires_at.unix())
         .execute(db)
         .await
         .map(drop)

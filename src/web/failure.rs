@@ -148,7 +148,7 @@ fn begins_again(public_url: &PublicUrl, method: &Method, uri: &Uri) -> String {
         (true, _) => return_to::parse(public_url, uri.path_and_query().map(PathAndQuery::as_str)),
         // A form's own page.
         (false, ["account", "connected-apps", id, _]) => format!("/account/connected-apps/{id}"),
-        (false, ["connect", ..]) => path.to_owned(),
+        (false, ["connect" | "connect-sessions", ..]) => path.to_owned(),
         (false, _) => "/account/connected-apps".to_owned(),
     }
 }

@@ -12,7 +12,7 @@ use super::failure::PageFailure;
 use super::{Browser, SignedInBrowser, encode, return_to, take_to};
 use crate::Broker;
 use crate::error::Error;
-use crate::secret::same;
+use crate::secret::{Token, same};
 
 /// A form of a signed-in person that is proven to be our own.
 pub struct OwnForm<T> {
@@ -34,9 +34,24 @@ impl<T: DeserializeOwned> FromRequest<Broker> for OwnForm<T> {
         let browser = browser.map_err(IntoResponse::into_response)?;
         let signed_in = SignedInBrowser::of(browser).ok_or_else(|| signed_out(broker, &parts))?;
         let request = Request::from_parts(parts, body);
-        let fields = read(request, broker, &signed_in.browser).await.map_err(IntoResponse::into_response)?;
+        let proof = signed_in.browser.csrf.as_ref();
+        let fields = read(request, broker, proof).await.map_err(IntoResponse::into_response)?;
         Ok(Self { signed_in, fields })
     }
+}
+
+/// The fields of a form whose sender need not be signed in: proven to be our own by a value that its page gave this browser,
+/// and no other.
+///
+/// # Errors
+/// [`Error::ForgedRequest`]; [`Error::InvalidRequest`] when it is not complete.
+pub async fn proven<T: DeserializeOwned>(
+    broker: &Broker,
+    request: Request,
+    proof: &Token,
+) -> Result<T, PageFailure> {
+    judge_origin(broker, request.headers())?;
+    read(request, broker, Some(proof)).await
 }
 
 /// The answer to a form of ours whose page outlived its session: to sign in, and back to that page. Nothing was done.
@@ -67,7 +82,7 @@ impl<T: DeserializeOwned> FromRequestParts<Broker> for PageQuery<T> {
 async fn read<T: DeserializeOwned>(
     request: Request,
     broker: &Broker,
-    browser: &Browser,
+    proof: Option<&Token>,
 ) -> Result<T, PageFailure> {
     let form = request.headers().get(header::CONTENT_TYPE).is_some_and(|value| {
         value.to_str().is_ok_and(|text| text.starts_with("application/x-www-form-urlencoded"))
@@ -78,7 +93,7 @@ async fn read<T: DeserializeOwned>(
     let body = Bytes::from_request(request, broker).await.map_err(|_| Error::TooLarge)?;
     let mut sent =
         url::form_urlencoded::parse(&body).filter(|(name, _)| name == "csrf").map(|(_, value)| value);
-    let (Some(sent_csrf), None, Some(csrf)) = (sent.next(), sent.next(), &browser.csrf) else {
+    let (Some(sent_csrf), None, Some(csrf)) = (sent.next(), sent.next(), proof) else {
         return Err(Error::ForgedRequest.into());
     };
     if !same(&sent_csrf, csrf.expose()) {

@@ -140,6 +140,7 @@ export class Broker {
       log: { level: 'debug' },
       ...configure(this.url),
     };
+    this.config = config;
     await writeFile(join(this.directory, 'attache.toml'), toml(config), { mode: 0o600 });
     await writeFile(config.vault.master_key_file, (await this.run('vault', 'new-key')).stdout, { mode: 0o600 });
     await this.run('migrate');
@@ -153,6 +154,15 @@ export class Broker {
 
   get log() {
     return this.process.log;
+  }
+
+  /** Starts anew with some sections changed. */
+  async restart(sections) {
+    await this.process.stop();
+    Object.assign(this.config, sections);
+    await writeFile(join(this.directory, 'attache.toml'), toml(this.config), { mode: 0o600 });
+    this.process = new Process(['serve'], this.#options());
+    await this.process.ready(this.machineRoom);
   }
 
   /** One command of the same binary, with the same configuration. */

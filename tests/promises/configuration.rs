@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "",
     "listen",
     "limits",
@@ -29,9 +29,10 @@ const SECTIONS: [&str; 15] = [
     "templates.hasura",
     "graphql",
     "session_tokens",
+    "platforms.acme",
 ];
 
-fn secrets() -> Vec<(String, String)> {
+pub fn secrets() -> Vec<(String, String)> {
     [
         ("ATTACHE_VAULT__MASTER_KEY", MASTER_KEY),
         ("ATTACHE_SIGN_IN__CLIENT_SECRET", "sign-in-s3cret"),
@@ -48,12 +49,12 @@ fn with(name: &str, value: &str) -> Vec<(String, String)> {
     variables
 }
 
-fn sample() -> Table {
+pub fn sample() -> Table {
     SAMPLE.parse().expect("TOML")
 }
 
 /// The sample with one value changed, and the secrets in the environment.
-fn changed(path: &str, value: impl Into<Value>) -> Result<Config, Vec<ConfigFault>> {
+pub fn changed(path: &str, value: impl Into<Value>) -> Result<Config, Vec<ConfigFault>> {
     let mut table = sample();
     let (parents, last) =
         path.rsplit_once('.').map_or((vec![], path), |(parents, last)| (parents.split('.').collect(), last));
@@ -70,7 +71,7 @@ fn keys_of(faults: &[ConfigFault]) -> Vec<&str> {
 }
 
 /// The one fault, which is about this key, fits one line and says what to do.
-fn one_fault(outcome: Result<Config, Vec<ConfigFault>>, key: &str) -> String {
+pub fn one_fault(outcome: Result<Config, Vec<ConfigFault>>, key: &str) -> String {
     let faults = outcome.expect_err("a fault");
     assert_eq!(keys_of(&faults), [key], "{faults:?}");
     let line = faults[0].to_string();

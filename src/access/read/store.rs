@@ -19,8 +19,9 @@ pub struct Readable {
     pub id: String,
     pub app_key: String,
     pub account_id: String,
-    /// The account's subject at the sign-in issuer.
+    /// The account's subject, at the sign-in issuer or a platform.
     pub account_subject: String,
+    pub account_issuer: String,
     pub external: ExternalIdentity,
     /// Whether its app signs people in by itself.
     pub direct: bool,
@@ -43,7 +44,7 @@ pub struct Readable {
 /// Beside those of the freezes that name it: a row for each.
 const COLUMNS: &str = "c.id, c.account_id, c.app_id, c.pseudonym, c.account_pseudonym, c.consented_at, c.external_issuer, c.external_subject, c.direct, c.status, c.cause, c.granted_scopes, c.requested_scopes, \
     c.connected_at, c.last_used_at, c.refreshed_at, c.access_expires_at, c.consent_expires_at, c.revoked_at, c.revoked_upstream_at, \
-    ap.key AS app_key, ap.issuer_id, p.subject AS account_subject";
+    ap.key AS app_key, ap.issuer_id, p.subject AS account_subject, p.issuer AS account_issuer";
 
 /// A caller with its apps, and what decides which of them it may read of.
 pub async fn reader(db: &Db, caller_id: &str) -> Result<Reader, db::Error> {
@@ -175,6 +176,7 @@ fn read(row: &Row) -> Result<Readable, db::Error> {
         app_key: row.get("app_key")?,
         account_id: row.get("account_id")?,
         account_subject: row.get("account_subject")?,
+        account_issuer: row.get("account_issuer")?,
         external: ExternalIdentity {
             issuer: row.get("external_issuer")?,
             subject: row.get("external_subject")?,

@@ -8,6 +8,7 @@ use crate::Broker;
 use crate::account;
 use crate::account::delete::{self, Deletion};
 use crate::account::sign_out::SignedOut;
+use crate::account::vouched::name_of_platform;
 use crate::freeze::selection::Why;
 use crate::secret::Token;
 use crate::web::cookies::{Cookies, OwnCookie};
@@ -26,7 +27,11 @@ pub async fn remove(
     delete::delete(&broker, &account.id, &why).await?;
     browser.sign_out().await?;
     let mut answer = see_other("/account/deleted");
-    cookies.keep(&mut answer, OwnCookie::Deleted, &Token::new(account.id))?;
+    let platform = account.platform().unwrap_or_default();
+    cookies.keep(&mut answer, OwnCookie::Deleted, &Token::new(format!("{} {platform}", account.id)))?;
+    if !platform.is_empty() {
+        return Ok(answer);
+    }
     // Signed in there still, the next visit would make a new account at once.
     cookies.keep(&mut answer, OwnCookie::SignedOut, &SignedOut::toward(None).write()?)?;
     Ok(answer)
@@ -41,22 +46,26 @@ pub async fn deleted(
     if browser.account.is_some() {
         return Ok(see_other("/account/connected-apps"));
     }
-    let Some(id) = cookies.open(OwnCookie::Deleted) else { return Ok(see_other("/")) };
-    let further = match delete::deletion(&broker, id.expose()).await? {
+    let Some(kept) = cookies.open(OwnCookie::Deleted) else { return Ok(see_other("/")) };
+    let (id, platform) = kept.expose().split_once(' ').unwrap_or((kept.expose(), ""));
+    let further = match delete::deletion(&broker, id).await? {
         Deletion::None => return Ok(see_other("/")),
         Deletion::UnderWay => {
             "The services behind your apps are told until each has confirmed; then who you were there goes too."
         }
         Deletion::Done => "The services behind your apps have confirmed, and who you were there is gone too.",
     };
-    let issuer = account::our_client::issuer(&broker).await?.name;
+    let there = match platform {
+        "" => account::our_client::issuer(&broker).await?.name,
+        key => name_of_platform(&broker, key),
+    };
     let page = MessagePage {
         page: Page::new("Account deleted"),
         heading: "Your account is deleted".to_owned(),
         sentences: vec![
             "Every app was stopped, and you are signed out here in every browser.".to_owned(),
             format!("Your name, e-mail address and picture are gone from here. {further}"),
-            format!("You may still be signed in at {issuer}, whose account is yours as before."),
+            format!("You may still be signed in at {there}, whose account is yours as before."),
         ],
         said: None,
         primary: Link { label: "To the first page".to_owned(), href: "/".to_owned() },

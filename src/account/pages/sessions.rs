@@ -7,8 +7,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::Broker;
-use crate::account::our_client;
 use crate::account::sessions;
+use crate::account::vouched::signs_in_at;
 use crate::secret::TokenHash;
 use crate::session::{self, Ending};
 use crate::web::failure::PageFailure;
@@ -69,7 +69,7 @@ pub async fn show(
         },
         others: sessions.iter().any(|session| session.end.is_some()),
         sessions,
-        issuer: our_client::issuer(&broker).await?.name,
+        issuer: signs_in_at(&broker, &signed_in.account).await?,
     };
     Ok(html(StatusCode::OK, &page))
 }

@@ -18,7 +18,7 @@ use crate::secret::{Token, TokenHash};
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
-use crate::web::{Browser, browser_name, encode, return_to, see_other};
+use crate::web::{Browser, SignedInBy, browser_name, encode, return_to, see_other};
 
 /// Sign-ins that one browser has under way at one time, and the bytes of their cookies: every request carries them, and
 /// proxies take 8 KB of headers. The oldest go.
@@ -116,7 +116,7 @@ async fn go_on(
 ) -> Result<Response, Error> {
     let signed_in = sign_in::complete(broker, attempt, callback).await?;
     let mark = cookies.open(OwnCookie::Browser).unwrap_or_else(Token::random);
-    browser.sign_in(&signed_in.account, &mark, signed_in.id_token.as_ref()).await?;
+    browser.sign_in(&signed_in.account, &mark, SignedInBy::Issuer(signed_in.id_token.as_ref())).await?;
     record(broker, Action::SignedIn, &signed_in.account.id).await?;
     let mut answer = see_other(&attempt.return_to);
     cookies.keep(&mut answer, OwnCookie::Browser, &mark)?;

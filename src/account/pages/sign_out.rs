@@ -10,6 +10,7 @@ use crate::Broker;
 use crate::account;
 use crate::account::record::record;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
+use crate::account::vouched::signs_in_at;
 use crate::ledger::Action;
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
@@ -34,6 +35,7 @@ pub async fn leave(
     let signed_out = SignedOut::toward(path.clone());
     let issuer = account::our_client::issuer(&broker).await?.name;
     let mut answer = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
+        IssuersEnd::NotTheirs => return Ok(of_a_platform(&signs_in_at(&broker, &account).await?)),
         IssuersEnd::At(url) => take_to(&url, &issuer),
         IssuersEnd::Nowhere => here_only(
             format!(
@@ -49,6 +51,22 @@ pub async fn leave(
     // It stays until the issuer says that it knows, or somebody has signed in anew.
     cookies.keep(&mut answer, OwnCookie::SignedOut, &signed_out.write()?)?;
     Ok(answer)
+}
+
+/// Who was sent here by a platform, which knows how to send them again.
+fn of_a_platform(platform: &str) -> Response {
+    let page = MessagePage {
+        page: Page::new("Signed out"),
+        heading: "You are signed out here".to_owned(),
+        sentences: vec![format!(
+            "{platform} sent you here. You may still be signed in there. To come back, begin there again."
+        )],
+        said: None,
+        primary: Link { label: "To the first page".to_owned(), href: "/".to_owned() },
+        secondary: None,
+        request_id: None,
+    };
+    html(StatusCode::OK, &page)
 }
 
 /// Who has signed out, as far as this place goes.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::to_app;
 use crate::Broker;
+use crate::account::Account;
 use crate::app::pages::face;
 use crate::app::{App, IdentityRule};
 use crate::config::Config;
@@ -85,7 +86,7 @@ pub struct Answer {
 const FORM: &str = "answer";
 
 impl Link {
-    fn wish(&self, config: &Config, app: &App) -> Result<Wish, Error> {
+    fn wish(&self, config: &Config, account: &Account, app: &App) -> Result<Wish, Error> {
         // RFC 6749 appendix A.5 has printable ASCII; people's letters are let through, and nothing is left out
         // silently, because the app compares.
         if self.state.as_ref().is_some_and(|state| state.len() > 2048 || state.contains(char::is_control)) {
@@ -93,7 +94,8 @@ impl Link {
             return Err(Error::InvalidRequest(sentence.to_owned()));
         }
         let state = self.state.clone();
-        let back = self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(config, app, uri, state));
+        let back =
+            self.redirect_uri.as_deref().map(|uri| ReturnToApp::parse(config, account, app, uri, state));
         let choice = Choice::default();
         Ok(Wish {
             connection: self.connection.clone(),
@@ -138,7 +140,7 @@ pub async fn show(
     signed_in: SignedInBrowser,
 ) -> Result<Response, PageFailure> {
     let app = app_to_connect(&broker, &key).await?;
-    let wish = link.wish(&broker.config, &app)?;
+    let wish = link.wish(&broker.config, &signed_in.account, &app)?;
     let renewed = renewed(&broker, &signed_in.account, &app, &wish).await?;
     let scopes = scopes_to_ask(&app, renewed.as_ref(), &wish)?;
     let before = renewed.as_ref().map_or(&scopes, |renewed| &renewed.granted_scopes);
@@ -192,7 +194,7 @@ pub async fn go_on(
         .admit_connect(&account.id)
         .map_err(|error| to_app::failed(error, &app, here.clone(), None))?;
     let open = overview::of_person(&broker, &app, &account).await?;
-    let wish = link.wish(&broker.config, &app)?;
+    let wish = link.wish(&broker.config, &account, &app)?;
     let before = renewed(&broker, &account, &app, &wish).await?;
     let choice = chosen.choice(&open, before.as_ref().map(|before| &before.allowed))?;
     let wish = Wish { choice, ..wish };

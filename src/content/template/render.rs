@@ -57,7 +57,7 @@ impl About<'_> {
         let within = |found: Option<&Value>| member(found, &shortcode.path);
         match shortcode.name {
             Name::UserId => Value::from(account.id.as_str()),
-            Name::ExternalId => Value::from(account.subject.as_str()),
+            Name::ExternalId => account.sign_in_subject().map_or(Value::Null, Value::from),
             Name::Username => text("preferred_username"),
             Name::FirstName => text("given_name"),
             Name::LastName => text("family_name"),

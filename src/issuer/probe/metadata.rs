@@ -10,7 +10,7 @@ use super::target::Probe;
 use crate::issuer::authorization_server::Whereabouts;
 use crate::issuer::discovery;
 use crate::issuer::endpoints::Endpoints;
-use crate::issuer::fetch_keys::key_set;
+use crate::issuer::fetch_keys::{Publisher, key_set};
 use crate::issuer::jwt;
 use crate::issuer::metadata::{Published, endpoint, published};
 use crate::issuer::profile::Pkce;
@@ -200,7 +200,7 @@ async fn keys(probe: Probe<'_>, endpoints: &Endpoints, published: Option<&Value>
         report.unproven(about, "it publishes no keys, so none of its tokens can be verified");
         return;
     }
-    match key_set(probe.issuers, probe.issuer).await {
+    match key_set(probe.issuers, Publisher::Issuer(probe.issuer)).await {
         Ok(keys) if keys.keys().is_empty() => report.problem(
             about,
             "it publishes no key that is good enough: RSA of 2048 bits or more, P-256, P-384 or Ed25519",
