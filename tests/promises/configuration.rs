@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "",
     "listen",
     "limits",
@@ -29,6 +29,7 @@ const SECTIONS: [&str; 15] = [
     "templates.hasura",
     "graphql",
     "session_tokens",
+    "brand",
 ];
 
 fn secrets() -> Vec<(String, String)> {

@@ -6,6 +6,7 @@ mod addresses;
 mod architecture;
 mod backup;
 mod brake;
+mod brand;
 mod browser;
 mod browser_edges;
 mod browser_forms;

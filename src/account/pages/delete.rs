@@ -51,7 +51,7 @@ pub async fn deleted(
     };
     let issuer = account::our_client::issuer(&broker).await?.name;
     let page = MessagePage {
-        page: Page::new("Account deleted"),
+        page: Page::new("Account deleted").branded(&broker.config),
         heading: "Your account is deleted".to_owned(),
         sentences: vec![
             "Every app was stopped, and you are signed out here in every browser.".to_owned(),

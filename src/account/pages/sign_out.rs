@@ -10,6 +10,7 @@ use crate::Broker;
 use crate::account;
 use crate::account::record::record;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
+use crate::config::Config;
 use crate::ledger::Action;
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
@@ -34,14 +35,16 @@ pub async fn leave(
     let signed_out = SignedOut::toward(path.clone());
     let issuer = account::our_client::issuer(&broker).await?.name;
     let mut answer = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
-        IssuersEnd::At(url) => take_to(&url, &issuer),
+        IssuersEnd::At(url) => take_to(&broker.config, &url, &issuer),
         IssuersEnd::Nowhere => here_only(
+            &broker.config,
             format!(
                 "{issuer} offers no way to sign out there from here, so you may still be signed in there."
             ),
             path.as_deref(),
         ),
         IssuersEnd::Unknown => here_only(
+            &broker.config,
             format!("{issuer} does not answer right now, so you may still be signed in there."),
             path.as_deref(),
         ),
@@ -52,9 +55,9 @@ pub async fn leave(
 }
 
 /// Who has signed out, as far as this place goes.
-fn here_only(there: String, path: Option<&str>) -> Response {
+fn here_only(config: &Config, there: String, path: Option<&str>) -> Response {
     let page = MessagePage {
-        page: Page::new("Signed out"),
+        page: Page::new("Signed out").branded(config),
         heading: "You are signed out here".to_owned(),
         sentences: vec![there, "The next time, you are asked to sign in anew.".to_owned()],
         said: None,
