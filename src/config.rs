@@ -4,12 +4,14 @@
 //! | who comes in | which file decides | where it ends |
 //! |---|---|---|
 //! | a start, `attache check` | `load.rs`: the file, then `environment.rs` over it | a [`Config`], or every [`ConfigFault`] |
-//! | a file of the right shape | `judge.rs`; `public_url.rs`, `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs`, `platforms.rs` for their own sections | one fault for each mistake |
+//! | a file of the right shape | `judge.rs`; `public_url.rs`, `vault.rs`, `issuer.rs`, `limits.rs`, `outbound.rs`, `environments.rs`, `signing_keys.rs`, `graphql.rs`, `session_tokens.rs`, `platforms.rs`, `brand.rs` for their own sections | one fault for each mistake |
 //! | something that would have no effect | `unused.rs` | a fault that names it |
 //! | what is right and of no use | `unreachable.rs` | a warning of `attache check` |
 //! | a secret | `read_secret.rs` from a file, `command.rs` from a program | a value that cannot be printed |
 //! | an issuer that was probed | `section.rs` | the section of a file that makes it |
 
+pub mod brand;
+pub mod color;
 mod command;
 mod database;
 mod environment;
@@ -53,6 +55,7 @@ use crate::issuer::ClientAuth;
 use crate::issuer::identity::IdentityConfig;
 use crate::secret::Token;
 
+pub use brand::BrandConfig;
 pub use database::Database;
 pub use fault::ConfigFault;
 pub use graphql::GraphqlConfig;
@@ -84,6 +87,7 @@ pub struct Config {
     pub graphql: GraphqlConfig,
     pub session_tokens: SessionTokensConfig,
     pub platforms: BTreeMap<String, PlatformConfig>,
+    pub brand: BrandConfig,
 }
 
 /// `[listen]`: the two listeners. TLS is the work of the proxy in front.

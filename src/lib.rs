@@ -238,6 +238,8 @@ pub fn router(broker: Broker) -> Router {
         .merge(pages)
         .merge(machines)
         .route(web::view::STYLESHEET, get(web::assets::stylesheet))
+        .route(web::brand::STYLESHEET, get(web::brand::stylesheet))
+        .route(web::brand::LOGO, get(web::brand::logo))
         .route("/favicon.ico", get(web::assets::icon))
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.

@@ -2,6 +2,7 @@
 //! slices use it; no machine dialect does.
 
 pub mod assets;
+pub mod brand;
 pub mod browser_name;
 pub mod cookies;
 pub mod failure;
@@ -23,9 +24,11 @@ use url::Url;
 use crate::Broker;
 use crate::account::{self, Account};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
 use crate::session::{ACCOUNT, ENDS_AT, ID_TOKEN, MARK, UNTIL};
+use brand::Brand;
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
 
@@ -40,6 +43,7 @@ pub struct Browser {
     /// When the session ends.
     pub ends_at: Option<Timestamp>,
     mark: Option<Token>,
+    brand: Brand,
 }
 
 impl FromRequestParts<Broker> for Browser {
@@ -80,11 +84,13 @@ impl Browser {
     /// # Errors
     /// When the database does not answer.
     pub async fn of(session: Session, broker: &Broker) -> Result<Self, Error> {
-        let nobody = |session| Self { session, csrf: None, account: None, ends_at: None, mark: None };
+        let brand = Brand::of(&broker.config.brand);
+        let nobody =
+            |session, brand| Self { session, csrf: None, account: None, ends_at: None, mark: None, brand };
         let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
         let mark: Option<Token> = session.get(MARK).await.map_err(|error| broken(&error))?;
-        let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session)) };
-        let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session)) };
+        let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session, brand)) };
+        let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session, brand)) };
         let ends_at: Option<i64> = session.get(ENDS_AT).await.map_err(|error| broken(&error))?;
         let csrf = Token::new(TokenHash::of(&format!("forms of {id} in {}", mark.expose())).as_str());
         Ok(Self {
@@ -93,6 +99,7 @@ impl Browser {
             account: Some(Arc::unwrap_or_clone(account)),
             ends_at: ends_at.map(Timestamp::from_unix),
             mark: Some(mark),
+            brand,
         })
     }
 
@@ -137,7 +144,7 @@ impl Browser {
     /// The frame of a page for whoever is there.
     #[must_use]
     pub fn page(&self, title: impl Into<String>) -> Page {
-        let page = Page::new(title);
+        let page = Page { brand: self.brand.clone(), ..Page::new(title) };
         match (&self.account, &self.csrf) {
             (Some(account), Some(csrf)) => {
                 let person = SignedIn {
@@ -202,8 +209,9 @@ pub fn see_other(to: &str) -> Response {
 /// hold all redirects that follow a form to the page's policy. An issuer may send people to a host of its own to sign in,
 /// and an app to its next address. `name` is whose place it is.
 #[must_use]
-pub fn take_to(to: &Url, name: &str) -> Response {
-    let page = OnwardPage { page: Page::new(name), to: to.to_string(), name: name.to_owned() };
+pub fn take_to(config: &Config, to: &Url, name: &str) -> Response {
+    let page =
+        OnwardPage { page: Page::new(name).branded(config), to: to.to_string(), name: name.to_owned() };
     html(StatusCode::OK, &page)
 }
 

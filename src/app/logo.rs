@@ -1,5 +1,7 @@
 //! An app's logo: a small picture that we hold ourselves, because our pages load nothing from elsewhere.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,13 @@ pub enum LogoFault {
 }
 
 impl Logo {
+    /// # Errors
+    /// Why the file is no logo, as the end of a sentence about it.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let bytes = std::fs::read(file).map_err(|error| format!("cannot be read ({error})"))?;
+        Self::parse(&bytes).map_err(|fault| fault.to_string())
+    }
+
     /// By what the bytes are, not by what the file is called.
     ///
     /// # Errors

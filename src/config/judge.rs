@@ -28,6 +28,7 @@ pub fn judge(config: &mut Config, faults: &mut Faults) {
     config.graphql.judge(faults);
     config.session_tokens.judge(faults);
     config.session_tokens.live_behind(&config.public_url);
+    config.brand.judge(faults);
     vault::judge(&mut config.vault, &config.database.url, faults);
     judge_sign_in(config, faults);
     for (key, issuer) in &mut config.issuers {
@@ -182,8 +183,7 @@ fn judge_app(name: &str, app: &mut AppConfig, config: &Config, faults: &mut Faul
         judge_client_auth(&key, app.client_auth, app.client_secret.as_ref(), faults);
     }
     if let Some(file) = &app.logo_file {
-        let read = std::fs::read(file).map_err(|error| format!("cannot be read ({error})"));
-        match read.and_then(|bytes| Logo::parse(&bytes).map_err(|fault| fault.to_string())) {
+        match Logo::read(file) {
             Ok(logo) => app.logo = Some(logo),
             Err(why) => {
                 faults

@@ -69,6 +69,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
     let graphql = optional_section(&mut table, "graphql", faults);
     let session_tokens = optional_section(&mut table, "session_tokens", faults);
     let platforms = keyed_sections(&mut table, "platforms", faults);
+    let brand = optional_section(&mut table, "brand", faults);
     for key in table.keys() {
         faults.push(ConfigFault::new(key, "is not a key that is known here; see docs/configuration.md"));
     }
@@ -89,6 +90,7 @@ fn read_sections(mut table: toml::Table, faults: &mut Vec<ConfigFault>) -> Optio
         graphql: graphql?,
         session_tokens: session_tokens?,
         platforms: platforms?,
+        brand: brand?,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::dialect::{self, protected_resource};
 use crate::error::Error;
 use crate::request_id;
 use crate::server::body::GaveUp;
-use crate::web::headers;
+use crate::web::{failure, headers};
 
 pub(super) fn refuse(asked: &EdgeRequest, error: Error) -> Response {
     let response = turn_away(asked, error);
@@ -21,7 +21,8 @@ pub(super) fn refuse(asked: &EdgeRequest, error: Error) -> Response {
 
 /// Counted and not told: a log that grows with each refusal would be a load of its own.
 pub(super) fn turn_away(asked: &EdgeRequest, error: Error) -> Response {
-    finish(asked, request_id::at_once(asked.id, || dialect::refuse(asked.wire, error)))
+    let refused = request_id::at_once(asked.id, || dialect::refuse(asked.wire, error));
+    finish(asked, failure::branded(&asked.broker.config, refused))
 }
 
 pub(super) fn count(asked: &EdgeRequest, response: &Response) {

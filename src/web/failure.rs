@@ -11,7 +11,7 @@ use tower_sessions::Session;
 use super::view::{Link, MessagePage, Page};
 use super::{Browser, encode, html, return_to};
 use crate::Broker;
-use crate::config::PublicUrl;
+use crate::config::{Config, PublicUrl};
 use crate::edge::rejection::Rejection;
 use crate::error::{ConnectFault, Error};
 use crate::request_id;
@@ -195,6 +195,21 @@ fn whose_turn(error: &Error) -> Option<&'static str> {
     }
 }
 
+/// The same page of a failure, as the operator's own. For what is refused before anything else of ours is reached.
+#[must_use]
+pub fn branded(config: &Config, response: Response) -> Response {
+    let Some(FailurePage { mut page, .. }) = response.extensions().get().cloned() else { return response };
+    page.page = page.page.branded(config);
+    again_as(&page, response)
+}
+
+fn again_as(page: &MessagePage, response: Response) -> Response {
+    let body = html(response.status(), page).into_body();
+    let (mut head, _) = response.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, body)
+}
+
 /// Dresses an answer that the framework made itself (a malformed path, a wrong method) as a page.
 pub async fn dress(request: Request, next: Next) -> Response {
     dressed(next.run(request).await)
@@ -207,6 +222,7 @@ pub async fn dress_for_the_signed_in(State(broker): State<Broker>, request: Requ
     let response = dressed(next.run(request).await);
     let Some(failure) = response.extensions().get::<FailurePage>().cloned() else { return response };
     let FailurePage { mut page, may_succeed, may_ask, may_prove } = failure;
+    page.page = page.page.branded(&broker.config);
     if may_ask
         && let Some(session) = session
         && let Ok(browser) = Browser::of(session, &broker).await
@@ -220,10 +236,7 @@ pub async fn dress_for_the_signed_in(State(broker): State<Broker>, request: Requ
         let before = std::mem::replace(&mut page.primary, try_again(again));
         page.secondary = page.secondary.or(Some(before)).filter(|link| link.href != page.primary.href);
     }
-    let body = html(response.status(), &page).into_body();
-    let (mut head, _) = response.into_parts();
-    head.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(head, body)
+    again_as(&page, response)
 }
 
 fn dressed(response: Response) -> Response {

@@ -63,7 +63,7 @@ fn signed_out(broker: &Broker, parts: &Parts) -> Response {
         return PageFailure::from(Error::SignInRequired).into_response();
     };
     let path = return_to::parse(&broker.config.public_url, Some(path));
-    take_to(&broker.url(&format!("/sign-in?return_to={}", encode(&path))), "sign-in")
+    take_to(&broker.config, &broker.url(&format!("/sign-in?return_to={}", encode(&path))), "sign-in")
 }
 
 /// The query of a page. What cannot be read is a page that says so.

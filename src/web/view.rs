@@ -3,7 +3,9 @@
 
 use askama::Template;
 
+use super::brand::Brand;
 use crate::clock::Timestamp;
+use crate::config::Config;
 
 /// Where the one stylesheet is served (`templates/attache.css`).
 pub const STYLESHEET: &str = "/assets/attache.css";
@@ -19,12 +21,20 @@ pub struct Page {
     pub csrf: String,
     /// Path of the stylesheet, same origin.
     pub stylesheet: &'static str,
+    /// Whose pages these are.
+    pub brand: Brand,
 }
 
 impl Page {
     /// A page for somebody we do not know (yet).
     pub fn new(title: impl Into<String>) -> Self {
-        Self { title: title.into(), signed_in: None, csrf: String::new(), stylesheet: STYLESHEET }
+        let (title, csrf, brand) = (title.into(), String::new(), Brand::default());
+        Self { title, signed_in: None, csrf, stylesheet: STYLESHEET, brand }
+    }
+
+    #[must_use]
+    pub fn branded(self, config: &Config) -> Self {
+        Self { brand: Brand::of(&config.brand), ..self }
     }
 
     /// The same page for a signed-in person.

@@ -13,7 +13,7 @@ use crate::world::MASTER_KEY;
 
 const SAMPLE: &str = include_str!("../../attache.toml");
 const DOCUMENT: &str = include_str!("../../docs/configuration.md");
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "",
     "listen",
     "limits",
@@ -30,6 +30,7 @@ const SECTIONS: [&str; 16] = [
     "graphql",
     "session_tokens",
     "platforms.acme",
+    "brand",
 ];
 
 pub fn secrets() -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ mod architecture;
 mod backup;
 mod behind_path;
 mod brake;
+mod brand;
 mod browser;
 mod browser_edges;
 mod browser_forms;

@@ -60,7 +60,7 @@ pub async fn deleted(
         key => name_of_platform(&broker, key),
     };
     let page = MessagePage {
-        page: Page::new("Account deleted"),
+        page: Page::new("Account deleted").branded(&broker.config),
         heading: "Your account is deleted".to_owned(),
         sentences: vec![
             "Every app was stopped, and you are signed out here in every browser.".to_owned(),

@@ -11,6 +11,7 @@ use crate::account;
 use crate::account::record::record;
 use crate::account::sign_out::{IssuersEnd, SignedOut};
 use crate::account::vouched::signs_in_at;
+use crate::config::Config;
 use crate::ledger::Action;
 use crate::web::cookies::{Cookies, OwnCookie};
 use crate::web::failure::PageFailure;
@@ -35,15 +36,19 @@ pub async fn leave(
     let signed_out = SignedOut::toward(path.clone());
     let issuer = account::our_client::issuer(&broker).await?.name;
     let mut answer = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
-        IssuersEnd::NotTheirs => return Ok(of_a_platform(&signs_in_at(&broker, &account).await?)),
-        IssuersEnd::At(url) => take_to(&url, &issuer),
+        IssuersEnd::NotTheirs => {
+            return Ok(of_a_platform(&broker.config, &signs_in_at(&broker, &account).await?));
+        }
+        IssuersEnd::At(url) => take_to(&broker.config, &url, &issuer),
         IssuersEnd::Nowhere => here_only(
+            &broker.config,
             format!(
                 "{issuer} offers no way to sign out there from here, so you may still be signed in there."
             ),
             path.as_deref(),
         ),
         IssuersEnd::Unknown => here_only(
+            &broker.config,
             format!("{issuer} does not answer right now, so you may still be signed in there."),
             path.as_deref(),
         ),
@@ -54,9 +59,9 @@ pub async fn leave(
 }
 
 /// Who was sent here by a platform, which knows how to send them again.
-fn of_a_platform(platform: &str) -> Response {
+fn of_a_platform(config: &Config, platform: &str) -> Response {
     let page = MessagePage {
-        page: Page::new("Signed out"),
+        page: Page::new("Signed out").branded(config),
         heading: "You are signed out here".to_owned(),
         sentences: vec![format!(
             "{platform} sent you here. You may still be signed in there. To come back, begin there again."
@@ -70,9 +75,9 @@ fn of_a_platform(platform: &str) -> Response {
 }
 
 /// Who has signed out, as far as this place goes.
-fn here_only(there: String, path: Option<&str>) -> Response {
+fn here_only(config: &Config, there: String, path: Option<&str>) -> Response {
     let page = MessagePage {
-        page: Page::new("Signed out"),
+        page: Page::new("Signed out").branded(config),
         heading: "You are signed out here".to_owned(),
         sentences: vec![there, "The next time, you are asked to sign in anew.".to_owned()],
         said: None,

@@ -200,5 +200,5 @@ pub async fn go_on(
     let wish = Wish { choice, ..wish };
     let url = start(&broker, &account, &binding, &app, &wish).await;
     let url = url.map_err(|error| to_app::failed(error, &app, here, wish.return_to_app.as_ref()))?;
-    Ok(take_to(&url, &app.issuer.name))
+    Ok(take_to(&broker.config, &url, &app.issuer.name))
 }

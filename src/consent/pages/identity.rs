@@ -82,7 +82,7 @@ pub async fn answer(
     let Some(completed) = decided else { return Ok(see_other("/account/connected-apps")) };
     let place = onward(&completed, &key);
     Ok(match Url::parse(&place) {
-        Ok(address) => take_to(&address, &app.name),
+        Ok(address) => take_to(&broker.config, &address, &app.name),
         // A path of ours.
         Err(_) => see_other(&place),
     })
