@@ -320,9 +320,8 @@ fn judge_environment(key: &str, environment: &EnvironmentConfig, config: &Config
         judge_transport(&format!("{key}.management_api_url"), url, &config.outbound.allow_origins, faults);
     }
     super::environments::judge(key, environment, faults);
-    let may_ask = |origin: &String| {
-        config.session_tokens.allows(origin) || *origin == config.public_url.origin().ascii_serialization()
-    };
+    let may_ask =
+        |origin: &String| config.session_tokens.allows(origin) || *origin == config.public_url.origin_text();
     for origin in environment.origins.iter().filter(|origin| !may_ask(origin)) {
         let problem =
             format!("holds {origin}, whose pages may not ask; list it in session_tokens.allowed_origins");

@@ -27,7 +27,7 @@ pub async fn find(broker: &Broker, secret: &str) -> Result<Option<ConnectSession
 /// # Errors
 /// When the database does not answer.
 pub async fn is_held(broker: &Broker, session: &ConnectSession) -> Result<bool, Error> {
-    Ok(freezes::stops_person(broker, &session.person.issuer, &session.person.subject).await?)
+    Ok(freezes::holds_person(broker, &session.person.issuer, &session.person.subject).await?)
 }
 
 /// Ends the link for the person, whose account is made or brought up to date. None when it was ended before.

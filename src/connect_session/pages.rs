@@ -163,7 +163,7 @@ fn declined(broker: &Broker, browser: &Browser, session: &ConnectSession) -> Res
     let platform = platform(broker, session);
     if let Some(back) = &session.return_to {
         let word = <&str>::from(AuthorizationError::AccessDenied);
-        return take_to(&address::with(back, &[("error", word)]), &platform);
+        return take_to(&broker.config, &address::with(back, &[("error", word)]), &platform);
     }
     let sentences = vec![
         format!("Nothing was connected, and nothing was changed. The link of {platform} is over."),

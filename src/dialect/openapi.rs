@@ -29,18 +29,20 @@ use crate::session::cookie_name;
 
 /// Seconds that it may be kept.
 const LIFETIME: &str = "public, max-age=300";
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     ("Connections", "What people consented to, for backends with an API key."),
     ("Environments", "Where content tokens are good."),
+    ("Connect sessions", "Links for the users of a platform, by its signed word."),
     ("Session", "Who is signed in, for pages of the platform. Asked by a browser with its cookie."),
     ("Gate", "Before a content API, for its proxy."),
     ("OAuth", "Content tokens by the standard endpoints."),
 ];
 
 pub fn router(broker: &Broker) -> Router<Broker> {
-    let document = serde_json::to_value(document(&cookie_name(broker))).unwrap_or_default();
+    let document = serde_json::to_value(document(&cookie_name(broker), broker.config.public_url.behind()))
+        .unwrap_or_default();
     let json = Bytes::from(document.to_string());
-    let page = Bytes::from(ReferencePage::of(&document).render().unwrap_or_default());
+    let page = Bytes::from(ReferencePage::of(&document, &broker.config).render().unwrap_or_default());
     Router::new()
         .route("/openapi.json", get(|| async move { (open("application/json"), json) }))
         .route("/openapi", get(|| async move { (open("text/html; charset=utf-8"), page) }))
@@ -55,9 +57,9 @@ fn open(kind: &'static str) -> [(HeaderName, &'static str); 3] {
     ]
 }
 
-/// The whole document. `cookie` is the name of the session's.
+/// The whole document. `cookie` is the name of the session's, `base` the path that all of it is behind.
 #[must_use]
-pub fn document(cookie: &str) -> OpenApi {
+pub fn document(cookie: &str, base: Option<&str>) -> OpenApi {
     let all = [backends::operations(), session::operations(), gate::operations(), oauth::operations()];
     let mut paths = PathsBuilder::new();
     let mut components = security::schemes(ComponentsBuilder::new(), cookie);
@@ -75,8 +77,8 @@ pub fn document(cookie: &str) -> OpenApi {
     };
     OpenApiBuilder::new()
         .info(info)
-        // Wherever the document was read.
-        .servers(Some([ServerBuilder::new().url("/").build()]))
+        // Of the host where the document was read.
+        .servers(Some([ServerBuilder::new().url(base.unwrap_or("/")).build()]))
         .paths(paths)
         .components(Some(components.build()))
         .tags(Some(TAGS.map(tag)))

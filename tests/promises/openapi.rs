@@ -22,7 +22,7 @@ pub fn document() -> Value {
 }
 
 fn written(cookie: &str) -> Value {
-    serde_json::to_value(attache::dialect::openapi::document(cookie)).expect("JSON")
+    serde_json::to_value(attache::dialect::openapi::document(cookie, None)).expect("JSON")
 }
 
 /// Each operation of the document: its path, its method, itself.

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use crate::openapi::{document, operations};
 use crate::person::{Page, Person};
+use crate::platform_users;
 use crate::resource_servers::{ResourceServer, content_token, create};
-use crate::session_tokens::with_pages;
-use crate::world::{APP, Database, EDITOR, Postgres, Sqlite, World};
+use crate::session_tokens::SECTIONS;
+use crate::world::{APP, Database, EDITOR, Plan, Postgres, Sqlite, World};
 
 /// What an example's placeholders stand for, for one request.
 struct Stage<'w> {
@@ -21,15 +22,25 @@ struct Stage<'w> {
     account: String,
     content_token: String,
     asks: ResourceServer,
+    /// The key of a platform's backend.
+    backend: String,
 }
 
 impl<'w> Stage<'w> {
-    async fn set(world: &'w World, asks: ResourceServer) -> Self {
+    async fn set(world: &'w World, asks: ResourceServer, backend: String) -> Self {
         let person = world.signed_in(EDITOR).await;
         let connection = person.connect(APP).await;
         let account = world.column("SELECT account_id FROM connections WHERE id = $1", &connection).await;
         let content_token = content_token(world, &connection, &[]).await;
-        Self { world, person, connection, account: account.expect("an account"), content_token, asks }
+        Self {
+            world,
+            person,
+            connection,
+            account: account.expect("an account"),
+            content_token,
+            asks,
+            backend,
+        }
     }
 
     /// The real value, where an example holds a placeholder.
@@ -40,6 +51,9 @@ impl<'w> Stage<'w> {
             (_, Some("ac_…")) => account.clone(),
             ("cursor", Some(_)) => URL_SAFE_NO_PAD.encode(format!("{account}.{}", self.connection)),
             ("token", Some("eyJ…")) => self.content_token.clone(),
+            ("user_token", Some("eyJ…")) => {
+                platform_users::signed(&platform_users::claims(self.world, "one"))
+            }
             (_, Some(text)) => {
                 assert!(!text.contains('…'), "{name}: nobody knows what {text} stands for");
                 text.to_owned()
@@ -53,7 +67,8 @@ impl<'w> Stage<'w> {
         let (id, key) = self.world.caller().await;
         let way = operation["security"][0].as_object().expect("a way");
         way.keys().fold(request, |request, scheme| match scheme.as_str() {
-            "apiKey" => request.bearer_auth(&key),
+            // A platform's backend, which may use the app too.
+            "apiKey" => request.bearer_auth(&self.backend),
             "client" => request.basic_auth(&id, Some(&key)),
             "resourceServer" => request.header("attache-resource-server", &self.asks.secret),
             "resourceServerClient" => request.basic_auth(&self.asks.id, Some(&self.asks.secret)),
@@ -89,12 +104,15 @@ impl<'w> Stage<'w> {
         let mut request = self.world.http.request(method, url.clone()).headers(headers);
         for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
             let example = content["example"].as_object().expect("an example");
+            let real = example.iter().map(|(name, value)| (name, self.real(name, value)));
             request = if kind == "application/json" {
-                request.json(example)
+                let mut body = example.clone();
+                for (name, text) in real.filter(|(name, _)| example[*name].is_string()) {
+                    body.insert(name.clone(), json!(text));
+                }
+                request.json(&body)
             } else {
-                let pairs: Vec<_> =
-                    example.iter().map(|(name, value)| (name, self.real(name, value))).collect();
-                request.form(&pairs)
+                request.form(&real.collect::<Vec<_>>())
             };
         }
         self.person.send(self.proven(request, operation).await, url).await
@@ -130,14 +148,16 @@ fn check(document: &Value, place: &str, operation: &Value, page: &Page) {
 async fn each_example_can_be_sent_and_is_answered_as_it_is_documented(
     #[values(Sqlite, Postgres)] database: Database,
 ) {
-    let world = with_pages(database).await;
+    let more_config = format!("{SECTIONS}{}", platform_users::sections());
+    let world = World::planned(database, Plan { more_config, ..Plan::default() }).await;
+    let backend = platform_users::backend(&world).await;
     let document = document();
     let all = operations(&document);
     assert!(all.len() > 10, "there are more operations than that");
     for (path, method, operation) in all {
         let asks = create(&world).await;
         let id = asks.id.clone();
-        let stage = Stage::set(&world, asks).await;
+        let stage = Stage::set(&world, asks, backend.clone()).await;
         let page = stage.send(path, method, operation).await;
         check(&document, &format!("{method} {path}"), operation, &page);
         // Two may live at a time.

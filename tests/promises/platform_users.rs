@@ -30,11 +30,10 @@ pub fn keys() -> Value {
     key_set(&KEY)
 }
 
-fn sections() -> String {
+/// Acme, another platform of the same backend, and one whose word nobody may bring.
+pub fn sections() -> String {
     format!(
         r#"
-[session_tokens]
-allowed_origins = ["https://pages.example.com"]
 [platforms.acme]
 name = "Acme"
 issuer = "{ACME}"
@@ -63,7 +62,8 @@ pub async fn stage(database: Database) -> (World, String) {
 }
 
 pub async fn stage_with(database: Database, plan: Plan) -> (World, String) {
-    let more_config = format!("{}{}", sections(), plan.more_config);
+    let pages = "\n[session_tokens]\nallowed_origins = [\"https://pages.example.com\"]\n";
+    let more_config = format!("{pages}{}{}", sections(), plan.more_config);
     let world = World::planned(database, Plan { more_config, ..plan }).await;
     let key = backend(&world).await;
     (world, key)

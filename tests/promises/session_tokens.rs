@@ -15,7 +15,7 @@ use crate::world::{Database, EDITOR, Plan, Postgres, READER, Sqlite, World};
 
 pub const LISTED: &str = "https://app.example.com";
 pub const TOKENS: &str = "/v1/session/tokens";
-const SECTIONS: &str = r#"
+pub const SECTIONS: &str = r#"
 [session_tokens]
 allowed_origins = ["https://app.example.com", "http://localhost:5173"]
 

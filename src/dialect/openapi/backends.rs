@@ -8,6 +8,7 @@ use super::refusals::{Refusals, TOO_MANY, always, of_a_body};
 use super::security::API_KEY;
 use crate::connection::status::Cause;
 use crate::dialect::v1::TokenDemand;
+use crate::dialect::v1::connect_sessions::{Asked, ConnectSession};
 use crate::dialect::v1::connections::told::{Connection, ConnectionPage, HandedOut};
 use crate::dialect::v1::connections::{DEFAULT_LIMIT, LIMIT};
 use crate::dialect::v1::environments::EnvironmentList;
@@ -23,7 +24,7 @@ const CONNECT_URL: &str =
     "https://attache.example.com/connect/content-writer?connection=EtKGKW0WEFAKTA56FSJ2MA";
 
 pub fn operations() -> Vec<Operation> {
-    vec![token(), connections(), connection(), environments()]
+    vec![token(), connections(), connection(), environments(), connect_session()]
 }
 
 fn token() -> Operation {
@@ -57,6 +58,38 @@ fn token() -> Operation {
                 "expires_in": 3000,
                 "scope": "content:write offline_access openid",
                 "state": "active",
+            }),
+        )
+        .refuses::<Refused>(of_backends().and_v1(&of_a_body()).and_v1(&refused))
+}
+
+fn connect_session() -> Operation {
+    let refused = [
+        Error::InvalidRequest("The body must be a JSON object.".to_owned()),
+        Error::UserTokenRefused("its `jti` was used before; sign a new one".to_owned()),
+        Error::PlatformNotFound,
+        Error::AppNotFound,
+        Error::PlatformKeysUnavailable { retry_after: 30 },
+    ];
+    post("/v1/connect-sessions", "createConnectSession")
+        .is(
+            "Connect sessions",
+            "Makes a link for a user of the platform, by its signed word.",
+            "The link is good once, for ten minutes. Who opens it is shown whom the platform says they are, and goes on only as \
+             that person.",
+        )
+        .by(&[API_KEY])
+        .takes::<Asked>(
+            "Who it is, and perhaps what they are to connect.",
+            json!({ "user_token": "eyJ…", "app": "content-writer" }),
+        )
+        .creates::<ConnectSession>(
+            "The link.",
+            json!({
+                "object": "connect_session",
+                "id": "cs_4Xn2kQ7pWv8s9dTfLm1b",
+                "url": "https://attache.example.com/connect-sessions/kQ7pWv8s9dTfLm1b4Xn2kQ7pWv8s9dTfLm1b4Xn2kQ7",
+                "expires_at": 1_800_000_600,
             }),
         )
         .refuses::<Refused>(of_backends().and_v1(&of_a_body()).and_v1(&refused))

@@ -110,14 +110,20 @@ impl Operation {
     /// A JSON body, which may be left out.
     pub fn may_take<T: ToSchema>(mut self, description: &str, example: Value) -> Self {
         let schema = self.schema_of::<T>();
-        self.takes(JSON, schema, Required::False, description, example)
+        self.body(JSON, schema, Required::False, description, example)
+    }
+
+    /// A JSON body.
+    pub fn takes<T: ToSchema>(mut self, description: &str, example: Value) -> Self {
+        let schema = self.schema_of::<T>();
+        self.body(JSON, schema, Required::True, description, example)
     }
 
     pub fn takes_form(self, form: Object, description: &str, example: Value) -> Self {
-        self.takes(FORM, Schema::from(form).into(), Required::True, description, example)
+        self.body(FORM, Schema::from(form).into(), Required::True, description, example)
     }
 
-    fn takes(
+    fn body(
         self,
         kind: &str,
         schema: RefOr<Schema>,
@@ -132,10 +138,19 @@ impl Operation {
     }
 
     /// 200 with JSON.
-    pub fn answers<T: ToSchema>(mut self, description: &str, example: Value) -> Self {
+    pub fn answers<T: ToSchema>(self, description: &str, example: Value) -> Self {
+        self.answers_with::<T>(200, description, example)
+    }
+
+    /// 201 with JSON.
+    pub fn creates<T: ToSchema>(self, description: &str, example: Value) -> Self {
+        self.answers_with::<T>(201, description, example)
+    }
+
+    fn answers_with<T: ToSchema>(mut self, status: u16, description: &str, example: Value) -> Self {
         let schema = self.schema_of::<T>();
         let content = ContentBuilder::new().schema(Some(schema)).example(Some(example)).build();
-        self.responds(200, ResponseBuilder::new().description(description).content(JSON, content))
+        self.responds(status, ResponseBuilder::new().description(description).content(JSON, content))
     }
 
     pub fn responds(self, status: u16, response: impl Into<Response>) -> Self {

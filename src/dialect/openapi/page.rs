@@ -4,6 +4,7 @@ use askama::Template;
 use serde_json::{Map, Value};
 
 use super::shape::{Member, members};
+use crate::config::Config;
 use crate::web::view::Page;
 
 #[derive(Template)]
@@ -66,7 +67,7 @@ struct Body {
 }
 
 impl ReferencePage {
-    pub fn of(document: &Value) -> Self {
+    pub fn of(document: &Value, config: &Config) -> Self {
         let all: Vec<(&str, Operation)> = operations(document).collect();
         let mut tags: Vec<Tag> = list(&document["tags"])
             .map(|tag| Tag {
@@ -86,7 +87,7 @@ impl ReferencePage {
             members: members(schema),
         });
         Self {
-            page: Page::new("What can be asked"),
+            page: Page::new("What can be asked").branded(config),
             about: text(&document["info"]["description"]),
             tags,
             bodies: bodies.collect(),

@@ -85,17 +85,17 @@ fn token_of_template() -> Operation {
 }
 
 fn gives_a_token(operation: Operation) -> Operation {
-    from_a_page(operation)
-        .by(&[SESSION])
-        .answers::<SessionToken>(
-            "The token, and its life.",
-            json!({ "object": "token", "jwt": "eyJ…", "expires_in": 60 }),
-        )
+    from_a_page(operation).by(&[SESSION]).answers::<SessionToken>(
+        "The token, and its life.",
+        json!({ "object": "token", "jwt": "eyJ…", "expires_in": 60 }),
+    )
 }
 
 fn of_tokens(more: &[Error]) -> Refusals {
     let refused = [
-        Error::InvalidRequest("The body must be empty, or a JSON object with `resource` at the most.".to_owned()),
+        Error::InvalidRequest(
+            "The body must be empty, or a JSON object with `resource` at the most.".to_owned(),
+        ),
         Error::SignedOut,
         Error::KeyToCome { algorithm: "EdDSA", retry_after: 300 },
     ];

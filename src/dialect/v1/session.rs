@@ -130,7 +130,9 @@ async fn end(
     let signed_out = SignedOut::toward(None);
     let sign_out_url = match signed_out.at_the_issuer(&broker, &account, id_token.as_ref()).await? {
         IssuersEnd::At(url) => Some(url),
-        IssuersEnd::NotTheirs => return Ok(Json(json!({ "sign_out_url": null })).into_response()),
+        IssuersEnd::NotTheirs => {
+            return Ok(Json(SignedOutHere { sign_out_url: None }).into_response());
+        }
         IssuersEnd::Nowhere | IssuersEnd::Unknown => None,
     };
     let mut answer = Json(SignedOutHere { sign_out_url }).into_response();

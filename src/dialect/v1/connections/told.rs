@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::Broker;
 use crate::access::hand_out::AccessToken;
 use crate::access::read::{self, Readable};
+use crate::account::platform;
 use crate::clock::Timestamp;
 use crate::connection::status::Status;
 use crate::dialect::v1::words;
@@ -101,8 +102,37 @@ pub struct Connection<'a> {
 struct Account<'a> {
     /// `ac_…`
     id: &'a str,
-    /// At the sign-in issuer.
-    subject: &'a str,
+    #[serde(flatten)]
+    known_as: KnownAs<'a>,
+}
+
+/// Not by one name: who looks for a person of the sign-in issuer finds none of a platform.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+enum KnownAs<'a> {
+    /// Somebody who signs in.
+    SignedIn {
+        /// At the sign-in issuer.
+        subject: &'a str,
+    },
+    /// Somebody for whom a platform vouches.
+    Vouched {
+        /// The platform's key in the configuration.
+        platform: &'a str,
+        /// The platform's own id of the person.
+        external_id: &'a str,
+    },
+}
+
+impl<'a> Account<'a> {
+    fn of(readable: &'a Readable) -> Self {
+        let subject = readable.account_subject.as_str();
+        let known_as = match platform::key_of(&readable.account_issuer) {
+            Some(platform) => KnownAs::Vouched { platform, external_id: subject },
+            None => KnownAs::SignedIn { subject },
+        };
+        Self { id: &readable.account_id, known_as }
+    }
 }
 
 /// The person at the app's issuer.
@@ -186,7 +216,7 @@ impl<'a> Connection<'a> {
         Self {
             id: &readable.id,
             app: &readable.app_key,
-            account: Account { id: &readable.account_id, subject: &readable.account_subject },
+            account: Account::of(readable),
             external_identity: ExternalIdentity {
                 issuer: &external.issuer,
                 subject: Some(external.subject.as_str()).filter(|subject| !subject.is_empty()),
