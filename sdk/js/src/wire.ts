@@ -1,11 +1,9 @@
 // Made by wire.mjs of docs/openapi.json: what the broker answers. Nobody changes it by hand.
 
 /** The person here. */
-export type Account = {
+export type Account = KnownAs & {
   /** `ac_…` */
   id: string;
-  /** At the sign-in issuer. */
-  subject: string;
 };
 
 /** What is done to an entry. */
@@ -20,6 +18,15 @@ export type AppThere = {
   token_lifetime?: number;
 };
 
+export type Asked = {
+  /** The key of the app that they are to connect. */
+  app?: string | null;
+  /** A page of the platform's, where they come back to. */
+  return_to?: string | null;
+  /** The platform's word of who its user is: a JWT that it signed a moment ago, good once. */
+  user_token: string;
+};
+
 /** One permission, as RFC 9396 says it. */
 export type AuthorizationDetail = {
   actions: Array<Action>;
@@ -31,6 +38,17 @@ export type AuthorizationDetail = {
   models?: Array<string>;
   stages?: Array<string>;
   type: "content";
+};
+
+/** A link for one user of the platform, good once. */
+export type ConnectSession = {
+  /** Seconds since 1970. */
+  expires_at: number;
+  /** `cs_…` */
+  id: string;
+  object: "connect_session";
+  /** To be opened in the user's browser. It stands for them, so nobody else may have it. */
+  url: string;
 };
 
 /** A person's consent to an app. Never a token. */
@@ -163,7 +181,18 @@ export type IssuersWord = {
   state: "waiting";
 };
 
-/** Nothing may be asked of a token so far but which one it is. */
+/** Not by one name: who looks for a person of the sign-in issuer finds none of a platform. */
+export type KnownAs = {
+  /** At the sign-in issuer. */
+  subject: string;
+} | {
+  /** The platform's own id of the person. */
+  external_id: string;
+  /** The platform's key in the configuration. */
+  platform: string;
+};
+
+/** Nothing may be asked of a template's token but which one it is. */
 export type NothingAsked = Record<string, unknown>;
 
 /** RFC 6749 section 5.2. */
@@ -275,6 +304,12 @@ export type User = {
   name: string | null;
   /** An address, as the sign-in issuer said it. */
   picture: string | null;
+};
+
+/** What a page may say of the token that it wants. */
+export type Wanted = {
+  /** The content API URL of an environment: then it is a content token for there. Not with a template. */
+  resource?: string | null;
 };
 
 /** Who is signed in in this browser. Both are null where nobody is. */
