@@ -22,7 +22,8 @@ use crate::error::Error;
 use crate::resource_server::active::Active;
 use crate::resource_server::forwarded::{Forwarded, Operation};
 use crate::resource_server::from_browser::FromBrowser;
-use crate::resource_server::gate::{self, Admitted, Bearer, Denied, Who};
+use crate::resource_server::gate::{self, Admitted, Bearer, Denied, NotAdmitted, Who};
+use crate::resource_server::handshake::{HINT_COOKIE, NONCE_COOKIE, SentOn, TOKEN_COOKIE};
 use crate::secret::Token;
 
 const PATH: &str = "/v1/authorize";
@@ -53,10 +54,20 @@ pub const TOO_LONG: (&str, &str) = (
     "permissions_too_long",
     "The token's permissions are too long for a header. Let the content API introspect it.",
 );
+/// A page that somebody opened.
+pub const SENT_ON: (&str, &str) = (
+    "handshake",
+    "The page's session token is to be renewed. The proxy sends the browser where `Attache-Handshake` says.",
+);
 /// The proxy's own secret is not good.
 pub const RESOURCE_SERVER_REFUSED: &str = "resource_server_refused";
-/// The cookie of a page's origin that holds its session token.
-const COOKIE: &str = "attache_session";
+/// Where a browser is to be sent, and what goes with it, for a proxy that can only be told no.
+const HANDSHAKE: HeaderName = HeaderName::from_static("attache-handshake");
+const COOKIES: [HeaderName; 3] = [
+    HeaderName::from_static("attache-set-cookie"),
+    HeaderName::from_static("attache-set-cookie-2"),
+    HeaderName::from_static("attache-set-cookie-3"),
+];
 /// What stands where there is nothing to say.
 const NONE: &str = "none";
 /// For the pages of a proxy that drops the body.
@@ -70,8 +81,44 @@ pub fn router() -> Router<Broker> {
         .route("/v1/authorize/{*path}", any(by_path))
 }
 
+/// How a proxy sends a browser on.
+#[derive(Clone, Copy)]
+enum SendsOn {
+    /// It makes a redirect of what it is told beside a 401 (nginx).
+    ByHeaders,
+    /// It passes on whatever it is answered (Caddy, Traefik).
+    ByThisAnswer,
+}
+
+impl SendsOn {
+    /// As the proxy's address for the gate says: `?handshake=redirect`.
+    fn by(uri: &Uri) -> Self {
+        if uri.query() == Some("handshake=redirect") { Self::ByThisAnswer } else { Self::ByHeaders }
+    }
+
+    /// None when it does not fit.
+    fn answer(self, sent_on: &SentOn) -> Option<Response> {
+        let value = |text: &String| HeaderValue::from_str(text).ok();
+        if let Self::ByThisAnswer = self {
+            let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+            response.headers_mut().insert(header::LOCATION, value(&sent_on.to)?);
+            for cookie in &sent_on.cookies {
+                response.headers_mut().append(header::SET_COOKIE, value(cookie)?);
+            }
+            return Some(response);
+        }
+        let (word, sentence) = SENT_ON;
+        let mut response = denied(StatusCode::UNAUTHORIZED, word, sentence);
+        response.headers_mut().insert(HANDSHAKE, value(&sent_on.to)?);
+        for (name, cookie) in COOKIES.into_iter().zip(&sent_on.cookies) {
+            response.headers_mut().insert(name, value(cookie)?);
+        }
+        Some(response)
+    }
+}
+
 /// The whole request is said in headers.
-async fn by_headers(State(broker): State<Broker>, method: Method, headers: HeaderMap) -> Response {
+async fn by_headers(State(broker): State<Broker>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let mut request = said(&headers);
     // A proxy asks by GET or HEAD, whatever it asks about. Another method tells something.
     let tells = !matches!(method, Method::GET | Method::HEAD);
@@ -81,7 +128,7 @@ async fn by_headers(State(broker): State<Broker>, method: Method, headers: Heade
         // A client's override alone does not tell the method.
         request.methods.clear();
     }
-    answer(&broker, &headers, &request).await
+    answer(&broker, &headers, &request, SendsOn::by(&uri)).await
 }
 
 /// The method is this request's own, and the path stands behind ours.
@@ -89,7 +136,7 @@ async fn by_path(State(broker): State<Broker>, method: Method, uri: Uri, headers
     let mut request = said(&headers);
     request.methods.push(Some(method.as_str()));
     request.targets.extend(uri.path().strip_prefix(PATH));
-    answer(&broker, &headers, &request).await
+    answer(&broker, &headers, &request, SendsOn::ByHeaders).await
 }
 
 /// Everything that is said, whoever wrote it.
@@ -107,7 +154,7 @@ fn said(headers: &HeaderMap) -> Forwarded<'_> {
     }
 }
 
-async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>) -> Response {
+async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>, way: SendsOn) -> Response {
     let bearer = match bearer_token(headers) {
         Some(token) => Bearer::Token(token),
         None if headers.contains_key(header::AUTHORIZATION) => Bearer::Unreadable,
@@ -118,7 +165,8 @@ async fn answer(broker: &Broker, headers: &HeaderMap, request: &Forwarded<'_>) -
     };
     match gate::authorize(broker, &secret, &bearer, request, &from_browser(headers)).await {
         Ok(Ok(admitted)) => told(&admitted).unwrap_or_else(too_long),
-        Ok(Err(why)) => refused(why),
+        Ok(Err(NotAdmitted::Denied(why))) => refused(why),
+        Ok(Err(NotAdmitted::SentOn(sent_on))) => way.answer(&sent_on).unwrap_or_else(too_long),
         Err(error) => trouble(error),
     }
 }
@@ -131,12 +179,20 @@ fn from_browser(headers: &HeaderMap) -> FromBrowser<'_> {
         Some(if all.next().is_none() { first } else { "" })
     };
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    // The first of a name counts: browsers send the one with the longest path first. An empty one is as good as none.
+    let cookie = |wanted| pairs.clone().find(|(name, value)| *name == wanted && !value.is_empty());
     FromBrowser {
-        cookie: pairs.find(|(name, _)| *name == COOKIE).map(|(_, value)| Token::new(value)),
+        cookie: cookie(TOKEN_COOKIE).map(|(_, value)| Token::new(value)),
         site: text("sec-fetch-site"),
         destination: text("sec-fetch-dest"),
         origin: text("origin"),
+        has_hint: cookie(HINT_COOKIE).is_some(),
+        nonce: cookie(NONCE_COOKIE).map(|(_, value)| value),
+        accepts_html: text("accept").is_some_and(|accepted| accepted.contains("text/html")),
+        has_user_agent: headers.contains_key(header::USER_AGENT),
+        forwarded_host: text("x-forwarded-host"),
+        forwarded_scheme: text("x-forwarded-proto").or_else(|| text("cloudfront-forwarded-proto")),
     }
 }
 
@@ -225,7 +281,9 @@ fn challenge(why: Denied) -> Option<String> {
         Denied::InsufficientScope(scope) => {
             Some(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""))
         }
-        Denied::MethodMissing | Denied::CrossOrigin | Denied::EnvironmentClosed => None,
+        Denied::MethodMissing | Denied::CrossOrigin | Denied::EnvironmentClosed | Denied::HandshakeFailed => {
+            None
+        }
     }
 }
 
@@ -250,6 +308,10 @@ pub const fn words(why: Denied) -> (StatusCode, &'static str) {
         Denied::CrossOrigin => (
             StatusCode::FORBIDDEN,
             "A page of another origin may have sent this. A cookie alone does not count for it; send the token as a bearer.",
+        ),
+        Denied::HandshakeFailed => (
+            StatusCode::UNAUTHORIZED,
+            "What came back with this page is not for this browser, or not good any more. Open the page again.",
         ),
         Denied::EnvironmentClosed => {
             (StatusCode::FORBIDDEN, "The environment of this resource server is closed.")

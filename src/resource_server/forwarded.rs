@@ -51,6 +51,14 @@ impl Forwarded<'_> {
         !self.methods.is_empty() && self.methods.iter().all(|method| is(*method)) && !self.is_upgraded
     }
 
+    /// Whether it reads a page, by all that is said of its method.
+    #[must_use]
+    pub fn is_get(&self) -> bool {
+        !self.methods.is_empty()
+            && self.methods.iter().all(|method| *method == Some("GET"))
+            && !self.is_upgraded
+    }
+
     /// Whether all that is said of its target is one of these paths.
     fn is_for(&self, paths: &[&str]) -> bool {
         let is_one = |target: &str| paths.contains(&target.split(['?', '#']).next().unwrap_or_default());

@@ -12,9 +12,36 @@ pub struct FromBrowser<'a> {
     /// `Sec-Fetch-Dest`.
     pub destination: Option<&'a str>,
     pub origin: Option<&'a str>,
+    /// That this browser had a session.
+    pub has_hint: bool,
+    /// What it keeps while it is on the way to renew one; see [`super::handshake`].
+    pub nonce: Option<&'a str>,
+    /// `Accept` and `User-Agent`, for browsers of before.
+    pub accepts_html: bool,
+    pub has_user_agent: bool,
+    /// `X-Forwarded-Host`, and `X-Forwarded-Proto` or `CloudFront-Forwarded-Proto`, of the proxy that asks.
+    pub forwarded_host: Option<&'a str>,
+    pub forwarded_scheme: Option<&'a str>,
 }
 
 impl FromBrowser<'_> {
+    /// Whether a person opens a page, as far as anybody says.
+    #[must_use]
+    pub fn opens_a_page(&self) -> bool {
+        match self.destination {
+            Some(destination) => destination == "document",
+            None => self.site.is_none() && self.accepts_html && self.has_user_agent,
+        }
+    }
+
+    /// Whether nothing that the proxy says speaks against this origin.
+    #[must_use]
+    pub fn is_at(&self, origin: &str) -> bool {
+        let Some((scheme, host)) = origin.split_once("://") else { return false };
+        self.forwarded_host.is_none_or(|said| said.eq_ignore_ascii_case(host))
+            && self.forwarded_scheme.is_none_or(|said| said.eq_ignore_ascii_case(scheme))
+    }
+
     /// Whether the cookie counts by itself. `own` is the origin of the platform's pages.
     #[must_use]
     pub fn counts(&self, own: &str, is_safe: bool) -> bool {
@@ -62,7 +89,7 @@ mod tests {
             ((None, None, Some("null")), false, false),
         ];
         for ((site, destination, origin), reads, changes) in table {
-            let browser = FromBrowser { cookie: None, site, destination, origin };
+            let browser = FromBrowser { site, destination, origin, ..FromBrowser::default() };
             assert_eq!(browser.counts(OWN, true), reads, "{browser:?}, to read");
             assert_eq!(browser.counts(OWN, false), changes, "{browser:?}, to change");
         }

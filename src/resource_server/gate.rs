@@ -9,6 +9,7 @@ use url::Url;
 use super::active::Active;
 use super::forwarded::{Forwarded, Operation};
 use super::from_browser::FromBrowser;
+use super::handshake::{self, Opened, SentOn};
 use super::introspect::{Introspection, introspect, of_session};
 use crate::Broker;
 use crate::content::environment::Environment;
@@ -16,7 +17,7 @@ use crate::content::permission::details;
 use crate::content::permission::scope::{self, READ, WRITE};
 use crate::error::Error;
 use crate::issuer::scope::Scopes;
-use crate::secret::Token;
+use crate::secret::{Token, random_id};
 use crate::session_token::issued::SessionToken;
 
 /// What the request brings to prove its right.
@@ -54,6 +55,20 @@ pub struct Public {
     pub authorization_details: Value,
 }
 
+/// What becomes of a request that is not let through.
+#[derive(Debug)]
+pub enum NotAdmitted {
+    Denied(Denied),
+    /// A page that somebody opened: its browser is to go there first.
+    SentOn(SentOn),
+}
+
+impl From<Denied> for NotAdmitted {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
 /// Why a request is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
@@ -68,6 +83,8 @@ pub enum Denied {
     EnvironmentClosed,
     /// A cookie alone, in a request that a page of another origin may have made.
     CrossOrigin,
+    /// What came back with the page is not for this browser, or not good.
+    HandshakeFailed,
 }
 
 /// `secret` is the resource server's, which the proxy holds for it.
@@ -80,35 +97,72 @@ pub async fn authorize(
     bearer: &Bearer,
     request: &Forwarded<'_>,
     browser: &FromBrowser<'_>,
-) -> Result<Result<Admitted, Denied>, Error> {
+) -> Result<Result<Admitted, NotAdmitted>, Error> {
     let token = if let Bearer::Token(token) = bearer { Some(token) } else { None };
     match introspect(broker, None, secret, token).await? {
-        Introspection::Content { environment: None, .. } => Ok(Err(Denied::EnvironmentClosed)),
+        Introspection::Content { environment: None, .. } => Ok(Err(Denied::EnvironmentClosed.into())),
         Introspection::Content { environment: Some(environment), active } => {
             let judged = judge(&environment, bearer, active, request);
-            Ok(judged.map(|(who, operation)| Admitted::ToContent { environment, who, operation }))
+            let admitted = |(who, operation)| Admitted::ToContent { environment, who, operation };
+            Ok(judged.map(admitted).map_err(NotAdmitted::from))
         }
         Introspection::Session { active: Some(token), .. } => Ok(Ok(Admitted::SignedIn(token))),
         Introspection::Session { origin, .. } => match bearer {
             Bearer::Nothing => by_cookie(broker, &origin, request, browser).await,
-            Bearer::Unreadable | Bearer::Token(_) => Ok(Err(Denied::InvalidToken)),
+            Bearer::Unreadable | Bearer::Token(_) => Ok(Err(Denied::InvalidToken.into())),
         },
     }
 }
 
-/// The cookie that the platform's pages keep their session token in.
+/// The cookie that the platform's pages keep their session token in. A page that somebody opens without a good one is sent to
+/// renew it.
 async fn by_cookie(
     broker: &Broker,
     origin: &str,
     request: &Forwarded<'_>,
     browser: &FromBrowser<'_>,
-) -> Result<Result<Admitted, Denied>, Error> {
-    let Some(cookie) = &browser.cookie else { return Ok(Err(Denied::TokenRequired)) };
-    if !browser.counts(origin, request.is_safe()) {
-        return Ok(Err(Denied::CrossOrigin));
+) -> Result<Result<Admitted, NotAdmitted>, Error> {
+    let opened = Opened::of(origin, request.is_get(), &request.targets, browser);
+    if let Some((opened, returned)) = opened.as_ref().and_then(|opened| Some((opened, opened.returned()?))) {
+        let sent_on = come_back(broker, origin, opened, returned, browser).await?;
+        return Ok(Err(sent_on.map_or(Denied::HandshakeFailed.into(), NotAdmitted::SentOn)));
     }
-    let active = of_session(broker, origin, Some(cookie)).await?;
-    Ok(active.map(Admitted::SignedIn).ok_or(Denied::InvalidToken))
+    let denied = match &browser.cookie {
+        None => Denied::TokenRequired,
+        Some(_) if !browser.counts(origin, request.is_safe()) => return Ok(Err(Denied::CrossOrigin.into())),
+        Some(cookie) => match of_session(broker, origin, Some(cookie)).await? {
+            Some(active) => return Ok(Ok(Admitted::SignedIn(active))),
+            None => Denied::InvalidToken,
+        },
+    };
+    let handshake = broker.url("/v1/session/handshake");
+    let away = opened.and_then(|opened| opened.away(handshake.as_str(), browser, &random_id::<32>()));
+    Ok(Err(away.map_or(denied.into(), NotAdmitted::SentOn)))
+}
+
+/// One round: whatever came back, nobody is sent away for it again. None where it is not for this browser, or not good.
+async fn come_back(
+    broker: &Broker,
+    origin: &str,
+    opened: &Opened<'_>,
+    returned: &str,
+    browser: &FromBrowser<'_>,
+) -> Result<Option<SentOn>, Error> {
+    let nonce = handshake::nonce(browser);
+    if let Some(nonce) = nonce.filter(|_| returned != handshake::SIGNED_OUT) {
+        let active = of_session(broker, origin, Some(&Token::new(returned))).await?;
+        let said = |active: &SessionToken, name: &str| active.claims.get(name).cloned();
+        if let Some(active) = active.filter(|active| said(active, "nonce") == Some(Value::from(nonce))) {
+            let ends = said(&active, "exp").and_then(|ends| ends.as_i64()).unwrap_or_default();
+            return Ok(Some(opened.home(returned, ends - broker.clock.now().unix())));
+        }
+    }
+    // Another page of this browser was there first, or somebody opened an old address.
+    if of_session(broker, origin, browser.cookie.as_ref()).await?.is_some() {
+        return Ok(Some(opened.home_as_before()));
+    }
+    // Without the nonce anybody may have made this link: it must not end the hint.
+    Ok((returned == handshake::SIGNED_OUT && nonce.is_some()).then(|| opened.home_as_stranger()))
 }
 
 fn judge(

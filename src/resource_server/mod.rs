@@ -16,6 +16,7 @@ pub mod create;
 pub mod forwarded;
 pub mod from_browser;
 pub mod gate;
+pub mod handshake;
 pub mod introspect;
 pub mod last_use;
 mod look_up;

@@ -46,6 +46,7 @@ mod failures;
 mod freeze;
 mod freeze_outlives;
 mod gate;
+mod gate_handshake;
 mod good_facts;
 mod graphql;
 mod graphql_pages;

@@ -12,15 +12,12 @@ use super::here;
 use crate::Broker;
 use crate::error::Error;
 use crate::issuer::address;
+use crate::resource_server::handshake::{RETURNED, SIGNED_OUT};
 use crate::session_token::{Asked, mint};
 use crate::web::failure::PageFailure;
 use crate::web::forms::PageQuery;
 use crate::web::{Browser, see_other};
 
-/// What the address is given: a token, or the word below.
-const ANSWER: &str = "__attache_handshake";
-/// Nobody is signed in here.
-const SIGNED_OUT: &str = "signed_out";
 pub const LONGEST_NONCE: usize = 128;
 /// What it is made of, for the document.
 pub const NONCE: &str = "^[A-Za-z0-9_-]+$";
@@ -46,11 +43,11 @@ pub async fn handshake(
         return Err(refuse("`nonce` must be 1 to 128 letters, digits, `-` and `_`.").into());
     }
     let (Some(account), Some((session, session_ends))) = (&browser.account, here(&browser)) else {
-        return Ok(see_other(address::with(&page, &[(ANSWER, SIGNED_OUT)]).as_str()));
+        return Ok(see_other(address::with(&page, &[(RETURNED, SIGNED_OUT)]).as_str()));
     };
     broker.limits.admit_session_token(session.as_str())?;
     let origin = page.origin().ascii_serialization();
     let asked_for = Asked { account, session: &session, session_ends, origin: &origin };
     let minted = mint::of_handshake(&broker, &asked_for, &asked.nonce)?;
-    Ok(see_other(address::with(&page, &[(ANSWER, minted.jwt.expose())]).as_str()))
+    Ok(see_other(address::with(&page, &[(RETURNED, minted.jwt.expose())]).as_str()))
 }
