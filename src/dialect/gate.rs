@@ -180,15 +180,16 @@ fn from_browser(headers: &HeaderMap) -> FromBrowser<'_> {
     };
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let pairs: Vec<(&str, &str)> = pairs.collect();
     // The first of a name counts: browsers send the one with the longest path first. An empty one is as good as none.
-    let cookie = |wanted| pairs.clone().find(|(name, value)| *name == wanted && !value.is_empty());
+    let cookie = |wanted| pairs.iter().find(|(name, value)| *name == wanted && !value.is_empty());
     FromBrowser {
-        cookie: cookie(TOKEN_COOKIE).map(|(_, value)| Token::new(value)),
+        cookie: cookie(TOKEN_COOKIE).map(|(_, value)| Token::new(*value)),
         site: text("sec-fetch-site"),
         destination: text("sec-fetch-dest"),
         origin: text("origin"),
         has_hint: cookie(HINT_COOKIE).is_some(),
-        nonce: cookie(NONCE_COOKIE).map(|(_, value)| value),
+        nonce: cookie(NONCE_COOKIE).map(|(_, value)| *value),
         accepts_html: text("accept").is_some_and(|accepted| accepted.contains("text/html")),
         has_user_agent: headers.contains_key(header::USER_AGENT),
         forwarded_host: text("x-forwarded-host"),
