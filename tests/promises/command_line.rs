@@ -21,12 +21,6 @@ pub struct Place {
     pub machine_room: String,
 }
 
-/// A port that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("an address").port()
-}
-
 fn binary() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_attache"));
     command.env_remove("ATTACHE_TEST_POSTGRES").stdin(Stdio::null());
