@@ -11,6 +11,8 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::own_server::free_port;
+
 /// What must happen happens within this.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SECRETS: [&str; 3] = ["sign-in-s3cret", "app-s3cret", "cli-s3cret"];

@@ -9,7 +9,7 @@ use attache::sandbox::platform::Environment;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::command_line::free_port;
+use crate::own_server::free_port;
 use crate::world::{MASTER_KEY, Sqlite, World};
 
 /// The fenced shell blocks of a document.

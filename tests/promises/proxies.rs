@@ -16,7 +16,7 @@ use tokio::process::{Child, Command};
 
 use attache::content::permission::{Action, Permissions, details, scope};
 
-use crate::command_line::free_port;
+use crate::own_server::free_port;
 use crate::resource_servers::{ResourceServer, content_token, create};
 use crate::world::{APP, Sqlite, World, until};
 
