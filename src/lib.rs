@@ -234,6 +234,8 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router())
         .merge(dialect::openapi::router(&broker));
+    let (path, cookie) =
+        (broker.config.public_url.behind().map(str::to_owned), session::cookie_name(&broker));
     let routes = Router::new()
         .merge(pages)
         .merge(machines)
@@ -244,6 +246,6 @@ pub fn router(broker: Broker) -> Router {
         .method_not_allowed_fallback(dialect::method_not_allowed)
         // One layer to axum, because each costs every request.
         .layer(ServiceBuilder::new().layer(edge::layer(&broker)).layer(DefaultBodyLimit::max(BODY_LIMIT)))
-        .with_state(broker.clone());
-    edge::mount::mount(&broker, routes)
+        .with_state(broker);
+    edge::mount::mount(path, cookie, routes)
 }

@@ -144,7 +144,7 @@ fn given_to(claims: &Map<String, Value>) -> Option<GivenTo> {
         return Some(GivenTo::Connection { id, caller_id });
     }
     match said("sid") {
-        Some(sid) => Some(GivenTo::Session { id: session::of_sid(&sid)?, origin: said("azp")? }),
+        Some(session) => Some(GivenTo::Session { id: session::of_sid(&session)?, origin: said("azp")? }),
         // RFC 9068 section 2.2: a client's own token has the client in both places.
         None => said("client_id").map(GivenTo::Caller),
     }

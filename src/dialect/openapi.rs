@@ -32,7 +32,7 @@ const LIFETIME: &str = "public, max-age=300";
 const TAGS: [(&str, &str); 6] = [
     ("Connections", "What people consented to, for backends with an API key."),
     ("Environments", "Where content tokens are good."),
-    ("Connect sessions", "Links for the users of a platform, by its signed word."),
+    ("Platforms", "Links for the users of a platform, by its signed word."),
     ("Session", "Who is signed in, for pages of the platform. Asked by a browser with its cookie."),
     ("Gate", "Before a content API, for its proxy."),
     ("OAuth", "Content tokens by the standard endpoints."),

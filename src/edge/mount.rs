@@ -14,8 +14,6 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tower::ServiceExt;
 
-use crate::Broker;
-use crate::session;
 use crate::web::headers::secure;
 
 /// Which metadata stand between host and path (RFC 8414 section 3.1, RFC 9728 section 3.1).
@@ -26,11 +24,9 @@ const NOWHERE: &str = "/nowhere";
 /// The attributes by which our templates name addresses. What others wrote has no plain quotation mark on a page.
 const ADDRESSES: [&str; 4] = [" href=\"/", " action=\"/", " src=\"/", " formaction=\"/"];
 
-/// Everything that is served, behind the path of the public URL.
-#[must_use]
-pub fn mount(broker: &Broker, routes: Router) -> Router {
-    let Some(path) = broker.config.public_url.behind().map(str::to_owned) else { return routes };
-    let cookie = session::cookie_name(broker);
+/// Everything that is served, behind the path of the public URL. All of our cookies' names begin with `cookie`.
+pub fn mount(path: Option<String>, cookie: String, routes: Router) -> Router {
+    let Some(path) = path else { return routes };
     Router::new()
         .fallback(move |request: Request| async move { serve(&path, &cookie, routes, request).await })
 }

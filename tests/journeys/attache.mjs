@@ -157,7 +157,7 @@ export class Broker {
   }
 
   /** Starts anew with some sections changed. */
-  async restart(sections) {
+  async reconfigure(sections) {
     await this.process.stop();
     Object.assign(this.config, sections);
     await writeFile(join(this.directory, 'attache.toml'), toml(this.config), { mode: 0o600 });

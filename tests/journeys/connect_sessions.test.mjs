@@ -23,7 +23,7 @@ for (const [name, makeDatabase] of Object.entries(databases)) {
       const sections = { platforms: { acme: platform.section([]) } };
       world = await World.start(makeDatabase, { notion }, {}, {}, { sections });
       backend = await world.broker.caller('acme-backend', 'notion');
-      await world.broker.restart({ platforms: { acme: platform.section([backend.id]) } });
+      await world.broker.reconfigure({ platforms: { acme: platform.section([backend.id]) } });
       await platform.meet(world.broker.url, backend.key);
       browser = await Browser.start(world.broker.url);
     });

@@ -12,7 +12,7 @@ use syn::{Expr, ExprMethodCall, ItemConst, Lit};
 
 use crate::world::{Database, Postgres, Sqlite, World};
 
-/// OpenAPI has no words for the rest of a path. The operation at `/v1/authorize` tells of them.
+/// `OpenAPI` has no words for the rest of a path. The operation at `/v1/authorize` tells of them.
 const REST_OF_A_PATH: [&str; 2] = ["/v1/authorize/", "/v1/authorize/{*path}"];
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 

@@ -76,7 +76,8 @@ impl<'w> Person<'w> {
 
     /// The name of the session's cookie.
     pub fn session_cookie(&self) -> String {
-        attache::session::cookie_name(&self.world.broker)
+        let port = Url::parse(&self.world.public_url).expect("a URL").port();
+        format!("attache-{}", port.expect("a port of its own"))
     }
 
     /// One request, no redirect followed.
@@ -92,7 +93,7 @@ impl<'w> Person<'w> {
 
     /// A form of our own pages, as a browser sends it.
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Page {
-        let origin = self.world.broker.config.public_url.origin_text();
+        let origin = Url::parse(&self.world.public_url).expect("a URL").origin().ascii_serialization();
         let headers = [("origin", origin.as_str()), ("sec-fetch-site", "same-origin")];
         self.post_with(path, form, &headers).await
     }

@@ -183,7 +183,7 @@ async fn whatever_ends_it_shows_at_once_on_every_server(
             run(&world.broker, delete).await.expect("an end");
         }
         End::RoleGone => {
-            world.restart(&world.config.replace("editor@sandbox.test", "other@sandbox.test")).await
+            world.restart(&world.config.replace("editor@sandbox.test", "other@sandbox.test")).await;
         }
         End::OriginGone => {
             let without = world.config.replace("origins = [\"https://app.example.com\"]\n", "");

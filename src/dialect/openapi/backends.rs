@@ -73,7 +73,7 @@ fn connect_session() -> Operation {
     ];
     post("/v1/connect-sessions", "createConnectSession")
         .is(
-            "Connect sessions",
+            "Platforms",
             "Makes a link for a user of the platform, by its signed word.",
             "The link is good once, for ten minutes. Who opens it is shown whom the platform says they are, and goes on only as \
              that person.",
