@@ -233,7 +233,7 @@ pub fn router(broker: Broker) -> Router {
         .merge(dialect::v1::session::router(&broker))
         .merge(dialect::gate::router())
         .merge(dialect::protected_resource::router())
-        .merge(dialect::openapi::router(&broker));
+        .merge(dialect::openapi::router());
     let (path, cookie) =
         (broker.config.public_url.behind().map(str::to_owned), session::cookie_name(&broker));
     let routes = Router::new()

@@ -28,7 +28,6 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::secret::{Token, TokenHash};
 use crate::session::{ACCOUNT, ENDS_AT, ID_TOKEN, MARK, UNTIL};
-use brand::Brand;
 use failure::PageFailure;
 use view::{OnwardPage, Page, SignedIn};
 
@@ -43,7 +42,8 @@ pub struct Browser {
     /// When the session ends.
     pub ends_at: Option<Timestamp>,
     mark: Option<Token>,
-    brand: Brand,
+    /// Whose pages these are is in its configuration.
+    broker: Broker,
 }
 
 impl FromRequestParts<Broker> for Browser {
@@ -84,13 +84,14 @@ impl Browser {
     /// # Errors
     /// When the database does not answer.
     pub async fn of(session: Session, broker: &Broker) -> Result<Self, Error> {
-        let brand = Brand::of(&broker.config.brand);
-        let nobody =
-            |session, brand| Self { session, csrf: None, account: None, ends_at: None, mark: None, brand };
+        let nobody = |session| {
+            let broker = broker.clone();
+            Self { session, csrf: None, account: None, ends_at: None, mark: None, broker }
+        };
         let account_id: Option<String> = session.get(ACCOUNT).await.map_err(|error| broken(&error))?;
         let mark: Option<Token> = session.get(MARK).await.map_err(|error| broken(&error))?;
-        let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session, brand)) };
-        let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session, brand)) };
+        let (Some(id), Some(mark)) = (account_id, mark) else { return Ok(nobody(session)) };
+        let Some(account) = account::by_id(broker, &id).await? else { return Ok(nobody(session)) };
         let ends_at: Option<i64> = session.get(ENDS_AT).await.map_err(|error| broken(&error))?;
         let csrf = Token::new(TokenHash::of(&format!("forms of {id} in {}", mark.expose())).as_str());
         Ok(Self {
@@ -99,7 +100,7 @@ impl Browser {
             account: Some(Arc::unwrap_or_clone(account)),
             ends_at: ends_at.map(Timestamp::from_unix),
             mark: Some(mark),
-            brand,
+            broker: broker.clone(),
         })
     }
 
@@ -144,7 +145,7 @@ impl Browser {
     /// The frame of a page for whoever is there.
     #[must_use]
     pub fn page(&self, title: impl Into<String>) -> Page {
-        let page = Page { brand: self.brand.clone(), ..Page::new(title) };
+        let page = Page::new(title).branded(&self.broker.config);
         match (&self.account, &self.csrf) {
             (Some(account), Some(csrf)) => {
                 let person = SignedIn {

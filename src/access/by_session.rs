@@ -1,5 +1,5 @@
-//! What decides what a person who is signed in may have for themselves at an environment, by a page of the platform: the facts,
-//! from memory where this process is alone with its database, else by statements. Judges nothing; see
+//! The facts that decide what a page of the platform may have at an environment, for the person who is signed in there. From
+//! memory where this process is alone with its database, else by statements. Judges nothing; see
 //! [`super::judge::own::by_session`].
 
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! A person's own content token, for a page of the platform in which they are signed in: for one environment that is open to
-//! pages of its origin, within what the operator lets the person do there. No app has a part in it, so nobody is asked for
-//! consent.
+//! A person's own content token, for a page of the platform where they are signed in. The environment must be open to pages of
+//! that origin, and the token does no more than the operator lets the person do there. No app has a part in it, so nobody is
+//! asked for consent.
 
 use super::look_up::{Target, find};
 use super::mint;

@@ -12,9 +12,12 @@ mod security;
 mod session;
 mod shape;
 
+use std::sync::{Arc, OnceLock};
+
 use askama::Template;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::http::{HeaderName, header};
 use axum::routing::get;
 use utoipa::openapi::path::{PathItem, PathsBuilder};
@@ -38,14 +41,39 @@ const TAGS: [(&str, &str); 6] = [
     ("OAuth", "Content tokens by the standard endpoints."),
 ];
 
-pub fn router(broker: &Broker) -> Router<Broker> {
-    let document = serde_json::to_value(document(&cookie_name(broker), broker.config.public_url.behind()))
-        .unwrap_or_default();
-    let json = Bytes::from(document.to_string());
-    let page = Bytes::from(ReferencePage::of(&document, &broker.config).render().unwrap_or_default());
+/// The document in its two forms.
+struct Written {
+    json: Bytes,
+    page: Bytes,
+}
+
+pub fn router() -> Router<Broker> {
+    // Written for whoever asks first, so that no start waits for it.
+    let written: Arc<OnceLock<Written>> = Arc::default();
+    let of = move |broker: &Broker, form: fn(&Written) -> &Bytes| {
+        form(written.get_or_init(|| write(broker))).clone()
+    };
+    let page = of.clone();
     Router::new()
-        .route("/openapi.json", get(|| async move { (open("application/json"), json) }))
-        .route("/openapi", get(|| async move { (open("text/html; charset=utf-8"), page) }))
+        .route(
+            "/openapi.json",
+            get(move |State(broker): State<Broker>| async move {
+                (open("application/json"), of(&broker, |written| &written.json))
+            }),
+        )
+        .route(
+            "/openapi",
+            get(move |State(broker): State<Broker>| async move {
+                (open("text/html; charset=utf-8"), page(&broker, |written| &written.page))
+            }),
+        )
+}
+
+fn write(broker: &Broker) -> Written {
+    let document = document(&cookie_name(broker), broker.config.public_url.behind());
+    let document = serde_json::to_value(document).unwrap_or_default();
+    let page = ReferencePage::of(&document, &broker.config).render().unwrap_or_default();
+    Written { json: document.to_string().into(), page: page.into() }
 }
 
 /// Any page may read it. It is the same for all.
